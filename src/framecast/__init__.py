@@ -1,0 +1,1 @@
+"""Probabilistic video forecasting with diffusion models."""

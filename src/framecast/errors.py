@@ -1,0 +1,18 @@
+"""What the user did or gave that framecast cannot work with.
+
+Every mistake a person can make ends in one of these, with a message of one line that says what came, what the
+rule is and what to do. The command line prints that line and exits with code 2; nothing else of framecast's own
+is ever raised for bad input. A violated internal invariant is an ``AssertionError``.
+"""
+
+
+class FramecastError(ValueError):
+    """Something asked for or given cannot be used: what came, what the rule is, what to do."""
+
+
+class ConfigError(FramecastError):
+    """A configuration or an option is misspelt, out of range, or impossible together with another."""
+
+
+class DataError(FramecastError):
+    """A file or an array holds something other than what is documented."""

@@ -1,0 +1,84 @@
+"""Outputs are whole or absent: nothing half-written ever stands under its final name.
+
+A folder (an archive, a forecast, a report) is built beside its destination under a hidden name and renamed when
+it is complete; a file likewise. Renaming within one folder is atomic on every file system in use.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from framecast.errors import FramecastError
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise if ``path`` exists and may not be replaced, or if it could not be created."""
+    if path.exists() and not overwrite:
+        raise FramecastError(f"{path} exists already: choose another name, or pass --overwrite to replace it")
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise FramecastError(f"{path} cannot be written: {parent} is not a folder you may write to")
+
+
+def partial_path(path: Path) -> Path:
+    """Return the hidden neighbour of ``path`` under which it is built until it is complete."""
+    return path.absolute().with_name(f".{path.name}.partial")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Move the finished ``partial`` to its final name ``path``, in place of whatever stands there."""
+    if path.is_dir() and not path.is_symlink():
+        discarded = path.absolute().with_name(f".{path.name}.replaced")
+        shutil.rmtree(discarded, ignore_errors=True)
+        path.rename(discarded)
+        partial.rename(path)
+        shutil.rmtree(discarded)
+    else:
+        partial.replace(path)
+
+
+@contextmanager
+def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Args:
+        path: the final name. Missing parents are made.
+        overwrite: whether an existing ``path`` may be replaced; it stays untouched until the block has ended well.
+
+    Raises:
+        FramecastError: ``path`` exists and ``overwrite`` is false.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    partial = partial_path(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        publish(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
+
+    The content is on the disk before the name is: a power cut leaves one of the two files, whole.
+    """
+    path = Path(path)
+    partial = partial_path(path)
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,92 @@
+"""What a forecast sees and what it says: channels, numbers of frames, cadence and size.
+
+Videos in memory are ``[channel, time, height, width]`` with any number of batch axes in front; on disk and in
+xarray they are ``[time, channel, y, x]``. Time runs forward, row 0 is the lowest ``y`` (south on the Sun, where
+north is up), column 0 the lowest ``x``.
+"""
+
+from dataclasses import dataclass
+
+from framecast.errors import ConfigError
+
+_UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSpec:
+    """The shape of a forecasting task.
+
+    Attributes:
+        past_channels: names of the channels that are seen.
+        future_channels: names of the channels that are forecast.
+        past: number of frames seen.
+        future: number of frames forecast.
+        cadence: seconds between two frames.
+        height: rows of a frame.
+        width: columns of a frame.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    past_channels: tuple[str, ...]
+    future_channels: tuple[str, ...]
+    past: int
+    future: int
+    cadence: float
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        for name in ("past", "future", "cadence", "height", "width"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        for name in ("past_channels", "future_channels"):
+            channels = getattr(self, name)
+            if not channels or len(set(channels)) != len(channels):
+                raise ConfigError(f"{name} is {list(channels)}; name at least one channel, each once")
+
+    @property
+    def lead_times(self) -> tuple[float, ...]:
+        """Seconds from the last past frame to each future frame."""
+        return tuple(self.cadence * (k + 1) for k in range(self.future))
+
+    @property
+    def past_shape(self) -> tuple[int, int, int, int]:
+        """``[channel, time, height, width]`` of the past."""
+        return len(self.past_channels), self.past, self.height, self.width
+
+    @property
+    def future_shape(self) -> tuple[int, int, int, int]:
+        """``[channel, time, height, width]`` of the future."""
+        return len(self.future_channels), self.future, self.height, self.width
+
+
+def parse_duration(text: str | float) -> float:
+    """Return seconds from ``"12s"``, ``"5min"``, ``"2h"``, ``"1.5d"`` or a number of seconds.
+
+    Raises:
+        ConfigError: the text is none of these, or not positive.
+    """
+    number, unit = str(text).strip(), "s"
+    for name in sorted(_UNITS, key=len, reverse=True):
+        if number.endswith(name):
+            number, unit = number[: -len(name)], name
+            break
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = float("nan")
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(
+            f"{text!r} is not a duration: write a number and s, min, h or d, such as 12s, 5min or 2h"
+        )
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return the shortest exact way to write ``seconds``: ``7200`` is ``"2h"``. The inverse of `parse_duration`."""
+    for unit in ("d", "h", "min"):
+        count = seconds / _UNITS[unit]
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{seconds:g}s"

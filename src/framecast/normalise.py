@@ -1,0 +1,153 @@
+"""Invertible stretches: from physical units to numbers of order one, and back.
+
+Intensities span decades (quiet corona against flare, drizzle against cloudburst). A curve compresses them, an affine
+map centres them:
+
+    z = (curve(x / softening) - mean) / std
+
+The statistics are those of training pixels; they travel in the checkpoint. Nothing here knows of diffusion.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framecast.errors import ConfigError, DataError
+
+Curve = Literal["linear", "sqrt", "log1p", "asinh"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """The stretch of one channel.
+
+    Attributes:
+        curve: ``linear``, ``sqrt``, ``log1p`` or ``asinh``. ``sqrt`` and ``log1p`` take the negative as zero (read
+            noise about an empty sky); ``linear`` and ``asinh`` keep it.
+        softening: physical unit at which the curve turns from linear to compressed.
+        saturation: physical unit above which values are clipped, in both directions; ``None`` clips nothing.
+        mean: mean of the curve's values over training pixels.
+        std: their standard deviation.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    curve: Curve = "log1p"
+    softening: float = 1.0
+    saturation: float | None = None
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.softening > 0 and self.std > 0 and (self.saturation is None or self.saturation > 0)):
+            raise ConfigError(
+                f"softening {self.softening}, std {self.std} and saturation {self.saturation} must be positive"
+            )
+
+    @property
+    def floor(self) -> float | None:
+        """The lowest physical value the curve can tell apart, or ``None`` where there is none."""
+        return 0.0 if self.curve in ("sqrt", "log1p") else None
+
+    def forward(self, physical: Tensor) -> Tensor:
+        """Return normalised values of the same shape; NaN stays NaN."""
+        x = self._clip(physical) / self.softening
+        match self.curve:
+            case "linear":
+                y = x
+            case "sqrt":
+                y = torch.sqrt(x)
+            case "log1p":
+                y = torch.log1p(x)
+            case "asinh":
+                y = torch.asinh(x)
+        return (y - self.mean) / self.std
+
+    def inverse(self, normalised: Tensor) -> Tensor:
+        """Return physical values of the same shape, within the limits that `forward` knows."""
+        y = normalised * self.std + self.mean
+        match self.curve:
+            case "linear":
+                x = y
+            case "sqrt":
+                x = torch.square(y.clamp(min=0.0))
+            case "log1p":
+                x = torch.expm1(y)
+            case "asinh":
+                x = torch.sinh(y)
+        return self._clip(x * self.softening)
+
+    def _clip(self, physical: Tensor) -> Tensor:
+        if self.floor is None and self.saturation is None:
+            return physical
+        return physical.clamp(min=self.floor, max=self.saturation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normaliser:
+    """The stretches of all channels, by name."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    stretches: dict[str, Stretch]
+
+    def forward(self, video: Tensor, channels: Sequence[str]) -> Tensor:
+        """Normalise ``video`` ``[..., channel, time, height, width]`` (physical units) channel by channel.
+
+        Args:
+            video: physical values; NaN stays NaN.
+            channels: the names along the channel axis.
+
+        Raises:
+            DataError: a channel has no stretch.
+        """
+        return self._each(video, channels, Stretch.forward)
+
+    def inverse(self, video: Tensor, channels: Sequence[str]) -> Tensor:
+        """Return ``video`` ``[..., channel, time, height, width]`` to physical units. The inverse of `forward`."""
+        return self._each(video, channels, Stretch.inverse)
+
+    def _each(self, video: Tensor, channels: Sequence[str], apply) -> Tensor:  # type: ignore[no-untyped-def]
+        missing = [name for name in channels if name not in self.stretches]
+        if missing:
+            raise DataError(
+                f"no stretch is known for channel {', '.join(missing)}; known: {', '.join(self.stretches)}"
+            )
+        if video.shape[-4] != len(channels):
+            raise DataError(
+                f"the video has {video.shape[-4]} channels and {len(channels)} names: {list(channels)}"
+            )
+        parts = [apply(self.stretches[name], video.select(-4, k)) for k, name in enumerate(channels)]
+        return torch.stack(parts, dim=-4)
+
+
+def fit_stretch(
+    pixels: np.ndarray, *, curve: Curve = "log1p", softening: float = 1.0, saturation: float | None = None
+) -> Stretch:
+    """Return the stretch whose output has mean 0 and standard deviation 1 over ``pixels``.
+
+    Args:
+        pixels: physical values of one channel in training windows, any shape; NaN is left out.
+        curve: see `Stretch`.
+        softening: see `Stretch`.
+        saturation: see `Stretch`.
+
+    Raises:
+        DataError: no finite pixel, or all pixels equal.
+    """
+    finite = torch.from_numpy(np.asarray(pixels, dtype=np.float64)[np.isfinite(pixels)])
+    if finite.numel() == 0:
+        raise DataError("a channel holds no finite pixel in the training windows: check the archive's masks")
+    values = Stretch(curve=curve, softening=softening, saturation=saturation).forward(finite)
+    std = values.std(correction=0).item()
+    if not std > 0:
+        raise DataError(
+            f"a channel is constant ({finite[0].item():g}) over the training windows: nothing can be learnt from it"
+        )
+    return Stretch(
+        curve=curve, softening=softening, saturation=saturation, mean=values.mean().item(), std=std
+    )
