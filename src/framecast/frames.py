@@ -77,9 +77,7 @@ def parse_duration(text: str | float) -> float:
     except ValueError:
         seconds = float("nan")
     if not 0 < seconds < float("inf"):
-        raise ConfigError(
-            f"{text!r} is not a duration: write a number and s, min, h or d, such as 12s, 5min or 2h"
-        )
+        raise ConfigError(f"{text!r} is not a duration: write a number and s, min, h or d, such as 12s, 5min or 2h")
     return seconds
 
 

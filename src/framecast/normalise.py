@@ -114,13 +114,9 @@ class Normaliser:
     def _each(self, video: Tensor, channels: Sequence[str], apply) -> Tensor:  # type: ignore[no-untyped-def]
         missing = [name for name in channels if name not in self.stretches]
         if missing:
-            raise DataError(
-                f"no stretch is known for channel {', '.join(missing)}; known: {', '.join(self.stretches)}"
-            )
+            raise DataError(f"no stretch is known for channel {', '.join(missing)}; known: {', '.join(self.stretches)}")
         if video.shape[-4] != len(channels):
-            raise DataError(
-                f"the video has {video.shape[-4]} channels and {len(channels)} names: {list(channels)}"
-            )
+            raise DataError(f"the video has {video.shape[-4]} channels and {len(channels)} names: {list(channels)}")
         parts = [apply(self.stretches[name], video.select(-4, k)) for k, name in enumerate(channels)]
         return torch.stack(parts, dim=-4)
 
@@ -148,6 +144,4 @@ def fit_stretch(
         raise DataError(
             f"a channel is constant ({finite[0].item():g}) over the training windows: nothing can be learnt from it"
         )
-    return Stretch(
-        curve=curve, softening=softening, saturation=saturation, mean=values.mean().item(), std=std
-    )
+    return Stretch(curve=curve, softening=softening, saturation=saturation, mean=values.mean().item(), std=std)
