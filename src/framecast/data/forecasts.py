@@ -1,0 +1,236 @@
+"""The forecast file: an ensemble for each of many windows, with all that is needed to judge it.
+
+One Zarr folder holds the members, the truth, the past they started from, a library of training residuals (the
+dressed persistence is made from it) and, for synthetic data, the oracle ensemble. It opens with plain
+``xarray.open_zarr``. `docs/data-format.md` is its specification.
+
+Samples are written one after the other. Until the last one is there the file stands under a hidden name; the same
+request made again continues where the first one stopped.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from framecast.errors import DataError, FramecastError
+from framecast.files import partial_path, publish, refuse_existing
+from framecast.frames import FrameSpec
+
+FORMAT = "framecast-forecast"
+VERSION = 1
+
+_CHUNK_BYTES = 8 * 2**20
+_SAMPLE = ("lead_time", "channel", "y", "x")
+_MEMBERS = ("sample", "member", *_SAMPLE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleInfo:
+    """Where one sample comes from: its sequence and the time of its last past frame."""
+
+    sequence: str
+    issue_time: np.datetime64
+
+
+class ForecastWriter:
+    """Fills a forecast file sample by sample; see `write_forecast`."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self._group = group
+
+    @property
+    def done(self) -> list[int]:
+        """The samples that are already complete."""
+        return [int(k) for k in np.flatnonzero(np.asarray(self._array("complete")[:]))]
+
+    def write(
+        self,
+        sample: int,
+        *,
+        past: np.ndarray,
+        truth: np.ndarray,
+        forecast: np.ndarray,
+        oracle: np.ndarray | None = None,
+    ) -> None:
+        """Write one sample; all arrays in physical units, NaN where masked.
+
+        Args:
+            sample: its index.
+            past: ``[past_channel, past_time, y, x]``.
+            truth: ``[channel, lead_time, y, x]``.
+            forecast: ``[member, channel, lead_time, y, x]``.
+            oracle: like ``forecast``, for files opened with an oracle.
+        """
+        self._array("past")[sample] = np.moveaxis(past, -4, -3)
+        self._array("truth")[sample] = np.moveaxis(truth, -4, -3)
+        if oracle is not None:
+            self._array("oracle")[sample] = np.moveaxis(oracle, -4, -3)
+        self._array("forecast")[sample] = np.moveaxis(forecast, -4, -3)
+        self._array("complete")[sample] = True
+
+    def _array(self, name: str) -> zarr.Array:
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        return array
+
+
+@contextmanager
+def write_forecast(
+    path: str | Path,
+    *,
+    frames: FrameSpec,
+    samples: Sequence[SampleInfo],
+    members: int,
+    unit: str,
+    attrs: dict[str, Any],
+    dressing: np.ndarray | None,
+    oracle: bool = False,
+    overwrite: bool = False,
+) -> Iterator[ForecastWriter]:
+    """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
+
+    An interrupted block leaves the samples it wrote under a hidden name beside ``path``; the same call continues
+    with them (`ForecastWriter.done`). A call that asks for anything else starts afresh.
+
+    Args:
+        path: the forecast file, a folder by convention named ``*.zarr``.
+        frames: what is forecast.
+        samples: one entry per sample.
+        members: members per sample.
+        unit: physical unit of all arrays.
+        attrs: what made the forecast (model, seed, sampler, steps, archive, split …), JSON values.
+        dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), or ``None``
+            where a future channel is not among the past channels and no last frame exists.
+        oracle: whether an oracle ensemble will be written too.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        FramecastError: ``path`` exists and ``overwrite`` is false.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    partial = partial_path(path)
+    draws = 0 if dressing is None else len(dressing)
+    request = json.dumps(
+        [VERSION, attrs, frames.future_shape, frames.past_shape, members, oracle, draws]
+        + [[info.sequence, str(info.issue_time)] for info in samples],
+        default=str,
+    )
+    group = _continued(partial, request)
+    if group is None:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
+        _coordinates(frames, samples, members, header).to_zarr(partial, mode="w", consolidated=False)
+        group = zarr.open_group(partial, mode="r+")
+        _allocate(group, frames, len(samples), members, oracle=oracle)
+        if dressing is not None:
+            values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
+            _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
+        group.attrs["request"] = request
+    writer = ForecastWriter(group)
+    yield writer
+    if len(writer.done) == len(samples):
+        del group.attrs["request"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=UserWarning)  # zarr: consolidation is not yet in the standard
+            zarr.consolidate_metadata(partial)
+        publish(partial, path)
+
+
+def open_forecast(path: str | Path) -> xr.Dataset:
+    """Return the forecast file as a lazy Dataset; variables and attributes as in `docs/data-format.md`.
+
+    Raises:
+        FramecastError: there is no such folder.
+        DataError: it is not a forecast, or one of a newer version.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FramecastError(f"there is no forecast at {path}: give the folder that `framecast forecast` wrote")
+    try:
+        attrs = dict(zarr.open_group(path, mode="r").attrs)
+    except (OSError, ValueError, KeyError, TypeError):
+        attrs = {}
+    if attrs.get("format") != FORMAT:
+        raise DataError(f"{path} is no framecast forecast: give the folder that `framecast forecast` wrote")
+    version = attrs.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise DataError(
+            f"{path} is a forecast of format version {version}, and this framecast reads up to {VERSION}: upgrade it"
+        )
+    return xr.open_zarr(path, chunks=None, decode_timedelta=True)
+
+
+def _continued(partial: Path, request: str) -> zarr.Group | None:
+    """Return the unfinished file at ``partial`` if it was begun by the same ``request``."""
+    try:
+        group = zarr.open_group(partial, mode="r+")
+    except (OSError, ValueError, KeyError):
+        return None
+    return group if group.attrs.get("request") == request else None
+
+
+def _coordinates(frames: FrameSpec, samples: Sequence[SampleInfo], members: int, attrs: dict[str, Any]) -> xr.Dataset:
+    text = np.dtypes.StringDType()
+    past_time = [-frames.cadence * k for k in range(frames.past - 1, -1, -1)]
+    return xr.Dataset(
+        coords={
+            "member": np.arange(members),
+            "lead_time": _timedelta(frames.lead_times),
+            "past_time": _timedelta(past_time),
+            "channel": np.array(frames.future_channels, dtype=text),
+            "past_channel": np.array(frames.past_channels, dtype=text),
+            "sequence": ("sample", np.array([info.sequence for info in samples], dtype=text)),
+            "issue_time": (
+                "sample",
+                np.array([info.issue_time for info in samples], dtype="datetime64[ns]"),
+                {"long_name": "time of the last past frame"},
+            ),
+        },
+        attrs=attrs,
+    )
+
+
+def _timedelta(seconds: Sequence[float]) -> np.ndarray:
+    return np.array([round(value * 1e9) for value in seconds], dtype="timedelta64[ns]")
+
+
+def _allocate(group: zarr.Group, frames: FrameSpec, samples: int, members: int, *, oracle: bool) -> None:
+    sample = (frames.future, len(frames.future_channels), frames.height, frames.width)
+    per_chunk = max(1, min(members, _CHUNK_BYTES // (4 * int(np.prod(sample)))))
+    for name in ("forecast", "oracle") if oracle else ("forecast",):
+        _create(group, name, _MEMBERS, (samples, members, *sample), (1, per_chunk, *sample))
+    _create(group, "truth", ("sample", *_SAMPLE), (samples, *sample), (1, *sample))
+    past = (frames.past, len(frames.past_channels), frames.height, frames.width)
+    dims = ("sample", "past_time", "past_channel", "y", "x")
+    _create(group, "past", dims, (samples, *past), (1, *past))
+    group.create_array(
+        "complete", shape=(samples,), dtype=bool, chunks=(1,), dimension_names=("sample",), fill_value=False
+    )
+
+
+def _create(
+    group: zarr.Group,
+    name: str,
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...] | None = None,
+) -> zarr.Array:
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=chunks or (1, *shape[1:]),
+        dtype="float32",
+        fill_value=float("nan"),
+        dimension_names=dims,
+    )
