@@ -1,0 +1,64 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer: each makes .venv and installs what it needs,
+# once. Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A stamp is as young as the last installation; a change of the two files below makes it stale.
+BASE := $(VENV)/.installed-base
+DEV := $(VENV)/.installed-dev
+
+# One thread each: small tensors gain nothing from more, and the test workers share the cores.
+export OMP_NUM_THREADS ?= 1
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help demo test slow lint format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (about 3 minutes after installation)"
+	@echo "make test    the tests"
+	@echo "make slow    the tests that take minutes"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  let ruff put the files into shape"
+	@echo "make clean   remove .venv, caches and ./demo"
+
+# All cores for training: the demo runs alone.
+demo: $(BASE)
+	@env -u OMP_NUM_THREADS $(BIN)/framecast demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -n 2
+
+# Exit code 5 of pytest: there is no slow test.
+slow: $(DEV)
+	$(BIN)/python -m pytest -n 2 -m slow || [ $$? -eq 5 ]
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || \
+		{ echo "framecast needs Python 3.11 or newer, and there is no $(PYTHON): make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "framecast needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(BASE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(BASE)

@@ -1,0 +1,5 @@
+"""``python -m framecast``: the command line."""
+
+from framecast.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The command line: ``framecast COMMAND``. One file per command.
+
+The files of this folder import at their top only what is light, so that ``--help`` answers at once: torch, zarr,
+matplotlib and the Sun's libraries are imported within the functions that need them.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from framecast._version import __version__
+from framecast.cli import failures
+
+app = typer.Typer(
+    name="framecast",
+    help="Probabilistic video forecasting with diffusion models.",
+    epilog="Start with: framecast demo",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_debug = False
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"framecast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="FRAMECAST_DEBUG", help="Show the whole trace of an error.")
+    ] = False,
+) -> None:
+    """Probabilistic video forecasting with diffusion models."""
+    global _debug
+    _debug = debug
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code (see `framecast.cli.failures`); what fails is told on one line."""
+    global _debug
+    _debug = False
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments, prog_name="framecast", standalone_mode=False)
+        if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has gone, as in `framecast info x | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failures.FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        if _debug and not isinstance(error, KeyboardInterrupt | failures.CommandLineError):
+            raise
+        line, code = failures.explain(error)
+        if line:  # empty after `framecast` alone, which has printed its help
+            print(f"framecast: {line}", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The entry point of the ``framecast`` command."""
+    sys.exit(run())

@@ -1,0 +1,113 @@
+"""What the command line says: results on stdout; progress and errors on stderr.
+
+On a terminal progress is a bar. Elsewhere (a log file, a pipe) it is a plain line now and then.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def say(text: str) -> None:
+    """Print a result: one line on stdout, never wrapped or coloured."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print what a person may like to know, and no program needs: one line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Task:
+    """Something that advances towards a total.
+
+    Attributes:
+        done: how far it has come.
+        total: where it ends, or ``None`` where that is unknown.
+    """
+
+    def __init__(self, description: str, total: int | None, bar: "tuple[Progress, TaskID] | None") -> None:
+        self.done = 0
+        self.total = total
+        self._description = description
+        self._bar = bar
+        self._note = ""
+        self._last_line = time.monotonic()
+
+    def advance(self, steps: int = 1, *, note: str | None = None) -> None:
+        """Go ``steps`` further; ``note`` is a short remark beside the count, such as the present loss."""
+        self.reach(self.done + steps, note=note)
+
+    def reach(self, done: int, total: int | None = None, *, note: str | None = None) -> None:
+        """Stand at ``done`` of ``total`` (as before where it is not given)."""
+        self.done = done
+        self.total = total if total is not None else self.total
+        self._note = note if note is not None else self._note
+        if self._bar is not None:
+            progress, task = self._bar
+            progress.update(task, completed=self.done, total=self.total, note=self._note)
+        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self.print_line()
+
+    def print_line(self) -> None:
+        """Say on one plain line how far it has come."""
+        self._last_line = time.monotonic()
+        count = f"{self.done}/{self.total}" if self.total is not None else str(self.done)
+        print("  ".join(filter(None, [f"{self._description}: {count}", self._note])), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Task]:
+    """Show the progress of the block that follows.
+
+    Args:
+        description: what is being done, in a word or two.
+        total: the number of steps, where it is known beforehand.
+    """
+    if not sys.stderr.isatty():
+        task = Task(description, total, None)
+        yield task
+        task.print_line()
+        return
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield Task(description, total, (bar, bar.add_task(description, total=total, note="")))
+
+
+def print_table(title: str, rows: list[tuple[str, str]]) -> None:
+    """Print ``(name, value)`` pairs below a title, values aligned and wrapped to the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        show_header=False, box=None, padding=(0, 2, 0, 0), title=Text(title, style="bold"), title_justify="left"
+    )
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

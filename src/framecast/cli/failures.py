@@ -1,0 +1,68 @@
+"""How a command ends when something goes wrong: one line on stderr and an exit code.
+
+    0    all went well
+    1    something failed that is not the user's doing: a full disk, memory exhausted, a defect of framecast
+    2    the user's mistake: a misspelt option, a file that is not there, an output that exists
+    130  interrupted
+
+``framecast --debug COMMAND`` (or ``FRAMECAST_DEBUG=1``) shows where it went wrong instead.
+"""
+
+import errno
+import os
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from framecast.errors import FramecastError
+
+FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
+
+# The class of every mistake on the command line (an unknown option, a missing argument) has no public name in typer.
+CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+_USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """Return the line that tells a person what went wrong, and the exit code."""
+    chain = list(_causes(error))
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted", INTERRUPTED
+    if any(isinstance(cause, OSError) and cause.errno == errno.ENOSPC for cause in chain) or any(
+        os.strerror(errno.ENOSPC) in str(cause) for cause in chain
+    ):
+        return "the disk is full: nothing was written under a final name; free some space and run it again", FAILED
+    if isinstance(error, CommandLineError):
+        line = _one_line(error.format_message())  # type: ignore[attr-defined]
+        context = getattr(error, "ctx", None)
+        return f"{line.rstrip('.')} (see {context.command_path} --help)" if line and context else line, MISTAKEN
+    if isinstance(error, FramecastError):
+        return _one_line(str(error)), MISTAKEN
+    if isinstance(error, OSError):
+        code = MISTAKEN if isinstance(error, _USERS_MISTAKES) else FAILED
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or _one_line(str(error))}", code
+    if isinstance(error, MemoryError) or any(type(cause).__name__ == "OutOfMemoryError" for cause in chain):
+        return "the memory does not suffice: use a smaller batch, fewer members at a time or a smaller network", FAILED
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
+    return (
+        f"{type(error).__name__}{place}: {_one_line(str(error))} "
+        "(a defect of framecast; framecast --debug ... shows the whole trace)",
+        FAILED,
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
