@@ -17,11 +17,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # The ground: what every file may use.
     ("_version", "errors", "files"),
     # The mathematics, without a network; videos in physical units, without diffusion.
-    ("schedule", "prediction", "times", "seeding", "frames", "normalise", "target", "scores"),
+    ("configuration", "schedule", "prediction", "times", "seeding", "frames", "normalise", "target", "scores/", "flux"),
     ("networks/", "guidance", "sampler", "representation", "data/", "solar/"),
     ("denoiser",),
     ("forecaster",),
-    ("checkpoint", "training/", "evaluation", "baselines"),
+    ("checkpoint", "training/", "evaluation/", "baselines"),
     ("recipes",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.
     ("plots/",),
@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 # Neighbours that must not know of each other, whatever the floor says: `folder` uses only these.
 KNOWS_ONLY: dict[str, tuple[str, ...]] = {
-    "scores": (),
+    "scores/": ("scores/",),
     "normalise": ("errors",),
     "networks/": ("networks/", "errors"),
     "sampler": ("schedule", "prediction", "times", "errors"),

@@ -6,12 +6,15 @@ matplotlib and the Sun's libraries are imported within the functions that need t
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
+from framecast.cli.info import info
+from framecast.cli.synth import synth
 
 app = typer.Typer(
     name="framecast",
@@ -21,6 +24,14 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _add(command: Callable[..., None], *, example: str) -> None:
+    app.command(epilog=f"Example:\n\n{example}")(command)
+
+
+_add(synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
+_add(info, example="framecast info corona.zarr")
 
 _debug = False
 

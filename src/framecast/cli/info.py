@@ -1,0 +1,145 @@
+"""``framecast info``: what a folder holds, on one screen."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from framecast.cli.console import print_table
+from framecast.errors import DataError
+
+if TYPE_CHECKING:
+    from framecast.data.archive import Archive
+
+Rows = list[tuple[str, str]]
+
+MASK_FRAMES = 48
+"""Frames looked at for the share of masked pixels."""
+
+
+def info(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run or a model.")],
+) -> None:
+    """Show what an archive, a forecast, a run or a model holds."""
+    if not path.exists():
+        raise DataError(f"there is nothing at {path}")
+    kind = format_of(path)
+    describe = {"framecast-archive": describe_archive, "framecast-forecast": describe_forecast}.get(kind)
+    if describe is None:
+        raise DataError(f"{path} is none of framecast's: give an archive, a forecast, a run or a model folder")
+    print_table(f"{kind.removeprefix('framecast-')} {path}", describe(path))
+
+
+def format_of(path: Path) -> str:
+    """Return what the folder says it is, such as ``framecast-archive``; empty if it says nothing."""
+    try:
+        return str(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["format"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def describe_archive(path: Path) -> Rows:
+    """Return names and values that describe the archive at ``path``."""
+    import numpy as np
+
+    from framecast.data.archive import Archive
+    from framecast.frames import format_duration
+
+    archive = Archive.open(path)
+    counts = [len(archive.times(name)) for name in archive.sequences]
+    quality = np.concatenate([archive.quality(name) for name in archive.sequences])
+    first = min(archive.times(name)[0] for name in archive.sequences)
+    last = max(archive.times(name)[-1] for name in archive.sequences)
+    return [
+        ("sequences", f"{len(archive)} ({shorten(archive.sequences)})"),
+        ("frames", f"{sum(counts)}, {span(counts)} per sequence"),
+        ("channels", f"{', '.join(archive.channels)} in {archive.unit}"),
+        ("size", f"{archive.height} × {archive.width} pixels"),
+        ("cadence", format_duration(archive.cadence)),
+        ("time", f"{minute(first)} to {minute(last)}"),
+        ("good frames", f"{np.count_nonzero(quality == 0)} of {len(quality)}"),
+        ("masked pixels", masked_share(archive)),
+        ("on disk", megabytes(path)),
+        *provenance(archive.attrs),
+    ]
+
+
+def describe_forecast(path: Path) -> Rows:
+    """Return names and values that describe the forecast at ``path``."""
+    from framecast.data.forecasts import open_forecast
+    from framecast.frames import format_duration
+
+    forecast = open_forecast(path)
+    sizes = forecast.sizes
+    leads = [float(lead) / 1e9 for lead in forecast["lead_time"].values.astype("timedelta64[ns]").astype("int64")]
+    issued = forecast["issue_time"].values
+    return [
+        ("samples", f"{sizes['sample']} of {len(set(forecast['sequence'].values.tolist()))} sequences"),
+        ("members", str(sizes["member"])),
+        ("lead times", f"{len(leads)}, {format_duration(leads[0])} to {format_duration(leads[-1])}"),
+        ("channels", ", ".join(map(str, forecast["channel"].values)) + f" in {forecast.attrs.get('unit', '?')}"),
+        ("past", f"{sizes['past_time']} frames of {', '.join(map(str, forecast['past_channel'].values))}"),
+        ("size", f"{sizes['y']} × {sizes['x']} pixels"),
+        ("issued", f"{minute(issued.min())} to {minute(issued.max())}"),
+        ("oracle", "yes" if "oracle" in forecast else "no"),
+        ("on disk", megabytes(path)),
+        *provenance(forecast.attrs, leave_out=("format", "version", "unit", "request")),
+    ]
+
+
+def masked_share(archive: "Archive") -> str:
+    """Return the share of pixels that are masked, from frames spread evenly over the sequences."""
+    import numpy as np
+
+    names = [archive.sequences[k] for k in np.unique(np.linspace(0, len(archive) - 1, MASK_FRAMES).astype(int))]
+    per_sequence = max(1, MASK_FRAMES // len(names))
+    masked = pixels = frames = 0
+    for name in names:
+        good = np.flatnonzero(archive.quality(name) == 0)
+        if good.size:
+            chosen = good[np.unique(np.linspace(0, len(good) - 1, per_sequence).astype(int))]
+            for index in chosen:
+                values = archive.read(name, [int(index)])
+                masked += int(np.isnan(values).sum())
+                pixels += values.size
+                frames += 1
+    return f"{masked / pixels:.1%} (of {frames} good frames looked at)" if pixels else "no good frame"
+
+
+def provenance(attrs: Mapping[str, Any], *, leave_out: tuple[str, ...] = ()) -> Rows:
+    """Return the attributes as rows, nested values as JSON."""
+    chosen = {name: value for name, value in attrs.items() if name not in leave_out}
+    return [
+        (name.replace("_", " "), value if isinstance(value, str) else clip(json.dumps(value)))
+        for name, value in chosen.items()
+    ]
+
+
+def clip(text: str, length: int = 300) -> str:
+    """Return ``text``, cut after ``length`` characters."""
+    return text if len(text) <= length else text[: length - 2] + " …"
+
+
+def shorten(names: tuple[str, ...]) -> str:
+    """Return the first and the last of many names."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
+
+
+def span(counts: list[int]) -> str:
+    """Return ``48``, or ``12 to 48`` where they differ."""
+    return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+
+
+def minute(time: Any) -> str:
+    """Return a ``datetime64`` as ``2017-08-13 06:00``."""
+    import numpy as np
+
+    return str(np.datetime_as_string(time, unit="m")).replace("T", " ")
+
+
+def megabytes(path: Path) -> str:
+    """Return the size of all files in the folder."""
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return f"{size / 1e6:.1f} MB"
