@@ -1,0 +1,91 @@
+"""The perfect forecast: the true state at the issue time, continued with other random numbers.
+
+The oracle knows what no camera sees (the velocities, the stored energy, the state beneath the photon noise), so that
+it bounds every forecast from frames. Truth and members are exchangeable by construction: the truth is one more
+continuation of the same state by the same law.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framecast.data.archive import Archive
+from framecast.data.corona.dynamics import Dynamics
+from framecast.data.corona.randomness import member_streams
+from framecast.data.corona.region import Region
+from framecast.data.corona.rendering import Renderer
+from framecast.data.corona.response import expose
+from framecast.data.corona.spec import CoronaSpec
+from framecast.data.corona.state import VERSION, Layout
+from framecast.data.corona.writing import GENERATOR
+from framecast.errors import ConfigError, DataError
+from framecast.frames import FrameSpec
+
+if TYPE_CHECKING:
+    from framecast.data.windows import Window
+
+
+def has_oracle(archive: Archive) -> bool:
+    """Return whether the archive holds the state that an oracle ensemble starts from."""
+    return archive.attrs.get("generator") == GENERATOR and archive.attrs.get("state_version") == VERSION
+
+
+def oracle_ensemble(archive: Archive, window: Window, *, frames: FrameSpec, members: int, seed: int) -> np.ndarray:
+    """Return futures drawn from the true law given the true state at the window's issue time.
+
+    Args:
+        archive: a synthetic archive.
+        window: where the forecast is issued.
+        frames: number and cadence of the future frames, and their channels.
+        members: number of futures.
+        seed: member m depends on ``seed``, the window's id and m alone.
+
+    Returns:
+        Intensity with photon noise, float32 ``[member, channel, time, y, x]``, in DN/s.
+
+    Raises:
+        DataError: the archive holds no state.
+        ConfigError: a channel that the archive lacks, another frame size, no member, or a negative seed.
+    """
+    if not has_oracle(archive):
+        raise DataError(f"{archive.path} holds no state to continue: an oracle exists for synthetic archives only")
+    if members < 1 or seed < 0:
+        raise ConfigError(f"members is {members} and seed {seed}; use at least 1 and 0")
+    spec = CoronaSpec.from_json(archive.attrs["spec"])
+    unknown = [name for name in frames.future_channels if name not in spec.channels]
+    if unknown or (frames.height, frames.width) != (spec.height, spec.width):
+        raise ConfigError(
+            f"the oracle was asked for {', '.join(frames.future_channels)} at {frames.height}×{frames.width}; "
+            f"the archive has {', '.join(spec.channels)} at {spec.height}×{spec.width}"
+        )
+    # No further variable of the sequence is read than these two.
+    sequence = archive.sequence(window.sequence)
+    region = Region.from_vector(sequence["region"].values, archive.attrs["region_layout"])
+    state = sequence["state"][window.indices[frames.past - 1]].values
+
+    streams = [member_streams(seed, window.id, m) for m in range(members)]
+    states = continue_state(spec, region, state, frames, [evolution for evolution, _ in streams])
+    render = Renderer(spec, region)
+    out = np.empty((members, len(frames.future_channels), *frames.future_shape[1:]), np.float32)
+    chosen = [spec.channels.index(name) for name in frames.future_channels]
+    for m, (_, photons) in enumerate(streams):
+        for k, expected in enumerate(render(states[m])):
+            out[m, :, k] = expose(expected, spec.channels, spec.exposure, photons)[chosen]
+    return out
+
+
+def continue_state(
+    spec: CoronaSpec, region: Region, state: np.ndarray, frames: FrameSpec, generators: list[np.random.Generator]
+) -> np.ndarray:
+    """Return one continuation of ``state`` ``[component]`` per generator, ``[member, time, component]`` float32."""
+    if state.size != Layout.of(spec).size:
+        raise DataError(f"a state has {state.size} components; this archive's have {Layout.of(spec).size}")
+    dynamics = Dynamics(spec, [region], hours=frames.cadence / 3600.0)
+    current = np.repeat(state[None], len(generators), axis=0)
+    states = np.empty((len(generators), frames.future, state.size), np.float32)
+    for k in range(frames.future):
+        current = dynamics.step(current, [dynamics.drive(generator) for generator in generators])
+        states[:, k] = current
+    return states
