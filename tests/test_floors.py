@@ -21,8 +21,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("networks/", "guidance", "sampler", "representation", "data/", "solar/"),
     ("denoiser",),
     ("forecaster",),
-    ("checkpoint", "training/", "evaluation/", "baselines"),
+    ("checkpoint", "training/", "evaluation/", "baselines", "runs"),
     ("recipes",),
+    ("workflows/",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.
     ("plots/",),
     ("cli/", "__main__", "__init__"),

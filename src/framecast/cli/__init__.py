@@ -15,6 +15,7 @@ from framecast._version import __version__
 from framecast.cli import failures
 from framecast.cli.info import info
 from framecast.cli.synth import synth
+from framecast.cli.train import train
 
 app = typer.Typer(
     name="framecast",
@@ -31,6 +32,7 @@ def _add(command: Callable[..., None], *, example: str) -> None:
 
 
 _add(synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
+_add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
 _add(info, example="framecast info corona.zarr")
 
 _debug = False

@@ -1,7 +1,7 @@
 """``framecast info``: what a folder holds, on one screen."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,19 +25,23 @@ def info(
     """Show what an archive, a forecast, a run or a model holds."""
     if not path.exists():
         raise DataError(f"there is nothing at {path}")
-    kind = format_of(path)
-    describe = {"framecast-archive": describe_archive, "framecast-forecast": describe_forecast}.get(kind)
-    if describe is None:
+    kind = kind_of(path)
+    if kind not in DESCRIPTIONS:
         raise DataError(f"{path} is none of framecast's: give an archive, a forecast, a run or a model folder")
-    print_table(f"{kind.removeprefix('framecast-')} {path}", describe(path))
+    print_table(f"{kind} {path}", DESCRIPTIONS[kind](path))
 
 
-def format_of(path: Path) -> str:
-    """Return what the folder says it is, such as ``framecast-archive``; empty if it says nothing."""
+def kind_of(path: Path) -> str:
+    """Return what the folder is, one of `DESCRIPTIONS`; empty if it does not say."""
+    if (path / "config.json").is_file():
+        return "model"
+    if (path / "checkpoints").is_dir():
+        return "run"
     try:
-        return str(json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["format"])
+        kind = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["format"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+    return str(kind).removeprefix("framecast-")
 
 
 def describe_archive(path: Path) -> Rows:
@@ -89,6 +93,60 @@ def describe_forecast(path: Path) -> Rows:
     ]
 
 
+def describe_run(path: Path) -> Rows:
+    """Return names and values that describe the newest model of the run at ``path``."""
+    from framecast.checkpoint import find_model
+
+    newest = find_model(path)
+    count = len(list(path.glob("checkpoints/*/model/config.json")))
+    return [("checkpoints", f"{count}; the newest is {newest.relative_to(path)}"), *describe_model(newest)]
+
+
+def describe_model(path: Path) -> Rows:
+    """Return names and values that describe the model at ``path``."""
+    import torch
+
+    from framecast.checkpoint import build_denoiser, read_config
+    from framecast.configuration import to_plain
+    from framecast.frames import format_duration
+
+    config = read_config(path)
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in build_denoiser(config).network.parameters())
+    plain, frames = to_plain(config), config.frames
+    sampling = plain["sampling"]
+    return [
+        ("name", config.name),
+        ("network", f"{settings(plain['network'])}, {parameters:,} parameters"),
+        ("past", f"{frames.past} frames of {', '.join(frames.past_channels)}"),
+        ("future", f"{frames.future} frames of {', '.join(frames.future_channels)} in {config.unit}"),
+        ("cadence", format_duration(frames.cadence)),
+        ("trained at", f"{frames.height} × {frames.width} pixels"),
+        ("schedule", settings(plain["schedule"])),
+        ("prediction", config.prediction),
+        ("target", config.target.kind),
+        ("trained grid", settings(plain["grid"]) if plain["grid"] else "all rows"),
+        ("sampling", f"{settings(sampling['sampler'])}, {settings(sampling['grid'])}, {sampling['steps']} steps"),
+        *([("labels", ", ".join(config.labels))] if config.labels else []),
+        ("framecast", config.framecast_version),
+        *provenance(config.provenance),
+    ]
+
+
+DESCRIPTIONS: dict[str, Callable[[Path], Rows]] = {
+    "archive": describe_archive,
+    "forecast": describe_forecast,
+    "model": describe_model,
+    "run": describe_run,
+}
+
+
+def settings(plain: Mapping[str, Any]) -> str:
+    """Return a configuration on one line: ``cosine (rows 1000, s 0.008)``."""
+    others = ", ".join(f"{name} {json.dumps(value)}" for name, value in plain.items() if name != "kind")
+    return f"{plain['kind']} ({others})" if others else str(plain["kind"])
+
+
 def masked_share(archive: "Archive") -> str:
     """Return the share of pixels that are masked, from frames spread evenly over the sequences."""
     import numpy as np
@@ -117,7 +175,7 @@ def provenance(attrs: Mapping[str, Any], *, leave_out: tuple[str, ...] = ()) -> 
     ]
 
 
-def clip(text: str, length: int = 300) -> str:
+def clip(text: str, length: int = 100) -> str:
     """Return ``text``, cut after ``length`` characters."""
     return text if len(text) <= length else text[: length - 2] + " …"
 

@@ -30,6 +30,6 @@ def synth(
             seed=seed,
             cadence=parse_duration(cadence),
             overwrite=overwrite,
-            progress=task.advance,
+            progress=task.reach,
         )
     say(str(out))
