@@ -1,0 +1,183 @@
+"""What is learnt from the training windows before the network is: stretches, sizes of change, residuals.
+
+All of it from a bounded, seeded sample of windows, so that it takes seconds on an archive of any size, and from the
+training side only.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from framecast.data.dataset import Sample, WindowDataset, epoch_order
+from framecast.errors import ConfigError, DataError
+from framecast.frames import FrameSpec
+from framecast.normalise import Curve, Normaliser, fit_stretch
+
+T = TypeVar("T")
+
+_PIXELS = 4_000_000
+"""Pixels of one channel that a stretch is fitted on, about."""
+
+_SAMPLE_BYTES = 2**29
+"""Bytes that the residuals may take."""
+
+
+def fit_normaliser(
+    train: WindowDataset,
+    *,
+    curve: Curve | Mapping[str, Curve] = "log1p",
+    softening: float | Mapping[str, float] = 1.0,
+    saturation: float | Mapping[str, float | None] | None = None,
+    seed: int = 0,
+    pixels: int = _PIXELS,
+) -> Normaliser:
+    """Return the stretch of every channel, fitted on training windows.
+
+    Args:
+        train: the training windows.
+        curve: for all channels, or by channel; see `Stretch`.
+        softening: for all channels, or by channel, physical unit.
+        saturation: for all channels, or by channel, physical unit.
+        seed: which windows are looked at.
+        pixels: about how many pixels of each channel are looked at.
+
+    Raises:
+        ConfigError: a channel is set that does not exist, or is not set where others are.
+        DataError: a channel is constant or wholly masked.
+    """
+    frames = train.frames
+    channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
+    curves: dict[str, Curve] = _by_channel("curve", curve, channels)
+    softenings = _by_channel("softening", softening, channels)
+    saturations = _by_channel("saturation", saturation, channels)
+    per_window = frames.height * frames.width * (frames.past + frames.future)
+    chosen = _choose(train, max(16, pixels // per_window), seed)
+    values: dict[str, list[npt.NDArray[np.float32]]] = {channel: [] for channel in channels}
+    for index in chosen:
+        past, future, _ = train.sample(index)
+        for video, names in ((past, frames.past_channels), (future, frames.future_channels)):
+            for k, name in enumerate(names):
+                finite = video[k].numpy()
+                values[name].append(finite[np.isfinite(finite)])
+    stretches = {}
+    for name in channels:
+        try:
+            stretches[name] = fit_stretch(
+                np.concatenate(values[name]),
+                curve=curves[name],
+                softening=softenings[name],
+                saturation=saturations[name],
+            )
+        except DataError as error:
+            raise DataError(f"channel {name}: {error}") from None
+    return Normaliser(stretches=stretches)
+
+
+def fit_change_scale(
+    train: WindowDataset, normaliser: Normaliser, *, seed: int = 0, windows: int = 512
+) -> tuple[tuple[float, ...], ...]:
+    """Return the standard deviation of the normalised change since the last frame, ``[channel][lead time]``.
+
+        scale[c][k] = sqrt(mean((z_future[c, k] - z_last[c])²))
+
+    It is taken about zero, so that the encoded change has a mean square of one. Masked pixels are left out.
+
+    Args:
+        train: the training windows.
+        normaliser: takes physical units to normalised ones.
+        seed: which windows are looked at.
+        windows: at most how many.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
+        DataError: nothing changes in some channel at some lead time, or nothing is visible.
+    """
+    frames = train.frames
+    total = torch.zeros(len(frames.future_channels), frames.future, dtype=torch.float64)
+    count = torch.zeros_like(total)
+    for index in _choose(train, windows, seed):
+        sample = train.sample(index)
+        last = normaliser.forward(latest_frame(sample, frames), frames.future_channels)
+        change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
+        seen = torch.isfinite(change)
+        total += torch.where(seen, change, 0.0).square().sum(dim=(-2, -1))
+        count += seen.sum(dim=(-2, -1))
+    scale = (total / count).sqrt()
+    still = [(c, k) for c, k in np.argwhere(~(scale > 0).numpy()).tolist()]
+    if still:
+        channel, lead = frames.future_channels[still[0][0]], still[0][1] + 1
+        raise DataError(
+            f"channel {channel} never changes, or is masked, from the last past frame to lead time {lead} in the "
+            "training windows: there is nothing to learn; check the archive"
+        )
+    return tuple(tuple(row) for row in scale.tolist())
+
+
+def sample_residuals(train: WindowDataset, *, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Return changes since the last frame in training windows, for dressing a persistence forecast.
+
+    Args:
+        train: the training windows.
+        draws: how many windows, drawn without replacement; fewer where there are fewer or memory is short.
+        seed: which windows.
+
+    Returns:
+        Truth minus last frame, ``[draw, channel, lead time, y, x]``, physical units, NaN where masked.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
+    """
+    frames = train.frames
+    bound = max(1, _SAMPLE_BYTES // (4 * int(np.prod(frames.future_shape))))
+    chosen = _choose(train, min(draws, bound), seed)
+    samples = (train.sample(index) for index in chosen)
+    return np.stack([(sample.future - latest_frame(sample, frames)).numpy() for sample in samples])
+
+
+def latest_frame(sample: Sample, frames: FrameSpec) -> torch.Tensor:
+    """Return the last value that each pixel of the future channels had in the past.
+
+    A pixel masked in the last frame has the value of the frame before, and so on.
+
+    Args:
+        sample: one window.
+        frames: names its channels.
+
+    Returns:
+        ``[channel, 1, height, width]``, NaN where no past frame shows the pixel.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
+    """
+    unseen = [name for name in frames.future_channels if name not in frames.past_channels]
+    if unseen:
+        raise ConfigError(
+            f"there is no last frame of {', '.join(unseen)}: add it to the past channels "
+            f"({', '.join(frames.past_channels)})"
+        )
+    past = sample.past[[frames.past_channels.index(name) for name in frames.future_channels]]
+    latest = past[:, :1]
+    for k in range(1, frames.past):
+        frame = past[:, k : k + 1]
+        latest = torch.where(torch.isnan(frame), latest, frame)
+    return latest
+
+
+def _choose(train: WindowDataset, most: int, seed: int) -> list[int]:
+    """Return at most ``most`` windows drawn without replacement."""
+    if len(train) == 0:
+        raise DataError("there is no training window to take statistics from")
+    return epoch_order(len(train), seed=seed, epoch=0)[:most].tolist()
+
+
+def _by_channel(name: str, value: T | Mapping[str, T], channels: tuple[str, ...]) -> dict[str, T]:
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(channels, value)
+    if set(value) != set(channels):
+        raise ConfigError(
+            f"{name} is set for {', '.join(value)}; set it for exactly {', '.join(channels)}, or once for all"
+        )
+    return dict(value)

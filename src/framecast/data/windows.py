@@ -1,0 +1,235 @@
+"""Windows: the runs of P + F frames at the model's cadence that an archive holds.
+
+The archive's cadence may be finer than the model's (an hourly archive serves a two-hourly model): a window may begin
+at any frame, so every phase is used. A run that cannot be used is counted by the reason.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.data.archive import Archive
+from framecast.data.layout import MISSING
+from framecast.errors import ConfigError, DataError
+from framecast.frames import FrameSpec, format_duration
+
+MISSING_FRAME = "missing frame"
+BAD_QUALITY = "bad quality"
+OFF_DISK = "off disk"
+NOT_FINITE = "not finite"
+REPEATED = "repeated issue time"
+
+
+@dataclass(frozen=True)
+class Window:
+    """One past and its future in one sequence.
+
+    Attributes:
+        sequence: name of the sequence.
+        indices: positions in its time axis, P of the past and then F of the future.
+        issue_time: observation time of the last past frame.
+        start_time: observation time of the first frame.
+        end_time: observation time of the last frame.
+    """
+
+    sequence: str
+    indices: tuple[int, ...]
+    issue_time: np.datetime64
+    start_time: np.datetime64
+    end_time: np.datetime64
+
+    @property
+    def id(self) -> str:
+        """A name that no other window of the archive has, ``AR12673@2017-08-13T06:00``."""
+        time = self.issue_time.astype("datetime64[ns]")
+        unit = next(unit for unit in ("m", "s", "ms", "us", "ns") if time == time.astype(f"datetime64[{unit}]"))
+        return f"{self.sequence}@{time.astype(f'datetime64[{unit}]')}"
+
+
+@dataclass(frozen=True)
+class Windows(Sequence[Window]):
+    """Windows in the order of sequence and time, and what was left out.
+
+    Attributes:
+        windows: the windows.
+        rejected: how many candidates were rejected, by reason.
+        independent: whether no two sequences show the same thing, so that they may be told apart in a split.
+    """
+
+    windows: tuple[Window, ...]
+    rejected: Counter[str] = field(default_factory=Counter)
+    independent: bool = False
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Windows": ...
+
+    def __getitem__(self, index: int | slice) -> "Window | Windows":
+        if isinstance(index, slice):
+            return Windows(self.windows[index], self.rejected, self.independent)
+        return self.windows[index]
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __iter__(self) -> Iterator[Window]:
+        return iter(self.windows)
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """Names of the sequences that hold at least one window, sorted."""
+        return tuple(sorted({window.sequence for window in self.windows}))
+
+    def describe(self) -> str:
+        """Return one line: how many windows there are and how many candidates were rejected, by reason."""
+        parts = [f"{count} {reason}" for reason, count in sorted(self.rejected.items()) if count]
+        return f"{len(self)} windows" + (f", rejected: {', '.join(parts)}" if parts else "")
+
+
+def find_windows(
+    archive: Archive,
+    frames: FrameSpec,
+    *,
+    tolerance: float = 0.1,
+    stride: int = 1,
+    max_masked: float = 0.25,
+    allow_bad_quality: bool = False,
+) -> Windows:
+    """Return all windows of ``archive`` that fit ``frames``.
+
+    Frame k of a window is the frame nearest to its start plus k times the model's cadence, if that is within the
+    tolerance. A candidate begins at each frame after which a whole window fits into the sequence. It is rejected for
+    the first of these reasons: a *missing frame*; *bad quality* of one; *off disk*, when more than ``max_masked`` of
+    the pixels of a frame are NaN; *not finite*, when a pixel is infinite; *repeated issue time*, when an earlier
+    window of an irregular sequence has the same last past frame. Only the channels that are used count.
+
+    Args:
+        archive: where to look.
+        frames: channels, frames and cadence of the model.
+        tolerance: allowed distance from the exact time, as a fraction of the model's cadence, in [0, 0.5).
+        stride: begin a window at every ``stride``-th frame of the archive only.
+        max_masked: largest fraction of NaN pixels in a frame, in [0, 1].
+        allow_bad_quality: use frames whose quality is not 0 (but never those that are `MISSING`).
+
+    Raises:
+        ConfigError: an option is out of range.
+        DataError: the archive lacks a channel, has another size, or holds no window.
+    """
+    if not 0 <= tolerance < 0.5:
+        raise ConfigError(f"tolerance is {tolerance}; it is a fraction of the cadence in [0, 0.5)")
+    if stride < 1:
+        raise ConfigError(f"stride is {stride}; it is a number of frames from 1 up")
+    if not 0 <= max_masked <= 1:
+        raise ConfigError(f"max_masked is {max_masked}; it is a fraction of the pixels in [0, 1]")
+    check_fit(archive, frames)
+    rejected: Counter[str] = Counter()
+    windows: list[Window] = []
+    for name in archive.sequences:
+        times = archive.times(name)
+        indices, complete = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride)
+        rejected[MISSING_FRAME] += int((~complete).sum())
+        indices = indices[complete]
+        reasons = _faults(archive, name, frames, max_masked, allow_bad_quality)
+        usable = np.ones(len(indices), bool)
+        for reason, (past, future) in reasons.items():
+            faulty = past[indices[:, : frames.past]].any(axis=1) | future[indices[:, frames.past :]].any(axis=1)
+            rejected[reason] += int((usable & faulty).sum())
+            usable &= ~faulty
+        first = np.zeros(len(indices), bool)
+        first[np.flatnonzero(usable)[np.unique(indices[usable, frames.past - 1], return_index=True)[1]]] = True
+        rejected[REPEATED] += int((usable & ~first).sum())
+        windows += [
+            Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[row[-1]])
+            for row in indices[first].tolist()
+        ]
+    found = Windows(tuple(windows), +rejected, archive.attrs.get("independent_sequences") is True)
+    if not found.windows:
+        raise DataError(_nothing(archive, frames, found.rejected))
+    return found
+
+
+def check_fit(archive: Archive, frames: FrameSpec) -> None:
+    """Raise `DataError` if the archive lacks channels of ``frames`` or has frames of another size."""
+    wanted = dict.fromkeys((*frames.past_channels, *frames.future_channels))
+    missing = [channel for channel in wanted if channel not in archive.channels]
+    if missing:
+        raise DataError(
+            f"{archive.path} lacks channel {', '.join(missing)}; it has {', '.join(archive.channels)}: "
+            "choose among these, or prepare the archive with them"
+        )
+    if (archive.height, archive.width) != (frames.height, frames.width):
+        raise DataError(
+            f"{archive.path} has frames of {archive.height}×{archive.width} pixels and the model takes "
+            f"{frames.height}×{frames.width}: prepare the archive at that size"
+        )
+
+
+def manifest_hash(windows: Sequence[Window]) -> str:
+    """Return a hexadecimal digest of which windows these are; order and machine do not matter."""
+    lines = sorted(f"{window.id} {','.join(map(str, window.indices))}" for window in windows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _runs(
+    times: npt.NDArray[np.datetime64], present: npt.NDArray[np.bool_], frames: FrameSpec, tolerance: float, stride: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the nearest frames of every candidate ``[candidate, P + F]``, and which candidates are complete."""
+    count = frames.past + frames.future
+    slack = round(tolerance * frames.cadence * 1e9)
+    offsets = np.array([round(k * frames.cadence * 1e9) for k in range(count)])
+    clock = times.astype("datetime64[ns]").astype(np.int64)
+    starts = np.arange(0, len(clock), stride)
+    starts = starts[clock[starts] + offsets[-1] <= clock[-1] + slack]
+    if not present.any():
+        return np.zeros((len(starts), count), np.int64), np.zeros(len(starts), bool)
+    wanted = clock[starts, None] + offsets
+    there = np.flatnonzero(present)
+    after = np.searchsorted(clock[there], wanted).clip(1, max(1, len(there) - 1))
+    before, after = there[after - 1], there[np.minimum(after, len(there) - 1)]
+    nearest = np.where(np.abs(clock[after] - wanted) < np.abs(wanted - clock[before]), after, before)
+    return nearest, present[starts] & (np.abs(clock[nearest] - wanted) <= slack).all(axis=1)
+
+
+def _faults(
+    archive: Archive, name: str, frames: FrameSpec, max_masked: float, allow_bad_quality: bool
+) -> dict[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Return for each reason which frames ``[time]`` cannot be used in the past and in the future."""
+    masked, infinite = archive.unusable(name)
+    past = [archive.channels.index(channel) for channel in frames.past_channels]
+    future = [archive.channels.index(channel) for channel in frames.future_channels]
+    bad = (archive.quality(name) != 0) & (not allow_bad_quality)
+    return {
+        BAD_QUALITY: (bad, bad),
+        OFF_DISK: ((masked[:, past] > max_masked).any(axis=1), (masked[:, future] > max_masked).any(axis=1)),
+        NOT_FINITE: ((infinite[:, past] > 0).any(axis=1), (infinite[:, future] > 0).any(axis=1)),
+    }
+
+
+def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str]) -> str:
+    """Say in one line why there is no window."""
+    need = f"{frames.past} past and {frames.future} future frames every {format_duration(frames.cadence)}"
+    if not rejected:
+        longest = max(
+            (archive.times(name)[-1] - archive.times(name)[0]) / np.timedelta64(1, "s") for name in archive.sequences
+        )
+        span = frames.cadence * (frames.past + frames.future - 1)
+        return (
+            f"{archive.path} is too short for one window: {need} span {span / 3600:g} h and the longest sequence "
+            f"spans {longest / 3600:g} h: use fewer frames, a shorter cadence or longer sequences"
+        )
+    counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
+    hint = ""
+    ratio = frames.cadence / archive.cadence
+    if rejected[MISSING_FRAME] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
+        hint = (
+            f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
+            f"{format_duration(frames.cadence)} is no multiple: choose another cadence"
+        )
+    return f"{archive.path} holds no window of {need}; candidates rejected: {counts}{hint}"
