@@ -1,0 +1,79 @@
+"""Where a point of the Sun's surface stands in the sky of an observer.
+
+Plain spherical geometry with perspective (Thompson 2006, A&A 449, 791), vectorised over points and observers. Angles
+are in degrees, positions in the sky (helioprojective) in arcsec: ``x`` to solar west, ``y`` to solar north.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+SOLAR_RADIUS = 695_700_000.0
+"""Radius of the Sun in metres: the nominal value of IAU resolution 2015 B3."""
+
+ARCSEC = np.degrees(1.0) * 3600.0
+"""Arcseconds in one radian."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """The place an image was taken from.
+
+    Attributes:
+        longitude: Carrington longitude of the point below the observer, in degrees (FITS: CRLN_OBS).
+        latitude: its heliographic latitude, in degrees (CRLT_OBS, HGLT_OBS, B0).
+        distance: from the Sun's centre, in metres (DSUN_OBS).
+    """
+
+    longitude: float
+    latitude: float
+    distance: float
+
+    @property
+    def limb(self) -> float:
+        """Angular radius of the Sun's disk, in arcsec."""
+        return float(np.arcsin(SOLAR_RADIUS / self.distance) * ARCSEC)
+
+
+def project(
+    longitude: npt.ArrayLike,
+    latitude: npt.ArrayLike,
+    *,
+    observer_longitude: npt.ArrayLike,
+    observer_latitude: npt.ArrayLike,
+    distance: npt.ArrayLike,
+) -> tuple[Array, Array, Array]:
+    """Return where points of the surface appear, and how far from the middle of the disk they lie.
+
+    With the longitude Φ counted from the observer's, latitude Θ, observer's latitude B (Thompson 2006, eq. 11):
+    x = R cosΘ sinΦ, y = R (sinΘ cosB − cosΘ cosΦ sinB), z = R (sinΘ sinB + cosΘ cosΦ cosB), and then with perspective
+    (eq. 15) tan θx = x/(D − z), sin θy = y/d where d² = x² + y² + (D − z)².
+
+    Args:
+        longitude: Carrington longitude of the points, in degrees.
+        latitude: heliographic latitude of the points, in degrees.
+        observer_longitude: Carrington longitude of the observer, in degrees.
+        observer_latitude: heliographic latitude of the observer, in degrees.
+        distance: from the Sun's centre to the observer, in metres.
+
+    Returns:
+        Three arrays of the arguments' common shape: x and y in arcsec, and μ, the cosine of the heliocentric angle
+        between the point and the observer (1 in the middle of the disk, negative behind it).
+    """
+    phi = np.radians(np.asarray(longitude, np.float64) - np.asarray(observer_longitude, np.float64))
+    theta, b = np.radians(np.asarray(latitude, np.float64)), np.radians(np.asarray(observer_latitude, np.float64))
+    mu = np.sin(theta) * np.sin(b) + np.cos(theta) * np.cos(phi) * np.cos(b)
+    x = SOLAR_RADIUS * np.cos(theta) * np.sin(phi)
+    y = SOLAR_RADIUS * (np.sin(theta) * np.cos(b) - np.cos(theta) * np.cos(phi) * np.sin(b))
+    depth = np.asarray(distance, np.float64) - SOLAR_RADIUS * mu
+    away = np.sqrt(x**2 + y**2 + depth**2)
+    return np.arctan2(x, depth) * ARCSEC, np.arcsin(y / away) * ARCSEC, mu
+
+
+def from_centre(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+    """Return the angle in arcsec between the directions ``x``, ``y`` (arcsec) and the centre of the Sun."""
+    cosine = np.cos(np.asarray(y, np.float64) / ARCSEC) * np.cos(np.asarray(x, np.float64) / ARCSEC)
+    return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)) * ARCSEC)

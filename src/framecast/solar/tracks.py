@@ -1,0 +1,201 @@
+"""Places on the Sun to follow, and where they are in every image.
+
+A track is a point of the surface. It has its nominal Carrington position when it passes the observer's central
+meridian, and drifts from there with the differential rotation of its latitude. A grid of tracks is therefore regular
+where it faces the observer, at every rotation anew: over years the rotation would wind up any grid laid once, and a
+track's name and path would depend on which day the series happened to begin.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.errors import ConfigError
+from framecast.solar.geometry import project
+from framecast.solar.image import FrameHeader
+from framecast.solar.offline import offline
+from framecast.solar.rotation import Rotation, days_between, drift_rate
+
+Array = npt.NDArray[np.float64]
+
+_SLOWEST = 10.0
+"""Degrees per day by which every latitude below 80° at least turns as seen from the Earth."""
+
+_SLANT = 25.0
+"""Degrees of longitude by which a visible point may be further from the meridian than from the disk's middle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A point of the Sun's surface.
+
+    Attributes:
+        name: unique among the tracks of all times.
+        longitude: Carrington longitude at the reference time, in degrees.
+        latitude: heliographic latitude, in degrees.
+        reference: when it is there, UTC.
+    """
+
+    name: str
+    longitude: float
+    latitude: float
+    reference: np.datetime64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """The part of a series during which a track can be seen.
+
+    Attributes:
+        track: the point.
+        indices: positions in the series, increasing.
+        x: helioprojective x of the point in arcsec, for each index.
+        y: helioprojective y, likewise.
+        mu: cosine of its heliocentric angle, likewise.
+        longitude: its Carrington longitude in degrees, likewise.
+    """
+
+    track: Track
+    indices: npt.NDArray[np.int64]
+    x: Array
+    y: Array
+    mu: Array
+    longitude: Array
+
+
+def grid(frames: Sequence[FrameHeader], *, angle: float, spacing: float) -> list[Track]:
+    """Return the tracks of a grid that may come within ``angle`` of the middle of the disk during ``frames``.
+
+    Latitudes are multiples of ``spacing``; along each, longitudes divide the circle into equal steps of about the
+    same length on the surface. The name says position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
+
+    Args:
+        frames: observations in order of time; their observers say what can be seen.
+        angle: largest heliocentric angle, in degrees.
+        spacing: distance of neighbours, in degrees on the surface.
+
+    Raises:
+        ConfigError: angle or spacing are out of range.
+    """
+    if not 0 < angle < 80:
+        raise ConfigError(f"angle is {angle:g}°; regions can be followed between 0 and 80° from the disk's middle")
+    if not 0.5 <= spacing <= 90:
+        raise ConfigError(f"spacing is {spacing:g}°; it must be from 0.5 to 90°")
+    times = np.array([frame.time for frame in frames])
+    reach = min(180.0, angle + _SLANT)
+    days, turned = _carrington_clock(times.min(), times.max(), margin=int(reach / _SLOWEST) + 30)
+    ahead = _ahead_of_earth(frames, days, turned)
+    seen = np.interp(times[[0, -1]].astype("datetime64[ns]").astype(np.int64), days, turned) - ahead
+    tracks = []
+    rows = int((angle + 8) // spacing)
+    for row in range(-rows, rows + 1):
+        latitude = row * spacing
+        if abs(latitude) >= 80:
+            continue
+        count = max(1, round(360 * np.cos(np.radians(latitude)) / spacing))
+        step = 360 / count
+        for k in range(int(np.ceil((seen[0] - reach) / step)), int((seen[1] + reach) // step) + 1):
+            rotation, within = divmod(k, count)
+            longitude = (360 - within * step) % 360
+            reference = np.interp(k * step + ahead, turned, days)
+            tracks.append(
+                Track(
+                    name=f"lon{longitude:05.1f}_lat{latitude:+05.1f}_cr{rotation}",
+                    longitude=longitude,
+                    latitude=latitude,
+                    reference=np.datetime64(round(float(reference)), "ns").astype("datetime64[s]"),
+                )
+            )
+    return tracks
+
+
+def follow(
+    tracks: Sequence[Track],
+    frames: Sequence[FrameHeader],
+    *,
+    angle: float,
+    rotation: Rotation = "howard",
+) -> list[Passage]:
+    """Return where each of ``tracks`` is while it can be seen; tracks that never are have no passage.
+
+    A track is seen while its heliocentric angle is within ``angle`` and its position within the image.
+
+    Args:
+        tracks: points of the surface.
+        frames: observations in order of time.
+        angle: largest heliocentric angle, in degrees.
+        rotation: which rotation law to follow.
+    """
+    times = np.array([frame.time for frame in frames])
+    observers = np.array([(f.observer.longitude, f.observer.latitude, f.observer.distance) for f in frames]).T
+    partial = np.array([not _shows_disk(frame) for frame in frames])
+    rates = drift_rate([track.latitude for track in tracks], rotation=rotation)
+    margin = np.timedelta64(round(min(180.0, angle + _SLANT) / _SLOWEST * 24), "h")
+    passages = []
+    for track, rate in zip(tracks, rates, strict=True):
+        first, last = np.searchsorted(times, [track.reference - margin, track.reference + margin])
+        if first == last:
+            continue
+        longitude = track.longitude + rate * days_between(track.reference, times[first:last])
+        x, y, mu = project(
+            longitude,
+            track.latitude,
+            observer_longitude=observers[0, first:last],
+            observer_latitude=observers[1, first:last],
+            distance=observers[2, first:last],
+        )
+        visible = mu >= np.cos(np.radians(angle))
+        for k in np.flatnonzero(visible & partial[first:last]):
+            visible[k] = _contains(frames[first + k], x[k], y[k])
+        if visible.any():
+            indices = np.flatnonzero(visible)
+            passages.append(
+                Passage(
+                    track=track,
+                    indices=indices + first,
+                    x=x[indices],
+                    y=y[indices],
+                    mu=mu[indices],
+                    longitude=longitude[indices] % 360,
+                )
+            )
+    return passages
+
+
+def _carrington_clock(start: np.datetime64, end: np.datetime64, *, margin: int) -> tuple[Array, Array]:
+    """Return instants (ns since 1970) and the degrees the Sun has turned below the Earth by then.
+
+    360° for each Carrington rotation: the point of longitude λ is below the Earth when 360 n + (360 − λ) degrees have
+    turned. Sampled at every midnight from ``margin`` days before ``start`` to as many after ``end``; in between the
+    Earth's motion is linear to 0.001°.
+    """
+    from astropy.time import Time
+    from sunpy.coordinates.sun import carrington_rotation_number
+
+    first, last = start.astype("datetime64[D]") - margin, end.astype("datetime64[D]") + margin + 1
+    midnights = np.arange(first, last + 1)
+    with offline():
+        turned = 360.0 * np.asarray(carrington_rotation_number(Time(midnights.astype(str))), np.float64)
+    return midnights.astype("datetime64[ns]").astype(np.int64).astype(np.float64), turned
+
+
+def _ahead_of_earth(frames: Sequence[FrameHeader], days: Array, turned: Array) -> float:
+    """Return by how many degrees the observer is west of the Earth: 0 near it, whole degrees elsewhere."""
+    times = np.array([frame.time for frame in frames]).astype("datetime64[ns]").astype(np.int64)
+    earth = 360 - np.interp(times, days, turned)
+    west = np.array([frame.observer.longitude for frame in frames]) - earth
+    typical = float(np.degrees(np.angle(np.exp(1j * np.radians(west)).mean())))
+    return 0.0 if abs(typical) < 5 else float(round(typical))
+
+
+def _shows_disk(frame: FrameHeader) -> bool:
+    """Return whether the image contains the whole disk."""
+    around = np.radians(np.arange(0, 360, 15))
+    return all(_contains(frame, frame.observer.limb * np.cos(a), frame.observer.limb * np.sin(a)) for a in around)
+
+
+def _contains(frame: FrameHeader, x: float, y: float) -> bool:
+    column, row = frame.pointing.pixels(x, y)
+    return bool(-0.5 <= column < frame.shape[1] - 0.5 and -0.5 <= row < frame.shape[0] - 0.5)
