@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from framecast.data.corona.spec import CoronaSpec
+from framecast.data.corona.spec import STRANDS, CoronaSpec
 from framecast.errors import DataError
 
 # Standard deviations of the loops' Gaussian cross profiles: strand, loop, haze.
-WIDTHS = (0.010, 0.016, 0.055)
+WIDTHS = (0.009, 0.016, 0.050)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class Region:
         poles: mean positions of the two polarities, ``[2, 2]``.
         plage: emission measure of the plage about each.
         plage_size: standard deviation of its extent.
+        halo: emission measure of the diffuse corona over the region, and the standard deviation of its extent.
         shear: displacement of an arcade's first footpoints at the critical energy; the others go the opposite way.
         supply: energy that an arcade stores per hour, in critical energies.
         cooling: factor on an arcade's cooling times.
@@ -61,6 +62,7 @@ class Region:
     poles: np.ndarray
     plage: np.ndarray
     plage_size: np.ndarray
+    halo: np.ndarray
     shear: np.ndarray
     supply: np.ndarray
     cooling: np.ndarray
@@ -97,7 +99,7 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
     tilt = generator.normal(0.0, 0.25) + np.pi * generator.integers(2)
     axis = np.array([np.sin(tilt), np.cos(tilt)])
     across = np.array([axis[1], -axis[0]])
-    half = generator.uniform(0.12, 0.19)
+    half = generator.uniform(0.12, 0.22)
     centre = generator.normal(0.0, 0.04, 2)
     poles = np.stack([centre + half * axis, centre - half * axis])
     lean = generator.normal(0.0, 0.06, 2)  # the line of sight's inclination shifts the tops of all loops one way
@@ -114,8 +116,9 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
         **loops,
         rates=_rates(spec, generator),
         poles=poles,
-        plage=np.exp(generator.normal(-1.5, 0.4, 2)),
+        plage=np.exp(generator.normal(-1.7, 0.4, 2)),
         plage_size=generator.uniform(0.07, 0.13, 2),
+        halo=np.array([np.exp(generator.normal(-2.0, 0.3)), 1.6 * half]),
         shear=shear,
         supply=np.exp(generator.normal(0.0, 0.45, spec.arcades)) / spec.supply_hours,
         cooling=np.exp(generator.normal(0.0, 0.3, spec.arcades)),
@@ -134,39 +137,39 @@ def _arcs(
 ) -> dict[str, np.ndarray]:
     """Loops from polarity to polarity: those that start farther off the axis bulge farther out and are cooler."""
     count = spec.arcs
-    angle = generator.normal(0.0, 0.9, count)
-    reach = half * generator.uniform(0.15, 0.75, count)
+    angle = generator.normal(0.0, 1.0, count)
+    reach = half * generator.uniform(0.1, 0.9, count)
     outward = (-np.cos(angle) * reach)[:, None] * axis
     sideways = (np.sin(angle) * reach)[:, None] * across
     size = np.abs(angle)
-    height = half * (0.3 + generator.uniform(0.2, 0.9, count) * size)
-    haze = generator.random(count) < 0.2
+    height = half * (0.15 + generator.gamma(3.0, 0.2, count) * size)
+    haze = generator.random(count) < 0.3
     return {
-        "foot_a": poles[0] - outward * 0.6 + sideways + generator.normal(0.0, 0.012, (count, 2)),
-        "foot_b": poles[1] + outward * 0.6 + sideways + generator.normal(0.0, 0.012, (count, 2)),
+        "foot_a": poles[0] - outward * 0.6 + sideways + generator.normal(0.0, 0.02, (count, 2)),
+        "foot_b": poles[1] + outward * 0.6 + sideways + generator.normal(0.0, 0.02, (count, 2)),
         "bulge": (np.sign(angle) * height)[:, None] * across + height[:, None] / half * lean,
         "polarity_a": np.ones(count),
         "polarity_b": -np.ones(count),
         "arcade": np.full(count, -1),
         "profile": np.where(haze, 2, generator.integers(0, 2, count)),
-        "brightness": np.where(haze, -2.4, generator.normal(-1.2, 0.5, count)),
+        "brightness": np.where(haze, -2.2, generator.normal(-1.5, 0.7, count)),
         "brightness_spread": generator.uniform(0.4, 0.8, count),
         "temperature": 6.42 - 0.12 * np.minimum(size, 1.8) + generator.normal(0.0, 0.05, count),
         "temperature_spread": generator.uniform(0.03, 0.08, count),
-        "slope": generator.normal(0.0, 0.5, count),
-        "dip": generator.uniform(0.2, 1.2, count),
+        "slope": generator.normal(0.0, 0.8, count),
+        "dip": generator.uniform(0.2, 1.8, count),
     }
 
 
 def _fans(
     spec: CoronaSpec, generator: np.random.Generator, poles: np.ndarray, axis: np.ndarray, lean: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Bundles of six strands that leave a polarity, away from the other one, and fade."""
-    strands = 6
+    """Bundles of strands that leave a polarity, away from the other one, and fade."""
+    strands = STRANDS
     count = spec.fans * strands
     side = np.repeat(np.where(np.arange(spec.fans) % 2 == 0, 1.0, -1.0), strands)
-    direction = np.repeat(generator.normal(0.0, 0.8, spec.fans), strands) + generator.normal(0.0, 0.12, count)
-    length = np.repeat(generator.uniform(0.2, 0.45, spec.fans), strands) * generator.uniform(0.8, 1.2, count)
+    direction = np.repeat(generator.normal(0.0, 0.9, spec.fans), strands) + generator.normal(0.0, 0.16, count)
+    length = np.repeat(generator.uniform(0.25, 0.6, spec.fans), strands) * generator.uniform(0.8, 1.2, count)
     heading = np.arctan2(axis[0] * side, axis[1] * side) + direction
     ray = np.stack([np.sin(heading), np.cos(heading)], axis=-1)
     root = (
@@ -174,7 +177,7 @@ def _fans(
         + 0.03 * ray
         + np.repeat(generator.normal(0.0, 0.03, (spec.fans, 2)), strands, axis=0)
     )
-    bend = (0.18 * direction * length)[:, None] * np.stack([ray[:, 1], -ray[:, 0]], axis=-1)
+    bend = (0.22 * direction * length)[:, None] * np.stack([ray[:, 1], -ray[:, 0]], axis=-1)
     foot_a = root + generator.normal(0.0, 0.012, (count, 2))
     return {
         "foot_a": foot_a,
@@ -183,10 +186,10 @@ def _fans(
         "polarity_a": side,
         "polarity_b": side,
         "arcade": np.full(count, -1),
-        "profile": generator.integers(0, 2, count),
-        "brightness": np.repeat(generator.normal(-0.9, 0.4, spec.fans), strands) + generator.normal(0.0, 0.3, count),
+        "profile": generator.choice(3, count, p=(0.5, 0.35, 0.15)),
+        "brightness": np.repeat(generator.normal(-0.8, 0.4, spec.fans), strands) + generator.normal(0.0, 0.4, count),
         "brightness_spread": generator.uniform(0.4, 0.7, count),
-        "temperature": np.repeat(generator.uniform(5.95, 6.15, spec.fans), strands),
+        "temperature": np.repeat(generator.uniform(5.95, 6.18, spec.fans), strands),
         "temperature_spread": generator.uniform(0.02, 0.05, count),
         "slope": generator.uniform(2.0, 3.5, count),
         "dip": np.zeros(count),
@@ -206,20 +209,23 @@ def _arcade_loops(
     arcade = np.repeat(np.arange(spec.arcades), spec.arcade_loops)
     count = arcade.size
     slots = (np.arange(spec.arcades) - (spec.arcades - 1) / 2) * 0.16 + generator.normal(0.0, 0.02, spec.arcades)
-    along = slots[arcade] + np.tile(np.linspace(-0.05, 0.05, spec.arcade_loops), spec.arcades)
-    span = generator.uniform(0.3, 0.55, spec.arcades)[arcade] * half * generator.uniform(0.85, 1.15, count)
+    along = slots[arcade] + np.tile(np.linspace(-0.06, 0.06, spec.arcade_loops), spec.arcades)
+    span = generator.uniform(0.3, 0.55, spec.arcades)[arcade] * half * generator.uniform(0.5, 1.4, count)
     offset = generator.normal(0.0, 0.02, spec.arcades)[arcade]
+    # The neutral line meanders.
+    wave, phase = generator.uniform(0.02, 0.05), generator.uniform(0.0, 2 * np.pi)
+    offset = offset + wave * np.sin(2 * np.pi * along / 0.35 + phase) + generator.normal(0.0, 0.012, count)
     middle = centre + along[:, None] * across + offset[:, None] * axis
     return {
-        "foot_a": middle + span[:, None] * axis + generator.normal(0.0, 0.006, (count, 2)),
-        "foot_b": middle - span[:, None] * axis + generator.normal(0.0, 0.006, (count, 2)),
-        "bulge": 0.5 * lean + generator.normal(0.0, 0.006, (count, 2)),
+        "foot_a": middle + span[:, None] * axis + generator.normal(0.0, 0.014, (count, 2)),
+        "foot_b": middle - span[:, None] * axis + generator.normal(0.0, 0.014, (count, 2)),
+        "bulge": 0.7 * lean + generator.normal(0.0, 0.012, (count, 2)),
         "polarity_a": np.full(count, 0.5),
         "polarity_b": np.full(count, -0.5),
         "arcade": arcade,
         "profile": np.tile(np.arange(spec.arcade_loops) % 5 // 4, spec.arcades),
-        "brightness": generator.normal(-1.6, 0.3, count),
-        "brightness_spread": generator.uniform(0.2, 0.4, count),
+        "brightness": generator.normal(-1.7, 0.7, count),
+        "brightness_spread": generator.uniform(0.3, 0.6, count),
         "temperature": np.full(count, 6.42),
         "temperature_spread": np.full(count, 0.03),
         "slope": generator.normal(0.0, 0.3, count),

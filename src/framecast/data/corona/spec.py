@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from framecast.data.corona.response import check_channels
 from framecast.errors import ConfigError, DataError
 
+# Strands of one fan.
+STRANDS = 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class CoronaSpec:
@@ -20,9 +23,9 @@ class CoronaSpec:
         height: rows of a frame.
         width: columns of a frame.
         cadence: seconds between two frames.
-        exposure: seconds of light that a frame's photon noise corresponds to.
+        exposure: seconds of light in a pixel, the binned camera pixels added up (16 pixels of 2.9 s).
         arcs: loops that join the two polarities.
-        fans: bundles of long loops that leave a polarity and fade; six strands each.
+        fans: bundles of long loops that leave a polarity and fade; eight strands each.
         arcades: rows of low sheared loops over the neutral line; each stores energy and flares.
         arcade_loops: loops of one arcade.
         bright_points: small isolated brightenings in the quiet Sun.
@@ -50,9 +53,9 @@ class CoronaSpec:
     height: int = 64
     width: int = 64
     cadence: float = 7200.0
-    exposure: float = 2.9
-    arcs: int = 40
-    fans: int = 6
+    exposure: float = 46.0
+    arcs: int = 48
+    fans: int = 8
     arcades: int = 3
     arcade_loops: int = 10
     bright_points: int = 24
@@ -62,7 +65,7 @@ class CoronaSpec:
     temperature_hours: float = 10.0
     sway_hours: float = 12.0
     drift_hours: float = 20.0
-    drift: float = 0.07
+    drift: float = 0.06
     separation: float = 0.02
     background_hours: float = 60.0
     supply_hours: float = 36.0
@@ -70,8 +73,8 @@ class CoronaSpec:
     supply_memory_hours: float = 30.0
     flare_hours: float = 8.0
     flare_sharpness: float = 0.12
-    flare_size: float = 60.0
-    flare_scatter: float = 0.6
+    flare_size: float = 80.0
+    flare_scatter: float = 0.8
 
     def __post_init__(self) -> None:
         check_channels(self.channels)
@@ -89,7 +92,7 @@ class CoronaSpec:
     @property
     def loops(self) -> int:
         """Number of loops of all kinds, strands and bright points counted."""
-        return self.arcs + 6 * self.fans + self.arcades * self.arcade_loops + self.bright_points
+        return self.arcs + STRANDS * self.fans + self.arcades * self.arcade_loops + self.bright_points
 
     @property
     def extent(self) -> tuple[float, float]:
