@@ -1,8 +1,10 @@
 """What every test shares: shapes enforced at call time, and the way to the real observations."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
@@ -35,3 +37,80 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"real observations are absent: FRAMECAST_DATA={folder} is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def gaussian_forecast() -> Callable[..., Path]:
+    """A function that writes a forecast file whose law is known.
+
+    Each future pixel is N(last frame, (lead + 1)²), independently. The members are drawn from N(last + ``bias``,
+    (``spread`` (lead + 1))²), the oracle and the training residuals from the law itself.
+    """
+    from framecast.data.forecasts import SampleInfo, write_forecast
+    from framecast.frames import FrameSpec
+
+    def write(
+        path: Path,
+        *,
+        samples: int = 12,
+        members: int = 10,
+        leads: int = 3,
+        size: tuple[int, int] = (12, 16),
+        spread: float = 1.0,
+        bias: float = 0.0,
+        oracle: bool = True,
+        draws: int = 30,
+        mask: np.ndarray | None = None,
+        channels: tuple[str, ...] = ("171",),
+        sequences: int = 6,
+        seed: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        random = np.random.default_rng(seed)
+        frames = FrameSpec(
+            past_channels=("193", "171"),
+            future_channels=channels,
+            past=3,
+            future=leads,
+            cadence=7200.0,
+            height=size[0],
+            width=size[1],
+        )
+        scale = np.arange(1, leads + 1)[:, None, None]
+        shape = (len(channels), leads, *size)
+        infos = [
+            SampleInfo(
+                sequence=f"region-{k % sequences:03d}",
+                issue_time=np.datetime64("2017-08-13T00:00") + np.timedelta64(6 * (k // sequences), "h"),
+            )
+            for k in range(samples)
+        ]
+        dressing = (random.normal(size=(draws, *shape)) * scale).astype(np.float32) if draws else None
+        attrs = {"model": "gaussian", "seed": seed, "sampler": "exact", "steps": 1, "cadence": 7200.0}
+        with write_forecast(
+            path,
+            frames=frames,
+            samples=infos,
+            members=members,
+            unit="DN/s",
+            attrs=attrs,
+            dressing=dressing,
+            oracle=oracle,
+            overwrite=overwrite,
+        ) as writer:
+            for k in range(samples):
+                past = 100 + random.normal(size=(2, 3, *size)) * 10
+                last = past[1, -1]
+                arrays = {
+                    "past": past,
+                    "truth": last + random.normal(size=shape) * scale,
+                    "forecast": last + bias + random.normal(size=(members, *shape)) * scale * spread,
+                }
+                if oracle:
+                    arrays["oracle"] = last + random.normal(size=(members, *shape)) * scale
+                if mask is not None:
+                    arrays = {name: np.where(mask, np.nan, values) for name, values in arrays.items()}
+                writer.write(k, **{name: values.astype(np.float32) for name, values in arrays.items()})
+        return path
+
+    return write

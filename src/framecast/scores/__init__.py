@@ -1,0 +1,32 @@
+"""How good a forecast is, as pure functions on tensors.
+
+An ensemble is ``[member, *shape]``, the truth ``[*shape]``; a score keeps ``shape``, so that the caller chooses
+what to average over (pixels, lead times, samples) and with which weights.
+
+What is missing is NaN, and the rule is the same everywhere:
+
+- a NaN member is absent at that point, and the score is that of the members that remain;
+- where the truth is NaN, or too few members remain (one for a mean, two for a spread or a fair score), the score is
+  NaN: the point is left out of whatever average follows.
+"""
+
+from framecast.scores.bootstrap import Bootstrap, Estimate
+from framecast.scores.ensemble import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
+from framecast.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
+from framecast.scores.spectrum import power_spectrum
+
+__all__ = [
+    "LEVELS",
+    "Bootstrap",
+    "Estimate",
+    "attainable",
+    "central_interval",
+    "covered",
+    "crps",
+    "energy_score",
+    "ensemble_mean",
+    "ensemble_variance",
+    "interval_score",
+    "power_spectrum",
+    "rank_histogram",
+]
