@@ -101,8 +101,8 @@ class LoopPoints:
     def __init__(self, region: Region, scale: float) -> None:
         order = np.argsort(region.profile, kind="stable")
         span = np.linalg.norm(region.foot_b - region.foot_a, axis=-1)
-        # The longest a loop may become: its parabola's length, and room for moving feet.
-        reach = (span + 2.0 * np.linalg.norm(region.bulge, axis=-1) + 0.1) * scale
+        # The fastest that s may run along the loop, with room for moving feet and sway.
+        reach = (span + 5.0 * np.linalg.norm(region.bulge, axis=-1) + 0.05) * scale
         # At this spacing the sum over points, once blurred, ripples by less than a hundredth.
         spacing = np.maximum(1.25, 1.25 * np.array(WIDTHS)[region.profile.astype(int)] * scale)
         counts = np.ceil(reach / spacing).astype(int)[order] + 1

@@ -141,8 +141,8 @@ def _arcs(
     reach = half * generator.uniform(0.1, 0.9, count)
     outward = (-np.cos(angle) * reach)[:, None] * axis
     sideways = (np.sin(angle) * reach)[:, None] * across
-    size = np.abs(angle)
-    height = half * (0.15 + generator.gamma(3.0, 0.2, count) * size)
+    size = np.minimum(np.abs(angle), 1.6)
+    height = half * np.minimum(0.15 + generator.gamma(3.0, 0.2, count) * size, 1.3)
     haze = generator.random(count) < 0.3
     return {
         "foot_a": poles[0] - outward * 0.6 + sideways + generator.normal(0.0, 0.02, (count, 2)),
@@ -154,7 +154,7 @@ def _arcs(
         "profile": np.where(haze, 2, generator.integers(0, 2, count)),
         "brightness": np.where(haze, -2.2, generator.normal(-1.5, 0.7, count)),
         "brightness_spread": generator.uniform(0.4, 0.8, count),
-        "temperature": 6.42 - 0.12 * np.minimum(size, 1.8) + generator.normal(0.0, 0.05, count),
+        "temperature": 6.42 - 0.12 * size + generator.normal(0.0, 0.05, count),
         "temperature_spread": generator.uniform(0.03, 0.08, count),
         "slope": generator.normal(0.0, 0.8, count),
         "dip": generator.uniform(0.2, 1.8, count),
