@@ -1,0 +1,8 @@
+"""The networks: from a noisy future, a diffusion time and a past to a prediction. They know nothing of diffusion."""
+
+from framecast.networks.palette import PaletteModelVideo, PaletteModelVideoDeep, PaletteVideo, PaletteVideoDeep
+
+AnyNetwork = PaletteVideo | PaletteVideoDeep
+"""Configuration of any network, told apart by its ``kind``."""
+
+__all__ = ["AnyNetwork", "PaletteModelVideo", "PaletteModelVideoDeep", "PaletteVideo", "PaletteVideoDeep"]

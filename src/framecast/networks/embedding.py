@@ -1,0 +1,50 @@
+"""Where in the diffusion a sample is, and of which class, as a vector the network can use."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from framecast.errors import ConfigError
+
+
+def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch {width}"]:
+    """Return sines, then cosines of ``time`` at frequencies 10000^(-2k/width), k = 0 … width/2 - 1.
+
+    The phases are at least float32 whatever the autocast precision, so that neighbouring rows of a table of 1000 stay
+    distinct (Vaswani et al. 2017, §3.5, arXiv 1706.03762).
+    """
+    phase_type = torch.promote_types(time.dtype, torch.float32)
+    frequencies = [10000.0 ** (-k / width) for k in range(0, width, 2)]
+    phases = time.to(phase_type)[:, None] * torch.tensor(frequencies, device=time.device, dtype=phase_type)
+    return torch.cat([phases.sin(), phases.cos()], dim=1)
+
+
+class Embedding(nn.Module):
+    """The embedding of the diffusion time plus, where there are classes, that of the label.
+
+    Args:
+        width: length of the vector.
+        classes: number of labels; the table has one row more, its last, for "no label known" (the null class).
+    """
+
+    def __init__(self, width: int, *, classes: int = 0):
+        super().__init__()
+        self.width, self.classes = width, classes
+        self.label = nn.Embedding(classes + 1, width) if classes else None
+
+    def forward(
+        self, time: Float[Tensor, " batch"], label: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch embedding"]:
+        """Return one vector per sample; without ``label`` a network with classes takes the null class.
+
+        Raises:
+            ConfigError: a label is given to a network without classes.
+        """
+        embedding = sinusoids(time, self.width)
+        if self.label is None:
+            if label is not None:
+                raise ConfigError("a label was given to a network without classes: build it with classes ≥ 1")
+            return embedding
+        if label is None:
+            label = torch.full(time.shape, self.classes, dtype=torch.int64, device=time.device)
+        return embedding + self.label(label)

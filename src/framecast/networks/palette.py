@@ -1,0 +1,305 @@
+"""The two networks of Francisco et al. 2024 (arXiv 2410.20843): UNets over video that never down-sample time.
+
+Both take the noisy future with the past beside it on channels and return, per future channel, frame and pixel, what
+they were trained to predict. Their convolutions are factorised ("2.5D"): 1×3×3 over space, then 3×1×1 over time.
+`PaletteModelVideo` halves the frames three times, `PaletteModelVideoDeep` four times.
+
+How the parts are put together, with w the base width (``P`` parameters each, e = 256 the embedding's width):
+
+- ``block(i, m, o)``: 1×3×3 i→m, 3×1×1 m→m, norm(m), GELU, 1×3×3 m→o, 3×1×1 o→o, norm(o), without biases:
+  P = 9im + 3m² + 2m + 9mo + 3o² + 2o. The first block of the network has no 3×1×1 convolutions.
+- ``down(i, o)``: max-pool, residual block(i, i, i), block(i, o, o), plus Linear(SiLU(embedding)): eo + o parameters.
+- ``up(i, o)``: linear up-sampling, concatenation behind the skip to i channels, residual block(i, i, i),
+  block(i, i/2, o), plus its own embedding as in ``down``.
+- ``attention(c)``: LayerNorm, multi-head attention with biases, LayerNorm, two biased linear maps: P = 6c² + 10c.
+- Bottleneck: three blocks, each followed by attention; no embedding enters there.
+- Encoder attention sits behind ``down`` (its embedding included), on the lowest level only by default: this is the
+  reading that gives the published network's 23,658,945 parameters at w = 64 (5,971,169 at w = 32) for 4 channels in,
+  1 out, without labels.
+- A biased 1×1 convolution gives the output.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from framecast.errors import ConfigError
+from framecast.networks.attention import SpaceTimeAttention
+from framecast.networks.embedding import Embedding
+from framecast.networks.layout import (
+    SpaceTimeConv,
+    SpatialConv,
+    TemporalConv,
+    Video,
+    VideoNorm,
+    check_divisible,
+    double,
+    halve,
+    join,
+    split,
+    weights_channels_last,
+)
+
+EMBEDDING = 256
+"""Width of the embedding of diffusion time and label."""
+
+Convolution = Literal["spatial", "2.5d", "3d"]
+"""What a block is made of: 1×3×3; 1×3×3 then 3×1×1; or 3×3×3."""
+
+
+def convolutions(kind: Convolution, in_channels: int, out_channels: int) -> list[nn.Module]:
+    """Return the convolutions, one after another, that stand for one 3×3×3 convolution in a block of this kind."""
+    if kind == "3d":
+        return [SpaceTimeConv(in_channels, out_channels)]
+    spatial = SpatialConv(in_channels, out_channels)
+    return [spatial] if kind == "spatial" else [spatial, TemporalConv(out_channels, out_channels)]
+
+
+class Block(nn.Module):
+    """Convolution → norm → GELU → convolution → norm; with ``residual`` the sum with the input goes through a GELU.
+
+    Args:
+        in_channels: channels received.
+        out_channels: channels returned.
+        middle: channels between the two convolutions; ``out_channels`` if not given.
+        convolution: what the convolutions are.
+        residual: return GELU(x + block(x)) instead of block(x).
+        checkpointing: keep only the input for the backward pass and compute the block again there.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        middle: int | None = None,
+        convolution: Convolution = "2.5d",
+        residual: bool = False,
+        checkpointing: bool = False,
+    ):
+        super().__init__()
+        middle = middle or out_channels
+        self.residual, self.checkpointing = residual, checkpointing
+        self.layers = nn.Sequential(
+            *convolutions(convolution, in_channels, middle),
+            VideoNorm(middle),
+            nn.GELU(),
+            *convolutions(convolution, middle, out_channels),
+            VideoNorm(out_channels),
+        )
+
+    def forward(self, x: Video) -> Video:
+        """Apply the block."""
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(self._apply_layers, x, use_reentrant=False)
+        return self._apply_layers(x)
+
+    def _apply_layers(self, x: Tensor) -> Tensor:
+        return functional.gelu(x + self.layers(x)) if self.residual else self.layers(x)
+
+
+class Shift(nn.Module):
+    """A projection of the embedding, Linear(SiLU(embedding)), added to every frame and pixel, per channel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.project = nn.Linear(EMBEDDING, channels)
+
+    def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
+        """Return ``x`` plus the projected embedding."""
+        return x + self.project(functional.silu(embedding))[:, None, None, None]
+
+
+class Down(nn.Module):
+    """Half the size: max-pool → residual block → block → plus the embedding."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, checkpointing: bool):
+        super().__init__()
+        self.keep = Block(in_channels, in_channels, residual=True, checkpointing=checkpointing)
+        self.change = Block(in_channels, out_channels, checkpointing=checkpointing)
+        self.shift = Shift(out_channels)
+
+    def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
+        """Return the video at half the height and width."""
+        return self.shift(self.change(self.keep(halve(x))), embedding)
+
+
+class Up(nn.Module):
+    """Twice the size: up-sampling → the encoder's video beside it → residual block → block → plus the embedding."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, checkpointing: bool):
+        super().__init__()
+        self.keep = Block(in_channels, in_channels, residual=True, checkpointing=checkpointing)
+        self.change = Block(in_channels, out_channels, middle=in_channels // 2, checkpointing=checkpointing)
+        self.shift = Shift(out_channels)
+
+    def forward(self, x: Video, skip: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
+        """Return the video at twice the height and width; ``skip`` is the encoder's at that size."""
+        return self.shift(self.change(self.keep(torch.cat([skip, double(x)], dim=4))), embedding)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaletteVideo:
+    """How `PaletteModelVideo` is built.
+
+    Attributes:
+        width: base width w. The authors tie it to the size of the frames: 64 at 128².
+        encoder_attention: on how many of the encoder's lowest levels attention sits too; 0 for none, 1 in the paper.
+        bottleneck: convolutions of the bottleneck, "2.5d" as elsewhere or full "3d" ones.
+        heads: heads of every attention; they divide the width of each level that has attention.
+        output: first weights of the last convolution. "default" is PyTorch's, as in the paper: outputs start with a
+            variance of about 1/3. "zero" starts from the prediction 0, which is the mean of an ε target and saves
+            small models the steps it takes to unlearn a random image.
+        checkpointing: compute every block again in the backward pass instead of keeping what is inside it. Same
+            gradients, less memory, about a third more time.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    kind: Literal["palette-video"] = "palette-video"
+    width: int = 64
+    encoder_attention: int = 1
+    bottleneck: Literal["2.5d", "3d"] = "2.5d"
+    heads: int = 4
+    output: Literal["default", "zero"] = "default"
+    checkpointing: bool = False
+
+    encoder: ClassVar[tuple[int, ...]] = (1, 2, 2, 4)
+    """Width of each resolution, 1 first, over the base width."""
+    middle: ClassVar[tuple[int, ...]] = (8, 8, 2)
+    """Width behind each block of the bottleneck."""
+    decoder: ClassVar[tuple[int, ...]] = (2, 1, 1)
+    """Width of each resolution on the way back, the lowest first."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ConfigError(f"width is {self.width}; it must be at least 1")
+        levels = len(self.encoder) - 1
+        if not 0 <= self.encoder_attention <= levels:
+            raise ConfigError(f"encoder_attention is {self.encoder_attention}; {self.kind} takes 0 to {levels} levels")
+        attended = (*self.middle, *self.encoder[len(self.encoder) - self.encoder_attention :])
+        narrowest = self.width * min(attended)
+        if self.heads < 1 or narrowest % self.heads:
+            raise ConfigError(f"heads is {self.heads}; it must divide the width {narrowest} of an attended level")
+
+    @property
+    def divisor(self) -> int:
+        """What divides the height and the width of every frame."""
+        return 2 ** (len(self.encoder) - 1)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise `ConfigError` unless frames of this size can be halved as often as the network does."""
+        check_divisible(height, width, self.divisor)
+
+    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> "PaletteModelVideo":
+        """Return the network for this many channels seen and forecast, and labels (0: none)."""
+        return PaletteModelVideo(self, past_channels=past_channels, future_channels=future_channels, classes=classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaletteVideoDeep(PaletteVideo):
+    """How `PaletteModelVideoDeep` is built: as `PaletteVideo`, with one halving more."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    kind: Literal["palette-video-deep"] = "palette-video-deep"  # type: ignore[assignment]
+
+    encoder: ClassVar[tuple[int, ...]] = (1, 2, 2, 4, 4)
+    middle: ClassVar[tuple[int, ...]] = (8, 8, 4)
+    decoder: ClassVar[tuple[int, ...]] = (2, 2, 1, 1)
+
+    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> "PaletteModelVideoDeep":
+        """Return the network for this many channels seen and forecast, and labels (0: none)."""
+        return PaletteModelVideoDeep(
+            self, past_channels=past_channels, future_channels=future_channels, classes=classes
+        )
+
+
+class PaletteModelVideo(nn.Module):
+    """The paper's UNet over four resolutions.
+
+    Widths w, 2w, 2w, 4w on the way down, 8w, 8w, 2w in the bottleneck, 2w, w, w on the way up.
+
+    Args:
+        config: widths and options.
+        past_channels: channels of the past, Cp.
+        future_channels: channels of the future, Cf.
+        classes: number of labels; 0 for a network without labels.
+    """
+
+    def __init__(self, config: PaletteVideo, *, past_channels: int, future_channels: int, classes: int = 0):
+        super().__init__()
+        self.config = config
+        again = config.checkpointing
+        encoder = [config.width * factor for factor in config.encoder]
+        middle = [config.width * factor for factor in (config.encoder[-1], *config.middle)]
+        decoder = [config.width * factor for factor in (config.middle[-1], *config.decoder)]
+        first_attended = len(encoder) - 1 - config.encoder_attention
+
+        self.embedding = Embedding(EMBEDDING, classes=classes)
+        self.first = Block(past_channels + future_channels, encoder[0], convolution="spatial", checkpointing=again)
+        self.down = nn.ModuleList(Down(i, o, checkpointing=again) for i, o in pairwise(encoder))
+        self.down_attention = nn.ModuleList(
+            SpaceTimeAttention(channels, heads=config.heads) if level >= first_attended else nn.Identity()
+            for level, channels in enumerate(encoder[1:])
+        )
+        self.middle = nn.Sequential()
+        for i, o in pairwise(middle):
+            self.middle.append(Block(i, o, convolution=config.bottleneck, checkpointing=again))
+            self.middle.append(SpaceTimeAttention(o, heads=config.heads))
+        skips = reversed(encoder[:-1])
+        self.up = nn.ModuleList(
+            Up(skip + i, o, checkpointing=again) for skip, (i, o) in zip(skips, pairwise(decoder), strict=True)
+        )
+        self.last = SpatialConv(decoder[-1], future_channels, kernel=1, bias=True)
+        if config.output == "zero":
+            for parameter in self.last.parameters():
+                nn.init.zeros_(parameter)
+        weights_channels_last(self)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch future_channel future height width"],
+        time: Float[Tensor, " batch"],
+        past: Float[Tensor, "batch past_channel past height width"],
+        label: Int[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch future_channel future height width"]:
+        """Predict from a noisy future and the past before it.
+
+        Args:
+            x: noisy future ``[B, Cf, F, H, W]``.
+            time: where in the diffusion each sample is, as its schedule tells networks.
+            past: ``[B, Cp, P, H, W]``; P and F may differ (see `framecast.networks.layout.join`).
+            label: class of each sample; index ``classes`` is the null class, which is also taken without a label.
+
+        Returns:
+            The prediction, of the shape of ``x``.
+
+        Raises:
+            ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
+        """
+        self.config.check_size(x.shape[3], x.shape[4])
+        embedding = self.embedding(time, label)
+        video = self.first(join(x, past))
+        skips = []
+        for down, attention in zip(self.down, self.down_attention, strict=True):
+            skips.append(video)
+            video = attention(down(video, embedding))
+        video = self.middle(video)
+        for up in self.up:
+            video = up(video, skips.pop(), embedding)
+        return split(self.last(video), x.shape[2])
+
+
+class PaletteModelVideoDeep(PaletteModelVideo):
+    """The paper's UNet over five resolutions.
+
+    Widths w, 2w, 2w, 4w, 4w on the way down, 8w, 8w, 4w in the bottleneck, 2w, 2w, w, w on the way up: each level of
+    the decoder takes what the level below gives beside the encoder's skip of its own resolution.
+    """
