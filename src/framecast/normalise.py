@@ -9,7 +9,7 @@ The statistics are those of training pixels; they travel in the checkpoint. Noth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -52,6 +52,10 @@ class Stretch:
     def floor(self) -> float | None:
         """The lowest physical value the curve can tell apart, or ``None`` where there is none."""
         return 0.0 if self.curve in ("sqrt", "log1p") else None
+
+    def placed(self, *, centre: float, spread: float) -> "Stretch":
+        """Return the stretch that gives ``centre + spread·z`` where this one gives z."""
+        return replace(self, mean=self.mean - centre * self.std / spread, std=self.std / spread)
 
     def forward(self, physical: Tensor) -> Tensor:
         """Return normalised values of the same shape; NaN stays NaN."""

@@ -1,0 +1,213 @@
+"""A trained model on disk: a folder with ``config.json`` and ``weights.safetensors``.
+
+The configuration says everything about the model but its numbers, as plain JSON; the weights are those of the averaged
+network. Nothing is unpickled, and a file is looked at before it is believed: the format version, the checksum of the
+weights and the shape of every tensor are compared before memory is taken.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from framecast._version import __version__
+from framecast.configuration import from_plain, to_plain
+from framecast.data.split import AnySplit, AutoSplit
+from framecast.denoiser import Denoiser
+from framecast.errors import DataError, FramecastError
+from framecast.files import write_atomically
+from framecast.forecaster import Forecaster, SamplingOptions
+from framecast.frames import FrameSpec
+from framecast.networks import AnyNetwork
+from framecast.normalise import Normaliser
+from framecast.prediction import Prediction
+from framecast.representation import Representation
+from framecast.schedule import AnySchedule
+from framecast.target import AnyTarget
+from framecast.times import FastDDPMNonUniform, FastDDPMUniform
+
+FORMAT = "framecast-model"
+VERSION = 1
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything about a model but its weights.
+
+    Attributes:
+        name: what forecasts call the model.
+        unit: physical unit of the videos.
+        frames: what is seen and forecast.
+        normaliser: the stretch of every channel.
+        target: what x0 stands for.
+        network: which network, with its options.
+        schedule: the noise schedule.
+        prediction: what the network predicts.
+        grid: the rows it was trained on, if not all (Fast-DDPM).
+        sampling: how members are drawn by default.
+        labels: the classes, for a model with labels.
+        split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
+        stride: of its windows, see `framecast.recipes.DataOptions`.
+        max_masked: of its windows, see `framecast.recipes.DataOptions`.
+        provenance: how it was made: recipe, data, steps, versions.
+        weights_sha256: checksum of the weights file.
+        framecast_version: the package that wrote it.
+        format: always ``framecast-model``.
+        version: of this format.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    name: str
+    unit: str
+    frames: FrameSpec
+    normaliser: Normaliser
+    target: Annotated[AnyTarget, Field(discriminator="kind")]
+    network: Annotated[AnyNetwork, Field(discriminator="kind")]
+    schedule: Annotated[AnySchedule, Field(discriminator="kind")]
+    prediction: Prediction
+    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
+    sampling: SamplingOptions = SamplingOptions()
+    labels: tuple[str, ...] = ()
+    split: AnySplit = AutoSplit()
+    stride: int = 1
+    max_masked: float = 0.25
+    provenance: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+    framecast_version: str = __version__
+    format: Literal["framecast-model"] = "framecast-model"
+    version: int = VERSION
+
+    @property
+    def representation(self) -> Representation:
+        """How videos are put before the network."""
+        return Representation(frames=self.frames, normaliser=self.normaliser, target=self.target)
+
+
+def build_denoiser(config: ModelConfig) -> Denoiser:
+    """Return the denoiser that ``config`` describes, with fresh random weights."""
+    network = config.network.build(
+        past_channels=len(config.frames.past_channels),
+        future_channels=len(config.frames.future_channels),
+        classes=len(config.labels),
+    )
+    return Denoiser(network, config.schedule, config.prediction, grid=config.grid)
+
+
+def build_forecaster(config: ModelConfig, denoiser: Denoiser) -> Forecaster:
+    """Return ``denoiser`` as the forecaster that ``config`` describes."""
+    return Forecaster(
+        denoiser,
+        config.representation,
+        sampling=config.sampling,
+        unit=config.unit,
+        name=config.name,
+        labels=config.labels,
+    )
+
+
+def save_model(folder: str | Path, config: ModelConfig, network: nn.Module) -> None:
+    """Write the model folder: the weights of ``network`` first, then the configuration that vouches for them."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    weights = save(tensors)
+    plain = to_plain(config) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    write_atomically(folder / WEIGHTS, weights)
+    write_atomically(folder / CONFIG, json.dumps(plain, indent=2) + "\n")
+
+
+def read_config(folder: str | Path) -> ModelConfig:
+    """Return the configuration in a model folder.
+
+    Raises:
+        DataError: it is missing, damaged, of a newer version, or not a model's.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{folder} is no model: it has no {CONFIG}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise DataError(f"{path} is no framecast model's configuration: its format is not {FORMAT!r}")
+    version = plain.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise DataError(
+            f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
+        )
+    return from_plain(ModelConfig, plain, where=str(path))
+
+
+def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:
+    """Return the forecaster in a model folder.
+
+    Args:
+        folder: with ``config.json`` and ``weights.safetensors``.
+        device: where its network goes.
+
+    Raises:
+        DataError: a file is missing, damaged, or does not fit the configuration.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    with torch.device("meta"):
+        denoiser = build_denoiser(config)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise DataError(f"{folder} has a {CONFIG} and no {WEIGHTS}: copy both files of the model")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != config.weights_sha256:
+        raise DataError(
+            f"{path} is damaged: its SHA-256 is {digest[:12]}…, and {CONFIG} says {config.weights_sha256[:12]}…"
+        )
+    expected = {name: tuple(value.shape) for name, value in denoiser.network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if found != expected:
+                wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
+                raise DataError(f"{path} does not fit {CONFIG}: tensor {wrong} differs in name or shape")
+            tensors = {name: file.get_tensor(name) for name in expected}
+    except SafetensorError as error:
+        raise DataError(f"{path} is no safetensors file ({error})") from None
+    denoiser.network.load_state_dict(tensors, assign=True)
+    return build_forecaster(config, denoiser)
+
+
+def find_model(path: str | Path) -> Path:
+    """Return the model folder meant by ``path``: itself, or the newest checkpoint of a run.
+
+    Raises:
+        FramecastError: there is neither.
+    """
+    path = Path(path)
+    if (path / CONFIG).is_file():
+        return path
+    models = sorted(path.glob(f"checkpoints/*/model/{CONFIG}"))
+    if models:
+        return models[-1].parent
+    if not path.exists():
+        raise FramecastError(f"there is no model at {path}: give the folder of a run or of a model")
+    raise FramecastError(
+        f"{path} holds no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
+    )
+
+
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:
+    """Return the forecaster at ``path``, a model folder or a run (its newest checkpoint).
+
+    Raises:
+        FramecastError: there is none, or it cannot be used; the message says why.
+    """
+    return load_model(find_model(path), device=device)

@@ -1,0 +1,94 @@
+"""What can be set about training."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from framecast.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The settings of a training run; the defaults are those of Francisco et al. (2024) where they give one.
+
+    Attributes:
+        steps: optimizer steps of the whole run; give this or ``epochs``.
+        epochs: passes over the training windows.
+        batch: windows per optimizer step, over all its parts.
+        accumulate: parts into which each batch is cut to fit into memory; the result does not depend on it.
+        learning_rate: AdamW's, after the warm-up.
+        weight_decay: AdamW's, on weights but not on norms and biases.
+        warmup: steps over which the learning rate rises linearly from zero.
+        decay: ``constant`` after the warm-up, or ``cosine`` down to zero at the last step.
+        clip: the norm to which larger gradients are shortened.
+        ema: decay per step of the averaged weights that forecasts use.
+        ema_start: step at which averaging begins.
+        precision: ``float32``, or ``bf16`` for autocast with float32 weights.
+        flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
+        seed: of the order of the windows, the noise, the times and the initial weights.
+        validate_every: steps between two validations.
+        validation_windows: windows that a validation looks at, evenly spaced over the validation side.
+        checkpoint_every: steps between two checkpoints; the last step always makes one.
+        keep: how many of the latest checkpoints stay; the best on validation stays besides.
+        max_bad_steps: steps in a row with a loss or gradient that is not finite after which the run ends.
+        workers: processes that load windows; 0 loads in this one.
+        cache_gib: an archive smaller than this is held in memory.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    steps: int | None = None
+    epochs: float | None = None
+    batch: int = 16
+    accumulate: int = 1
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-5
+    warmup: int = 200
+    decay: Literal["constant", "cosine"] = "constant"
+    clip: float = 1.0
+    ema: float = 0.995
+    ema_start: int = 0
+    precision: Literal["float32", "bf16"] = "bf16"
+    flips: tuple[Literal["x", "y"], ...] = ()
+    seed: int = 0
+    validate_every: int = 500
+    validation_windows: int = 64
+    checkpoint_every: int = 500
+    keep: int = 2
+    max_bad_steps: int = 10
+    workers: int = 0
+    cache_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ConfigError(
+                f"training.steps is {self.steps} and training.epochs is {self.epochs}: "
+                "set one of them, and the other to null"
+            )
+        if not (self.steps or self.epochs or 0) > 0:
+            raise ConfigError("training.steps or training.epochs must be positive")
+        positive = ("batch", "accumulate", "learning_rate", "clip", "validate_every", "validation_windows")
+        for name in (*positive, "checkpoint_every", "keep", "max_bad_steps"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"training.{name} is {getattr(self, name)}; it must be positive")
+        for name in ("weight_decay", "warmup", "ema_start", "workers", "cache_gib"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"training.{name} is {getattr(self, name)}; it must not be negative")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"training.ema is {self.ema}; it must lie in [0, 1)")
+        if self.batch % self.accumulate:
+            raise ConfigError(
+                f"training.batch={self.batch} cannot be cut into training.accumulate={self.accumulate} equal parts: "
+                "make the batch a multiple"
+            )
+
+    def resolved(self, windows: int) -> "TrainingOptions":
+        """Return the same options with epochs over this many training ``windows`` written as steps."""
+        if self.epochs is None:
+            return self
+        return replace(self, steps=max(1, round(self.epochs * windows / self.batch)), epochs=None)
+
+    @property
+    def last_step(self) -> int:
+        """The number of optimizer steps; only for options that are `resolved`."""
+        assert self.steps is not None
+        return self.steps

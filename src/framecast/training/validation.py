@@ -1,0 +1,36 @@
+"""How well the averaged network denoises windows it was not trained on."""
+
+import torch
+
+from framecast.data.dataset import WindowDataset
+from framecast.denoiser import Denoiser
+from framecast.representation import Representation
+from framecast.seeding import generator
+from framecast.training.fit import batch_loss
+from framecast.training.options import TrainingOptions
+
+
+@torch.inference_mode()
+def validation_loss(
+    denoiser: Denoiser, representation: Representation, windows: WindowDataset, options: TrainingOptions
+) -> float:
+    """Return the mean loss over ``options.validation_windows`` windows, evenly spaced.
+
+    Times and noise are the same at every call, so that the figures of two steps can be compared.
+
+    Args:
+        denoiser: with the averaged network.
+        representation: puts the windows before the network.
+        windows: the validation side.
+        options: gives number, batch and precision.
+    """
+    denoiser.eval()
+    count = min(options.validation_windows, len(windows))
+    chosen = [k * len(windows) // count for k in range(count)]
+    part = max(1, options.batch // options.accumulate)
+    total = 0.0
+    for start in range(0, count, part):
+        batch = windows.batch(chosen[start : start + part])
+        loss = batch_loss(denoiser, representation, batch, generator(options.seed, start), options.precision)
+        total += loss.item() * len(batch.index)
+    return total / count

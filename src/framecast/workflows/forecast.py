@@ -1,0 +1,171 @@
+"""Forecasting the windows of one side of an archive into a forecast file."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from framecast.data.archive import Archive
+from framecast.data.corona import has_oracle, oracle_ensemble
+from framecast.data.dataset import WindowDataset
+from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.data.split import AnySplit
+from framecast.data.statistics import sample_residuals
+from framecast.data.windows import Window, Windows, find_windows
+from framecast.errors import DataError
+from framecast.forecaster import Forecaster, SamplingOptions
+from framecast.frames import FrameSpec
+
+Side = Literal["train", "validation", "test", "all"]
+
+_DRESSING_DRAWS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which windows will be forecast, and what they are judged by.
+
+    Attributes:
+        archive: the open archive.
+        frames: what the model sees and forecasts, at the archive's size.
+        chosen: the windows to forecast.
+        train: the training side, from which the dressed persistence takes its residuals; may be empty.
+        side: the side the chosen windows are from.
+    """
+
+    archive: Archive
+    frames: FrameSpec
+    chosen: Windows
+    train: Windows
+    side: Side
+
+
+def plan_forecast(
+    forecaster: Forecaster,
+    archive: Archive,
+    *,
+    side: Side,
+    limit: int | None,
+    split: AnySplit,
+    stride: int,
+    max_masked: float,
+) -> Plan:
+    """Choose the windows of ``archive`` that will be forecast.
+
+    Args:
+        forecaster: the model.
+        archive: must have the model's channels.
+        side: of the split, or ``all`` for every window.
+        limit: at most so many, evenly spaced over the side.
+        split: the one the model was trained with.
+        stride: the one the model was trained with.
+        max_masked: the one the model was trained with.
+
+    Raises:
+        DataError: the archive lacks a channel, has another unit, or the side is empty.
+    """
+    frames = forecaster.frames_at(archive.height, archive.width)
+    if archive.unit != forecaster.unit:
+        raise DataError(
+            f"{archive.path} is in {archive.unit} and the model was trained on {forecaster.unit}: convert the archive"
+        )
+    windows = find_windows(archive, frames, stride=stride, max_masked=max_masked)
+    if side == "all":
+        train, candidates = windows[:0], windows
+    else:
+        sides = split.divide(windows)
+        train, candidates = sides["train"], sides[side]
+        if not candidates:
+            counts = ", ".join(f"{name} {len(part)}" for name, part in sides.items())
+            raise DataError(
+                f"{archive.path} has no {side} window under the model's split ({counts}): use another --split"
+            )
+    count = min(limit or len(candidates), len(candidates))
+    spread = tuple(candidates[k * len(candidates) // count] for k in range(count))
+    chosen = replace(candidates, windows=spread)
+    return Plan(archive=archive, frames=frames, chosen=chosen, train=train, side=side)
+
+
+def forecast_windows(
+    forecaster: Forecaster,
+    plan: Plan,
+    out: str | Path,
+    *,
+    members: int,
+    seed: int,
+    options: SamplingOptions,
+    command: str = "",
+    overwrite: bool = False,
+) -> Iterator[int]:
+    """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
+
+    The same call after an interruption goes on with the samples that are missing. Member m of a window is the same
+    whatever other windows and members are drawn: its noise comes from ``seed``, the window's name and m.
+
+    Args:
+        forecaster: the model.
+        plan: see `plan_forecast`.
+        out: the forecast file.
+        members: per window.
+        seed: of the members.
+        options: sampler, grid and steps.
+        command: what the user typed, for the record.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        FramecastError: ``out`` exists, or the model cannot be sampled this way.
+    """
+    archive, frames = plan.archive, plan.frames
+    oracle = has_oracle(archive)
+    attrs = forecaster.provenance(seed, options) | {
+        "members": members,
+        "archive": str(archive.path),
+        "split": plan.side,
+        "cadence": frames.cadence,
+        "command": command,
+    }
+    with write_forecast(
+        out,
+        frames=frames,
+        samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time) for window in plan.chosen],
+        members=members,
+        unit=archive.unit,
+        attrs=attrs,
+        dressing=_dressing(plan, seed),
+        oracle=oracle,
+        overwrite=overwrite,
+    ) as writer:
+        windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
+        complete = set(writer.done)
+        for index, window in enumerate(plan.chosen):
+            if index not in complete:
+                sample = windows[index]
+                drawn = forecaster.draw(
+                    sample.past, sample_key=sample_key(window), members=range(members), seed=seed, options=options
+                )
+                writer.write(
+                    index,
+                    past=sample.past.numpy(),
+                    truth=sample.future.numpy(),
+                    forecast=drawn.numpy(),
+                    oracle=oracle_ensemble(archive, window, frames=frames, members=members, seed=seed)
+                    if oracle
+                    else None,
+                )
+            yield index + 1
+
+
+def sample_key(window: Window) -> int:
+    """Return the number under which the members of ``window`` are drawn: the first 62 bits of its id's BLAKE2."""
+    return int.from_bytes(hashlib.blake2b(window.id.encode(), digest_size=8).digest()) >> 2
+
+
+def _dressing(plan: Plan, seed: int) -> np.ndarray | None:
+    seen = set(plan.frames.future_channels) <= set(plan.frames.past_channels)
+    if not seen or not plan.train:
+        return None
+    train = WindowDataset(plan.archive, plan.train, plan.frames, cache_bytes=0)
+    return sample_residuals(train, draws=_DRESSING_DRAWS, seed=seed)
