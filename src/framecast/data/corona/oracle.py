@@ -66,26 +66,44 @@ def oracle_ensemble(archive: Archive, window: Window, *, frames: FrameSpec, memb
     state = sequence["state"][window.indices[frames.past - 1]].values
 
     streams = [member_streams(seed, window.id, m) for m in range(members)]
-    states = continue_state(spec, region, state, frames, [evolution for evolution, _ in streams])
-    render = Renderer(spec, region)
-    out = np.empty((members, len(frames.future_channels), *frames.future_shape[1:]), np.float32)
+    films = draw_futures(spec, region, state, frames=frames.future, hours=frames.cadence / 3600.0, streams=streams)
     chosen = [spec.channels.index(name) for name in frames.future_channels]
-    for m, (_, photons) in enumerate(streams):
-        for k, expected in enumerate(render(states[m])):
-            out[m, :, k] = expose(expected, spec.channels, spec.exposure, photons)[chosen]
-    return out
+    return np.ascontiguousarray(films[:, :, chosen].swapaxes(1, 2))
 
 
-def continue_state(
-    spec: CoronaSpec, region: Region, state: np.ndarray, frames: FrameSpec, generators: list[np.random.Generator]
+def draw_futures(
+    spec: CoronaSpec,
+    region: Region,
+    state: np.ndarray,
+    *,
+    frames: int,
+    hours: float,
+    streams: list[tuple[np.random.Generator, np.random.Generator]],
 ) -> np.ndarray:
-    """Return one continuation of ``state`` ``[component]`` per generator, ``[member, time, component]`` float32."""
+    """Return one continuation of ``state`` for each pair of streams.
+
+    Args:
+        spec: the law's constants.
+        region: the region's fixed parameters.
+        state: what to continue, ``[component]``.
+        frames: number of frames after it.
+        hours: time between them.
+        streams: generators of each continuation's evolution and photons.
+
+    Returns:
+        Intensity with photon noise, float32 ``[member, time, channel, y, x]``, in DN/s.
+
+    Raises:
+        DataError: the state is not one of this specification.
+    """
     if state.size != Layout.of(spec).size:
         raise DataError(f"a state has {state.size} components; this archive's have {Layout.of(spec).size}")
-    dynamics = Dynamics(spec, [region], hours=frames.cadence / 3600.0)
-    current = np.repeat(state[None], len(generators), axis=0)
-    states = np.empty((len(generators), frames.future, state.size), np.float32)
-    for k in range(frames.future):
-        current = dynamics.step(current, [dynamics.drive(generator) for generator in generators])
-        states[:, k] = current
-    return states
+    dynamics = Dynamics(spec, [region], hours=hours)
+    render = Renderer(spec, region)
+    current = np.repeat(state[None], len(streams), axis=0)
+    out = np.empty((len(streams), frames, len(spec.channels), spec.height, spec.width), np.float32)
+    for k in range(frames):
+        current = dynamics.step(current, [dynamics.drive(evolution) for evolution, _ in streams])
+        for m, expected in enumerate(render(current)):
+            out[m, k] = expose(expected, spec.channels, spec.exposure, streams[m][1])
+    return out
