@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -138,6 +138,7 @@ class TestMistakes:
 
 
 class TestOrder:
+    @settings(deadline=None)
     @given(count=st.integers(0, 200), seed=st.integers(0, 2**63), epoch=st.integers(0, 1000))
     def test_a_permutation(self, count, seed, epoch):
         assert sorted(epoch_order(count, seed=seed, epoch=epoch)) == list(range(count))
@@ -157,6 +158,7 @@ class TestOrder:
         with pytest.raises(ValueError, match="read-only"):
             epoch_order(5, seed=0, epoch=0)[0] = 3
 
+    @settings(deadline=None)
     @given(count=st.integers(1, 100), size=st.integers(1, 30), start=st.integers(0, 10), seed=st.integers(0, 99))
     def test_an_epoch_has_each_sample_once_and_may_start_in_the_middle(self, count, size, start, seed):
         whole = list(batches(count, size, seed=seed, epoch=3))
@@ -165,6 +167,7 @@ class TestOrder:
         rest = list(batches(count, size, seed=seed, epoch=3, start=start))
         assert [b.tolist() for b in rest] == [b.tolist() for b in whole[start:]]
 
+    @settings(deadline=None)
     @given(count=st.integers(1, 60), size=st.integers(1, 150), seed=st.integers(0, 99))
     def test_steps_are_full_batches_of_one_epoch_after_another(self, count, size, seed):
         steps = [batch_at(step, count, size, seed=seed) for step in range(5)]

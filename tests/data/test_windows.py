@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framecast.data.layout import MISSING
@@ -58,6 +58,7 @@ class TestWhichRunsAreWindows:
         with pytest.raises(DataError, match="1 missing frame"):
             find_windows(archive, frame_spec(), tolerance=299 / 3600)
 
+    @settings(deadline=None)
     @given(
         minutes=st.lists(st.integers(0, 600), min_size=1, max_size=60, unique=True).map(sorted),
         past=st.integers(1, 3),
