@@ -83,7 +83,7 @@ class Series:
         tolerance: seconds within which an observation counts as taken at a slot's time.
         slots: in order of time.
         gaps: where slots are missing.
-        unmatched: observations of each wavelength that found no place.
+        unmatched: how many observations of each channel between start and end found no place (other times, copies).
     """
 
     channels: tuple[int, ...]
@@ -160,6 +160,7 @@ def match(
     frames = [
         f for f in frames if (start is None or f.time >= start - slack) and (end is None or f.time <= end + slack)
     ]
+    within = Counter(frame.wavelength for frame in frames)
     by_channel = {c: _without_twins([f for f in frames if f.wavelength == c]) for c in channels}
     if empty := [channel for channel, members in by_channel.items() if not members]:
         raise DataError(f"no file of wavelength {_listing(empty)} was observed between --start and --end")
@@ -180,7 +181,7 @@ def match(
         tolerance=tolerance,
         slots=slots,
         gaps=tuple(_gaps(kept, cadence)),
-        unmatched=Counter({c: present[c] - used[c] for c in present if present[c] > used[c]}),
+        unmatched=Counter({c: within[c] - used[c] for c in channels if within[c] > used[c]}),
     )
 
 

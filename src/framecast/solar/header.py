@@ -146,7 +146,7 @@ def _matrix(cards: Mapping[str, Any], notes: list[str]) -> np.ndarray:
         angle = np.radians(_number(cards, name)) if name else 0.0
         if not name:
             notes.append("no roll angle in the header: north taken to be up")
-        ratio = scales[1] / scales[0]
+        ratio = scales[1] / scales[0] if scales.all() else 1.0
         turn = np.array([[np.cos(angle), -np.sin(angle) * ratio], [np.sin(angle) / ratio, np.cos(angle)]])
     return scales[:, None] * turn
 

@@ -26,7 +26,7 @@ from framecast.solar.parallel import ordered_map
 from framecast.solar.quality import HARMLESS, NO_IMAGE, doubts, explain
 from framecast.solar.reader import read_image
 from framecast.solar.rotation import Rotation
-from framecast.solar.tracks import Passage, follow, grid
+from framecast.solar.tracks import Passage, Track, follow, grid
 
 OffLimb = Literal["mask", "keep"]
 ProgressCallback = Callable[[str, int, int], None]
@@ -134,6 +134,7 @@ def prepare(
     field_of_view: float | None = None,
     angle: float = 45.0,
     spacing: float = 12.0,
+    tracks: Sequence[Track] | None = None,
     minimum_frames: int = 12,
     rotation: Rotation = "howard",
     off_limb: OffLimb = "mask",
@@ -162,6 +163,7 @@ def prepare(
         angle: largest heliocentric angle of a region's middle, in degrees.
         spacing: distance of neighbouring regions, in degrees on the surface. The default of 12° follows about forty
             regions at a time, each overlapping its neighbours by about a third of its width at 64 pixels.
+        tracks: the regions to follow, instead of the grid.
         minimum_frames: regions seen in fewer frames are left out.
         rotation: rotation law: howard, snodgrass, allen or rigid.
         off_limb: mask the pixels beyond the limb, or keep them.
@@ -194,7 +196,9 @@ def prepare(
     if strict and summary.rejected:
         raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
     leaders = [next(frame for frame in slot.frames if frame is not None) for slot in series.slots]
-    passages = follow(grid(leaders, angle=angle, spacing=spacing), leaders, angle=angle, rotation=rotation)
+    if tracks is None:
+        tracks = grid(leaders, angle=angle, spacing=spacing)
+    passages = follow(tracks, leaders, angle=angle, rotation=rotation)
     kept = [passage for passage in passages if len(passage.indices) >= minimum_frames]
     summary.short = len(passages) - len(kept)
     if not kept:

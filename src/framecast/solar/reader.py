@@ -48,12 +48,14 @@ def read_image(path: str | Path) -> SolarImage:
 def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
     """Yield the header and the HDU of the image; whatever astropy says meanwhile becomes a `DataError`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated.*")
             with fits.open(path, memmap=False) as hdus:
                 len(hdus)  # astropy reads the list lazily; asking for its length reads all headers
                 hdu = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2), None)
+                if hdu is None and any("corrupt" in str(complaint.message) for complaint in complaints):
+                    raise DataError(f"{path} is cut short: what follows its first header cannot be read")
                 if hdu is None:
                     raise DataError(f"{path} holds no two-dimensional image")
                 yield _interpret(path, hdus[0], hdu), hdu
@@ -63,6 +65,8 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
         raise DataError(f"{path} does not exist") from None
     except Exception as error:  # astropy's decoders raise many kinds on damaged files
         reason = " ".join(str(error).split())
+        if "SIMPLE" in reason or "Empty" in reason:
+            raise DataError(f"{path} is no FITS file") from None
         if "truncated" in reason or "smaller than" in reason or "expected" in reason or "buffer" in reason:
             raise DataError(f"{path} is cut short: {reason}") from None
         raise DataError(f"{path} cannot be read as FITS: {reason or type(error).__name__}") from None

@@ -1,9 +1,11 @@
 """How a point of the Sun's surface moves: the rotation is faster at the equator than near the poles."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+from framecast.errors import ConfigError
 
 Rotation = Literal["howard", "snodgrass", "allen", "rigid"]
 
@@ -16,7 +18,12 @@ def drift_rate(latitude: npt.ArrayLike, *, rotation: Rotation = "howard") -> npt
     The sidereal rate A + B sin²Θ + C sin⁴Θ of sunpy's ``differential_rotation`` minus the 14.1844°/day with which
     Carrington's coordinates turn by definition. The default coefficients are those of Howard, Harvey and Forgach
     (1990, Solar Physics 130, 295), measured on magnetic features.
+
+    Raises:
+        ConfigError: ``rotation`` is none of the laws.
     """
+    if rotation not in get_args(Rotation):
+        raise ConfigError(f"rotation is {rotation!r}; it can be {', '.join(get_args(Rotation))}")
     import astropy.units as u
     from sunpy.sun.constants import sidereal_rotation_rate
     from sunpy.sun.models import differential_rotation
