@@ -3,6 +3,8 @@
 Two windows that share a frame, or that see the same place at the same time, tell each other's answer. Each way of
 dividing states what it relies on; windows that would straddle two sides are dropped, and returned as such. No two
 sides ever share a frame.
+
+A side may be empty: an archive of later observations has windows for the test of a model and none for its training.
 """
 
 import difflib
@@ -61,11 +63,7 @@ class TimeSplit:
                 raise ConfigError(f"{later} {second} is before {earlier} {first}: put the dates in order")
 
     def divide(self, windows: Windows) -> Division:
-        """Return the windows of each side.
-
-        Raises:
-            DataError: a side that was asked for is empty.
-        """
+        """Return the windows of each side."""
         train_end = parse_date(self.train_end, "train_end")
         start = parse_date(self.validation_start, "validation_start")
         test = None if self.test_start is None else parse_date(self.test_start, "test_start")
@@ -80,12 +78,7 @@ class TimeSplit:
                 return "test"
             return DROPPED
 
-        division = _divide(windows, side)
-        first, last = _extent(windows)
-        for name in ("train", "validation", *(["test"] if test is not None else [])):
-            if not division[name]:
-                raise DataError(f"the time split leaves no window for {name}: the windows reach from {first} to {last}")
-        return division
+        return _divide(windows, side)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +111,7 @@ class RegionSplit:
         """Return the windows of each side.
 
         Raises:
-            DataError: a named sequence has no window, or there are too few sequences for the fractions.
+            DataError: a named sequence has no window.
         """
         names = windows.sequences
         sides = {}
@@ -136,11 +129,6 @@ class RegionSplit:
                 count = max(1, round(value * len(names)))
                 sides |= dict.fromkeys(free[:count], side)
                 free = free[count:]
-        if not free:
-            raise DataError(
-                f"{len(names)} sequences leave none for training beside validation={self.validation} and "
-                f"test={self.test}: split by time, or give more sequences"
-            )
         return _divide(windows, lambda window: sides.get(window.sequence, "train"))
 
 
@@ -176,16 +164,18 @@ class RandomSplit:
         """Return the windows of each side.
 
         Raises:
-            DataError: there are too few blocks for the fractions, or a side is empty.
+            ConfigError: a block is shorter than a window.
+            DataError: there is no window.
         """
-        first, _ = _extent(windows)
+        _extent(windows)
         length = max(window.end_time - window.start_time for window in windows)
         block = 4 * length if self.block is None else np.timedelta64(round(parse_duration(self.block) * 1e9), "ns")
         if block < length:
             raise ConfigError(f"block {self.block} is shorter than a window ({length.astype('m8[s]')}): make it longer")
 
+        # Blocks are counted from 1970, so that an archive that has grown keeps its blocks.
         def number(time: np.datetime64) -> int:
-            return int((time - first) // block)
+            return int((time - np.datetime64(0, "ns")) // block)
 
         blocks = sorted({number(window.start_time) for window in windows}, key=lambda k: _lot(self.seed, str(k)))
         sides: dict[int, str] = {}
@@ -198,15 +188,7 @@ class RandomSplit:
             found = {sides.get(k, "train") for k in covered}
             return found.pop() if len(found) == 1 else DROPPED
 
-        division = _divide(windows, choose)
-        wanted = {"train": 1.0, "validation": self.validation, "test": self.test}
-        empty = [name for name, fraction in wanted.items() if fraction > 0 and not division[name]]
-        if empty:
-            raise DataError(
-                f"the random split leaves no window for {', '.join(empty)}: {len(blocks)} blocks of "
-                f"{block / np.timedelta64(1, 'h'):g} h are too few or too short: set block, or give more data"
-            )
-        return division
+        return _divide(windows, choose)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +209,7 @@ class AutoSplit:
     kind: Literal["auto"] = "auto"
 
     def resolve(self, windows: Windows) -> TimeSplit | RegionSplit:
-        """Return the way of dividing that suits ``windows``.
+        """Return the way of dividing that suits ``windows`` and gives each side some.
 
         Raises:
             DataError: the windows span too little time for three sides.
@@ -239,23 +221,25 @@ class AutoSplit:
         window = max(int((w.end_time - w.start_time).astype("m8[ns]").astype(np.int64)) for w in windows)
         # Each side needs one window; of what is left, gaps take at most half and the sides share the rest.
         left = span - 3 * window
-        if left <= 0:
-            raise DataError(
-                f"the windows span {span / 3.6e12:g} h, too little to divide by time into three sides of at least one "
-                f"window ({window / 3.6e12:g} h) each: give more data, or set split to region or random"
-            )
-        gap = min(window, left // 4)
+        gap = max(0, min(window, left // 4))
         spare = left - 2 * gap
         train_end = window + int(0.7 * spare)
         validation_start = train_end + gap
         validation_end = validation_start + window + int(0.15 * spare)
         second = 10**9
-        return TimeSplit(
+        split = TimeSplit(
             train_end=_after(first, train_end + second),
             validation_start=_after(first, max(validation_start, train_end + second)),
             validation_end=_after(first, validation_end + second),
             test_start=_after(first, max(validation_end + gap, validation_end + second)),
         )
+        division = split.divide(windows) if left > 0 else {}
+        if not all(division.get(side) for side in SIDES):
+            raise DataError(
+                f"the windows span {span / 3.6e12:g} h, too little to divide by time into three sides of at least one "
+                f"window ({window / 3.6e12:g} h) each: give more data, or set split to region or random"
+            )
+        return split
 
     def divide(self, windows: Windows) -> Division:
         """Return the windows of each side. Raises what the resolved way of dividing raises."""
