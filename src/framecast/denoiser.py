@@ -7,9 +7,14 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
+from framecast.draws import TimeDraw, UniformTimes
+from framecast.errors import ConfigError
+from framecast.guidance import Guidance
+from framecast.masks import keep_observed, observed_frames
 from framecast.prediction import Prediction
 from framecast.schedule import Schedule, broadcast
 from framecast.times import FastDDPM, Grid, check_trained
+from framecast.weighting import UniformWeighting, Weighting
 
 
 class Denoiser(nn.Module):
@@ -21,20 +26,39 @@ class Denoiser(nn.Module):
         schedule: how noise is added.
         prediction: what F is.
         grid: the Fast-DDPM grid the network is trained on, or ``None`` for every time of the schedule.
+        weighting: how much the error at each noise level counts in the loss.
+        draw: which times training visits.
+        classes: number of classes; label ``classes`` is the null class, which guidance needs.
+        frame_masks: whether ``past`` is a condition of `framecast.masks` and x the whole video, whose observed frames
+            are kept clean and do not count in the loss.
 
     Raises:
-        ConfigError: the prediction is not defined everywhere on the schedule.
+        ConfigError: the prediction is not defined everywhere on the schedule, or the times cannot be drawn.
     """
 
     def __init__(
-        self, network: nn.Module, schedule: Schedule, prediction: Prediction | str, grid: Grid | None = None
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        prediction: Prediction | str,
+        grid: Grid | None = None,
+        *,
+        weighting: Weighting | None = None,
+        draw: TimeDraw | None = None,
+        classes: int = 0,
+        frame_masks: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.schedule = schedule
         self.prediction = Prediction(prediction)
         self.grid = grid
+        self.weighting = weighting or UniformWeighting()
+        self.draw = draw or UniformTimes()
+        self.classes = classes
+        self.frame_masks = frame_masks
         self.prediction.check(schedule)
+        self.draw.check(grid)
         if isinstance(grid, FastDDPM):
             grid.times(schedule)
 
@@ -44,16 +68,29 @@ class Denoiser(nn.Module):
         t: Float64[Tensor, " batch"],
         past: Float[Tensor, "batch past_channel past_time height width"],
         label: Int64[Tensor, " batch"] | None = None,
+        *,
+        guidance: Guidance | None = None,
     ) -> Float[Tensor, "batch channel time height width"]:
         """Return the estimate of the clean video.
 
         Args:
-            x_t: noisy future.
+            x_t: noisy future; with frame masks, the noisy video.
             t: its diffusion times in (0, 1].
-            past: what is seen.
+            past: what is seen; with frame masks, the condition.
             label: class of every element.
+            guidance: how strongly the label is followed; costs a network input twice as large.
+
+        Raises:
+            ConfigError: guidance without a label or without classes.
         """
-        return self.prediction.x0(self.schedule(t), x_t, self._predict(x_t, t, past, label).to(x_t.dtype))
+        if self.frame_masks:
+            x_t = keep_observed(x_t, past)
+        if guidance is not None and guidance.acts:
+            F = self._guided(x_t, t, past, label, guidance)
+        else:
+            F = self._predict(x_t, t, past, label)
+        x0 = self.prediction.x0(self.schedule(t), x_t, F)
+        return keep_observed(x0, past) if self.frame_masks else x0
 
     def loss(
         self,
@@ -65,40 +102,31 @@ class Denoiser(nn.Module):
         noise: Float[Tensor, "batch channel time height width"],
         mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
     ) -> Float[Tensor, " batch"]:
-        """Return the mean squared error of the prediction, one value per batch element.
+        """Return the weighted mean squared error of the prediction, one value per batch element.
 
         Args:
-            x0: the true future; any finite value, or NaN, where ``mask`` is false.
-            past: what is seen.
-            label: class of every element.
+            x0: the true future, or the whole video with frame masks; anything, NaN included, where ``mask`` is false.
+            past: what is seen; with frame masks, the condition.
+            label: class of every element, some of them dropped if guidance is wanted later.
             t: diffusion times; see `draw_times`.
             noise: standard normal deviates.
             mask: the pixels that count; all if ``None``. An element without any has loss 0.
         """
-        if mask is not None:
-            x0 = torch.where(mask, x0, 0.0)
+        counted = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
+        x0 = torch.where(counted, x0, 0.0)
         scale = self.schedule(t)
         x_t = broadcast(scale.alpha, x0) * x0 + broadcast(scale.sigma, x0) * noise
-        error = self._predict(x_t, t, past, label).to(x0.dtype) - self.prediction.target(scale, x0, noise)
-        if mask is None:
-            return error.square().flatten(1).mean(dim=1)
-        counted = mask.expand_as(error)
+        if self.frame_masks:
+            x_t = keep_observed(x_t, past)
+            counted = counted & ~observed_frames(past)
+        error = self._predict(x_t, t, past, label) - self.prediction.target(scale, x0, noise)
         total = torch.where(counted, error, 0.0).square().flatten(1).sum(dim=1)
-        return total / counted.flatten(1).sum(dim=1).clamp(min=1)
+        mean = total / counted.flatten(1).sum(dim=1).clamp(min=1)
+        return mean * self.weighting(scale, self.prediction).to(mean)
 
     def draw_times(self, batch: int, generator: torch.Generator) -> Float64[Tensor, " batch"]:
-        """Return diffusion times for one training batch, on the CPU.
-
-        Every row of a table is equally likely, the first and the last included; on a Fast-DDPM grid every listed row,
-        in antithetic pairs; on a continuous schedule the times are uniform.
-        """
-        if isinstance(self.grid, FastDDPM):
-            times = self.grid.times(self.schedule)
-            index = torch.randint(len(times), (-(-batch // 2),), generator=generator)
-            return times[torch.stack([index, len(times) - 1 - index], dim=1).flatten()[:batch]]
-        if self.schedule.rows is None:
-            return 1 - torch.rand(batch, dtype=torch.float64, generator=generator)
-        return (torch.randint(self.schedule.rows, (batch,), generator=generator) + 1) / self.schedule.rows
+        """Return diffusion times for one training batch, on the CPU; see `framecast.draws`."""
+        return self.draw.times(self.schedule, self.grid, batch, generator)
 
     def check_times(self, times: Float64[Tensor, " n"]) -> None:
         """Raise if sampling at ``times`` would ask for what was never trained.
@@ -110,4 +138,16 @@ class Denoiser(nn.Module):
 
     def _predict(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
         time = self.schedule.network_time(t).to(device=x_t.device, dtype=torch.float32)
-        return self.network(x_t, time, past, label)
+        F: Tensor = self.network(x_t, time, past, label)
+        return F.to(x_t.dtype)
+
+    def _guided(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None, guidance: Guidance) -> Tensor:
+        if label is None or not self.classes:
+            raise ConfigError(
+                f"guidance scale {guidance.scale} needs a label, and a network trained with classes and with labels "
+                f"dropped; this one has {self.classes} classes: use scale 1"
+            )
+        labels = torch.cat([label, torch.full_like(label, self.classes)])
+        twice = self._predict(x_t.repeat(2, 1, 1, 1, 1), t.repeat(2), past.repeat(2, 1, 1, 1, 1), labels)
+        conditional, unconditional = twice.chunk(2)
+        return guidance.combine(conditional, unconditional, t)

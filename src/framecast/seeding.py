@@ -4,9 +4,9 @@ Member m of sample s under seed k has its own stream of normal deviates, a funct
 whether the member is drawn by itself, in a batch of 20, after a restart or by another process.
 
 The stream is counter based. Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3",
-doi 10.1145/2063384.2063405) maps a 128-bit counter under a 64-bit key to 128 random bits. The key is the seed, and the
-counter spells out (element, draw, member, sample), so no two deviates under one seed ever share a counter, and one
-vectorised call serves all members of a batch.
+doi 10.1145/2063384.2063405) maps a 128-bit counter under a 64-bit key to 128 random bits. The seed and the
+sample give the key (Philox itself makes one out of them), and the counter spells out (element, draw, member), so no
+two deviates of a sample ever share a counter, and one vectorised call serves all members of a batch.
 
 The Box-Muller transform is written with additions, multiplications, divisions and square roots in float64 only. These
 are correctly rounded on every device, whereas a library's logarithm or sine differs in the last bit between the body
@@ -28,6 +28,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 
+Word = int | Tensor
 Words = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -36,7 +37,7 @@ class MemberNoise:
 
     Args:
         seed: k, 0 to 2⁶⁴ - 1.
-        samples: s of every member, 0 to 2³² - 1.
+        samples: s of every member, not negative.
         members: m of every member, 0 to 2³² - 1.
         shape: of one member's video.
         device: where the noise is wanted and made; the bits are the same everywhere.
@@ -55,11 +56,10 @@ class MemberNoise:
     ) -> None:
         if not 0 <= seed < 2**64:
             raise ConfigError(f"seed is {seed}; it must lie between 0 and 2**64 - 1")
-        for name, numbers in (("sample", samples), ("member", members)):
-            if numbers.numel() and not (int(numbers.min()) >= 0 and int(numbers.max()) <= _WORD):
-                raise ConfigError(f"a {name} number lies outside 0 … 2**32 - 1: number them from 0")
-        self._seed = seed
-        self._samples = samples.to(device)[:, None]
+        for name, numbers, limit in (("sample", samples, 2**63), ("member", members, 2**32)):
+            if numbers.numel() and not (int(numbers.min()) >= 0 and int(numbers.max()) < limit):
+                raise ConfigError(f"a {name} number lies outside 0 … {limit - 1}: number them from 0")
+        self._key = _sample_key(seed, samples.to(device)[:, None])
         self._members = members.to(device)[:, None]
         self._shape = tuple(shape)
 
@@ -70,8 +70,8 @@ class MemberNoise:
             draw: 0 for the initial noise, k for the k-th step.
         """
         size = math.prod(self._shape)
-        blocks = torch.arange(-(-size // 4), device=self._samples.device)[None]
-        words = philox((blocks, torch.full_like(blocks, draw), self._members, self._samples), seed_to_key(self._seed))
+        blocks = torch.arange(-(-size // 4), device=self._members.device)[None]
+        words = philox((blocks, torch.full_like(blocks, draw), self._members, torch.zeros_like(blocks)), self._key)
         deviates = torch.stack((*_box_muller(words[0], words[1]), *_box_muller(words[2], words[3])), dim=-1)
         return deviates.flatten(1)[:, :size].float().reshape(-1, *self._shape)
 
@@ -82,17 +82,12 @@ def generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
-def seed_to_key(seed: int) -> tuple[int, int]:
-    """Return the two words of the key, the lower first."""
-    return seed & _WORD, seed >> 32
-
-
-def philox(counter: Words, key: tuple[int, int]) -> Words:
+def philox(counter: Words, key: tuple[Word, Word]) -> Words:
     """Return four words of 32 random bits, each in an int64 tensor, for every counter.
 
     Args:
         counter: four words, 0 to 2³² - 1, int64, of shapes that broadcast together.
-        key: two words.
+        key: two words, each one number or an int64 tensor that broadcasts against the counter.
     """
     first, second, third, fourth = torch.broadcast_tensors(*counter)
     low_key, high_key = key
@@ -102,6 +97,13 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
         first, second, third, fourth = high_1 ^ second ^ low_key, low_1, high_0 ^ fourth ^ high_key, low_0
         low_key, high_key = (low_key + _WEYL[0]) & _WORD, (high_key + _WEYL[1]) & _WORD
     return first, second, third, fourth
+
+
+def _sample_key(seed: int, samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the key of every sample: the first two words that the seed, as a key, makes of the sample's number."""
+    zero = torch.zeros_like(samples)
+    low, high, _, _ = philox((samples & _WORD, samples >> 32, zero, zero), (seed & _WORD, seed >> 32))
+    return low, high
 
 
 def _multiply(word: Tensor, factor: int) -> tuple[Tensor, Tensor]:

@@ -98,8 +98,7 @@ class Linspace(EvenGrid):
 class Trailing(EvenGrid):
     """999, 899 … 99 of 1000 rows in 10 steps: ``round(arange(T, 0, -T / S)) - 1``; starts at the last row.
 
-    What a schedule with zero terminal SNR needs (Lin et al. 2023, table 2, arXiv 2305.08891). On a continuous
-    schedule ``1, 1 - 1/S … 1/S``.
+    What a schedule with zero terminal SNR needs (Lin et al. 2023, table 2, arXiv 2305.08891).
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -114,11 +113,6 @@ class Trailing(EvenGrid):
     def fractions(self, steps: int) -> Float64[Tensor, " steps"]:
         """Return ``1 / steps … 1``."""
         return torch.arange(1, steps + 1, dtype=torch.float64) / steps
-
-    def times(self, schedule: Schedule, steps: int) -> Float64[Tensor, " steps"]:
-        """Return the times; a continuous schedule is divided evenly down to 0, the earliest time plays no part."""
-        times = super().times(schedule, steps)
-        return times if schedule.rows is not None else self.fractions(steps).flip(0)
 
 
 @dataclass(frozen=True, kw_only=True)
