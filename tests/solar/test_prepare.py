@@ -210,6 +210,7 @@ def test_mistakes_are_told_before_anything_is_written(folder: Path, tmp_path: Pa
         prepare(folder, out, **SMALL)
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_does(folder: Path, tmp_path: Path) -> None:
     prepare(folder, tmp_path / "one.zarr", **SMALL)
     prepare(folder, tmp_path / "two.zarr", workers=2, **SMALL)
@@ -220,7 +221,18 @@ def test_two_processes_write_what_one_does(folder: Path, tmp_path: Path) -> None
         np.testing.assert_array_equal(one.read(name, indices, ["171"]), two.read(name, indices, ["171"]))
 
 
-def test_interrupted_leaves_nothing(tmp_path: Path, write_sun: Writer) -> None:
+def test_interrupted_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("frames", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, tmp_path / "out" / "a.zarr", progress=interrupt, **SMALL)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: Writer) -> None:
     write_sun(tmp_path / "src", hours=[0.5 * k for k in range(14)], size=128, scale=19.2)
     code = (
         "import sys\n"
