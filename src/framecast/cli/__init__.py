@@ -13,7 +13,11 @@ import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
+from framecast.cli.demo import demo
+from framecast.cli.evaluate import evaluate
+from framecast.cli.forecast import forecast
 from framecast.cli.info import info
+from framecast.cli.solar import app as solar
 from framecast.cli.synth import synth
 from framecast.cli.train import train
 
@@ -31,8 +35,12 @@ def _add(command: Callable[..., None], *, example: str) -> None:
     app.command(epilog=f"Example:\n\n{example}")(command)
 
 
+_add(demo, example="framecast demo --out demo")
 _add(synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
+app.add_typer(solar)
 _add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
+_add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr --members 20 --seed 0 --limit 10")
+_add(evaluate, example="framecast evaluate forecast.zarr --out report")
 _add(info, example="framecast info corona.zarr")
 
 _debug = False

@@ -1,6 +1,9 @@
 """``framecast train``: from a recipe and an archive to a run."""
 
-from collections.abc import Generator
+import contextlib
+import math
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,25 +67,47 @@ def describe(prepared: "Prepared", device: str) -> str:
     return f"{prepared.recipe.name}: {steps} steps on {device}; windows: {sides}{left_out}"
 
 
-def run_training(prepared: "Prepared", out: Path, *, device: str = "cpu", overwrite: bool = False) -> None:
-    """Train under a progress bar; an interrupt leaves a checkpoint of the last step."""
+def run_training(
+    prepared: "Prepared",
+    out: Path,
+    *,
+    device: str = "cpu",
+    overwrite: bool = False,
+    seconds: float = float("inf"),
+) -> None:
+    """Train under a progress bar; an interrupt, or the end of the ``seconds`` given, leaves a checkpoint."""
     from framecast.training import Progress
     from framecast.workflows.train import Validated, train
 
     events = train(prepared, out, device=device, overwrite=overwrite)
     loss = validation = float("nan")
+    end = time.monotonic() + seconds
     with progress("training", prepared.recipe.training.last_step) as task:
         try:
             for event in events:
                 if isinstance(event, Progress):
                     # A mean over about fifty steps: single losses jump with the noise level they drew.
                     if not event.skipped:
-                        loss = event.loss if loss != loss else 0.98 * loss + 0.02 * event.loss
-                    task.reach(event.step, note=f"loss {loss:.4f}, validation {validation:.4f}")
+                        loss = event.loss if math.isnan(loss) else 0.98 * loss + 0.02 * event.loss
                 elif isinstance(event, Validated):
                     validation = event.loss
+                task.reach(event.step, note=remark(loss, validation))
+                if time.monotonic() > end and event.step < prepared.recipe.training.last_step:
+                    note(f"stopped after {seconds:g} s at step {event.step}")
+                    interrupt(events)
+                    break
         except KeyboardInterrupt:
-            # Raised here, between two events, the generator does not know of it yet.
-            if isinstance(events, Generator):
-                events.throw(KeyboardInterrupt())
+            interrupt(events)
             raise
+
+
+def remark(loss: float, validation: float) -> str:
+    """Return what is shown beside the progress bar."""
+    return f"loss {loss:.4f}" + ("" if math.isnan(validation) else f", validation {validation:.4f}")
+
+
+def interrupt(events: Iterator[object]) -> None:
+    """Let the training know of an interrupt that came between two of its events, so that it saves its last step."""
+    if isinstance(events, Generator):
+        with contextlib.suppress(KeyboardInterrupt):
+            events.throw(KeyboardInterrupt())

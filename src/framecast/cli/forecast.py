@@ -1,0 +1,130 @@
+"""``framecast forecast``: ensembles for the windows of an archive."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from framecast.cli.console import note, progress, say
+from framecast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from framecast.forecaster import SamplingOptions
+
+Side = Literal["train", "validation", "test", "all"]
+
+
+def forecast(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run (its newest checkpoint) or a model folder.")],
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose windows are forecast.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The forecast to write.")],
+    members: Annotated[int, typer.Option(min=1, help="Size of the ensemble.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same members.")] = 0,
+    split: Annotated[Side, typer.Option(help="The side of the model's own split, or all windows.")] = "validation",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many windows, evenly spaced.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="In place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5")
+    ] = None,
+    grid: Annotated[str | None, typer.Option(help="In place of the model's own: trailing, linspace ...")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Network evaluations per member.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a forecast of that name.")] = False,
+) -> None:
+    """Forecast windows of an archive. The same command again goes on where it was interrupted."""
+    run_forecast(
+        model,
+        archive,
+        out,
+        members=members,
+        seed=seed,
+        side=split,
+        limit=limit,
+        changes={"sampler": sampler, "grid": grid, "steps": steps},
+        device=device,
+        overwrite=overwrite,
+    )
+    say(str(out))
+
+
+def run_forecast(
+    model: Path,
+    archive: Path,
+    out: Path,
+    *,
+    members: int,
+    seed: int,
+    side: Side,
+    limit: int | None = None,
+    changes: dict[str, Any] | None = None,
+    device: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Forecast under a progress bar; for the arguments see `forecast`."""
+    from framecast.checkpoint import find_model, load_model, read_config
+    from framecast.data.archive import Archive
+    from framecast.files import refuse_existing
+    from framecast.workflows.forecast import forecast_windows, plan_forecast
+    from framecast.workflows.prepare import choose_device
+
+    refuse_existing(out, overwrite=overwrite)
+    folder = find_model(model)
+    config = read_config(folder)
+    place = choose_device(device)
+    forecaster = load_model(folder, device=place)
+    options = sampling_options(forecaster.sampling, changes or {})
+    # Impossible steps are refused before anything is written.
+    forecaster.denoiser.check_times(options.grid.times(forecaster.denoiser.schedule, options.steps))
+    plan = plan_forecast(
+        forecaster,
+        Archive.open(archive),
+        side=side,
+        limit=limit,
+        split=config.split,
+        stride=config.stride,
+        max_masked=config.max_masked,
+    )
+    note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {place}")
+    command = shlex.join(["framecast", *sys.argv[1:]])
+    with progress("forecasting", len(plan.chosen)) as task:
+        for done in forecast_windows(
+            forecaster, plan, out, members=members, seed=seed, options=options, command=command, overwrite=overwrite
+        ):
+            task.reach(done)
+
+
+def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "SamplingOptions":
+    """Return the model's ``own`` options with those that were given on the command line in their place.
+
+    Raises:
+        ConfigError: no such sampler or grid, or an impossible setting of it.
+    """
+    from framecast.configuration import from_plain, to_plain
+    from framecast.forecaster import SamplingOptions
+
+    plain = to_plain(own)
+    for name, given in changes.items():
+        if given is not None:
+            plain[name] = parse_kind(given) if isinstance(given, str) else given
+    return from_plain(SamplingOptions, plain, where="sampling")
+
+
+def parse_kind(text: str) -> dict[str, Any]:
+    """Return ``ddim:eta=0.5`` as ``{"kind": "ddim", "eta": 0.5}``.
+
+    Raises:
+        ConfigError: a setting is not written as ``name=value``.
+    """
+    import yaml
+
+    kind, _, settings = text.partition(":")
+    plain: dict[str, Any] = {"kind": kind}
+    for setting in filter(None, settings.split(",")):
+        name, separator, value = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"{text!r} has the setting {setting!r}; write kind:name=value, such as ddim:eta=0.5")
+        plain[name] = yaml.safe_load(value)
+    return plain
