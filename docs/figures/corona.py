@@ -8,7 +8,6 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
 
 from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
@@ -67,9 +66,7 @@ def main() -> None:
     axis.axvline(0.0, color="grey", linewidth=0.8)
     axis.set(yscale="log", xlabel="hours from the issue time", ylabel="94 Å flux (DN/s)")
     axis.legend(frameon=False, loc="upper left")
-    path = Path(__file__).with_suffix(".png")
-    figure.savefig(path, dpi=80)
-    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=64)
 
 
 if __name__ == "__main__":
