@@ -114,3 +114,49 @@ def gaussian_forecast() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def small_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic archive in which everything is small: 12 regions, 8 frames of 16×24 pixels, three channels."""
+    from framecast.data.corona import write_corona
+
+    path = tmp_path_factory.mktemp("archives") / "small.zarr"
+    write_corona(path, regions=12, frames=8, size=(16, 24), seed=3)
+    return path
+
+
+SMALL = (
+    "network.width=4",
+    "data.past=2",
+    "data.future=3",
+    'data.future_channels=["94", "193"]',
+    "training.steps=6",
+    "training.batch=4",
+    "training.validate_every=3",
+    "training.validation_windows=4",
+    "training.checkpoint_every=2",
+    "training.precision=float32",
+    "sampling.steps=3",
+)
+"""Changes that make the recipe ``tiny`` fit `small_archive` and seconds."""
+
+
+@pytest.fixture(scope="session")
+def small_changes() -> tuple[str, ...]:
+    """Changes that make the recipe ``tiny`` fit `small_archive` and seconds."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def small_run(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training run on `small_archive`."""
+    from framecast.data.archive import Archive
+    from framecast.recipes import load_recipe
+    from framecast.workflows.prepare import prepare
+    from framecast.workflows.train import train
+
+    path = tmp_path_factory.mktemp("runs") / "small"
+    for _ in train(prepare(load_recipe("tiny", SMALL), Archive.open(small_archive)), path):
+        pass
+    return path

@@ -269,7 +269,7 @@ class Forecaster:
         coords: dict[str, Any] = {
             "member": np.arange(len(drawn)),
             "lead_time": lead,
-            "channel": list(frames.future_channels),
+            "channel": np.array(frames.future_channels, dtype=np.dtypes.StringDType()),
         }
         if isinstance(past, xr.DataArray):
             coords |= {axis: past[axis] for axis in ("y", "x") if axis in past.coords}

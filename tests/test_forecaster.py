@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from framecast.checkpoint import load
+from framecast.data.archive import Archive
+from framecast.errors import ConfigError, DataError
+from framecast.sampler import DDIM
+from framecast.times import Leading
+
+
+@pytest.fixture(scope="module")
+def forecaster(small_run):
+    return load(small_run)
+
+
+@pytest.fixture
+def past(small_archive):
+    archive = Archive.open(small_archive)
+    return archive.sequence(archive.sequences[0])["intensity"].isel(time=slice(1, 3)).load()
+
+
+def test_an_ensemble_says_what_it_is(forecaster, past):
+    ensemble = forecaster.forecast(past, members=3, seed=7)
+    assert ensemble.dims == ("member", "lead_time", "channel", "y", "x")
+    assert ensemble.shape == (3, 3, 2, 16, 24)
+    assert list(ensemble["channel"].values) == ["94", "193"]
+    assert (ensemble["lead_time"] / np.timedelta64(1, "h")).values.tolist() == [2.0, 4.0, 6.0]
+    assert (ensemble["valid_time"].values == past["time"].values[-1] + ensemble["lead_time"].values).all()
+    assert np.array_equal(ensemble["x"], past["x"])
+    assert ensemble.attrs["units"] == "DN/s"
+    assert {"model", "seed", "sampler", "steps", "framecast_version"} <= set(ensemble.attrs)
+    assert (ensemble.attrs["seed"], ensemble.attrs["steps"]) == (7, 3)
+    assert (ensemble.values >= 0).all()
+
+
+def test_members_differ_and_a_seed_gives_them_again(forecaster, past):
+    first, again, other = (forecaster.forecast(past, members=2, seed=seed).values for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_a_member_is_the_same_however_the_ensemble_is_cut(forecaster, past):
+    video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
+    stochastic = forecaster.options(sampler=DDIM(eta=1.0))
+
+    def draw(members, **options):
+        return forecaster.draw(video, sample_key=5, members=members, seed=0, options=stochastic, **options)
+
+    together = draw(range(7))
+    assert torch.equal(draw(range(7), chunk=3), together)
+    assert torch.equal(draw([6]), together[6:])
+    assert torch.equal(draw([2, 5]), together[[2, 5]])
+
+
+def test_the_order_of_axes_and_channels_does_not_matter(forecaster, past):
+    shuffled = past.isel(channel=[2, 0, 1]).transpose("y", "channel", "x", "time")
+    expected = forecaster.forecast(past, members=1)
+    assert np.array_equal(forecaster.forecast(shuffled, members=1), expected)
+    array = past.transpose("channel", "time", "y", "x").values
+    assert np.array_equal(forecaster.forecast(array, members=1), expected)
+
+
+def test_other_sizes_are_forecast_too(forecaster):
+    past = np.random.default_rng(0).uniform(0, 100, (3, 2, 32, 8)).astype(np.float32)
+    assert forecaster.forecast(past, members=1).shape == (1, 3, 2, 32, 8)
+
+
+def test_steps_and_grid_of_a_call_are_used_and_recorded(forecaster, past):
+    own = forecaster.forecast(past, members=1)
+    given = forecaster.forecast(past, members=1, steps=5, grid=Leading())
+    assert (given.attrs["steps"], given.attrs["grid"]) == (5, "leading")
+    assert not np.array_equal(own, given)
+
+
+def test_pixels_masked_in_all_past_frames_stay_masked(forecaster, past):
+    past = past.copy()
+    past[..., :4, :4] = np.nan
+    ensemble = forecaster.forecast(past, members=2)
+    assert np.isnan(ensemble.values[..., :4, :4]).all()
+    assert np.isfinite(ensemble.values[..., 4:, :]).all()
+
+
+def test_progress_counts_members(forecaster, past):
+    seen = []
+    forecaster.forecast(past, members=5, chunk=2, progress=seen.append)
+    assert seen == [2, 2, 1]
+
+
+def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
+    cases = [
+        (past.isel(channel=[0, 1]), "needs channel 94", DataError),
+        (past.isel(time=[0]), "2 frames", DataError),
+        (past.rename(y="lat"), "lacks y", DataError),
+        (past.isel(y=slice(0, 12)), "height 12 is not divisible by 8", ConfigError),
+        (past.assign_coords(time=past["time"].values[0] + np.array([0, 1], "timedelta64[h]")), "3600", DataError),
+        (np.zeros((3, 2, 16)), "has shape", DataError),
+    ]
+    for wrong, message, kind in cases:
+        with pytest.raises(kind, match=message) as caught:
+            forecaster.forecast(wrong, members=1)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="no labels"):
+        forecaster.forecast(past, label="X", members=1)
+    with pytest.raises(ConfigError, match="at least one"):
+        forecaster.forecast(past, members=0)
+
+
+def test_what_comes_out_is_an_xarray_that_can_be_written(forecaster, past, tmp_path):
+    ensemble = forecaster.forecast(past, members=2)
+    ensemble.to_dataset().to_zarr(tmp_path / "e.zarr", consolidated=False)
+    assert isinstance(ensemble, xr.DataArray)

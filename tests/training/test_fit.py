@@ -1,0 +1,99 @@
+import math
+
+import pytest
+import torch
+
+from framecast.checkpoint import build_denoiser
+from framecast.data.archive import Archive
+from framecast.errors import FramecastError
+from framecast.recipes import load_recipe
+from framecast.training import TrainingState, fit
+from framecast.training.batches import Parts
+from framecast.workflows.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def prepared(small_archive, small_changes):
+    return prepare(load_recipe("tiny", [*small_changes, "training.steps=40"]), Archive.open(small_archive))
+
+
+def train(prepared, **changes):
+    from dataclasses import replace
+
+    options = replace(prepared.recipe.training, **changes)
+    torch.manual_seed(options.seed)
+    denoiser = build_denoiser(prepared.model)
+    state = TrainingState(denoiser.network, options)
+    history = list(fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options))
+    return state, history
+
+
+def test_the_loss_falls(prepared):
+    _, history = train(prepared)
+    losses = [progress.loss for progress in history]
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+    assert [progress.step for progress in history] == list(range(1, 41))
+
+
+def test_parts_of_a_batch_add_up_to_the_batch(prepared):
+    """The same noise in another order would differ; what must agree is which windows a step sees."""
+    whole = Parts(prepared.dataset("train"), prepared.recipe.training)
+    from dataclasses import replace
+
+    halves = Parts(prepared.dataset("train"), replace(prepared.recipe.training, accumulate=2))
+    for step in range(5):
+        seen = torch.cat([halves[2 * step].index, halves[2 * step + 1].index])
+        assert torch.equal(seen, whole[step].index)
+
+
+def test_training_taken_up_again_ends_in_the_same_weights(prepared):
+    from dataclasses import replace
+
+    options = replace(prepared.recipe.training, steps=8)
+    representation, windows = prepared.model.representation, prepared.dataset("train")
+    torch.manual_seed(0)
+    denoiser = build_denoiser(prepared.model)
+    state = TrainingState(denoiser.network, options)
+    for progress in fit(state, denoiser, representation, windows, options):
+        if progress.step == 5:
+            saved = {name: value.clone() for name, value in state.tensors().items()}
+    torch.manual_seed(99)
+    second = build_denoiser(prepared.model)
+    resumed = TrainingState(second.network, options)
+    resumed.load(saved)
+    assert [progress.step for progress in fit(resumed, second, representation, windows, options)] == [6, 7, 8]
+    straight, again = state.tensors(), resumed.tensors()
+    assert straight.keys() == again.keys()
+    assert all(torch.equal(straight[name], again[name]) for name in straight)
+
+
+def test_the_average_begins_when_it_should(prepared):
+    state, _ = train(prepared, steps=4, ema_start=3)
+    assert int(state.ema.n_averaged) == 1
+    current = state.network.state_dict()
+    assert all(torch.equal(value, current[name]) for name, value in state.ema.module.state_dict().items())
+
+
+def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, monkeypatch):
+    from framecast.denoiser import Denoiser
+
+    true_loss, calls = Denoiser.loss, []
+
+    def broken(self, *args, **options):
+        calls.append(1)
+        loss = true_loss(self, *args, **options)
+        return loss * math.nan if 3 <= len(calls) <= 4 or len(calls) > 6 else loss
+
+    monkeypatch.setattr(Denoiser, "loss", broken)
+    skipped = []
+    with pytest.raises(FramecastError, match=r"3 steps in a row .* not finite.*@20") as caught:
+        from dataclasses import replace
+
+        options = replace(prepared.recipe.training, max_bad_steps=3)
+        denoiser = build_denoiser(prepared.model)
+        state = TrainingState(denoiser.network, options)
+        for progress in fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options):
+            skipped.append(progress.skipped)
+    assert skipped == [False, False, True, True, False, False, True, True]
+    assert "\n" not in str(caught.value)
+    assert all(torch.isfinite(p).all() for p in state.network.parameters())

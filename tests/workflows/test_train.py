@@ -1,0 +1,80 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from framecast.data.archive import Archive
+from framecast.errors import ConfigError, FramecastError
+from framecast.recipes import load_recipe
+from framecast.runs import Run
+from framecast.workflows.prepare import choose_device, prepare
+from framecast.workflows.train import Saved, Validated, train
+
+
+@pytest.fixture
+def prepared(small_archive, small_changes):
+    return prepare(load_recipe("tiny", small_changes), Archive.open(small_archive))
+
+
+def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
+    out = tmp_path / "run"
+    events = train(prepared, out)
+    for event in events:
+        if getattr(event, "step", 0) == 3 and not isinstance(event, (Validated, Saved)):
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())
+    assert [int(path.name) for path in Run(out).checkpoints] == [2, 3]
+    steps = [event.step for event in train(prepared, out) if not isinstance(event, (Validated, Saved))]
+    assert steps == [4, 5, 6]
+    for name in ("model/weights.safetensors", "state.safetensors"):
+        ours, theirs = (load_file(path / "checkpoints/00000006" / name) for path in (out, small_run))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_a_finished_run_has_nothing_left_to_do(prepared, small_run):
+    before = sorted(small_run.rglob("*"))
+    assert list(train(prepared, small_run)) == []
+    assert sorted(small_run.rglob("*")) == before
+
+
+def test_a_run_records_recipe_data_and_losses(small_run):
+    data = json.loads((small_run / "data.json").read_text())
+    assert data["windows"]["train"] > data["windows"]["validation"] > 0
+    assert set(data["hashes"]) == {"train", "validation", "test"}
+    assert load_recipe(small_run / "recipe.yaml").training.steps == 6
+    events = [record["event"] for record in Run(small_run).records()]
+    assert events.count("validation") == 2
+    assert "step" in events
+
+
+def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, small_changes):
+    other = prepare(load_recipe("tiny", [*small_changes, "training.seed=5"]), Archive.open(small_archive))
+    with pytest.raises(ConfigError, match="another recipe"):
+        next(train(other, small_run))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["data.past=20"], "too short for one window"),
+        (["data.past_channels=['304']"], "304"),
+        (["network.kind=palette-video-deep", "network.width=4"], "width 24 is not divisible by 16"),
+        (["data.past_channels=['193']"], "94 among the past channels"),
+        (["data.cadence=3h"], "3h"),
+    ],
+)
+def test_a_recipe_that_does_not_go_with_the_archive_is_refused(small_archive, small_changes, changes, message):
+    archive = Archive.open(small_archive)
+    with pytest.raises(FramecastError, match=message) as caught:
+        prepare(load_recipe("tiny", [*small_changes, *changes]), archive)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert choose_device("cpu") == torch.device("cpu")
+    for name in ("cuda:99", "abacus"):
+        with pytest.raises(ConfigError, match=name):
+            choose_device(name)
