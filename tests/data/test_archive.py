@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,13 +144,15 @@ class TestFrameByFrame:
         np.testing.assert_array_equal(archive.unusable("s")[0][:, 0], [1, 0, 1, 0])
 
     def test_a_full_buffer_loses_nothing(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("framecast.data.writer._BUFFER_BYTES", 40_000)  # two blocks of a few frames
-        whole = sequence(40, height=64, width=64)
-        names = [f"s{k}" for k in range(5)]
+        monkeypatch.setattr(
+            "framecast.data.writer._BUFFER_BYTES", 1_000_000
+        )  # less than the three blocks that are open at once
+        whole = sequence(33, height=64, width=64)
+        names = [f"s{k}" for k in range(3)]
         with writer(tmp_path / "a.zarr", height=64, width=64) as w:
             for name in names:
-                w.create(name, hours(40))
-            for k in range(40):
+                w.create(name, hours(33))
+            for k in range(33):
                 for name in names:
                     w.write(name, k, whole.intensity.values[k])
         archive = Archive.open(tmp_path / "a.zarr")
@@ -231,6 +234,28 @@ class TestXarrayReadsIt:
         np.testing.assert_array_equal(archive.times("here"), hours(5))
         np.testing.assert_array_equal(archive.quality("here"), 0)
         np.testing.assert_array_equal(archive.unusable("here")[0], np.zeros((5, 1)))
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float64])
+    def test_other_precisions_are_read_as_float32(self, tmp_path, dtype):
+        data = sequence().astype(dtype)
+        read = Archive.open(by_hand(tmp_path / "hand.zarr", data)).read("here")
+        assert read.dtype == np.float32
+        np.testing.assert_array_equal(read[0], data.intensity.values[:, 0].astype(np.float32))
+
+    def test_the_examples_of_the_documentation_run(self, tmp_path, monkeypatch):
+        text = (Path(__file__).parents[2] / "docs" / "data-format.md").read_text()
+        examples = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "mine.zarr" in block]
+        assert len(examples) == 2
+        for k, example in enumerate(examples):
+            (tmp_path / str(k)).mkdir()
+            monkeypatch.chdir(tmp_path / str(k))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Consolidated metadata")
+                exec(example, {})
+            archive = Archive.open("mine.zarr")
+            for name in archive.sequences:
+                assert archive.read(name).shape == (1, 48, 64, 96)
+            assert len(archive) == 2 - k
 
 
 class TestWholeOrAbsent:

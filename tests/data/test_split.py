@@ -68,7 +68,7 @@ class TestTime:
         }
         assert division["train"].rejected == {"missing frame": 2}
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=40)
     @given(
         hours=st.lists(st.integers(0, 160), min_size=4, max_size=4).map(sorted),
         length=st.integers(2, 12),
@@ -168,7 +168,7 @@ class TestRegion:
 
 
 class TestRandom:
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=40)
     @given(
         seed=st.integers(0, 20),
         length=st.integers(2, 8),

@@ -87,7 +87,7 @@ class TestChangeScale:
         assert fit_change_scale(dataset(make_archive()), IDENTITY) == ((1000.0, 2000.0),)
 
     def test_of_a_random_walk_grows_like_the_square_root_of_the_lead_time(self, make_archive):
-        train = dataset(make_archive(sequences=20, frames=30, height=8, width=8, edit=random_pixels(masked=[0])), EIGHT)
+        train = dataset(make_archive(sequences=5, frames=120, height=8, width=8, edit=random_pixels(masked=[0])), EIGHT)
         logarithm = Normaliser(stretches={"94": Stretch(curve="log1p", softening=1e-3), "193": Stretch()})
         scale = fit_change_scale(train, logarithm)
         np.testing.assert_allclose(scale[0], 0.1 * np.sqrt([1, 2]), rtol=0.03)

@@ -46,8 +46,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
     """Writes an archive that is whole or absent: it gets its name when the ``with`` block ends well.
 
     Sequences are written whole with `add`, or announced with `create` and filled frame by frame with `write`, in any
-    order and any number at once. Frames wait in memory until their block of the file is complete, so that no block is
-    written twice; the memory for that is bounded.
+    order. Frames wait in memory until their block of the file is complete, so that no block is written twice; the
+    memory for that is bounded, and beyond some 500 sequences filled at once blocks are written early and read again.
     """
 
     def __init__(
