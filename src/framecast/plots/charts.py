@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from framecast.evaluation import Tally
 from framecast.plots.style import FAINT, INK, LOOKS, QUANTITIES, chart, hours, label, legend
@@ -13,14 +12,18 @@ Scores = dict[str, Any]
 
 
 def crps_by_lead(scores: Scores) -> Figure:
-    """Return the CRPS of every forecast against the lead time, with its 95 % interval."""
+    """Return the CRPS of every forecast against the lead time, with the model's 95 % interval.
+
+    The intervals of the others overlap it even where the difference is certain: that is in `skill_by_lead`.
+    """
     figure, axes = chart()
     lead = scores["lead_times_h"]
     for name, look in LOOKS.items():
         if name not in scores:
             continue
-        low, high = _bounds(scores[name]["confidence"]["crps_by_lead"])
-        axes.fill_between(lead, low, high, color=look.colour, alpha=0.15, linewidth=0)
+        if name == "model":
+            low, high = _bounds(scores[name]["confidence"]["crps_by_lead"])
+            axes.fill_between(lead, low, high, color=look.colour, alpha=0.15, linewidth=0)
         axes.plot(
             lead,
             _floats(scores[name]["crps_by_lead"]),
@@ -34,7 +37,7 @@ def crps_by_lead(scores: Scores) -> Figure:
     axes.set_ylim(bottom=0)
     hours(axes)
     label(axes, "Lead time (h)", f"CRPS{_unit(scores)}")
-    legend(axes)
+    legend(figure, axes)
     return figure
 
 
@@ -62,7 +65,7 @@ def skill_by_lead(scores: Scores) -> Figure | None:
     axes.axhline(0, color=INK, linewidth=1)
     hours(axes)
     label(axes, "Lead time (h)", "CRPS skill of the model")
-    legend(axes)
+    legend(figure, axes)
     return figure
 
 
@@ -84,7 +87,7 @@ def error_and_spread(scores: Scores) -> Figure:
     axes.set_ylim(bottom=0)
     hours(axes)
     label(axes, "Lead time (h)", f"Error, spread{_unit(scores)}")
-    legend(axes)
+    legend(figure, axes)
     return figure
 
 
@@ -93,7 +96,7 @@ def reliability(scores: Scores) -> Figure | None:
     model = scores["model"]
     if model["members"] == 1:
         return None
-    figure, axes = chart(height=3.9)
+    figure, axes = chart(height=4.2)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
     promised = 100 * np.array([model["attainable_coverage"][str(level)] for level in scores["intervals"]])
     for k, (name, look) in enumerate(QUANTITIES.items()):
@@ -117,7 +120,7 @@ def reliability(scores: Scores) -> Figure | None:
     axes.text(97, 6, "below the line:\ntoo narrow", ha="right", fontsize=8.5, color=FAINT)
     axes.set(xlim=(0, 100), ylim=(0, 102), aspect="equal")
     label(axes, "Coverage promised (%)", "Coverage observed (%)")
-    legend(axes, "upper left")
+    legend(figure, axes)
     return figure
 
 
@@ -143,7 +146,7 @@ def ranks(scores: Scores) -> Figure | None:
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
     label(axes, "Where the truth falls", "Frequency (1 = reliable)")
-    legend(axes, "upper center")
+    legend(figure, axes)
     return figure
 
 
@@ -151,7 +154,7 @@ def spread_and_error(scores: Scores, tallies: dict[str, Tally]) -> Figure | None
     """Return the error found where so much spread was predicted."""
     if scores["model"]["members"] == 1:
         return None
-    figure, axes = chart(height=3.9)
+    figure, axes = chart(height=4.2)
     limits = []
     for name in ("oracle", "dressed_persistence", "model"):
         if name not in tallies or tallies[name].point:
@@ -178,7 +181,7 @@ def spread_and_error(scores: Scores, tallies: dict[str, Tally]) -> Figure | None
     axes.plot(edges, edges, color=FAINT, linewidth=1, zorder=1)
     axes.set(xscale="log", yscale="log", xlim=edges, ylim=edges, aspect="equal")
     label(axes, f"Spread predicted{_unit(scores)}", f"Error found{_unit(scores)}")
-    legend(axes, "upper left")
+    legend(figure, axes)
     return figure
 
 
@@ -204,9 +207,9 @@ def spectra(scores: Scores, tallies: dict[str, Tally]) -> Figure | None:
     axes.set(xscale="log", yscale="log", xlim=(wavelength[0], wavelength[-1]))
     ticks = [t for t in (2, 4, 8, 16, 32, 64, 128, 256) if wavelength[-1] <= t <= wavelength[0]]
     axes.set_xticks(ticks, [str(t) for t in ticks])
-    axes.xaxis.set_minor_locator(MaxNLocator(1))
+    axes.minorticks_off()
     label(axes, f"Scale (pixels per wave), at +{scores['lead_times_h'][-1]:g} h", "Power relative to the truth")
-    legend(axes)
+    legend(figure, axes)
     return figure
 
 

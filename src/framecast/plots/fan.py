@@ -51,7 +51,7 @@ def fan_chart(case: Case, cases: Cases, *, channel: int = 0) -> Figure:
     unit = cases.unit
     times = f"10$^{{{power}}}$ " if power else ""
     label(axes, "Hours from the last frame seen", f"Flux ({times}{unit})" if unit or times else "Flux")
-    legend(axes)
+    legend(figure, axes)
     return figure
 
 

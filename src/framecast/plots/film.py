@@ -41,11 +41,11 @@ class Brightness:
         known = observed[np.isfinite(observed)]
         if not known.size:
             return cls(0.0, 1.0, None)
-        low, middle, high = (float(value) for value in np.percentile(known, [0.5, 50, 99.8]))
+        low, middle, bright, high = (float(value) for value in np.percentile(known, [0.5, 50, 75, 99.8]))
         if not high > low:
             high = low + 1.0
         skewed = high - middle > 3 * (middle - low)
-        return cls(low, high, 0.15 * (high - low) if skewed else None)
+        return cls(low, high, max(2 * (bright - low), 0.01 * (high - low)) if skewed else None)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return ``values`` on the scale of 0 … 1."""
@@ -107,8 +107,8 @@ class Pictures:
         }
         if len(self.panels) > 2 and np.isfinite(self.spread).any():
             spread = self.spread[k]
-            shown = np.sqrt(np.clip(spread / self.spread_limit, 0, 1))
-            tiles["Ensemble spread"] = _picture(shown, np.isnan(spread), matplotlib.colormaps["cividis"], size)
+            shown = Brightness(0.0, self.spread_limit, self.brightness.softening)(spread)
+            tiles["Ensemble spread"] = _picture(shown, np.isnan(spread), matplotlib.colormaps["bone"], size)
         return tiles
 
 
@@ -131,7 +131,7 @@ def animate(pictures: Pictures, path: Path) -> None:
     frames = [_frame(pictures, k) for k in range(len(pictures.hours))]
     durations = [450 if hour <= 0 else 750 for hour in pictures.hours]
     durations[-1] = 2000
-    options = {"quality": 88, "method": 4} if path.suffix == ".webp" else {"optimize": True}
+    options = {"quality": 88, "method": 3} if path.suffix == ".webp" else {"optimize": True}
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, **options)
 
 
@@ -142,7 +142,7 @@ def strip(pictures: Pictures, path: Path, *, columns: int = 7) -> None:
     chosen = [first, *(int(k) for k in np.unique(np.linspace(future[0], future[-1], min(columns - 1, len(future)))))]
     width, height = _tile_size(pictures, 132)
     rows = list(pictures.tiles(first, (width, height)))
-    gap, left, top = 4, 124, 30
+    gap, left, top = 4, 146, 30
     sheet = Image.new(
         "RGB", (left + len(chosen) * (width + gap) + gap, top + len(rows) * (height + gap) + gap), (255, 255, 255)
     )
@@ -165,7 +165,7 @@ def _frame(pictures: Pictures, k: int) -> Image.Image:
     tiles = pictures.tiles(k, (width, height))
     columns = 3 if len(tiles) > 2 else len(tiles)
     rows = -(-len(tiles) // columns)
-    gap, caption, top, bottom = 12, 26, 44, 52
+    gap, caption, top, bottom = 12, 32, 50, 58
     sheet = Image.new(
         "RGB",
         (columns * (width + gap) + gap, top + rows * (height + caption + gap) + bottom - gap),
@@ -174,13 +174,13 @@ def _frame(pictures: Pictures, k: int) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     past = pictures.hours[k] <= 0
     hour = pictures.hours[k]
-    draw.text((gap, top / 2), pictures.title, fill=_DIM, font=_font(15), anchor="lm")
+    draw.text((gap, top / 2), pictures.title, fill=_DIM, font=_font(18), anchor="lm")
     when = f"seen  {hour:+g} h" if hour < 0 else ("last frame seen" if hour == 0 else f"forecast  +{hour:g} h")
     draw.text(
         (sheet.width - gap, top / 2),
         when.replace("-", "−"),
         fill=_DIM if past else _FUTURE,
-        font=_font(19),
+        font=_font(23),
         anchor="rm",
     )
     for n, (name, tile) in enumerate(tiles.items()):
@@ -189,8 +189,8 @@ def _frame(pictures: Pictures, k: int) -> Image.Image:
         sheet.paste(tile, (x, y))
         if not past:
             draw.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), outline=_edge(name), width=2)
-        draw.text((x + width / 2, y + height + caption / 2 + 2), name, fill=_TEXT, font=_font(16), anchor="mm")
-    _clock(draw, pictures.hours, k, left=gap + 8, right=sheet.width - gap - 8, y=sheet.height - 30)
+        draw.text((x + width / 2, y + height + caption / 2 + 2), name, fill=_TEXT, font=_font(20), anchor="mm")
+    _clock(draw, pictures.hours, k, left=gap + 8, right=sheet.width - gap - 8, y=sheet.height - 36)
     return sheet
 
 
@@ -212,7 +212,7 @@ def _clock(draw: ImageDraw.ImageDraw, hours: Sequence[float], k: int, *, left: i
     for i, (hour, x) in enumerate(zip(hours, places, strict=True)):
         if (i - last) % every == 0:
             text = f"{hour:+g} h".replace("-", "−") if hour else "0"
-            draw.text((min(max(x, left + 10), right - 14), y + 16), text, fill=_DIM, font=_font(12), anchor="mm")
+            draw.text((min(max(x, left + 14), right - 18), y + 20), text, fill=_DIM, font=_font(14), anchor="mm")
     x = places[k]
     draw.ellipse((x - 7, y - 7, x + 7, y + 7), fill=_TEXT)
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from framecast.evaluation import Evaluation
 from framecast.files import new_folder
+from framecast.frames import format_duration
 from framecast.plots import charts
 from framecast.plots.fan import fan_chart
 from framecast.plots.film import Pictures, animate, strip
@@ -125,7 +126,7 @@ def _charts(evaluation: Evaluation, figures: Path) -> list[Picture]:
             "crps-by-lead",
             charts.crps_by_lead(scores),
             "Error by lead time",
-            "Fair continuous ranked probability score, the mean over pixels; lower is better. Bands: 95 % intervals.",
+            "Fair continuous ranked probability score, the mean over pixels; lower is better. Band: 95 % interval of the model.",
             f"Line chart of CRPS against lead time. The model goes from {crps[0]:.3g} at {lead[0]:g} h "
             f"to {crps[-1]:.3g} at {lead[-1]:g} h.",
         ),
@@ -156,7 +157,7 @@ def _charts(evaluation: Evaluation, figures: Path) -> list[Picture]:
             "ranks",
             charts.ranks(scores),
             "Rank of the truth",
-            "Where the true pixel falls among the sorted members. Flat: reliable. U-shaped: too narrow. Sloped: biased.",
+            "Where the true pixel falls among the sorted members. Flat: reliable. U-shaped: too narrow. Sloping: bias.",
             "Rank histogram of the truth among the members.",
         ),
         (
@@ -205,7 +206,7 @@ def _case(evaluation: Evaluation, name: str, index: int, figures: Path) -> CaseP
             film,
             f"{name.capitalize()} case",
             f"Every panel begins with the past that was seen; at the issue time the members part. {shown} "
-            f"Spread: standard deviation, 0 to {pictures.spread_limit:.3g} {cases.unit}, square-root scale.",
+            f"Spread: standard deviation, 0 to {pictures.spread_limit:.3g} {cases.unit}, on the same kind of scale.",
             f"Animation of the {name} case: the observed frames beside members, ensemble mean and ensemble spread.",
         ),
         strip=Picture(
@@ -221,6 +222,8 @@ def _save(figure: Figure, stem: Path, title: str, caption: str, alt: str) -> Pic
     """Save ``figure`` as PNG and SVG, and return the SVG: sharp at any size and small."""
     import matplotlib
 
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it is laid out: once is enough
     figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=160)
     path = stem.with_name(f"{stem.name}.svg")
     with matplotlib.rc_context({"svg.hashsalt": "framecast"}):
@@ -242,6 +245,8 @@ def _page(evaluation: Evaluation, drawn: list[Picture], cases: list[CasePictures
     commands = [text for text in (provenance.pop("command", None), command) if text]
     for known in ("format", "version", "unit"):
         provenance.pop(known, None)
+    if isinstance(provenance.get("cadence"), int | float):
+        provenance["cadence"] = format_duration(provenance["cadence"])
     provenance_rows += sorted((key.replace("_", " ").capitalize(), value) for key, value in provenance.items())
     return environment.get_template("report.html.j2").render(
         title=f"Forecasts by {scores['provenance'].get('model', 'a model')}",
@@ -433,7 +438,7 @@ def _short(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %".replace("-", "−")
+    return "–" if value is None else f"{100 * value:.1f}\u202f%".replace("-", "−")
 
 
 def _signed(value: float) -> str:

@@ -5,14 +5,11 @@ Charts are small, so that their letters remain readable on a phone.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-
-Place = Literal["best", "upper left", "upper center", "lower left", "lower right"]
 
 INK = "#1f2430"
 FAINT = "#8a90a0"
@@ -43,7 +40,7 @@ QUANTITIES = {
 }
 
 
-def chart(width: float = 4.8, height: float = 3.3) -> tuple[Figure, Axes]:
+def chart(width: float = 4.8, height: float = 3.6) -> tuple[Figure, Axes]:
     """Return an empty chart of so many inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -62,9 +59,10 @@ def label(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y, fontsize=9.5, color=INK)
 
 
-def legend(axes: Axes, place: Place = "best") -> None:
-    """Add a legend without a box."""
-    axes.legend(loc=place, frameon=False, fontsize=8.5, labelcolor=INK)
+def legend(figure: Figure, axes: Axes) -> None:
+    """Add a legend above the axes, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False, fontsize=8.5, labelcolor=INK)
 
 
 def hours(axes: Axes) -> None:

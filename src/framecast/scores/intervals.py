@@ -85,6 +85,7 @@ def interval_score(
 
 def _positions(present: Tensor, level: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the positions (1 is the least member) between which the central interval of ``level`` lies."""
-    last = present.to(dtype).clamp(min=1.0)
-    low = ((1 - level) / 2 * (present + 1)).to(dtype)
-    return torch.minimum(low.clamp(min=1.0), last), torch.minimum(last + 1 - low, last).clamp(min=1.0)
+    members = present.to(dtype)
+    low = (1 - level) / 2 * (members + 1)
+    last = members.clamp(min=1.0)
+    return torch.minimum(low.clamp(min=1.0), last), torch.minimum(members + 1 - low, last).clamp(min=1.0)

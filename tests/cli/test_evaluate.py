@@ -1,0 +1,48 @@
+"""``framecast evaluate`` from the command line's side."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from framecast.cli.evaluate import evaluate
+
+Write = Callable[..., Path]
+
+
+def invoke(*arguments: object):
+    app = typer.Typer()
+    app.command()(evaluate)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_prints_a_table_and_the_path_of_the_page_last(gaussian_forecast: Write, tmp_path: Path) -> None:
+    forecast = gaussian_forecast(tmp_path / "f.zarr", samples=8, sequences=8)
+    result = invoke(forecast, "--out", tmp_path / "out", "--replicates", 200)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.rstrip().splitlines()
+    assert lines[-1] == str(tmp_path / "out" / "report.html")
+    assert Path(lines[-1]).is_file()
+    for name in ("model", "persistence", "dressed persistence", "oracle", "CRPS [DN/s]"):
+        assert name in result.stdout
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["bootstrap"]["replicates"] == 200
+    page = Path(lines[-1]).read_text()
+    assert "framecast evaluate" in page
+    assert "--replicates 200" in page
+
+
+def test_an_existing_folder_is_refused_before_any_work(gaussian_forecast: Write, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    result = invoke(tmp_path / "absent.zarr", "--out", tmp_path / "out")
+    assert "exists already" in str(result.exception)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("blocks", ["weeks", ""])
+def test_unknown_blocks_are_named(tmp_path: Path, blocks: str) -> None:
+    result = invoke("f.zarr", "--out", tmp_path / "out", "--blocks", blocks)
+    assert result.exit_code == 2
+    assert "sequence-day" in result.output
