@@ -140,6 +140,8 @@ def test_a_pixel_masked_in_the_last_frame_has_its_earlier_value():
     past[0, :, 1, 0] = torch.nan
     sample = Sample(past, torch.zeros(1, 2, 2, 2), torch.tensor(0))
     latest = latest_frame(sample, FRAMES)
+    batch = Sample(past.expand(2, *past.shape), sample.future.expand(2, 1, 2, 2, 2), torch.arange(2))
+    torch.testing.assert_close(latest_frame(batch, FRAMES), latest.expand(2, *latest.shape), equal_nan=True)
     torch.testing.assert_close(latest, torch.tensor([[[[1.0, 0.0], [torch.nan, 2.0]]]]), equal_nan=True)
 
 

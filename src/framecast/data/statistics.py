@@ -21,6 +21,9 @@ T = TypeVar("T")
 _PIXELS = 4_000_000
 """Pixels of one channel that a stretch is fitted on, about."""
 
+_BATCH = 16
+"""Windows looked at together."""
+
 _SAMPLE_BYTES = 2**29
 """Bytes that the residuals may take."""
 
@@ -98,13 +101,14 @@ def fit_change_scale(
     frames = train.frames
     total = torch.zeros(len(frames.future_channels), frames.future, dtype=torch.float64)
     count = torch.zeros_like(total)
-    for index in _choose(train, windows, seed):
-        sample = train.sample(index)
+    chosen = _choose(train, windows, seed)
+    for start in range(0, len(chosen), _BATCH):
+        sample = train.batch(chosen[start : start + _BATCH])
         last = normaliser.forward(latest_frame(sample, frames), frames.future_channels)
         change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
         seen = torch.isfinite(change)
-        total += torch.where(seen, change, 0.0).square().sum(dim=(-2, -1))
-        count += seen.sum(dim=(-2, -1))
+        total += torch.where(seen, change, 0.0).square().sum(dim=(0, -2, -1))
+        count += seen.sum(dim=(0, -2, -1))
     scale = (total / count).sqrt()
     still = [(c, k) for c, k in np.argwhere(~(scale > 0).numpy()).tolist()]
     if still:
@@ -143,11 +147,11 @@ def latest_frame(sample: Sample, frames: FrameSpec) -> torch.Tensor:
     A pixel masked in the last frame has the value of the frame before, and so on.
 
     Args:
-        sample: one window.
+        sample: one window, or a batch of them.
         frames: names its channels.
 
     Returns:
-        ``[channel, 1, height, width]``, NaN where no past frame shows the pixel.
+        ``[..., channel, 1, height, width]``, NaN where no past frame shows the pixel.
 
     Raises:
         ConfigError: a future channel is not among the past channels.
@@ -158,10 +162,10 @@ def latest_frame(sample: Sample, frames: FrameSpec) -> torch.Tensor:
             f"there is no last frame of {', '.join(unseen)}: add it to the past channels "
             f"({', '.join(frames.past_channels)})"
         )
-    past = sample.past[[frames.past_channels.index(name) for name in frames.future_channels]]
-    latest = past[:, :1]
+    past = sample.past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
+    latest = past[..., :1, :, :]
     for k in range(1, frames.past):
-        frame = past[:, k : k + 1]
+        frame = past[..., k : k + 1, :, :]
         latest = torch.where(torch.isnan(frame), latest, frame)
     return latest
 
