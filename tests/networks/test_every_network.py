@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from framecast.networks import PaletteVideo, PaletteVideoDeep
+from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNetConfig
 
 CONFIGS = {
     "palette-video": PaletteVideo(width=8),
     "palette-video, 3d": PaletteVideo(width=8, bottleneck="3d"),
     "palette-video-deep": PaletteVideoDeep(width=8),
+    "video-unet": VideoUNetConfig(width=8),
+    "video-unet, four resolutions": VideoUNetConfig(width=8, multipliers=(1, 1, 2, 3), blocks=1, patch=1),
 }
 
 
