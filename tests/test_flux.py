@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from framecast.flux import flux, fluence, maximum_flux, quantities, time_to_maximum
+from framecast.flux import fluence, flux, maximum_flux, quantities, time_to_maximum
 
 NAN = math.nan
 

@@ -1,5 +1,6 @@
 """Central intervals: what they promise is what exchangeable truths find, whatever the law and the number of members."""
 
+import itertools
 import math
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_no_interval_reaches_beyond_the_members() -> None:
 def test_intervals_are_nested() -> None:
     forecast = draws("heavy", 20, 50)
     ends = [central_interval(forecast, level) for level in LEVELS]
-    for (low, high), (lower, higher) in zip(ends, ends[1:], strict=False):
+    for (low, high), (lower, higher) in itertools.pairwise(ends):
         assert (lower <= low).all()
         assert (higher >= high).all()
 

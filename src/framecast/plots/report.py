@@ -126,7 +126,7 @@ def _charts(evaluation: Evaluation, figures: Path) -> list[Picture]:
             "crps-by-lead",
             charts.crps_by_lead(scores),
             "Error by lead time",
-            "Fair continuous ranked probability score, the mean over pixels; lower is better. Band: 95 % interval of the model.",
+            "Fair continuous ranked probability score; lower is better. Band: 95 % interval of the model.",
             f"Line chart of CRPS against lead time. The model goes from {crps[0]:.3g} at {lead[0]:g} h "
             f"to {crps[-1]:.3g} at {lead[-1]:g} h.",
         ),
