@@ -95,6 +95,9 @@ def test_absent_wavelengths_are_told_with_those_that_are_there() -> None:
         match(frames_at([0, 3600]), [171], start=DAY + np.timedelta64(5, "D"))
     with pytest.raises(DataError, match="one observation alone has no cadence"):
         match(frames_at([0]), [171])
+    with pytest.raises(DataError, match="no file of 195 Å was observed within 60 s of one of 171 Å"):
+        match(frames_at([0, 3600, 7200]) + frames_at([1800, 5400], 195), [171, 195])
+    assert len(match(frames_at([0]), [171], cadence=3600.0).slots) == 1
 
 
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """``framecast solar``: observations of the Sun on disk become archives."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framecast.cli.console import note, print_table, progress, say
+from framecast.cli.console import Task, note, print_table, progress, say
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def prepare(
     wavelengths: Annotated[
         str | None, typer.Option(help="Channels in ångström, such as 171 or 193,211,94. [default: all there are]")
     ] = None,
-    start: Annotated[str | None, typer.Option(help="First time wanted (UTC), such as 2017-08-08.")] = None,
+    start: Annotated[str | None, typer.Option(help="First time wanted (UTC); a day alone is its midnight.")] = None,
     end: Annotated[str | None, typer.Option(help="Last time wanted (UTC), such as 2017-08-14T12:00.")] = None,
     cadence: Annotated[
         str | None, typer.Option(help="Time between two frames: 12s, 30min, 2h. [default: every frame there is]")
@@ -77,13 +78,14 @@ def prepare(
     from framecast.frames import parse_duration
     from framecast.solar.prepare import prepare as prepare_archive
 
-    with progress("headers") as task:
-        stage = "headers"
+    with ExitStack() as shown:
+        tasks: dict[str, Task] = {}
 
-        def show(what: str, done: int, total: int) -> None:
-            nonlocal stage
-            stage = what
-            task.reach(done, total, note=what)
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                shown.close()  # the bar of the stage before
+                tasks[stage] = shown.enter_context(progress(stage, total))
+            tasks[stage].reach(done, total)
 
         summary = prepare_archive(
             source,

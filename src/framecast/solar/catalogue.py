@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from framecast.errors import DataError
-from framecast.frames import format_duration
 from framecast.solar.image import FrameHeader
 from framecast.solar.reader import read_header
 
@@ -166,13 +165,16 @@ def match(
         raise DataError(f"no file of wavelength {_listing(empty)} was observed between --start and --end")
     leader = max(channels, key=lambda c: len(by_channel[c]))
     times = np.array([frame.time for frame in by_channel[leader]])
-    if cadence is None:
-        cadence = _typical_step(times)
+    every = cadence is None
+    cadence = _typical_step(times) if cadence is None else cadence
     tolerance = min(DEFAULT_TOLERANCE, cadence / 2) if tolerance is None else tolerance
-    kept = times if cadence == _typical_step(times) else times[_thin(times, cadence, tolerance)]
-    if not len(kept):
-        raise DataError(f"no observation is within {tolerance:g} s of a multiple of {format_duration(cadence)}")
+    kept = times if every else times[_thin(times, cadence, tolerance)]
     columns = [_nearest(by_channel[channel], kept, tolerance) for channel in channels]
+    if alone := [channel for channel, column in zip(channels, columns, strict=True) if not any(column)]:
+        raise DataError(
+            f"no file of {_listing(alone)} Å was observed within {tolerance:g} s of one of {leader} Å that is kept: "
+            "choose --wavelengths that were observed together, or raise --tolerance"
+        )
     slots = tuple(Slot(time, tuple(column[k] for column in columns)) for k, time in enumerate(kept))
     used = Counter(frame.wavelength for slot in slots for frame in slot.frames if frame is not None)
     return Series(

@@ -5,6 +5,7 @@ where there is no network. Nothing framecast computes needs them to better than 
 tables at hand are used whatever their age; afterwards the user's own settings hold again.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,10 +14,13 @@ from contextlib import contextmanager
 def offline() -> Iterator[None]:
     """Within the block, astropy uses the tables it has and asks no server."""
     from astropy.utils import iers
+    from erfa import ErfaWarning
 
     with (
+        warnings.catch_warnings(),
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("auto_max_age", None),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
     ):
+        warnings.filterwarnings("ignore", "(?s).*dubious year", ErfaWarning)  # leap seconds of years to come
         yield

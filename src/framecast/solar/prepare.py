@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from framecast import __version__
+from framecast._version import __version__
 from framecast.data.writer import ArchiveWriter
 from framecast.errors import ConfigError, DataError
 from framecast.files import refuse_existing
