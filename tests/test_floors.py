@@ -17,8 +17,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     # The ground: what every file may use.
     ("_version", "errors", "files"),
     # The mathematics, without a network; videos in physical units, without diffusion.
-    ("configuration", "schedule", "prediction", "times", "seeding", "frames", "normalise", "target", "scores/", "flux"),
-    ("networks/", "guidance", "sampler", "representation", "data/", "solar/"),
+    (
+        *("schedule", "prediction", "times", "draws", "weighting", "masks", "seeding"),
+        *("configuration", "frames", "normalise", "target", "flux", "scores/"),
+    ),
+    ("networks/", "guidance", "sampler/", "representation", "data/", "solar/"),
     ("denoiser",),
     ("forecaster",),
     ("checkpoint", "training/", "evaluation/", "baselines", "runs"),
@@ -34,7 +37,7 @@ KNOWS_ONLY: dict[str, tuple[str, ...]] = {
     "scores/": ("scores/",),
     "normalise": ("errors",),
     "networks/": ("networks/", "errors"),
-    "sampler": ("schedule", "prediction", "times", "errors"),
+    "sampler/": ("sampler/", "schedule", "errors"),
     "data/": ("data/", "_version", "errors", "files", "frames", "normalise", "seeding"),
     "solar/": ("solar/", "data/", "_version", "errors", "files", "frames", "normalise"),
 }

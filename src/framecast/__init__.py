@@ -15,11 +15,27 @@ from framecast._version import __version__
 from framecast.errors import ConfigError, DataError, FramecastError
 
 if TYPE_CHECKING:
+    from framecast.checkpoint import load as load
+    from framecast.data.archive import Archive as Archive
+    from framecast.data.corona import write_corona as write_corona
+    from framecast.data.forecasts import open_forecast as open_forecast
+    from framecast.data.writer import ArchiveWriter as ArchiveWriter
+    from framecast.evaluation import evaluate as evaluate
+    from framecast.forecaster import Forecaster as Forecaster
     from framecast.frames import FrameSpec as FrameSpec
+    from framecast.recipes import load_recipe as load_recipe
 
 # Where each name is defined.
 _HOME = {
+    "Archive": "data.archive",
+    "ArchiveWriter": "data.writer",
+    "Forecaster": "forecaster",
     "FrameSpec": "frames",
+    "evaluate": "evaluation",
+    "load": "checkpoint",
+    "load_recipe": "recipes",
+    "open_forecast": "data.forecasts",
+    "write_corona": "data.corona",
 }
 
 __all__ = [*_HOME, "ConfigError", "DataError", "FramecastError", "__version__"]

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -49,7 +48,7 @@ def test_the_example_of_each_command_is_one_that_parses(words):
 
 
 def test_the_commands_are_those_the_documentation_names():
-    assert {"synth", "info"} <= set(commands())
+    assert {"demo", "synth", "solar prepare", "train", "forecast", "evaluate", "info"} <= set(commands())
 
 
 def loaded_by(code: str) -> set[str]:
@@ -74,16 +73,6 @@ def test_importing_the_package_imports_nothing_heavy():
     loaded = loaded_by("import framecast")
     assert "framecast" in loaded
     assert not loaded.intersection({*HEAVY, "numpy", "typer", "rich"})
-
-
-def test_help_answers_at_once():
-    """The best of three, in a process of its own: 0.2 s on an idle machine, so a second is long."""
-    durations = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "framecast", "--help"], capture_output=True, check=True)
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 1.0
 
 
 def test_version(capsys):
