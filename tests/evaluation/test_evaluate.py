@@ -189,10 +189,10 @@ def test_blocks(gaussian_forecast: Write, tmp_path: Path) -> None:
 
 def test_only_a_sample_at_a_time_is_in_memory(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(
-        tmp_path / "f.zarr", samples=30, members=20, size=(32, 48), oracle=False, draws=20, sequences=30
+        tmp_path / "f.zarr", samples=24, members=20, size=(32, 48), oracle=False, draws=20, sequences=24
     )
     size = Cases(path).dataset["forecast"].nbytes
-    assert size > 11e6
+    assert size > 8e6
     tracemalloc.start()
     evaluate(path)
     _, peak = tracemalloc.get_traced_memory()

@@ -123,7 +123,7 @@ def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, 
     "options",
     [
         pytest.param({"samples": 1}, marks=pytest.mark.slow),
-        {"members": 1, "oracle": False},
+        pytest.param({"members": 1, "oracle": False}, marks=pytest.mark.slow),
         pytest.param({"channels": ("94",), "draws": 0}, marks=pytest.mark.slow),
         {"mask": np.eye(12, 16, dtype=bool), "channels": ("171", "193")},
         pytest.param({"leads": 1, "size": (5, 9)}, marks=pytest.mark.slow),
