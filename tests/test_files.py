@@ -51,7 +51,7 @@ class TestNewFolder:
         (tmp_path / "target" / "keep").write_text("keep")
         (tmp_path / "link").symlink_to(tmp_path / "target")
         (tmp_path / "file").write_text("file")
-        with pytest.raises(OSError), new_folder(tmp_path / name, overwrite=True):
+        with pytest.raises(FramecastError, match=f"{name} is a {name}"), new_folder(tmp_path / name, overwrite=True):
             pass
         assert names(tmp_path) == ["file", "link", "target"]
         assert names(tmp_path / "link") == ["keep"]

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from framecast.errors import ConfigError
 from framecast.frames import FrameSpec
-from framecast.target import AnyTarget, Change, Future, check_target, last_frame
+from framecast.target import AnyTarget, Change, Future, check_target, latest_frame
 
 SCALE = ((0.5, 1.0, 2.0), (3.0, 4.0, 5.0))
 
@@ -72,9 +72,9 @@ def test_its_json_is_its_arguments(target):
 
 def test_the_last_frame_has_the_future_channels_in_their_order():
     past = torch.arange(3 * 4 * 2 * 5, dtype=torch.float32).reshape(3, 4, 2, 5)
-    last = last_frame(past, frames(("a", "b", "c"), ("c", "a")))
+    last = latest_frame(past, frames(("a", "b", "c"), ("c", "a")))
     torch.testing.assert_close(last, torch.stack([past[2, 3:], past[0, 3:]]))
-    batched = last_frame(past.expand(6, 3, 4, 2, 5), frames(("a", "b", "c"), ("c", "a")))
+    batched = latest_frame(past.expand(6, 3, 4, 2, 5), frames(("a", "b", "c"), ("c", "a")))
     torch.testing.assert_close(batched, last.expand(6, 2, 1, 2, 5))
 
 
@@ -83,3 +83,15 @@ def test_the_change_of_what_is_not_seen_cannot_be_forecast():
         check_target("change", frames(("a", "b"), ("c", "a", "d")))
     check_target("future", frames(("a", "b"), ("c", "a", "d")))
     check_target("change", frames(("a", "b"), ("b",)))
+
+
+def test_a_pixel_masked_in_the_last_frame_has_its_earlier_value():
+    past = torch.arange(6.0).reshape(2, 3, 1, 1).expand(2, 3, 2, 2).clone()
+    past[0, 2, 0, 0] = torch.nan
+    past[0, 1:, 0, 1] = torch.nan
+    past[0, :, 1, 0] = torch.nan
+    spec = frames(("a", "b"), ("a",))
+    latest = latest_frame(past, spec)
+    torch.testing.assert_close(latest, torch.tensor([[[[1.0, 0.0], [torch.nan, 2.0]]]]), equal_nan=True)
+    batch = past.expand(2, *past.shape)
+    torch.testing.assert_close(latest_frame(batch, spec), latest.expand(2, *latest.shape), equal_nan=True)

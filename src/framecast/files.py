@@ -50,10 +50,14 @@ def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         overwrite: whether an existing ``path`` may be replaced; it stays untouched until the block has ended well.
 
     Raises:
-        FramecastError: ``path`` exists and ``overwrite`` is false.
+        FramecastError: ``path`` exists and ``overwrite`` is false, or it is a file or a link.
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
+    if path.is_symlink() or path.is_file():
+        raise FramecastError(
+            f"{path} is a {'link' if path.is_symlink() else 'file'}, not a folder: choose another name"
+        )
     partial = partial_path(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

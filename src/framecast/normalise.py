@@ -144,7 +144,7 @@ def fit_stretch(
         raise DataError("a channel holds no finite pixel in the training windows: check the archive's masks")
     values = Stretch(curve=curve, softening=softening, saturation=saturation).forward(finite)
     std = values.std(correction=0).item()
-    if not std > 0:
+    if values.min() == values.max():
         raise DataError(
             f"a channel is constant ({finite[0].item():g}) over the training windows: nothing can be learnt from it"
         )

@@ -17,7 +17,7 @@ from torch import Tensor
 from framecast.errors import DataError
 from framecast.frames import FrameSpec
 from framecast.normalise import Normaliser
-from framecast.target import AnyTarget, Change, check_target, last_frame
+from framecast.target import AnyTarget, Change, check_target, latest_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +95,7 @@ class Representation:
         if not set(self.frames.future_channels) <= set(self.frames.past_channels):
             assert not isinstance(self.target, Change)
             return torch.zeros_like(past[..., :1, :1, :, :])
-        latest = past[..., :1, :, :]
-        for k in range(1, self.frames.past):
-            frame = past[..., k : k + 1, :, :]
-            latest = torch.where(torch.isnan(frame), latest, frame)
-        return self.normaliser.forward(last_frame(latest, self.frames), self.frames.future_channels)
+        return self.normaliser.forward(latest_frame(past, self.frames), self.frames.future_channels)
 
     def _check(self, video: Tensor, channels: int, count: int, what: str) -> None:
         if video.ndim < 4 or video.shape[-4] != channels or video.shape[-3] != count:

@@ -7,7 +7,6 @@ deviation per channel and lead time, so that each lead time weighs the same.
 Everything here is in normalised units (see `framecast.normalise`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,12 +85,25 @@ def check_target(kind: str, frames: FrameSpec) -> None:
         )
 
 
-def last_frame(past: Tensor, frames: FrameSpec) -> Tensor:
-    """Return the future channels in the last past frame, ``[..., channel, 1, height, width]``.
+def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
+    """Return the latest value that each pixel of the future channels had in the past.
+
+    A pixel masked in the last frame has the value of the frame before, and so on.
 
     Args:
-        past: ``[..., past channel, time, height, width]``.
-        frames: names the channels; every future channel must be a past channel.
+        past: ``[..., past channel, time, height, width]``, NaN where masked.
+        frames: names its channels.
+
+    Returns:
+        ``[..., channel, 1, height, width]``, NaN where no past frame shows the pixel.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
     """
-    order: Sequence[int] = [frames.past_channels.index(name) for name in frames.future_channels]
-    return past[..., list(order), -1:, :, :]
+    check_target("change", frames)
+    video = past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
+    latest = video[..., :1, :, :]
+    for k in range(1, frames.past):
+        frame = video[..., k : k + 1, :, :]
+        latest = torch.where(torch.isnan(frame), latest, frame)
+    return latest

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from framecast.data.dataset import Sample, WindowDataset
-from framecast.data.statistics import fit_change_scale, fit_normaliser, latest_frame, sample_residuals
+from framecast.data.statistics import fit_change_scale, fit_normaliser, sample_residuals
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
@@ -133,25 +133,13 @@ class TestResiduals:
         assert not np.array_equal(sample_residuals(train, draws=5, seed=1), sample_residuals(train, draws=5, seed=2))
 
 
-def test_a_pixel_masked_in_the_last_frame_has_its_earlier_value():
-    past = torch.arange(6.0).reshape(2, 3, 1, 1).expand(2, 3, 2, 2).clone()
-    past[0, 2, 0, 0] = torch.nan
-    past[0, 1:, 0, 1] = torch.nan
-    past[0, :, 1, 0] = torch.nan
-    sample = Sample(past, torch.zeros(1, 2, 2, 2), torch.tensor(0))
-    latest = latest_frame(sample, FRAMES)
-    batch = Sample(past.expand(2, *past.shape), sample.future.expand(2, 1, 2, 2, 2), torch.arange(2))
-    torch.testing.assert_close(latest_frame(batch, FRAMES), latest.expand(2, *latest.shape), equal_nan=True)
-    torch.testing.assert_close(latest, torch.tensor([[[[1.0, 0.0], [torch.nan, 2.0]]]]), equal_nan=True)
-
-
 def test_changes_of_a_channel_that_is_not_seen(make_archive):
     frames = FrameSpec(
         past_channels=("193",), future_channels=("94",), past=3, future=2, cadence=3600.0, height=3, width=4
     )
     train = dataset(make_archive(), frames)
     for ask in (lambda: fit_change_scale(train, IDENTITY), lambda: sample_residuals(train)):
-        with pytest.raises(ConfigError, match="no last frame of 94"):
+        with pytest.raises(ConfigError, match="needs 94 among the past channels"):
             ask()
 
 

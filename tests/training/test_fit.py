@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,8 +19,6 @@ def prepared(small_archive, small_changes):
 
 
 def train(prepared, **changes):
-    from dataclasses import replace
-
     options = replace(prepared.recipe.training, **changes)
     torch.manual_seed(options.seed)
     denoiser = build_denoiser(prepared.model)
@@ -38,8 +37,6 @@ def test_the_loss_falls(prepared):
 def test_parts_of_a_batch_add_up_to_the_batch(prepared):
     """The same noise in another order would differ; what must agree is which windows a step sees."""
     whole = Parts(prepared.dataset("train"), prepared.recipe.training)
-    from dataclasses import replace
-
     halves = Parts(prepared.dataset("train"), replace(prepared.recipe.training, accumulate=2))
     for step in range(5):
         seen = torch.cat([halves[2 * step].index, halves[2 * step + 1].index])
@@ -47,8 +44,6 @@ def test_parts_of_a_batch_add_up_to_the_batch(prepared):
 
 
 def test_training_taken_up_again_ends_in_the_same_weights(prepared):
-    from dataclasses import replace
-
     options = replace(prepared.recipe.training, steps=8)
     representation, windows = prepared.model.representation, prepared.dataset("train")
     torch.manual_seed(0)
@@ -87,13 +82,11 @@ def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, mo
     monkeypatch.setattr(Denoiser, "loss", broken)
     skipped = []
     with pytest.raises(FramecastError, match=r"3 steps in a row .* not finite.*@20") as caught:
-        from dataclasses import replace
-
         options = replace(prepared.recipe.training, max_bad_steps=3)
         denoiser = build_denoiser(prepared.model)
         state = TrainingState(denoiser.network, options)
-        for progress in fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options):
-            skipped.append(progress.skipped)
+        steps = fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options)
+        skipped.extend(progress.skipped for progress in steps)
     assert skipped == [False, False, True, True, False, False, True, True]
     assert "\n" not in str(caught.value)
     assert all(torch.isfinite(p).all() for p in state.network.parameters())

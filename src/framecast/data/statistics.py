@@ -15,6 +15,7 @@ from framecast.data.dataset import Sample, WindowDataset, epoch_order
 from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
 from framecast.normalise import Curve, Normaliser, fit_stretch
+from framecast.target import latest_frame
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ def fit_change_scale(
     chosen = _choose(train, windows, seed)
     for start in range(0, len(chosen), _BATCH):
         sample = train.batch(chosen[start : start + _BATCH])
-        last = normaliser.forward(latest_frame(sample, frames), frames.future_channels)
+        last = normaliser.forward(latest_frame(sample.past, frames), frames.future_channels)
         change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
         seen = torch.isfinite(change)
         total += torch.where(seen, change, 0.0).square().sum(dim=(0, -2, -1))
@@ -138,36 +139,7 @@ def sample_residuals(train: WindowDataset, *, draws: int = 200, seed: int = 0) -
     bound = max(1, _SAMPLE_BYTES // (4 * int(np.prod(frames.future_shape))))
     chosen = _choose(train, min(draws, bound), seed)
     samples = (train.sample(index) for index in chosen)
-    return np.stack([(sample.future - latest_frame(sample, frames)).numpy() for sample in samples])
-
-
-def latest_frame(sample: Sample, frames: FrameSpec) -> torch.Tensor:
-    """Return the last value that each pixel of the future channels had in the past.
-
-    A pixel masked in the last frame has the value of the frame before, and so on.
-
-    Args:
-        sample: one window, or a batch of them.
-        frames: names its channels.
-
-    Returns:
-        ``[..., channel, 1, height, width]``, NaN where no past frame shows the pixel.
-
-    Raises:
-        ConfigError: a future channel is not among the past channels.
-    """
-    unseen = [name for name in frames.future_channels if name not in frames.past_channels]
-    if unseen:
-        raise ConfigError(
-            f"there is no last frame of {', '.join(unseen)}: add it to the past channels "
-            f"({', '.join(frames.past_channels)})"
-        )
-    past = sample.past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
-    latest = past[..., :1, :, :]
-    for k in range(1, frames.past):
-        frame = past[..., k : k + 1, :, :]
-        latest = torch.where(torch.isnan(frame), latest, frame)
-    return latest
+    return np.stack([(sample.future - latest_frame(sample.past, frames)).numpy() for sample in samples])
 
 
 def _choose(train: WindowDataset, most: int, seed: int) -> list[int]:
