@@ -100,9 +100,9 @@ class Prediction(StrEnum):
             F: the network's output.
         """
         a, b = self.coefficients(scale)
-        denominator = scale.alpha * b - scale.sigma * a
-        inverse = torch.where(denominator == 0, 0.0, 1 / denominator)
-        return broadcast(scale.alpha * inverse, x_t) * F - broadcast(a * inverse, x_t) * x_t
+        denominator = broadcast(scale.alpha * b - scale.sigma * a, x_t)
+        difference = broadcast(scale.alpha, x_t) * F - broadcast(a, x_t) * x_t
+        return torch.where(denominator == 0, 0.0, difference / denominator)
 
     def check(self, schedule: Schedule) -> None:
         """Raise if x0 does not follow from this prediction everywhere on ``schedule``.

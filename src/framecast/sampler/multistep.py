@@ -74,8 +74,8 @@ class UniPC(Sampler):
     """A predictor and a corrector of the same form, with one evaluation per step (Zhao et al. 2023, arXiv 2302.04867).
 
     The predictor is DPM-Solver++. Once the network has been evaluated at the new time, the step that led there is
-    taken again with the new estimate among the nodes, which raises the order by one. The paper's ``B_2(h)`` in data
-    prediction; at pure noise, where lambda is -infinity, its limit.
+    taken again with the new estimate among the nodes, which raises the order by one; the first steps have fewer nodes
+    and lower orders. The paper's ``B_2(h)`` in data prediction; at pure noise, where lambda is -infinity, its limit.
 
     Attributes:
         order: of the predictor, 1 to 3; the corrector's is one higher.
