@@ -105,3 +105,27 @@ def test_the_output_is_contiguous_whatever_the_input_was(config):
         )
     assert output.is_contiguous()
     torch.testing.assert_close(other, output)
+
+
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_sample_is_bitwise_the_same_in_any_batch_at_any_place(config, threads):
+    network, arguments = build(config, classes=1), (*inputs(config, 6), torch.tensor([0, 1, 0, 1, 1, 0]))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.no_grad():
+            together = network(*arguments)
+            for chunk in (2, 3, 4):  # not 1: see the module docstring of layout
+                parts = [network(*(a[k : k + chunk] for a in arguments)) for k in range(0, 6, chunk)]
+                assert torch.equal(torch.cat(parts), together), f"in chunks of {chunk}"
+            assert torch.equal(network(*(a.flip(0) for a in arguments)), together.flip(0))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_training_and_inference_are_the_same_function(config):
+    network, arguments = build(config), inputs(config, 2)
+    with torch.no_grad():
+        inference = network(*arguments)
+    training = network(*arguments).detach()
+    assert ((inference - training).norm() / training.norm()).item() < 1e-5

@@ -159,8 +159,11 @@ def run_both(reference, fast, plain, arguments):
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.parametrize("deep", [False, True], ids=["PaletteModelVideo", "PaletteModelVideoDeep"])
 def test_outputs_and_gradients_equal_the_plain_reference_in_float32(reference, deep, case):
-    output, expected, gradients, expected_gradients = run_both(reference, *pair(reference, deep, case))
+    fast, plain, arguments = pair(reference, deep, case)
+    output, expected, gradients, expected_gradients = run_both(reference, fast, plain, arguments)
     assert relative(output, expected) < 1e-5
+    with torch.no_grad():
+        assert relative(fast(*arguments), expected) < 1e-5
     flat = [torch.cat([g[name].flatten() for name in gradients]) for g in (gradients, expected_gradients)]
     assert relative(*flat) < 1e-5
 

@@ -8,6 +8,13 @@ and no operator moves the data. `Conv3d` gives the same numbers on a slower path
 The views are taken by ``view`` in memory order and permuted afterwards. Merging axes of a permuted tensor instead
 leaves strides that are ambiguous for a batch of one, upon which PyTorch falls back to the slow layout, copies,
 and rounds a sample differently from the same sample in a larger batch.
+
+A forecast promises that a member is the same, bit for bit on a CPU in float32, in whatever batch it is drawn. Most
+operators keep that promise by themselves. Two do not and are replaced in inference on a CPU (`for_each_sample`): the
+native `GroupNorm`, which divides a batch among threads in the middle of a sample, and a linear map of one row per
+sample, whose matrix product is tiled by the number of rows. One exception remains: for a batch of ONE sample of few
+tokens (below about 8×8 at the lowest resolution) oneDNN convolves by another algorithm than for the same sample
+among others; whoever needs the promise there runs a single sample beside a copy of itself.
 """
 
 import torch
@@ -19,6 +26,11 @@ from framecast.errors import ConfigError
 
 Video = Float[Tensor, "batch time _ _ _"]
 """``[batch, time, height, width, channel]``: size and channels change on the way, samples and frames never do."""
+
+
+def for_each_sample(x: Tensor) -> bool:
+    """Whether each sample's numbers must not depend, bit for bit, on what else is in the batch."""
+    return x.is_cpu and not torch.is_grad_enabled()
 
 
 def as_frames(x: Tensor) -> Tensor:
@@ -79,10 +91,26 @@ class VideoNorm(nn.GroupNorm):
         super().__init__(groups, channels)
 
     def forward(self, x: Video) -> Video:
-        """Normalise on the view ``[B, C, T·H, W]``, for which there is a native channels-last kernel."""
+        """Normalise on the view ``[B, C, T·H, W]``, for which there is a native channels-last kernel.
+
+        In inference on a CPU, with one group, as the norm of one row per sample: no row is divided among threads.
+        """
         batch, time, height, width, channels = x.shape
+        if self.num_groups == 1 and for_each_sample(x):
+            rows = functional.layer_norm(x.reshape(batch, -1), (time * height * width * channels,), eps=self.eps)
+            return torch.addcmul(self.bias.to(x.dtype), rows.reshape(x.shape), self.weight.to(x.dtype))
         image = x.reshape(batch, time * height, width, channels).permute(0, 3, 1, 2)
         return super().forward(image).permute(0, 2, 3, 1).reshape(x.shape)
+
+
+class SampleLinear(nn.Linear):
+    """A linear map of one vector per sample."""
+
+    def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch out_features"]:
+        """Map every row; in inference on a CPU each by itself, as a sum of products in float32."""
+        if not for_each_sample(x):
+            return super().forward(x)
+        return (x[:, None] * self.weight).sum(dim=2) + self.bias
 
 
 def halve(x: Video) -> Video:

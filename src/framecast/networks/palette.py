@@ -16,7 +16,7 @@ How the parts are put together, with w the base width (``P`` parameters each, e 
 - Encoder attention sits behind ``down`` (its embedding included), on the lowest level only by default: this is the
   reading that gives the published network's 23,658,945 parameters at w = 64 (5,971,169 at w = 32) for 4 channels in,
   1 out, without labels.
-- A biased 1×1 convolution gives the output.
+- A biased 1×1 convolution, which is a linear map of every pixel's channels, gives the output.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ from framecast.errors import ConfigError
 from framecast.networks.attention import SpaceTimeAttention
 from framecast.networks.embedding import Embedding
 from framecast.networks.layout import (
+    SampleLinear,
     SpaceTimeConv,
     SpatialConv,
     TemporalConv,
@@ -109,11 +110,11 @@ class Shift(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.project = nn.Linear(EMBEDDING, channels)
+        self.project = SampleLinear(EMBEDDING, channels)
 
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
         """Return ``x`` plus the projected embedding."""
-        return x + self.project(functional.silu(embedding))[:, None, None, None]
+        return x + self.project(functional.silu(embedding)).to(x.dtype)[:, None, None, None]
 
 
 class Down(nn.Module):
@@ -153,7 +154,7 @@ class PaletteVideo:
         encoder_attention: on how many of the encoder's lowest levels attention sits too; 0 for none, 1 in the paper.
         bottleneck: convolutions of the bottleneck, "2.5d" as elsewhere or full "3d" ones.
         heads: heads of every attention; they divide the width of each level that has attention.
-        output: first weights of the last convolution. "default" is PyTorch's, as in the paper: outputs start with a
+        output: first weights of the last 1×1 convolution. "default" is PyTorch's, as in the paper: outputs start with a
             variance of about 1/3. "zero" starts from the prediction 0, which is the mean of an ε target and saves
             small models the steps it takes to unlearn a random image.
         checkpointing: compute every block again in the backward pass instead of keeping what is inside it. Same
@@ -257,7 +258,7 @@ class PaletteModelVideo(nn.Module):
         self.up = nn.ModuleList(
             Up(skip + i, o, checkpointing=again) for skip, (i, o) in zip(skips, pairwise(decoder), strict=True)
         )
-        self.last = SpatialConv(decoder[-1], future_channels, kernel=1, bias=True)
+        self.last = nn.Linear(decoder[-1], future_channels)
         if config.output == "zero":
             for parameter in self.last.parameters():
                 nn.init.zeros_(parameter)

@@ -34,6 +34,7 @@ from torch.utils.checkpoint import checkpoint
 from framecast.errors import ConfigError
 from framecast.networks.embedding import Embedding, sinusoids
 from framecast.networks.layout import (
+    SampleLinear,
     SpatialConv,
     Video,
     VideoNorm,
@@ -87,11 +88,11 @@ class Modulation(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.norm = VideoNorm(channels)
-        self.project = start_at_zero(nn.Linear(EMBEDDING, 2 * channels))
+        self.project = start_at_zero(SampleLinear(EMBEDDING, 2 * channels))
 
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
         """Return norm(x)·(1 + scale) + shift."""
-        scale, shift = self.project(embedding)[:, None, None, None].chunk(2, dim=4)
+        scale, shift = self.project(embedding).to(x.dtype)[:, None, None, None].chunk(2, dim=4)
         return torch.addcmul(shift, self.norm(x), 1 + scale)
 
 
@@ -255,10 +256,14 @@ class VideoUNet(nn.Module):
 
         self.embedding = Embedding(EMBEDDING, classes=classes)
         self.think = nn.Sequential(
-            nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU()
+            SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU(), SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU()
         )
         channels, patch = 2 * past_channels + future_channels, config.patch
-        self.stem = SpatialConv(channels, widths[0], kernel=patch, stride=patch, bias=True)
+        self.stem = (
+            SpatialConv(channels, widths[0], kernel=patch, stride=patch, bias=True)
+            if patch > 1
+            else nn.Linear(channels, widths[0])
+        )
         self.frame_number = nn.Linear(EMBEDDING, widths[0])
         self.down = nn.ModuleList(Level(w, config, attention=a) for w, a in zip(widths, attended, strict=True))
         self.shrink = nn.ModuleList(SpatialConv(i, o, kernel=2, stride=2, bias=True) for i, o in pairwise(widths))

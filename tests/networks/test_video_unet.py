@@ -1,0 +1,122 @@
+"""The network of depthwise blocks over patches: its size, its patches, its positions and its options."""
+
+import pytest
+import torch
+
+from framecast.errors import ConfigError
+from framecast.networks import VideoUNetConfig
+from framecast.networks.video_unet import rotary_angles, rotate
+
+
+def inputs(*, batch=2, past=6, future=6, size=(16, 24)):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, 1, future, *size, generator=generator)
+    return x, torch.rand(batch, generator=generator) * 999, torch.randn(batch, 2, past, *size, generator=generator)
+
+
+def linear_count(i, o):
+    return i * o + o
+
+
+def level_count(c, *, blocks, expansion, attention):
+    modulation = 2 * c + linear_count(256, 2 * c)
+    block = modulation + (9 * c + c) + (5 * c + c) + linear_count(c, expansion * c) + linear_count(expansion * c, c)
+    attended = modulation + linear_count(c, 3 * c) + linear_count(c, c)
+    return blocks * block + attention * attended
+
+
+def test_parameters_are_those_counted_by_hand():
+    network = VideoUNetConfig(width=8, multipliers=(1, 2, 3), blocks=2, expansion=3, patch=2).build(
+        past_channels=2, future_channels=1, classes=4
+    )
+    levels = [level_count(c, blocks=2, expansion=3, attention=c == 24) for c in (8, 16, 24)]
+    expected = (
+        5 * 256  # classes and the null class
+        + 2 * linear_count(256, 256)
+        + linear_count((2 * 2 + 1) * 4, 8)  # past, its newest frame, the noisy future; 4 pixels each
+        + linear_count(256, 8)
+        + 2 * sum(levels)
+        + linear_count(4 * 8, 16)
+        + linear_count(4 * 16, 24)
+        + linear_count(24, 16)
+        + linear_count(16, 8)
+        + 2 * 8
+        + linear_count(8, 4)
+    )
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+def test_it_starts_from_the_prediction_zero():
+    network = VideoUNetConfig(width=8).build(past_channels=2, future_channels=1)
+    assert not network(*inputs()).any()
+
+
+@pytest.mark.parametrize("patch", [1, 2, 4])
+def test_patches_leave_where_they_entered(patch):
+    network = VideoUNetConfig(width=8, multipliers=(1,), patch=patch).build(past_channels=2, future_channels=1)
+    image = torch.arange(2 * 3 * 8 * 12.0).reshape(2, 3, 8, 12)
+    # [B, T, H, W, 1] cut into patches row by row, as a convolution with stride sees them
+    squares = image.unflatten(3, (-1, patch)).unflatten(2, (-1, patch)).permute(0, 1, 2, 4, 3, 5).flatten(4)
+    assert torch.equal(network._unpatch(squares)[..., 0], image)
+
+
+def test_a_pixel_of_the_output_follows_its_pixel_of_the_input_first():
+    torch.manual_seed(0)
+    network = VideoUNetConfig(width=16, multipliers=(1,), blocks=1, attention_levels=0).build(
+        past_channels=2, future_channels=1
+    )
+    torch.nn.init.normal_(network.last.weight)
+    x, time, past = inputs(batch=1)
+    x.requires_grad_()
+    network(x, time, past)[0, 0, 2, 5, 9].backward()
+    patch = x.grad[0, 0, 2, 4:6, 8:10].abs().sum()
+    assert patch > 0.5 * x.grad.abs().sum()
+
+
+def test_rotary_attention_knows_only_distances():
+    shape, pairs = (3, 4, 5), 6
+    angles = rotary_angles(shape, pairs, torch.device("cpu")).unflatten(0, shape)
+    query, key = torch.randn(2 * pairs, dtype=torch.float64), torch.randn(2 * pairs, dtype=torch.float64)
+
+    def score(here, there):
+        return rotate(query, angles[here].double()) @ rotate(key, angles[there].double())
+
+    torch.testing.assert_close(score((0, 1, 0), (1, 2, 3)), score((1, 2, 1), (2, 3, 4)), rtol=1e-6, atol=1e-6)
+    for axis in range(3):
+        there = tuple(int(k == axis) for k in range(3))
+        assert abs(score((0, 0, 0), there) - score((0, 0, 0), (0, 0, 0))) > 1e-3
+
+
+def test_checkpointing_gives_the_same_gradients():
+    results = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        network = VideoUNetConfig(width=8, checkpointing=checkpointing).build(past_channels=2, future_channels=1)
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        network(*inputs()).square().mean().backward()
+        results.append([parameter.grad for parameter in network.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "width is 0"),
+        ({"multipliers": ()}, "one whole number from 1 per resolution"),
+        ({"multipliers": (1, 0)}, "one whole number from 1 per resolution"),
+        ({"patch": 3}, "patch is 3"),
+        ({"attention_levels": 4}, "there are 3 resolutions"),
+        ({"width": 9}, "twice that must divide the width 36"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        VideoUNetConfig(**options)
+
+
+def test_the_divisor_counts_patches_and_halvings():
+    assert VideoUNetConfig().divisor == 8
+    assert VideoUNetConfig(patch=4, multipliers=(1, 2)).divisor == 8
+    with pytest.raises(ConfigError, match="height 12 is not divisible by 8"):
+        VideoUNetConfig().check_size(12, 16)
