@@ -3,11 +3,13 @@ import pytest
 import torch
 import xarray as xr
 
-from framecast.checkpoint import load
+from framecast.checkpoint import build_denoiser, build_forecaster, load
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
+from framecast.recipes import load_recipe
 from framecast.sampler import DDIM
 from framecast.times import Leading
+from framecast.workflows.prepare import prepare
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,94 @@ def test_what_comes_out_is_an_xarray_that_can_be_written(forecaster, past, tmp_p
     ensemble = forecaster.forecast(past, members=2)
     ensemble.to_dataset().to_zarr(tmp_path / "e.zarr", consolidated=False)
     assert isinstance(ensemble, xr.DataArray)
+
+
+@pytest.fixture(scope="module")
+def untrained(small_archive, small_changes):
+    """Make a forecaster with random weights from changes of the recipe ``tiny``."""
+
+    def make(*changes):
+        prepared = prepare(load_recipe("tiny", [*small_changes, *changes]), Archive.open(small_archive))
+        torch.manual_seed(0)
+        denoiser = build_denoiser(prepared.model)
+        with torch.no_grad():
+            for parameter in denoiser.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+        return build_forecaster(prepared.model, denoiser)
+
+    return make
+
+
+class TestRollout:
+    def test_blocks_follow_each_other_from_each_members_own_past(self, untrained, past):
+        forecaster = untrained("data.future_channels=null", "data.future=1")
+        blocks = list(forecaster.rollout(past, blocks=3, members=2, seed=1))
+        hours = [float(block["lead_time"].values[0] / np.timedelta64(1, "h")) for block in blocks]
+        assert hours == [2.0, 4.0, 6.0]
+        assert blocks[0].equals(forecaster.forecast(past, members=2, seed=1))
+        # The third block of member 1 is what its first two blocks, taken for a past, lead to.
+        second_past = torch.from_numpy(np.stack([blocks[k].values[1, 0] for k in (0, 1)], axis=1))
+        again = forecaster.draw(second_past, members=[1], seed=1, block=2)
+        assert np.array_equal(again[0, :, 0], blocks[2].values[1, 0])
+
+    def test_other_noise_in_every_block(self, untrained, past):
+        forecaster = untrained("data.future_channels=null", "data.future=1")
+        video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
+        first, second = (forecaster.draw(video, members=[0], seed=0, block=block) for block in (0, 1))
+        assert not torch.equal(first, second)
+
+    def test_a_long_future_gives_only_its_last_frames_as_the_next_past(self, untrained, past):
+        forecaster = untrained("data.future_channels=null", "data.future=4")
+        blocks = list(forecaster.rollout(past, blocks=2, members=1))
+        next_past = torch.from_numpy(blocks[0].values[0, -2:]).movedim(0, 1)
+        assert np.array_equal(forecaster.draw(next_past, members=[0], seed=0, block=1)[0].movedim(0, 1), blocks[1][0])
+
+    def test_a_channel_that_is_not_forecast_forbids_it(self, forecaster, past):
+        with pytest.raises(ConfigError, match="sees 211 and does not forecast it"):
+            next(forecaster.rollout(past, blocks=2))
+
+
+class TestFrameMasks:
+    MASKED = ("diffusion.masks={}", "target=future", "data.future_channels=null")
+
+    @pytest.fixture(scope="class")
+    def masked(self, untrained):
+        return untrained(*self.MASKED)
+
+    def test_it_forecasts_like_any_other(self, masked, past):
+        ensemble = masked.forecast(past, members=2)
+        assert ensemble.shape == (2, 3, 3, 16, 24)
+        assert np.isfinite(ensemble.values).all()
+
+    @pytest.mark.parametrize(
+        "given", [[1, 1, 0, 0, 0], [0, 0, 1, 1, 1], [1, 0, 0, 1, 1], [0] * 5], ids=["future", "past", "gap", "nothing"]
+    )
+    def test_given_frames_stay_and_the_others_do_not_depend_on_what_stood_there(self, masked, small_archive, given):
+        archive = Archive.open(small_archive)
+        video = torch.from_numpy(archive.read(archive.sequences[0], range(5)))
+        marks = np.array(given, dtype=bool)
+        filled = masked.fill(video, marks, members=2)
+        assert filled.shape == (2, 3, 5, 16, 24)
+        assert torch.equal(filled[:, :, marks], video[:, marks].expand(2, -1, -1, -1, -1))
+        spoilt = video.clone()
+        spoilt[:, ~marks] = torch.nan
+        assert torch.equal(masked.fill(spoilt, marks, members=2), filled)
+        assert not torch.equal(filled[0, :, ~marks], filled[1, :, ~marks])
+
+    def test_filling_the_future_is_the_forecast(self, masked, past):
+        video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
+        filled = masked.fill(torch.nn.functional.pad(video, (0, 0, 0, 0, 0, 3)), [1, 1, 0, 0, 0], members=2)
+        forecast = torch.from_numpy(masked.forecast(past, members=2).values).movedim(2, 1)
+        torch.testing.assert_close(filled[:, :, 2:], forecast)
+
+    def test_a_model_without_masks_cannot_fill(self, forecaster):
+        with pytest.raises(ConfigError, match="trained to forecast only"):
+            forecaster.fill(torch.zeros(3, 5, 16, 24), [1] * 5)
+
+    def test_a_video_of_another_length_is_refused(self, masked):
+        with pytest.raises(DataError, match="this model takes 5"):
+            masked.fill(torch.zeros(3, 4, 16, 24), [1, 1, 0, 0])
+
+    def test_what_masks_need_is_said(self, untrained):
+        with pytest.raises(ConfigError, match="frame masks need the same past and future channels"):
+            untrained("diffusion.masks={}")

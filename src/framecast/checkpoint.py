@@ -18,13 +18,17 @@ from safetensors.torch import save
 from torch import nn
 
 from framecast._version import __version__
+from framecast.conditioning import Conditioning, GivenFrames, GivenPast
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
 from framecast.denoiser import Denoiser
+from framecast.draws import TimeDraw
 from framecast.errors import DataError, FramecastError
 from framecast.files import write_atomically
-from framecast.forecaster import Forecaster, SamplingOptions
+from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
+from framecast.masks import FrameMasks
+from framecast.members import SamplingOptions
 from framecast.networks import AnyNetwork
 from framecast.normalise import Normaliser
 from framecast.prediction import Prediction
@@ -32,6 +36,7 @@ from framecast.representation import Representation
 from framecast.schedule import AnySchedule
 from framecast.target import AnyTarget
 from framecast.times import FastDDPMNonUniform, FastDDPMUniform
+from framecast.weighting import Weighting
 
 FORMAT = "framecast-model"
 VERSION = 1
@@ -53,6 +58,7 @@ class ModelConfig:
         schedule: the noise schedule.
         prediction: what the network predicts.
         grid: the rows it was trained on, if not all (Fast-DDPM).
+        masks: the frame masks it was trained with, if any.
         sampling: how members are drawn by default.
         labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
@@ -76,6 +82,7 @@ class ModelConfig:
     schedule: Annotated[AnySchedule, Field(discriminator="kind")]
     prediction: Prediction
     grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
+    masks: FrameMasks | None = None
     sampling: SamplingOptions = SamplingOptions()
     labels: tuple[str, ...] = ()
     split: AnySplit = AutoSplit()
@@ -92,22 +99,51 @@ class ModelConfig:
         """How videos are put before the network."""
         return Representation(frames=self.frames, normaliser=self.normaliser, target=self.target)
 
+    @property
+    def conditioning(self) -> Conditioning:
+        """What the network is given and what it generates."""
+        return GivenFrames(self.representation, self.masks) if self.masks else GivenPast(self.representation)
+
 
 def build_denoiser(config: ModelConfig) -> Denoiser:
     """Return the denoiser that ``config`` describes, with fresh random weights."""
+    seen = len(config.frames.past_channels)
     network = config.network.build(
-        past_channels=len(config.frames.past_channels),
+        past_channels=seen + 1 if config.masks else seen,  # the mask is a channel
         future_channels=len(config.frames.future_channels),
         classes=len(config.labels),
     )
-    return Denoiser(network, config.schedule, config.prediction, grid=config.grid)
+    return attach(config, network)
+
+
+def attach(
+    config: ModelConfig, network: nn.Module, *, weighting: Weighting | None = None, draw: TimeDraw | None = None
+) -> Denoiser:
+    """Return ``network`` as the denoiser that ``config`` describes.
+
+    Args:
+        config: of the model.
+        network: the model's network, or an averaged copy of it.
+        weighting: of the loss; uniform by default.
+        draw: of training times; uniform by default.
+    """
+    return Denoiser(
+        network,
+        config.schedule,
+        config.prediction,
+        config.grid,
+        weighting=weighting,
+        draw=draw,
+        classes=len(config.labels),
+        frame_masks=config.masks is not None,
+    )
 
 
 def build_forecaster(config: ModelConfig, denoiser: Denoiser) -> Forecaster:
     """Return ``denoiser`` as the forecaster that ``config`` describes."""
     return Forecaster(
         denoiser,
-        config.representation,
+        config.conditioning,
         sampling=config.sampling,
         unit=config.unit,
         name=config.name,

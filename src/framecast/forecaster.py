@@ -1,13 +1,8 @@
-"""Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out.
+"""Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out."""
 
-A `Forecaster` is a trained denoiser with everything needed to use it. Members are drawn in chunks that fit into
-memory; the noise of each member depends on (seed, sample, member) alone, so that it is the same member however the
-ensemble is cut.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,40 +10,14 @@ import xarray as xr
 from torch import Tensor
 
 from framecast._version import __version__
+from framecast.conditioning import Conditioning, GivenFrames
 from framecast.denoiser import Denoiser
-from framecast.errors import ConfigError, DataError
+from framecast.errors import ConfigError
 from framecast.frames import FrameSpec
-from framecast.representation import Representation
-from framecast.sampler import DDIM, AnySampler, sample
-from framecast.seeding import MemberNoise
-from framecast.times import AnyGrid, Trailing
-
-_CHUNK_VALUES = 2**25
-"""Values that the activations of one network evaluation may hold, by the estimate of `chunk_size`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplingOptions:
-    """How members are drawn unless a call says otherwise.
-
-    Attributes:
-        sampler: the reverse step.
-        grid: which diffusion times are visited.
-        steps: number of network evaluations.
-        precision: ``float32``, or ``bf16`` autocast in the network alone: faster, and members then depend in their
-            last digits on how the ensemble is cut.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    sampler: AnySampler = DDIM()
-    grid: AnyGrid = Trailing()
-    steps: int = 25
-    precision: Literal["float32", "bf16"] = "float32"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
+from framecast.labelled import Video, to_ensemble, to_tensor
+from framecast.members import SamplingOptions, draw_members
+from framecast.sampler import AnySampler
+from framecast.times import AnyGrid
 
 
 class Forecaster:
@@ -56,7 +25,7 @@ class Forecaster:
 
     Args:
         denoiser: the trained network with its diffusion.
-        representation: how videos are put before it.
+        conditioning: how a past is put before it.
         sampling: the default sampler, grid and steps.
         unit: physical unit of the videos.
         name: what forecasts call the model.
@@ -66,7 +35,7 @@ class Forecaster:
     def __init__(
         self,
         denoiser: Denoiser,
-        representation: Representation,
+        conditioning: Conditioning,
         *,
         sampling: SamplingOptions,
         unit: str,
@@ -74,11 +43,16 @@ class Forecaster:
         labels: Sequence[str] = (),
     ) -> None:
         self.denoiser = denoiser.eval()
-        self.representation = representation
+        self.conditioning = conditioning
         self.sampling = sampling
         self.unit = unit
         self.name = name
         self.labels = tuple(labels)
+
+    @property
+    def frames(self) -> FrameSpec:
+        """What the model sees and forecasts, at the size it was trained on."""
+        return self.conditioning.representation.frames
 
     @property
     def device(self) -> torch.device:
@@ -89,10 +63,6 @@ class Forecaster:
         """Move the network to ``device`` and return self."""
         self.denoiser.to(device)
         return self
-
-    def frames_at(self, height: int, width: int) -> FrameSpec:
-        """Return the model's frame specification for frames of this size: the networks take any that they can halve."""
-        return replace(self.representation.frames, height=height, width=width)
 
     def options(
         self, *, sampler: AnySampler | None = None, grid: AnyGrid | None = None, steps: int | None = None
@@ -105,7 +75,7 @@ class Forecaster:
 
     def forecast(
         self,
-        past: xr.DataArray | np.ndarray | Tensor,
+        past: Video,
         label: str | None = None,
         *,
         members: int = 20,
@@ -138,11 +108,9 @@ class Forecaster:
             DataError: the past has other channels, frames, cadence or an impossible size.
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
-        video = self._video(past)
         options = self.options(sampler=sampler, grid=grid, steps=steps)
         drawn = self.draw(
-            video,
-            sample_key=0,
+            to_tensor(past, self.frames),
             members=range(members),
             seed=seed,
             label=label,
@@ -150,141 +118,163 @@ class Forecaster:
             chunk=chunk,
             progress=progress,
         )
-        return self._describe(drawn, past, seed, options, label)
+        return to_ensemble(drawn, past, self.frames, attrs=self._attrs(seed, options, label))
 
-    @torch.inference_mode()
+    def rollout(
+        self,
+        past: Video,
+        label: str | None = None,
+        *,
+        blocks: int,
+        members: int = 20,
+        seed: int = 0,
+        sampler: AnySampler | None = None,
+        grid: AnyGrid | None = None,
+        steps: int | None = None,
+        chunk: int | None = None,
+    ) -> Iterator[xr.DataArray]:
+        """Forecast further than the model's F frames, block by block, each member from its own past.
+
+        Memory does not grow with the horizon: a block is yielded when it is done and only its last P frames are kept.
+        The first block is what `forecast` returns.
+
+        Args:
+            past: see `forecast`.
+            label: see `forecast`.
+            blocks: how many times F frames.
+            members: see `forecast`.
+            seed: see `forecast`.
+            sampler: see `forecast`.
+            grid: see `forecast`.
+            steps: see `forecast`.
+            chunk: see `forecast`.
+
+        Yields:
+            ``(member, lead_time, channel, y, x)``; lead times go on from block to block.
+
+        Raises:
+            ConfigError: the model sees a channel that it does not forecast.
+        """
+        frames = self.frames
+        unknown = [name for name in frames.past_channels if name not in frames.future_channels]
+        if unknown:
+            raise ConfigError(
+                f"the model sees {', '.join(unknown)} and does not forecast it, so that its forecast cannot become the "
+                "next past: train with data.future_channels that include all past channels"
+            )
+        order = [frames.future_channels.index(name) for name in frames.past_channels]
+        options = self.options(sampler=sampler, grid=grid, steps=steps)
+        pasts = to_tensor(past, frames)[None].expand(members, *([-1] * 4))
+        for block in range(blocks):
+            drawn = self.draw(
+                pasts, members=range(members), seed=seed, label=label, options=options, chunk=chunk, block=block
+            )
+            attrs = self._attrs(seed, options, label)
+            yield to_ensemble(drawn, past, frames, attrs=attrs, first_lead=block * frames.future)
+            pasts = torch.cat([pasts, drawn[:, order]], dim=-3)[..., -frames.past :, :, :]
+
+    def fill(
+        self,
+        video: Video,
+        given: Sequence[bool] | np.ndarray,
+        *,
+        members: int = 20,
+        seed: int = 0,
+        sampler: AnySampler | None = None,
+        grid: AnyGrid | None = None,
+        steps: int | None = None,
+        chunk: int | None = None,
+    ) -> Tensor:
+        """Generate the frames of a video that are not given, for a model trained with frame masks.
+
+        Args:
+            video: P + F frames ``[channel, time, y, x]`` in physical units; what stands in frames that are not given
+                does not matter.
+            given: for each frame whether it is given: the first ones to forecast, the last ones to look back, those
+                around a gap to fill it, none to make a video from nothing.
+            members: see `forecast`.
+            seed: see `forecast`.
+            sampler: see `forecast`.
+            grid: see `forecast`.
+            steps: see `forecast`.
+            chunk: see `forecast`.
+
+        Returns:
+            ``[member, channel, time, y, x]`` in physical units, P + F frames, the given ones as they were.
+
+        Raises:
+            ConfigError: the model was not trained with frame masks.
+            DataError: the video has not P + F frames.
+        """
+        if not isinstance(self.conditioning, GivenFrames):
+            raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
+        options = self.options(sampler=sampler, grid=grid, steps=steps)
+        known = to_tensor(video, self.frames).to(self.device)
+        marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
+        condition = self.conditioning.condition_on(known[None], marks[None])
+        shape = self.conditioning.shape(*known.shape[-2:])
+        chunks = draw_members(
+            self.denoiser,
+            condition,
+            shape,
+            members=range(members),
+            seed=seed,
+            sample_key=0,
+            class_index=self._class(None),
+            options=options,
+            chunk=chunk,
+        )
+        generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
+        return torch.where(marks.cpu()[:, None, None], known.cpu(), generated)
+
     def draw(
         self,
         past: Tensor,
         *,
-        sample_key: int,
         members: Sequence[int],
         seed: int,
+        sample_key: int = 0,
         label: str | None = None,
         options: SamplingOptions | None = None,
         chunk: int | None = None,
+        block: int = 0,
         progress: Callable[[int], None] | None = None,
     ) -> Tensor:
-        """Return members for one past as a tensor on the CPU, ``[member, channel, lead time, y, x]``, physical units.
+        """Return members as a tensor on the CPU, ``[member, channel, lead time, y, x]`` in physical units.
 
         Args:
-            past: ``[channel, time, y, x]``, physical units, NaN where masked.
-            sample_key: tells this past from others that are forecast with the same seed.
+            past: ``[channel, time, y, x]`` for all members or ``[member, channel, time, y, x]`` for each, physical
+                units, NaN where masked.
             members: which members of the ensemble.
             seed: see `forecast`.
+            sample_key: tells this past from others that are forecast with the same seed.
             label: see `forecast`.
             options: by default the model's own.
             chunk: see `forecast`.
+            block: number of this block in a rollout.
             progress: see `forecast`.
         """
-        if not len(members):
-            raise ConfigError("members is 0; an ensemble needs at least one")
-        options = options or self.sampling
-        past = past.to(self.device, torch.float32)
-        condition = self.representation.encode_past(past)
-        times = options.grid.times(self.denoiser.schedule, options.steps)
-        self.denoiser.check_times(times)
-        class_index = self._class(label)
-        size = chunk or chunk_size(condition.shape)
-        chunks = []
-        for start in range(0, len(members), size):
-            chosen = torch.tensor(list(members[start : start + size]))
-            x0 = self._sample(condition, chosen, sample_key, seed, class_index, options, times)
-            chunks.append(self.representation.decode(x0, past).cpu())
-            if progress:
-                progress(len(chosen))
-        return torch.cat(chunks)
-
-    def _sample(
-        self,
-        condition: Tensor,
-        members: Tensor,
-        sample_key: int,
-        seed: int,
-        class_index: int | None,
-        options: SamplingOptions,
-        times: Tensor,
-    ) -> Tensor:
-        count = len(members)
-        frames = self.representation.frames
-        shape = (len(frames.future_channels), frames.future, *condition.shape[-2:])
-        noise = MemberNoise(seed, torch.full((count,), sample_key), members, shape, device=self.device)
-        conditions = condition.expand(count, *condition.shape)
-        label = None if class_index is None else torch.full((count,), class_index, device=self.device)
-
-        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=options.precision == "bf16"):
-                x0: Tensor = self.denoiser(x_t, t, conditions, label)
-            return x0
-
-        return sample(denoise, options.sampler, self.denoiser.schedule, times, noise(0), noise)
-
-    def _class(self, label: str | None) -> int | None:
-        if label is None:
-            return len(self.labels) if self.labels else None
-        if label not in self.labels:
-            known = ", ".join(self.labels) or "none: this model has no labels"
-            raise ConfigError(f"{label!r} is no class of this model; known: {known}")
-        return self.labels.index(label)
-
-    def _video(self, past: xr.DataArray | np.ndarray | Tensor) -> Tensor:
-        """Return ``past`` as ``[channel, time, y, x]``, checked."""
-        if not isinstance(past, xr.DataArray):
-            return torch.as_tensor(past)
-        missing = {"channel", "time", "y", "x"} - set(map(str, past.dims))
-        if missing:
-            raise DataError(
-                f"the past has dimensions {', '.join(map(str, past.dims))} and lacks {', '.join(sorted(missing))}: "
-                "rename them to channel, time, y and x"
-            )
-        frames = self.representation.frames
-        if "channel" in past.coords:
-            names = [str(name) for name in past["channel"].values]
-            absent = [name for name in frames.past_channels if name not in names]
-            if absent:
-                raise DataError(
-                    f"the model needs channel {', '.join(absent)}, and the past has {', '.join(names)}: add it"
-                )
-            past = past.isel(channel=[names.index(name) for name in frames.past_channels])
-        if "time" in past.coords and past.sizes["time"] > 1:
-            steps = np.diff(past["time"].values) / np.timedelta64(1, "s")
-            if np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
-                raise DataError(
-                    f"the past has frames {steps.min():g} to {steps.max():g} s apart, and the model takes one every "
-                    f"{frames.cadence:g} s: select such frames"
-                )
-        values = past.transpose("channel", "time", "y", "x").values.astype(np.float32)
-        return torch.from_numpy(values)
-
-    def _describe(
-        self,
-        drawn: Tensor,
-        past: xr.DataArray | np.ndarray | Tensor,
-        seed: int,
-        options: SamplingOptions,
-        label: str | None,
-    ) -> xr.DataArray:
-        frames = self.representation.frames
-        lead = np.array([round(s * 1e9) for s in frames.lead_times], dtype="timedelta64[ns]")
-        coords: dict[str, Any] = {
-            "member": np.arange(len(drawn)),
-            "lead_time": lead,
-            "channel": np.array(frames.future_channels, dtype=np.dtypes.StringDType()),
-        }
-        if isinstance(past, xr.DataArray):
-            coords |= {axis: past[axis] for axis in ("y", "x") if axis in past.coords}
-            if "time" in past.coords:
-                coords["valid_time"] = ("lead_time", past["time"].values[-1] + lead)
-        attrs = {"unit": self.unit, "units": self.unit, **self.provenance(seed, options)}
-        if label is not None:
-            attrs["label"] = label
-        return xr.DataArray(
-            drawn.movedim(-4, -3).numpy(),
-            dims=("member", "lead_time", "channel", "y", "x"),
-            coords=coords,
-            attrs=attrs,
-            name="forecast",
+        pasts = past.to(self.device, torch.float32)
+        if pasts.ndim == 4:
+            pasts = pasts[None]
+        chunks = draw_members(
+            self.denoiser,
+            self.conditioning.condition(pasts),
+            self.conditioning.shape(*pasts.shape[-2:]),
+            members=members,
+            seed=seed,
+            sample_key=sample_key,
+            class_index=self._class(label),
+            options=options or self.sampling,
+            chunk=chunk,
+            block=block,
         )
+        drawn = []
+        for chosen, x0 in chunks:
+            drawn.append(self.conditioning.future(x0, pasts[chosen] if len(pasts) > 1 else pasts).cpu())
+            if progress:
+                progress(len(x0))
+        return torch.cat(drawn)
 
     def provenance(self, seed: int, options: SamplingOptions) -> dict[str, Any]:
         """Return what a forecast must say of its making, as JSON values."""
@@ -297,16 +287,20 @@ class Forecaster:
             "steps": options.steps,
         }
 
+    def _attrs(self, seed: int, options: SamplingOptions, label: str | None) -> dict[str, Any]:
+        attrs = {"unit": self.unit, "units": self.unit, **self.provenance(seed, options)}
+        return attrs if label is None else {**attrs, "label": label}
+
+    def _class(self, label: str | None) -> int | None:
+        if label is None:
+            return len(self.labels) if self.labels else None
+        if label not in self.labels:
+            known = ", ".join(self.labels) or "none: this model has no labels"
+            raise ConfigError(f"{label!r} is no class of this model; known: {known}")
+        return self.labels.index(label)
+
 
 def describe(choice: AnySampler | AnyGrid) -> str:
     """Return a sampler or grid in a few words: ``ddim(eta=0.0)``."""
     settings = ", ".join(f"{key}={value}" for key, value in vars(choice).items() if key != "kind")
     return f"{choice.kind}({settings})" if settings else str(choice.kind)
-
-
-def chunk_size(past_shape: Sequence[int]) -> int:
-    """Return how many members to draw at once for a past ``[channel, time, height, width]``.
-
-    Activations of a video network are estimated at 128 values per pixel and frame.
-    """
-    return max(1, min(32, _CHUNK_VALUES // (128 * past_shape[-3] * past_shape[-2] * past_shape[-1])))

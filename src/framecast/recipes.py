@@ -14,9 +14,11 @@ from pydantic import Field
 
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
+from framecast.draws import AnyTimeDraw, UniformTimes
 from framecast.errors import ConfigError
-from framecast.forecaster import SamplingOptions
 from framecast.frames import parse_duration
+from framecast.masks import FrameMasks
+from framecast.members import SamplingOptions
 from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep
 from framecast.normalise import Curve
 from framecast.prediction import Prediction
@@ -24,6 +26,7 @@ from framecast.sampler import DDPM
 from framecast.schedule import AnySchedule, Cosine, Linear
 from framecast.times import FastDDPMNonUniform, FastDDPMUniform, Linspace
 from framecast.training import TrainingOptions
+from framecast.weighting import AnyWeighting, UniformWeighting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,10 @@ class DiffusionOptions:
         schedule: the noise schedule.
         prediction: what the network predicts.
         grid: the rows to train on, if not all (Fast-DDPM).
+        weighting: how much the error at each noise level counts.
+        draw: which diffusion times training visits.
+        masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
+            channels in the past and in the future.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -87,6 +94,9 @@ class DiffusionOptions:
     schedule: Annotated[AnySchedule, Field(discriminator="kind")] = Cosine()
     prediction: Prediction = Prediction.V
     grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
+    weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
+    draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
+    masks: FrameMasks | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

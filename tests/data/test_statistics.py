@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.data.dataset import Sample, WindowDataset
+from framecast.data.dataset import WindowDataset
 from framecast.data.statistics import fit_change_scale, fit_normaliser, sample_residuals
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError

@@ -23,7 +23,7 @@ def train(prepared, **changes):
     torch.manual_seed(options.seed)
     denoiser = build_denoiser(prepared.model)
     state = TrainingState(denoiser.network, options)
-    history = list(fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options))
+    history = list(fit(state, denoiser, prepared.model.conditioning, prepared.dataset("train"), options))
     return state, history
 
 
@@ -45,18 +45,18 @@ def test_parts_of_a_batch_add_up_to_the_batch(prepared):
 
 def test_training_taken_up_again_ends_in_the_same_weights(prepared):
     options = replace(prepared.recipe.training, steps=8)
-    representation, windows = prepared.model.representation, prepared.dataset("train")
+    conditioning, windows = prepared.model.conditioning, prepared.dataset("train")
     torch.manual_seed(0)
     denoiser = build_denoiser(prepared.model)
     state = TrainingState(denoiser.network, options)
-    for progress in fit(state, denoiser, representation, windows, options):
+    for progress in fit(state, denoiser, conditioning, windows, options):
         if progress.step == 5:
             saved = {name: value.clone() for name, value in state.tensors().items()}
     torch.manual_seed(99)
     second = build_denoiser(prepared.model)
     resumed = TrainingState(second.network, options)
     resumed.load(saved)
-    assert [progress.step for progress in fit(resumed, second, representation, windows, options)] == [6, 7, 8]
+    assert [progress.step for progress in fit(resumed, second, conditioning, windows, options)] == [6, 7, 8]
     straight, again = state.tensors(), resumed.tensors()
     assert straight.keys() == again.keys()
     assert all(torch.equal(straight[name], again[name]) for name in straight)
@@ -85,7 +85,7 @@ def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, mo
         options = replace(prepared.recipe.training, max_bad_steps=3)
         denoiser = build_denoiser(prepared.model)
         state = TrainingState(denoiser.network, options)
-        steps = fit(state, denoiser, prepared.model.representation, prepared.dataset("train"), options)
+        steps = fit(state, denoiser, prepared.model.conditioning, prepared.dataset("train"), options)
         skipped.extend(progress.skipped for progress in steps)
     assert skipped == [False, False, True, True, False, False, True, True]
     assert "\n" not in str(caught.value)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from framecast.checkpoint import load
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError, FramecastError
 from framecast.recipes import load_recipe
@@ -78,3 +79,12 @@ def test_a_device_that_is_not_there_is_refused():
     for name in ("cuda:99", "abacus"):
         with pytest.raises(ConfigError, match=name):
             choose_device(name)
+
+
+def test_a_network_is_trained_with_frame_masks_and_comes_back_with_them(small_archive, small_changes, tmp_path):
+    changes = [*small_changes, "diffusion.masks={}", "target=future", "data.future_channels=null", "training.steps=2"]
+    prepared = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
+    for _ in train(prepared, tmp_path / "run"):
+        pass
+    forecaster = load(tmp_path / "run")
+    assert forecaster.fill(torch.rand(3, 5, 16, 24), [1, 0, 0, 0, 1], members=1).shape == (1, 3, 5, 16, 24)

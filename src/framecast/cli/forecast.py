@@ -11,7 +11,7 @@ from framecast.cli.console import note, progress, say
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
-    from framecast.forecaster import SamplingOptions
+    from framecast.members import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -103,7 +103,7 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
         ConfigError: no such sampler or grid, or an impossible setting of it.
     """
     from framecast.configuration import from_plain, to_plain
-    from framecast.forecaster import SamplingOptions
+    from framecast.members import SamplingOptions
 
     plain = to_plain(own)
     for name, given in changes.items():

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from framecast.data.dataset import Sample, WindowDataset, epoch_order
+from framecast.data.dataset import WindowDataset, epoch_order
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
 from framecast.normalise import Curve, Normaliser, fit_stretch
 from framecast.target import latest_frame
 

@@ -21,6 +21,6 @@ class EMA(AveragedModel):
     def __init__(self, network: nn.Module, *, decay: float) -> None:
         def average(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
             steps = int(count)
-            torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
+            torch._foreach_lerp_(list(averaged), list(current), 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
 
         super().__init__(network, multi_avg_fn=average)

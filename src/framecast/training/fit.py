@@ -1,6 +1,6 @@
 """The training loop: a generator that makes one optimizer step per turn and leaves everything else to its caller.
 
-    for progress in fit(state, denoiser, representation, windows, options):
+    for progress in fit(state, denoiser, conditioning, windows, options):
         ...                                     # log, validate, save, stop: the caller's business
 
 Step k sees the same windows, times and noise whenever and wherever it is made, so that a run taken up from a saved
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from framecast.conditioning import Conditioning
 from framecast.data.dataset import Sample, WindowDataset
 from framecast.denoiser import Denoiser
 from framecast.errors import FramecastError
-from framecast.representation import Representation
 from framecast.seeding import generator
 from framecast.training.batches import loader
 from framecast.training.optimiser import learning_rate
@@ -51,7 +51,7 @@ class Progress:
 def fit(
     state: TrainingState,
     denoiser: Denoiser,
-    representation: Representation,
+    conditioning: Conditioning,
     windows: WindowDataset,
     options: TrainingOptions,
 ) -> Iterator[Progress]:
@@ -60,7 +60,7 @@ def fit(
     Args:
         state: is changed in place; ``state.network`` is the network of ``denoiser``.
         denoiser: gives the loss.
-        representation: puts the windows before the network.
+        conditioning: puts the windows before the denoiser.
         windows: the training side.
         options: resolved (see `TrainingOptions.resolved`).
 
@@ -83,7 +83,7 @@ def fit(
         for _ in range(options.accumulate):
             batch = next(parts)
             seen += batch.index.tolist()
-            loss = batch_loss(denoiser, representation, batch, random, options.precision) / options.accumulate
+            loss = batch_loss(denoiser, conditioning, batch, random, options.precision) / options.accumulate
             loss.backward()
             total += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), options.clip)
@@ -111,16 +111,16 @@ def fit(
 
 
 def batch_loss(
-    denoiser: Denoiser, representation: Representation, batch: Sample, random: torch.Generator, precision: str
+    denoiser: Denoiser, conditioning: Conditioning, batch: Sample, random: torch.Generator, precision: str
 ) -> Tensor:
     """Return the mean loss of a batch in physical units, at times and with noise drawn from ``random`` (on the CPU)."""
     device = next(denoiser.parameters()).device
     past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
-    x0, known = representation.encode(past, future)
+    x0, condition, known = conditioning.example(past, future, random)
     t = denoiser.draw_times(len(x0), random).to(device)
     noise = torch.randn(x0.shape, generator=random).to(device)
     with autocast(device, precision):
-        loss: Tensor = denoiser.loss(x0, representation.encode_past(past), t=t, noise=noise, mask=known)
+        loss: Tensor = denoiser.loss(x0, condition, t=t, noise=noise, mask=known)
     return loss.mean()
 
 

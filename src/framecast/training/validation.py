@@ -2,9 +2,9 @@
 
 import torch
 
+from framecast.conditioning import Conditioning
 from framecast.data.dataset import WindowDataset
 from framecast.denoiser import Denoiser
-from framecast.representation import Representation
 from framecast.seeding import generator
 from framecast.training.fit import batch_loss
 from framecast.training.options import TrainingOptions
@@ -12,7 +12,7 @@ from framecast.training.options import TrainingOptions
 
 @torch.inference_mode()
 def validation_loss(
-    denoiser: Denoiser, representation: Representation, windows: WindowDataset, options: TrainingOptions
+    denoiser: Denoiser, conditioning: Conditioning, windows: WindowDataset, options: TrainingOptions
 ) -> float:
     """Return the mean loss over ``options.validation_windows`` windows, evenly spaced.
 
@@ -20,7 +20,7 @@ def validation_loss(
 
     Args:
         denoiser: with the averaged network.
-        representation: puts the windows before the network.
+        conditioning: puts the windows before the denoiser.
         windows: the validation side.
         options: gives number, batch and precision.
     """
@@ -31,6 +31,6 @@ def validation_loss(
     total = 0.0
     for start in range(0, count, part):
         batch = windows.batch(chosen[start : start + part])
-        loss = batch_loss(denoiser, representation, batch, generator(options.seed, start), options.precision)
+        loss = batch_loss(denoiser, conditioning, batch, generator(options.seed, start), options.precision)
         total += loss.item() * len(batch.index)
     return total / count

@@ -16,8 +16,9 @@ from framecast.data.split import AnySplit
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
 from framecast.errors import DataError
-from framecast.forecaster import Forecaster, SamplingOptions
+from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
+from framecast.members import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -67,7 +68,8 @@ def plan_forecast(
     Raises:
         DataError: the archive lacks a channel, has another unit, or the side is empty.
     """
-    frames = forecaster.frames_at(archive.height, archive.width)
+    # The networks take any size that they can halve, not only the one they were trained on.
+    frames = replace(forecaster.frames, height=archive.height, width=archive.width)
     if archive.unit != forecaster.unit:
         raise DataError(
             f"{archive.path} is in {archive.unit} and the model was trained on {forecaster.unit}: convert the archive"

@@ -86,6 +86,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
         schedule=recipe.diffusion.schedule,
         prediction=recipe.diffusion.prediction,
         grid=recipe.diffusion.grid,
+        masks=recipe.diffusion.masks,
         sampling=recipe.sampling,
         split=split,
         stride=options.stride,

@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from framecast._version import __version__
-from framecast.checkpoint import build_denoiser
-from framecast.denoiser import Denoiser
+from framecast.checkpoint import attach, build_denoiser
 from framecast.recipes import dump_recipe
 from framecast.runs import Run
 from framecast.training import Progress, TrainingState, fit, validation_loss
@@ -60,27 +59,27 @@ def train(
     run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite)
     options = prepared.recipe.training
     torch.manual_seed(options.seed)
-    denoiser = build_denoiser(prepared.model).to(device)
-    state = TrainingState(denoiser.network, options)
+    network = build_denoiser(prepared.model).network.to(device)
+    diffusion = prepared.recipe.diffusion
+    denoiser = attach(prepared.model, network, weighting=diffusion.weighting, draw=diffusion.draw)
+    state = TrainingState(network, options)
     saved = run.load_state()
     if saved:
         state.load(saved)
-    averaged = Denoiser(
-        state.ema.module, prepared.model.schedule, prepared.model.prediction, grid=prepared.model.grid
-    ).to(device)
+    averaged = attach(prepared.model, state.ema.module, weighting=diffusion.weighting, draw=diffusion.draw)
     validation = prepared.dataset("validation")
     best, best_step = _best(run, state.step)
-    representation = prepared.model.representation
+    conditioning = prepared.model.conditioning
     written = state.step
     started = time.perf_counter()
     try:
-        for progress in fit(state, denoiser, representation, prepared.dataset("train"), options):
+        for progress in fit(state, denoiser, conditioning, prepared.dataset("train"), options):
             last = progress.step == options.last_step
             if progress.step % _LOG_EVERY == 0 or progress.skipped or last:
                 run.log(event="step", elapsed=round(time.perf_counter() - started, 1), **vars(progress))
             yield progress
             if progress.step % options.validate_every == 0 or last:
-                loss = validation_loss(averaged, representation, validation, options)
+                loss = validation_loss(averaged, conditioning, validation, options)
                 better = loss < best
                 if better:
                     best, best_step = loss, progress.step
