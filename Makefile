@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 
-# One thread each: small tensors gain nothing from more, and the test workers share the cores.
+# One thread each: small tensors gain little from more, lose much on a busy machine, and test workers share the cores.
 export OMP_NUM_THREADS ?= 1
 MAKEFLAGS += --no-print-directory
 
@@ -24,9 +24,8 @@ help:
 	@echo "make format  let ruff put the files into shape"
 	@echo "make clean   remove .venv, caches and ./demo"
 
-# All cores for training: the demo runs alone.
 demo: $(BASE)
-	@env -u OMP_NUM_THREADS $(BIN)/framecast demo
+	@$(BIN)/framecast demo
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n 2
@@ -56,9 +55,11 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(BASE): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e .
+	@echo "installing framecast into $(VENV), once: a minute or two, of which PyTorch is most"
+	@$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@echo "installing framecast and its test tools into $(VENV), once: some minutes"
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(BASE)

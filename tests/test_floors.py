@@ -18,12 +18,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "files"),
     # The mathematics, without a network; videos in physical units, without diffusion.
     (
-        *("schedule", "prediction", "times", "draws", "weighting", "masks", "seeding"),
+        *("schedule/", "prediction", "times", "draws", "weighting", "masks", "seeding"),
         *("configuration", "frames", "normalise", "target", "flux", "scores/"),
     ),
-    ("networks/", "guidance", "sampler/", "representation", "data/", "solar/"),
-    ("denoiser",),
-    ("forecaster",),
+    ("networks/", "guidance", "sampler/", "representation", "labelled", "data/", "solar/"),
+    ("denoiser", "conditioning"),
+    ("members", "forecaster"),
     ("checkpoint", "training/", "evaluation/", "baselines", "runs"),
     ("recipes",),
     ("workflows/",),
@@ -38,7 +38,7 @@ KNOWS_ONLY: dict[str, tuple[str, ...]] = {
     "normalise": ("errors",),
     "networks/": ("networks/", "errors"),
     "sampler/": ("sampler/", "schedule", "errors"),
-    "data/": ("data/", "_version", "errors", "files", "frames", "normalise", "seeding"),
+    "data/": ("data/", "_version", "errors", "files", "frames", "normalise", "target", "seeding"),
     "solar/": ("solar/", "data/", "_version", "errors", "files", "frames", "normalise"),
 }
 

@@ -15,11 +15,13 @@ from framecast.files import refuse_existing, write_atomically
 
 MARKER = ".framecast-demo"
 
-REGIONS, FRAMES, SIZE, CADENCE = 48, 36, 32, 7200.0
+REGIONS, FRAMES, SIZE, CADENCE = 40, 36, 64, 7200.0
 
 RECIPE = (
     "name=demo",
-    "network.width=12",
+    "network.kind=video-unet",
+    "network.width=32",
+    "network.patch=4",
     "data.split.kind=region",
     "training.batch=8",
     "training.learning_rate=0.002",
@@ -39,7 +41,7 @@ def demo(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where everything goes; an earlier demo there is replaced.")
     ] = Path("demo"),
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps: more take longer and forecast better.")] = 300,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps: more take longer and forecast better.")] = 500,
     seconds: Annotated[float, typer.Option(min=1, help="On a slow machine the training stops after so long.")] = 100.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another Sun.")] = 0,
 ) -> None:
