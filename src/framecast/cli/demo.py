@@ -15,13 +15,13 @@ from framecast.files import refuse_existing, write_atomically
 
 MARKER = ".framecast-demo"
 
-REGIONS, FRAMES, SIZE, CADENCE = 40, 36, 64, 7200.0
+REGIONS, FRAMES, SIZE, CADENCE = 48, 36, 32, 7200.0
 
 RECIPE = (
     "name=demo",
     "network.kind=video-unet",
     "network.width=32",
-    "network.patch=4",
+    "network.patch=2",
     "data.split.kind=region",
     "training.batch=8",
     "training.learning_rate=0.002",
