@@ -9,7 +9,7 @@ from framecast.errors import ConfigError
 from framecast.guidance import Guidance, drop_labels
 from framecast.masks import FrameMasks, make_condition, observe_past
 from framecast.prediction import Prediction
-from framecast.sampler import DDIM, DPMSolverPP, sample
+from framecast.sampler import DPMSolverPP, UniPC, sample
 from framecast.schedule import Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.seeding import MemberNoise, generator
 from framecast.times import FastDDPMUniform, Leading, Trailing, rows_to_times
@@ -307,9 +307,9 @@ class MeanAndRest(torch.nn.Module):
         return gain[:, 0] * mean * self.root + gain[:, 1] * (x - mean)
 
 
-def train(denoiser, make, *, steps, seed=0):
+def train(denoiser, make, *, steps, rate=2e-3, seed=0):
     torch.manual_seed(seed)
-    optimiser = torch.optim.Adam(denoiser.parameters(), lr=2e-3)
+    optimiser = torch.optim.Adam(denoiser.parameters(), lr=rate)
     anneal = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for k in range(steps):
         random = generator(seed, k)
@@ -322,14 +322,14 @@ def train(denoiser, make, *, steps, seed=0):
         anneal.step()
 
 
-def draw_images(denoiser, n, shape, *, label=None, guidance=None, steps=50):
+def draw_images(denoiser, n, shape, *, label=None, guidance=None, steps=100):
     noise = MemberNoise(1, torch.zeros(n, dtype=torch.int64), torch.arange(n), shape)
     past = torch.zeros(n, *shape)
     times = Trailing().times(denoiser.schedule, steps)
     with torch.no_grad():
         return sample(
             lambda x, t: denoiser(x, t, past, label, guidance=guidance),
-            DDIM(),
+            UniPC(),
             denoiser.schedule,
             times,
             noise(0),
@@ -342,27 +342,27 @@ def test_zero_terminal_snr_with_v_reaches_brightnesses_that_linear_epsilon_canno
     """Constant images of any brightness (Lin et al. 2023, section 3).
 
     The last row of the linear schedule still holds 0.6 % of the image. In training the mean of x there has a standard
-    deviation of 0.0597, of which the noise makes 1/32; sampling starts from the noise alone, 0.52 times that, and so
+    deviation of 0.119, of which the noise makes 1/16; sampling starts from the noise alone, 0.52 times that, and so
     reaches half of the brightness that the data have. Where the schedule ends in pure noise, nothing is lost.
     """
-    shape, brightness, n = (1, 1, 32, 32), 8.0, 1000
+    shape, brightness, n = (1, 1, 16, 16), 16.0, 500
 
     def images(random):
-        return brightness * torch.randn(64, 1, 1, 1, 1, generator=random).expand(-1, *shape), None
+        return brightness * torch.randn(256, 1, 1, 1, 1, generator=random).expand(-1, *shape), None
 
     spread, far = {}, {}
     for name, schedule, prediction in (("plain", Linear(), "epsilon"), ("mended", ZeroTerminalSNR(), "v")):
         torch.manual_seed(0)
-        denoiser = Denoiser(MeanAndRest(32 * 32), schedule, prediction)
-        train(denoiser, images, steps=4000)
+        denoiser = Denoiser(MeanAndRest(16 * 16), schedule, prediction)
+        train(denoiser, images, steps=2000, rate=1e-2)
         means = draw_images(denoiser, n, shape).flatten(1).mean(dim=1)
         spread[name] = float(means.std()) / brightness
         far[name] = float((means.abs() > 1.5 * brightness).double().mean())
     # Of a normal law 13.4 % lies beyond 1.5 standard deviations.
     assert spread["mended"] == pytest.approx(1.0, abs=0.12), (spread, far)
     assert 0.08 < far["mended"] < 0.19, (spread, far)
-    assert spread["plain"] < 0.65, (spread, far)
-    assert far["plain"] < 0.03, (spread, far)
+    assert spread["plain"] < 0.7, (spread, far)
+    assert far["plain"] < 0.04, (spread, far)
 
 
 @pytest.mark.slow

@@ -61,12 +61,11 @@ def test_the_targets_are_those_of_the_papers():
         assert float(prediction.target(Scale(alpha, sigma), x0, noise)) == pytest.approx(expected[prediction.value])
 
 
-@pytest.mark.parametrize("prediction", list(Prediction))
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+@pytest.mark.parametrize(
+    ("prediction", "schedule"), [(p, s) for p in Prediction for s in SCHEDULES if defined(p, s)], ids=repr
+)
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 def test_nothing_is_undefined_at_either_end(prediction, schedule, dtype):
-    if not defined(prediction, schedule):
-        pytest.skip("epsilon-prediction is refused where alpha is 0")
     t = torch.tensor([0.0, 1e-12, schedule.earliest, 1.0], dtype=torch.float64)
     x0, noise = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
     scale = schedule(t)

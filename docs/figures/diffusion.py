@@ -80,7 +80,7 @@ def draw_zero_snr(folder: Path) -> None:
     value = torch.linspace(-13, 13, 401, dtype=torch.float64)
     law = torch.exp(-0.5 * (value / brightness) ** 2) / (brightness * math.sqrt(2 * math.pi))
     right.plot(value, law, color="k", lw=1.0, ls="--", label="data")
-    right.set(title="brightness of samples, 50 DDIM steps", xlabel="mean over the image", yticks=[])
+    right.set(title="brightness of samples, UniPC, 100 evaluations", xlabel="mean over the image", yticks=[])
     right.legend(fontsize=8)
     save(figure, folder / "diffusion-zero-snr.png")
 
@@ -97,8 +97,8 @@ def brightness_of_samples(schedule: Schedule, pixels: int, brightness: float) ->
         return alpha * brightness**2 * x / (alpha**2 * brightness**2 + sigma**2 / pixels)
 
     start = torch.special.ndtri((torch.arange(2000, dtype=torch.float64) + 0.5) / 2000)[:, None] / math.sqrt(pixels)
-    times = Trailing().times(schedule, 50)
-    return sample(denoise, DDIM(), schedule, times, start, lambda k: start).flatten()
+    times = Trailing().times(schedule, 100)
+    return sample(denoise, UniPC(), schedule, times, start, lambda k: start).flatten()
 
 
 def draw_errors(folder: Path) -> None:
