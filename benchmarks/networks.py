@@ -11,7 +11,6 @@ the peak of the process during one training step, each measured in a process of 
 
 import argparse
 import importlib.util
-import resource
 import statistics
 import subprocess
 import sys
@@ -85,6 +84,12 @@ def times(options: argparse.Namespace, *, training: bool) -> dict[str, list[floa
     return {variant: [one[variant] for one in rounds] for variant in variants}
 
 
+def kilobytes(row: str) -> int:
+    """Return a row of this process's memory account (Linux): VmRSS is now, VmHWM the peak."""
+    account = Path("/proc/self/status").read_text()
+    return int(next(line for line in account.splitlines() if line.startswith(row)).split()[1])
+
+
 def peak_memory(options: argparse.Namespace, variant: str) -> float:
     """Return by how many MB a training step raises the peak of a fresh process, gradients included."""
     arguments = [sys.executable, __file__, "--only-memory", variant]
@@ -109,9 +114,9 @@ def main() -> None:
 
     if options.only_memory:
         step = work(options, options.only_memory, training=True)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = kilobytes("VmRSS")
         step()
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+        print((kilobytes("VmHWM") - before) / 1024)
         return
 
     print(
