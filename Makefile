@@ -28,11 +28,11 @@ demo: $(BASE)
 	@$(BIN)/framecast demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Exit code 5 of pytest: there is no slow test.
 slow: $(DEV)
-	$(BIN)/python -m pytest -n 2 -m slow || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow || [ $$? -eq 5 ]
 
 lint: $(DEV)
 	$(BIN)/ruff check .
