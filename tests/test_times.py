@@ -11,13 +11,14 @@ from framecast.times import (
     FastDDPMUniform,
     Leading,
     Linspace,
+    LogSNR,
     Quadratic,
     Trailing,
     check_trained,
     rows_to_times,
 )
 
-EVEN = [Leading(), Linspace(), Trailing(), Quadratic()]
+EVEN = [Leading(), Linspace(), Trailing(), Quadratic(), LogSNR()]
 
 
 def rows(grid, steps=None, count=1000):
@@ -76,6 +77,20 @@ def test_times_fall_strictly_in_continuous_time(grid, schedule, steps):
     assert schedule.earliest <= times[-1] <= times[0] <= 1
 
 
+@pytest.mark.parametrize("schedule", [Linear(), ZeroTerminalSNR(), RectifiedFlow(), Karras()], ids=lambda s: s.kind)
+def test_the_log_snr_rises_evenly_behind_the_noisiest_time(schedule):
+    grid = LogSNR(lowest=-4.0, highest=3.0)
+    times = grid.times(schedule, 9)
+    assert times[0] == 1
+    levels = schedule(times[1:]).log_snr
+    torch.testing.assert_close(levels, torch.linspace(-4, 3, 8, dtype=torch.float64), atol=0.15, rtol=0)
+
+
+def test_bounds_beyond_the_schedule_end_at_its_own_ends():
+    times = LogSNR(lowest=-50.0, highest=50.0).times(Linear(), 20)
+    assert (times[0], times[1], times[-1]) == (1, 0.999, 0.001)
+
+
 @settings(deadline=None)
 @given(
     make=st.sampled_from([FastDDPMUniform, FastDDPMNonUniform]), steps=st.integers(4, 60), count=st.integers(200, 2000)
@@ -101,6 +116,8 @@ def test_fast_ddpm_lists_rise_without_repeats(make, steps, count):
         (lambda: FastDDPMNonUniform(steps=30).times(Linear(rows=10)), "does not fit"),
         (lambda: FastDDPMUniform(steps=0), "at least 1"),
         (lambda: FastDDPMNonUniform(steps=3), "at least 4"),
+        (lambda: LogSNR(lowest=2.0, highest=1.0), "must rise"),
+        (lambda: LogSNR().times(Linear(rows=10), 11), "between 1 and 10"),
     ],
 )
 def test_impossible_grids_are_refused(make, words):

@@ -14,9 +14,9 @@ from torch import Tensor
 from framecast.denoiser import Denoiser
 from framecast.errors import ConfigError
 from framecast.guidance import Guidance
-from framecast.sampler import DDIM, AnySampler, sample
+from framecast.sampler import AnySampler, DPMSolverPP, sample
 from framecast.seeding import MemberNoise
-from framecast.times import AnyGrid, Trailing
+from framecast.times import AnyGrid, LogSNR
 
 _CHUNK_VALUES = 2**25
 """Values that the activations of one network evaluation may hold, by the estimate of `chunk_size`."""
@@ -40,9 +40,9 @@ class SamplingOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    sampler: AnySampler = DDIM()
-    grid: AnyGrid = Trailing()
-    steps: int = 25
+    sampler: AnySampler = DPMSolverPP()
+    grid: AnyGrid = LogSNR()
+    steps: int = 12
     guidance: Guidance = Guidance()
     precision: Literal["float32", "bf16"] = "float32"
 
@@ -95,9 +95,7 @@ def draw_members(
         if len(numbers) == 1:
             # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
             numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
-        x0 = _draw(
-            denoiser, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, times, block
-        )
+        x0 = _draw(denoiser, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, times, block)
         yield chosen, x0[: chosen.stop - chosen.start]
 
 

@@ -20,6 +20,9 @@ from torch import Tensor
 from framecast.errors import ConfigError
 from framecast.schedule import Schedule
 
+_CONTINUUM = 10_001
+"""Times among which `LogSNR` chooses on a continuous schedule."""
+
 
 class Grid(ABC):
     """A rule that spaces times. Compare and hash by value; the arguments are the configuration."""
@@ -137,6 +140,55 @@ class Quadratic(EvenGrid):
         return Linspace().fractions(steps).square()
 
 
+@dataclass(frozen=True, kw_only=True)
+class LogSNR(Grid):
+    """The noisiest time, then times evenly spaced in the log-SNR, ``log(alpha² / sigma²)``.
+
+    Even in time, a grid leaps over the noisiest levels in a step or two. What a video has in common from edge to edge
+    (its brightness as a whole) is settled there, since a mean over n pixels sees the noise reduced by √n; leaping
+    leaves all members with the same mean. Even spacing in the log-SNR is that of Lu et al. 2022 (arXiv 2206.00927,
+    §3.4); bounds keep the steps where something is left to decide.
+
+    Attributes:
+        lowest: log-SNR of the second time.
+        highest: log-SNR of the last time.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    lowest: float = -10.0
+    highest: float = 4.0
+    kind: Literal["log-snr"] = "log-snr"
+
+    def __post_init__(self) -> None:
+        if not self.lowest < self.highest:
+            raise ConfigError(
+                f"the log-SNR must rise from lowest to highest; they are {self.lowest} and {self.highest}"
+            )
+
+    def times(self, schedule: Schedule, steps: int) -> Float64[Tensor, " steps"]:
+        """Return the times in the order in which sampling visits them; see `Grid.times`."""
+        candidates = self._candidates(schedule)
+        if not 1 <= steps <= len(candidates):
+            raise ConfigError(f"steps is {steps}; it must be between 1 and {len(candidates)} for this schedule")
+        if steps == 1:
+            return candidates[-1:]
+        log_snr = schedule(candidates).log_snr[:-1]
+        ends = torch.tensor([self.lowest, self.highest]).double().clamp(log_snr[-1], log_snr[0])
+        wanted = torch.linspace(float(ends[1]), float(ends[0]), steps - 1, dtype=torch.float64)
+        nearest = (log_snr - wanted[:, None]).abs().argmin(dim=1)  # rising: candidates rise, log_snr falls
+        i = torch.arange(steps - 1)
+        nearest = torch.cummax(nearest - i, dim=0).values + i  # apart by one at least
+        nearest = torch.minimum(nearest, len(log_snr) - (steps - 1) + i)
+        return torch.cat([candidates[nearest], candidates[-1:]]).flip(0)
+
+    def _candidates(self, schedule: Schedule) -> Float64[Tensor, " n"]:
+        """Return all times a step may go to, rising."""
+        if schedule.rows is not None:
+            return (torch.arange(schedule.rows, dtype=torch.float64) + 1) / schedule.rows
+        return torch.linspace(schedule.earliest, 1, _CONTINUUM, dtype=torch.float64)
+
+
 class FastDDPM(Grid):
     """A short list of rows on which a network is trained and sampled (Jiang et al. 2024, arXiv 2405.14802).
 
@@ -230,7 +282,7 @@ class FastDDPMNonUniform(FastDDPM):
         return listed
 
 
-AnyGrid = Leading | Linspace | Trailing | Quadratic | FastDDPMUniform | FastDDPMNonUniform
+AnyGrid = Leading | Linspace | Trailing | Quadratic | LogSNR | FastDDPMUniform | FastDDPMNonUniform
 
 
 def rows_to_times(rows: Int64[Tensor, " n"], count: int) -> Float64[Tensor, " n"]:

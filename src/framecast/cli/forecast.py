@@ -29,6 +29,9 @@ def forecast(
     ] = None,
     grid: Annotated[str | None, typer.Option(help="In place of the model's own: trailing, linspace ...")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network evaluations per member.")] = None,
+    precision: Annotated[
+        Literal["float32", "bf16"] | None, typer.Option(help="Of the network: bf16 is faster on most processors.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
     ] = None,
@@ -43,7 +46,7 @@ def forecast(
         seed=seed,
         side=split,
         limit=limit,
-        changes={"sampler": sampler, "grid": grid, "steps": steps},
+        changes={"sampler": sampler, "grid": grid, "steps": steps, "precision": precision},
         device=device,
         overwrite=overwrite,
     )
@@ -108,7 +111,7 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
     plain = to_plain(own)
     for name, given in changes.items():
         if given is not None:
-            plain[name] = parse_kind(given) if isinstance(given, str) else given
+            plain[name] = parse_kind(given) if name in ("sampler", "grid") else given
     return from_plain(SamplingOptions, plain, where="sampling")
 
 
