@@ -9,7 +9,6 @@ import difflib
 import json
 import types
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,7 +32,7 @@ def from_plain(kind: type[T], data: object, *, where: str) -> T:
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where} holds {type(data).__name__}; it must hold a mapping of sections")
     try:
-        return _adapter(kind).validate_python(data)
+        return TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
         findings = list(dict.fromkeys(_finding(kind, entry) for entry in error.errors()))
         raise ConfigError(f"{where}: {'; '.join(findings)}") from None
@@ -41,14 +40,9 @@ def from_plain(kind: type[T], data: object, *, where: str) -> T:
 
 def to_plain(configuration: object) -> dict[str, Any]:
     """Return nested dicts, lists, strings and numbers from which `from_plain` makes the same configuration."""
-    plain = json.loads(_adapter(type(configuration)).dump_json(configuration))
+    plain = json.loads(TypeAdapter(type(configuration)).dump_json(configuration))
     assert isinstance(plain, dict)
     return plain
-
-
-@cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _finding(kind: type, entry: Any) -> str:

@@ -38,7 +38,7 @@ def test_the_forecast_holds_what_was_asked_for(folder):
     }
     assert forecast["forecast"].notnull().all()
     assert (forecast.attrs["seed"], forecast.attrs["steps"], forecast.attrs["split"]) == (0, 2, "validation")
-    assert forecast.attrs["sampler"].startswith("ddim")
+    assert forecast.attrs["sampler"].startswith("dpm-solver++")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_forecast_holds_what_was_asked_for(folder):
             "run",
             ["run", "1; the newest is checkpoints/00000003/model", "palette-video (width 8", "parameters", "cosine"],
         ),
-        ("run/checkpoints/00000003/model", ["model", "3 frames of 193, 211, 94", "ddim", "change"]),
+        ("run/checkpoints/00000003/model", ["model", "3 frames of 193, 211, 94", "dpm-solver++", "change"]),
         ("forecast.zarr", ["forecast", "2 of", "2, 2h to 4h", "oracle yes", "seed 0"]),
     ],
 )
