@@ -6,9 +6,10 @@ member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from framecast.denoiser import Denoiser
@@ -40,8 +41,8 @@ class SamplingOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    sampler: AnySampler = DPMSolverPP()
-    grid: AnyGrid = LogSNR()
+    sampler: Annotated[AnySampler, Field(discriminator="kind")] = DPMSolverPP()
+    grid: Annotated[AnyGrid, Field(discriminator="kind")] = LogSNR()
     steps: int = 12
     guidance: Guidance = Guidance()
     precision: Literal["float32", "bf16"] = "float32"

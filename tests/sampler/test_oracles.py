@@ -25,7 +25,16 @@ from framecast.schedule import (
     broadcast,
 )
 from framecast.seeding import MemberNoise
-from framecast.times import FastDDPM, FastDDPMNonUniform, FastDDPMUniform, Leading, Linspace, Quadratic, Trailing
+from framecast.times import (
+    FastDDPM,
+    FastDDPMNonUniform,
+    FastDDPMUniform,
+    Leading,
+    Linspace,
+    LogSNR,
+    Quadratic,
+    Trailing,
+)
 
 MEAN, STD = 1.5, 0.6
 
@@ -44,6 +53,7 @@ GRIDS = [
     Linspace(),
     Trailing(),
     Quadratic(),
+    LogSNR(),
     FastDDPMUniform(steps=100),
     FastDDPMNonUniform(steps=100),
 ]
