@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from framecast.checkpoint import build_denoiser, find_model, load, load_model, read_config, save_model
+from framecast.checkpoint import build_network, find_model, load, load_model, read_config, save_model
 from framecast.errors import DataError, FramecastError
 
 
@@ -116,7 +116,7 @@ def test_fresh_weights_follow_the_seed(small_run):
 
     def weights(seed):
         torch.manual_seed(seed)
-        return torch.cat([p.flatten() for p in build_denoiser(config).network.parameters()])
+        return torch.cat([p.flatten() for p in build_network(config).parameters()])
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))

@@ -3,11 +3,11 @@ import pytest
 import torch
 import xarray as xr
 
-from framecast.checkpoint import build_denoiser, build_forecaster, load
+from framecast.checkpoint import attach, build_forecaster, build_network, load
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
 from framecast.recipes import load_recipe
-from framecast.sampler import DDIM
+from framecast.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC
 from framecast.times import Leading
 from framecast.workflows.prepare import prepare
 
@@ -77,6 +77,19 @@ def test_steps_and_grid_of_a_call_are_used_and_recorded(forecaster, past):
     assert not np.array_equal(own, given)
 
 
+def test_steps_are_network_evaluations_with_every_sampler(forecaster, past):
+    calls = []
+    network = forecaster.denoiser.network
+    handle = network.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        for sampler in (DDPM(), DDIM(), DPMSolverPP(), UniPC(), Heun()):
+            calls.clear()
+            forecaster.forecast(past, members=1, sampler=sampler, steps=7)
+            assert len(calls) == 7, sampler
+    finally:
+        handle.remove()
+
+
 def test_pixels_masked_in_all_past_frames_stay_masked(forecaster, past):
     past = past.copy()
     past[..., :4, :4] = np.nan
@@ -123,7 +136,7 @@ def untrained(small_archive, small_changes):
     def make(*changes):
         prepared = prepare(load_recipe("tiny", [*small_changes, *changes]), Archive.open(small_archive))
         torch.manual_seed(0)
-        denoiser = build_denoiser(prepared.model)
+        denoiser = attach(prepared.model, build_network(prepared.model))
         with torch.no_grad():
             for parameter in denoiser.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))

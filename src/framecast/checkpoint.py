@@ -105,15 +105,14 @@ class ModelConfig:
         return GivenFrames(self.representation, self.masks) if self.masks else GivenPast(self.representation)
 
 
-def build_denoiser(config: ModelConfig) -> Denoiser:
-    """Return the denoiser that ``config`` describes, with fresh random weights."""
+def build_network(config: ModelConfig) -> nn.Module:
+    """Return the network that ``config`` describes, with fresh random weights."""
     seen = len(config.frames.past_channels)
-    network = config.network.build(
+    return config.network.build(
         past_channels=seen + 1 if config.masks else seen,  # the mask is a channel
         future_channels=len(config.frames.future_channels),
         classes=len(config.labels),
     )
-    return attach(config, network)
 
 
 def attach(
@@ -198,7 +197,7 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
     folder = Path(folder)
     config = read_config(folder)
     with torch.device("meta"):
-        denoiser = build_denoiser(config)
+        network = build_network(config)
     path = folder / WEIGHTS
     if not path.is_file():
         raise DataError(f"{folder} has a {CONFIG} and no {WEIGHTS}: copy both files of the model")
@@ -207,7 +206,7 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
         raise DataError(
             f"{path} is damaged: its SHA-256 is {digest[:12]}…, and {CONFIG} says {config.weights_sha256[:12]}…"
         )
-    expected = {name: tuple(value.shape) for name, value in denoiser.network.state_dict().items()}
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -217,8 +216,8 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
             tensors = {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
         raise DataError(f"{path} is no safetensors file ({error})") from None
-    denoiser.network.load_state_dict(tensors, assign=True)
-    return build_forecaster(config, denoiser)
+    network.load_state_dict(tensors, assign=True)
+    return build_forecaster(config, attach(config, network))
 
 
 def find_model(path: str | Path) -> Path:

@@ -13,7 +13,7 @@ from framecast.guidance import Guidance
 from framecast.masks import keep_observed, observed_frames
 from framecast.prediction import Prediction
 from framecast.schedule import Schedule, broadcast
-from framecast.times import FastDDPM, Grid, check_trained
+from framecast.times import FastDDPM, Grid
 from framecast.weighting import UniformWeighting, Weighting
 
 
@@ -127,14 +127,6 @@ class Denoiser(nn.Module):
     def draw_times(self, batch: int, generator: torch.Generator) -> Float64[Tensor, " batch"]:
         """Return diffusion times for one training batch, on the CPU; see `framecast.draws`."""
         return self.draw.times(self.schedule, self.grid, batch, generator)
-
-    def check_times(self, times: Float64[Tensor, " n"]) -> None:
-        """Raise if sampling at ``times`` would ask for what was never trained.
-
-        Raises:
-            ConfigError: the network was trained on a Fast-DDPM grid and a row is not on it.
-        """
-        check_trained(times, self.schedule, self.grid)
 
     def _predict(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
         time = self.schedule.network_time(t).to(device=x_t.device, dtype=torch.float32)

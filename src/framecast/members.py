@@ -16,8 +16,9 @@ from framecast.denoiser import Denoiser
 from framecast.errors import ConfigError
 from framecast.guidance import Guidance
 from framecast.sampler import AnySampler, DPMSolverPP, sample
+from framecast.schedule import Schedule
 from framecast.seeding import MemberNoise
-from framecast.times import AnyGrid, LogSNR
+from framecast.times import AnyGrid, Grid, LogSNR, check_trained
 
 _CHUNK_VALUES = 2**25
 """Values that the activations of one network evaluation may hold, by the estimate of `chunk_size`."""
@@ -50,6 +51,20 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
+
+    def times(self, schedule: Schedule, trained: Grid | None) -> Tensor:
+        """Return the diffusion times that are visited, falling, float64.
+
+        Args:
+            schedule: of the model.
+            trained: the grid the network was trained on, if not every time.
+
+        Raises:
+            ConfigError: the schedule has fewer times, or the network was not trained at one of them.
+        """
+        times = self.grid.times(schedule, self.sampler.nodes(self.steps))
+        check_trained(times, schedule, trained)
+        return times
 
 
 def draw_members(
@@ -86,8 +101,7 @@ def draw_members(
         raise ConfigError("members is 0; an ensemble needs at least one")
     if chunk is not None and chunk < 1:
         raise ConfigError(f"chunk is {chunk}; at least one member is drawn at once")
-    times = options.grid.times(denoiser.schedule, options.steps)
-    denoiser.check_times(times)
+    times = options.times(denoiser.schedule, denoiser.grid)
     size = chunk or chunk_size(condition.shape)
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from framecast.checkpoint import build_denoiser
+from framecast.checkpoint import attach, build_network
 from framecast.data.archive import Archive
 from framecast.errors import FramecastError
 from framecast.recipes import load_recipe
@@ -21,7 +21,7 @@ def prepared(small_archive, small_changes):
 def train(prepared, **changes):
     options = replace(prepared.recipe.training, **changes)
     torch.manual_seed(options.seed)
-    denoiser = build_denoiser(prepared.model)
+    denoiser = attach(prepared.model, build_network(prepared.model))
     state = TrainingState(denoiser.network, options)
     history = list(fit(state, denoiser, prepared.model.conditioning, prepared.dataset("train"), options))
     return state, history
@@ -47,13 +47,13 @@ def test_training_taken_up_again_ends_in_the_same_weights(prepared):
     options = replace(prepared.recipe.training, steps=8)
     conditioning, windows = prepared.model.conditioning, prepared.dataset("train")
     torch.manual_seed(0)
-    denoiser = build_denoiser(prepared.model)
+    denoiser = attach(prepared.model, build_network(prepared.model))
     state = TrainingState(denoiser.network, options)
     for progress in fit(state, denoiser, conditioning, windows, options):
         if progress.step == 5:
             saved = {name: value.clone() for name, value in state.tensors().items()}
     torch.manual_seed(99)
-    second = build_denoiser(prepared.model)
+    second = attach(prepared.model, build_network(prepared.model))
     resumed = TrainingState(second.network, options)
     resumed.load(saved)
     assert [progress.step for progress in fit(resumed, second, conditioning, windows, options)] == [6, 7, 8]
@@ -83,7 +83,7 @@ def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, mo
     skipped = []
     with pytest.raises(FramecastError, match=r"3 steps in a row .* not finite.*@20") as caught:
         options = replace(prepared.recipe.training, max_bad_steps=3)
-        denoiser = build_denoiser(prepared.model)
+        denoiser = attach(prepared.model, build_network(prepared.model))
         state = TrainingState(denoiser.network, options)
         steps = fit(state, denoiser, prepared.model.conditioning, prepared.dataset("train"), options)
         skipped.extend(progress.skipped for progress in steps)

@@ -9,6 +9,7 @@ from framecast.data.archive import Archive
 from framecast.errors import ConfigError, FramecastError
 from framecast.recipes import load_recipe
 from framecast.runs import Run
+from framecast.times import Leading
 from framecast.workflows.prepare import choose_device, prepare
 from framecast.workflows.train import Saved, Validated, train
 
@@ -65,6 +66,8 @@ def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, 
         (["network.kind=palette-video-deep", "network.width=4"], "width 24 is not divisible by 16"),
         (["data.past_channels=['193']"], "94 among the past channels"),
         (["data.cadence=3h"], "3h"),
+        (["diffusion.grid.kind=fast-ddpm-uniform"], "never trained"),
+        (["diffusion.schedule.rows=2"], "between 1 and 2"),
     ],
 )
 def test_a_recipe_that_does_not_go_with_the_archive_is_refused(small_archive, small_changes, changes, message):
@@ -88,3 +91,17 @@ def test_a_network_is_trained_with_frame_masks_and_comes_back_with_them(small_ar
         pass
     forecaster = load(tmp_path / "run")
     assert forecaster.fill(torch.rand(3, 5, 16, 24), [1, 0, 0, 0, 1], members=1).shape == (1, 3, 5, 16, 24)
+
+
+def test_a_network_trained_on_a_fast_ddpm_grid_comes_back_and_samples_on_it_alone(
+    small_archive, small_changes, tmp_path
+):
+    grid = ("diffusion.grid.kind=fast-ddpm-uniform", "sampling.grid.kind=fast-ddpm-uniform", "sampling.steps=11")
+    prepared = prepare(load_recipe("tiny", [*small_changes, *grid, "training.steps=2"]), Archive.open(small_archive))
+    for _ in train(prepared, tmp_path / "run"):
+        pass
+    forecaster = load(tmp_path / "run")
+    past = torch.rand(3, 2, 16, 24)
+    assert forecaster.forecast(past, members=1).attrs["steps"] == 11
+    with pytest.raises(ConfigError, match=r"knows the rows \[0, 99, 199"):
+        forecaster.forecast(past, members=1, grid=Leading(), steps=5)

@@ -80,7 +80,7 @@ def run_forecast(
     forecaster = load_model(folder, device=place)
     options = sampling_options(forecaster.sampling, changes or {})
     # Impossible steps are refused before anything is written.
-    forecaster.denoiser.check_times(options.grid.times(forecaster.denoiser.schedule, options.steps))
+    options.times(config.schedule, config.grid)
     plan = plan_forecast(
         forecaster,
         Archive.open(archive),

@@ -106,13 +106,13 @@ def describe_model(path: Path) -> Rows:
     """Return names and values that describe the model at ``path``."""
     import torch
 
-    from framecast.checkpoint import build_denoiser, read_config
+    from framecast.checkpoint import build_network, read_config
     from framecast.configuration import to_plain
     from framecast.frames import format_duration
 
     config = read_config(path)
     with torch.device("meta"):
-        parameters = sum(p.numel() for p in build_denoiser(config).network.parameters())
+        parameters = sum(p.numel() for p in build_network(config).parameters())
     plain, frames = to_plain(config), config.frames
     sampling = plain["sampling"]
     return [

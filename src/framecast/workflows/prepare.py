@@ -64,6 +64,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
     frames = frame_spec(options, archive)
     recipe.network.check_size(frames.height, frames.width)
     check_target(recipe.target, frames)
+    recipe.sampling.times(recipe.diffusion.schedule, recipe.diffusion.grid)
     windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
     split = options.split.resolve(windows) if isinstance(options.split, AutoSplit) else options.split
     sides = split.divide(windows)

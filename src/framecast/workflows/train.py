@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from framecast._version import __version__
-from framecast.checkpoint import attach, build_denoiser
+from framecast.checkpoint import attach, build_network
 from framecast.recipes import dump_recipe
 from framecast.runs import Run
 from framecast.training import Progress, TrainingState, fit, validation_loss
@@ -59,7 +59,7 @@ def train(
     run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite)
     options = prepared.recipe.training
     torch.manual_seed(options.seed)
-    network = build_denoiser(prepared.model).network.to(device)
+    network = build_network(prepared.model).to(device)
     diffusion = prepared.recipe.diffusion
     denoiser = attach(prepared.model, network, weighting=diffusion.weighting, draw=diffusion.draw)
     state = TrainingState(network, options)
