@@ -66,7 +66,9 @@ def trained(folder: Path, archive: Archive, steps: int, grid: int | None) -> For
     """Return a forecaster trained on ``archive``, on every row or on a Fast-DDPM grid."""
     changes = [*RECIPE, f"training.steps={steps}"]
     if grid:
-        changes += ["diffusion.grid.kind=fast-ddpm-uniform", f"diffusion.grid.steps={grid}"]
+        for section in ("diffusion", "sampling"):
+            changes += [f"{section}.grid.kind=fast-ddpm-uniform", f"{section}.grid.steps={grid}"]
+        changes += [f"sampling.steps={len(FastDDPMUniform(steps=grid).rows(1000))}"]
     out = folder / f"run-{grid}"
     for _ in train(prepare(load_recipe("tiny", changes), archive), out):
         pass
