@@ -103,7 +103,7 @@ def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
     check_target("change", frames)
     video = past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
     latest = video[..., :1, :, :]
-    for k in range(1, frames.past):
+    for k in range(1, video.shape[-3]):
         frame = video[..., k : k + 1, :, :]
         latest = torch.where(torch.isnan(frame), latest, frame)
     return latest
