@@ -9,21 +9,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
 from framecast.data.windows import find_windows
 from framecast.frames import FrameSpec
+from framecast.scores import crps
 
 CHANNELS = ("193", "211", "94")
-
-
-def fair_crps(ensemble: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the fair CRPS per pixel; members along the first axis."""
-    members = len(ensemble)
-    rank = np.arange(1, members + 1).reshape(-1, *[1] * truth.ndim)
-    spread = ((2 * rank - members - 1) * np.sort(ensemble, axis=0)).sum(axis=0) / (members * (members - 1))
-    return np.abs(ensemble - truth).mean(axis=0) - spread
 
 
 def main() -> None:
@@ -48,7 +42,7 @@ def main() -> None:
             past, future = np.split(archive.read(window.sequence, window.indices), [frames.past], axis=1)
             members = oracle_ensemble(archive, window, frames=frames, members=options.members, seed=0)
             scores["persistence"].append(np.abs(future - past[:, -1:]).mean(axis=(2, 3)))
-            scores["oracle"].append(fair_crps(members, future).mean(axis=(2, 3)))
+            scores["oracle"].append(crps(torch.from_numpy(members), torch.from_numpy(future)).mean(dim=(2, 3)).numpy())
         print(f"{options.members} members: {(time.perf_counter() - begin) / len(chosen):.2f} s a window\n")
     print(f"{'CRPS (DN/s)':18}" + "".join(f"{lead / 3600:6.0f} h" for lead in frames.lead_times))
     for c, channel in enumerate(CHANNELS):

@@ -117,7 +117,7 @@ def main() -> None:
         error = ensemble_mean(ensemble) - windows[index].future
         return ensemble_variance(ensemble).mean().item(), error.square().mean().item()
 
-    persistence = [score(windows[k].past[:1, -1:].expand(1, 1, frames.future, -1, -1), k) for k in range(len(chosen))]
+    persistence = [(windows[k].future - windows[k].past[:1, -1:]).abs().mean().item() for k in range(len(chosen))]
     oracle = [
         score(torch.from_numpy(oracle_ensemble(archive, w, frames=frames, members=options.members, seed=0)), k)
         for k, w in enumerate(chosen)

@@ -63,6 +63,9 @@ def test_the_order_of_axes_and_channels_does_not_matter(forecaster, past):
     assert np.array_equal(forecaster.forecast(shuffled, members=1), expected)
     array = past.transpose("channel", "time", "y", "x").values
     assert np.array_equal(forecaster.forecast(array, members=1), expected)
+    assert np.array_equal(forecaster.forecast(array.astype(">f8"), members=1), expected)
+    numbered = past.assign_coords(time=[0, 1])
+    assert np.array_equal(forecaster.forecast(numbered, members=1), expected)
 
 
 def test_other_sizes_are_forecast_too(forecaster):
@@ -112,6 +115,11 @@ def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
         (past.isel(y=slice(0, 12)), "height 12 is not divisible by 8", ConfigError),
         (past.assign_coords(time=past["time"].values[0] + np.array([0, 1], "timedelta64[h]")), "3600", DataError),
         (np.zeros((3, 2, 16)), "has shape", DataError),
+        (np.zeros((1, 3, 2, 16, 24)), "has shape", DataError),
+        (past.where(past < past.max(), np.inf), "infinite", DataError),
+        (past * np.nan, "no known pixel", DataError),
+        (past.to_dataset(), r"dataset\['intensity'\]", DataError),
+        (np.full((3, 2, 16, 24), "x"), "no array of numbers", DataError),
     ]
     for wrong, message, kind in cases:
         with pytest.raises(kind, match=message) as caught:

@@ -43,6 +43,12 @@ def test_changes_are_applied_with_their_types():
     assert recipe.data.future_channels == ("94",)
 
 
+def test_channels_may_be_written_as_numbers():
+    recipe = load_recipe("tiny", ["data.past_channels=[171, 193]", "data.saturation={193: 100}"])
+    assert recipe.data.past_channels == ("171", "193")
+    assert recipe.data.saturation == {"193": 100.0}
+
+
 def test_another_kind_forgets_the_settings_of_the_one_before():
     recipe = load_recipe("tiny", ["network.kind=palette-video-deep", "network.width=8"])
     assert recipe.network == PaletteVideoDeep(width=8)

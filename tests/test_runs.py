@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(run):
 
 
 def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(run):
-    recipe, data = (run.path / "recipe.yaml").read_text(), {"archive": "x"}
+    recipe, data = (run.path / "recipe.yaml").read_text(), {"windows": {"train": 1}}
     with pytest.raises(ConfigError, match=r"other data .*data\.json"):
         run.begin(recipe, data, overwrite=False)
     with pytest.raises(ConfigError, match="another recipe"):
@@ -42,9 +43,16 @@ def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(run):
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(FramecastError, match="exists already"):
-        Run(tmp_path).begin("recipe", {}, overwrite=False)
+    for overwrite in (False, True):
+        with pytest.raises(FramecastError, match="is no run"):
+            Run(tmp_path).begin("recipe", {}, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_run_goes_on_wherever_its_archive_lies(run):
+    recipe, data = (run.path / "recipe.yaml").read_text(), json.loads((run.path / "data.json").read_text())
+    run.begin(recipe, data | {"archive": "elsewhere/corona.zarr"}, overwrite=False)
+    assert run.checkpoints
 
 
 def test_a_line_cut_short_does_not_spoil_the_log(run):

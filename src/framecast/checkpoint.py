@@ -147,6 +147,7 @@ def build_forecaster(config: ModelConfig, denoiser: Denoiser) -> Forecaster:
         unit=config.unit,
         name=config.name,
         labels=config.labels,
+        fingerprint=config.weights_sha256,
     )
 
 
@@ -229,7 +230,7 @@ def find_model(path: str | Path) -> Path:
     path = Path(path)
     if (path / CONFIG).is_file():
         return path
-    models = sorted(path.glob(f"checkpoints/*/model/{CONFIG}"))
+    models = sorted(path.glob(f"checkpoints/[0-9]*/model/{CONFIG}"))
     if models:
         return models[-1].parent
     if not path.exists():

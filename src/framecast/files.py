@@ -8,15 +8,54 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.errors import FramecastError
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise if ``path`` exists and may not be replaced, or if it could not be created."""
+@dataclass(frozen=True)
+class Kind:
+    """What a folder of framecast's is known by: a file in it, and a text in that file.
+
+    Attributes:
+        name: what a person calls such a folder.
+        marker: name of the file.
+        text: what stands in it.
+    """
+
+    name: str
+    marker: str
+    text: str = ""
+
+    def describes(self, path: Path) -> bool:
+        """Whether the folder ``path`` is empty or of this kind."""
+        if not path.is_dir():
+            return False
+        if not any(path.iterdir()):
+            return True
+        marker = path / self.marker
+        return marker.is_file() and self.text in marker.read_text(encoding="utf-8", errors="replace")
+
+
+ARCHIVE = Kind("archive", "zarr.json", '"format": "framecast-archive"')
+FORECAST = Kind("forecast", "zarr.json", '"format": "framecast-forecast"')
+RUN = Kind("run", "recipe.yaml")
+REPORT = Kind("report", "scores.json")
+
+
+def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) -> None:
+    """Raise if ``path`` exists and may not be replaced, or if it could not be created.
+
+    Only what framecast made is ever replaced: with a ``kind``, ``overwrite`` is for folders of that kind alone.
+    """
+    if path.exists() and kind is not None and not kind.describes(path):
+        raise FramecastError(f"{path} exists and is no {kind.name}: choose another name")
     if path.exists() and not overwrite:
         raise FramecastError(f"{path} exists already: choose another name, or pass --overwrite to replace it")
+    here = Path.cwd()
+    if path.resolve() in (here, *here.parents):
+        raise FramecastError(f"{path} is the folder you are in or one above it: choose another name")
     parent = path.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -42,18 +81,19 @@ def publish(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
     """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
 
     Args:
         path: the final name. Missing parents are made.
         overwrite: whether an existing ``path`` may be replaced; it stays untouched until the block has ended well.
+        kind: what an existing ``path`` must be to be replaced.
 
     Raises:
         FramecastError: ``path`` exists and ``overwrite`` is false, or it is a file or a link.
     """
     path = Path(path)
-    refuse_existing(path, overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite, kind=kind)
     if path.is_symlink() or path.is_file():
         raise FramecastError(
             f"{path} is a {'link' if path.is_symlink() else 'file'}, not a folder: choose another name"

@@ -12,7 +12,7 @@ from torch import Tensor
 from framecast._version import __version__
 from framecast.conditioning import Conditioning, GivenFrames
 from framecast.denoiser import Denoiser
-from framecast.errors import ConfigError
+from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
 from framecast.labelled import Video, to_ensemble, to_tensor
 from framecast.members import SamplingOptions, draw_members
@@ -30,6 +30,7 @@ class Forecaster:
         unit: physical unit of the videos.
         name: what forecasts call the model.
         labels: names of the classes that ``label`` may give, in order; empty for a model without labels.
+        fingerprint: checksum of the weights, so that a forecast says which they were.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Forecaster:
         unit: str,
         name: str,
         labels: Sequence[str] = (),
+        fingerprint: str = "",
     ) -> None:
         self.denoiser = denoiser.eval()
         self.conditioning = conditioning
@@ -48,6 +50,7 @@ class Forecaster:
         self.unit = unit
         self.name = name
         self.labels = tuple(labels)
+        self.fingerprint = fingerprint
 
     @property
     def frames(self) -> FrameSpec:
@@ -155,6 +158,8 @@ class Forecaster:
         Raises:
             ConfigError: the model sees a channel that it does not forecast.
         """
+        if blocks < 1:
+            raise ConfigError(f"blocks is {blocks}; a forecast has at least one")
         frames = self.frames
         unknown = [name for name in frames.past_channels if name not in frames.future_channels]
         if unknown:
@@ -255,6 +260,8 @@ class Forecaster:
             progress: see `forecast`.
         """
         pasts = past.to(self.device, torch.float32)
+        if torch.isnan(pasts).all():
+            raise DataError("the past holds no known pixel, only NaN: nothing can be forecast from it")
         if pasts.ndim == 4:
             pasts = pasts[None]
         chunks = draw_members(
@@ -280,11 +287,14 @@ class Forecaster:
         """Return what a forecast must say of its making, as JSON values."""
         return {
             "model": self.name,
+            "weights_sha256": self.fingerprint,
             "framecast_version": __version__,
             "seed": seed,
             "sampler": describe(options.sampler),
             "grid": describe(options.grid),
             "steps": options.steps,
+            "precision": options.precision,
+            "guidance": options.guidance.scale,
         }
 
     def _attrs(self, seed: int, options: SamplingOptions, label: str | None) -> dict[str, Any]:

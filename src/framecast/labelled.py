@@ -19,10 +19,11 @@ def to_tensor(video: Video, frames: FrameSpec) -> Tensor:
     """Return ``video`` as a float32 tensor ``[channel, time, y, x]`` with the past channels of ``frames``.
 
     Raises:
-        DataError: a DataArray lacks a dimension or a channel, or its times have another cadence.
+        DataError: a DataArray lacks a dimension or a channel, its times have another cadence, or the values are no
+            numbers or infinite.
     """
     if not isinstance(video, xr.DataArray):
-        return torch.as_tensor(video).to(torch.float32)
+        return _checked(video)
     missing = {"channel", "time", "y", "x"} - set(map(str, video.dims))
     if missing:
         raise DataError(
@@ -35,15 +36,14 @@ def to_tensor(video: Video, frames: FrameSpec) -> Tensor:
         if absent:
             raise DataError(f"the model needs channel {', '.join(absent)}, and the past has {', '.join(names)}: add it")
         video = video.isel(channel=[names.index(name) for name in frames.past_channels])
-    if "time" in video.coords and video.sizes["time"] > 1:
+    if "time" in video.coords and video.sizes["time"] > 1 and video["time"].dtype.kind == "M":
         steps = np.diff(video["time"].values) / np.timedelta64(1, "s")
         if np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
             raise DataError(
                 f"the past has frames {steps.min():g} to {steps.max():g} s apart, and the model takes one every "
                 f"{format_duration(frames.cadence)} ({frames.cadence:g} s): select such frames"
             )
-    values = video.transpose("channel", "time", "y", "x").values.astype(np.float32)
-    return torch.from_numpy(values)
+    return _checked(video.transpose("channel", "time", "y", "x").values)
 
 
 def to_ensemble(
@@ -67,7 +67,7 @@ def to_ensemble(
     }
     if isinstance(past, xr.DataArray):
         coords |= {axis: past[axis] for axis in ("y", "x") if axis in past.coords}
-        if "time" in past.coords:
+        if "time" in past.coords and past["time"].dtype.kind == "M":
             coords["valid_time"] = ("lead_time", past["time"].values[-1] + lead)
     return xr.DataArray(
         members.movedim(-4, -3).numpy(),
@@ -76,3 +76,18 @@ def to_ensemble(
         attrs=dict(attrs),
         name="forecast",
     )
+
+
+def _checked(video: np.ndarray | Tensor) -> Tensor:
+    """Return four axes of finite numbers and NaN as float32."""
+    if isinstance(video, xr.Dataset):
+        raise DataError("the past is a Dataset of several variables: pass one of them, such as dataset['intensity']")
+    try:
+        values = torch.from_numpy(np.array(video.cpu() if isinstance(video, Tensor) else video, dtype=np.float32))
+    except (TypeError, ValueError):
+        raise DataError(f"the past is a {type(video).__name__} that holds no array of numbers") from None
+    if values.ndim != 4:
+        raise DataError(f"the past has shape {list(values.shape)}; its axes must be [channel, time, y, x]")
+    if torch.isinf(values).any():
+        raise DataError("the past holds infinite values: set pixels that are not known to NaN")
+    return values

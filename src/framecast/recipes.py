@@ -49,7 +49,7 @@ class DataOptions:
         split: how windows are divided into train, validation and test.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
+    __pydantic_config__ = {"extra": "forbid", "coerce_numbers_to_str": True}  # channels are often wavelengths
 
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None

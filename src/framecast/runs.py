@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from framecast.checkpoint import ModelConfig, save_model
 from framecast.errors import ConfigError, DataError
-from framecast.files import refuse_existing, write_atomically
+from framecast.files import RUN, refuse_existing, write_atomically
 
 _STATE = "state.safetensors"
 
@@ -42,6 +42,11 @@ class Run:
         """The complete checkpoints, oldest first."""
         return sorted(path for path in self.path.glob("checkpoints/[0-9]*") if (path / _STATE).is_file())
 
+    @property
+    def step(self) -> int:
+        """Steps made up to the newest checkpoint; 0 without one."""
+        return int(self.checkpoints[-1].name) if self.checkpoints else 0
+
     def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool) -> None:
         """Make the folder, or take up the run in it if recipe and data are the same.
 
@@ -57,18 +62,22 @@ class Run:
         record = json.dumps(data, indent=2) + "\n"
         recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
         if recipe_path.is_file() and not overwrite:
-            for path, content, what in ((recipe_path, recipe, "another recipe"), (data_path, record, "other data")):
-                if path.is_file() and path.read_text(encoding="utf-8") != content:
-                    raise ConfigError(
-                        f"{self.path} holds a run of {what} (compare {path.name}): "
-                        "choose another --out, or pass --overwrite to begin anew"
-                    )
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            refuse_existing(self.path, overwrite=overwrite)
+            if recipe_path.read_text(encoding="utf-8") != recipe:
+                raise ConfigError(self._other("another recipe", recipe_path))
+            if data_path.is_file() and _which(json.loads(data_path.read_text(encoding="utf-8"))) != _which(data):
+                raise ConfigError(self._other("other data", data_path))
+        elif self.path.exists():
+            refuse_existing(self.path, overwrite=overwrite or not any(self.path.glob("*")), kind=RUN)
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
+
+    def _other(self, what: str, path: Path) -> str:
+        return (
+            f"{self.path} holds a run of {what} (compare {path.name}): "
+            "choose another --out, or pass --overwrite to begin anew"
+        )
 
     def load_state(self) -> dict[str, Tensor] | None:
         """Return the newest training state that can be read, or ``None`` if there is no checkpoint yet.
@@ -123,3 +132,8 @@ class Run:
             except ValueError:
                 continue
         return records
+
+
+def _which(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says which windows these are; where the archive lies does not matter."""
+    return {key: value for key, value in data.items() if key != "archive"}

@@ -151,7 +151,8 @@ class LogSNR(Grid):
 
     Attributes:
         lowest: log-SNR of the second time.
-        highest: log-SNR of the last time.
+        highest: log-SNR of the last time. Leaping from there to the clean video leaves out a share of about
+            ``exp(-highest) / 2`` of the standard deviation of data of unit variance: 0.9 % at 4.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

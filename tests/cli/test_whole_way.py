@@ -123,7 +123,9 @@ def test_an_interrupt_saves_the_steps_made_and_the_same_command_goes_on(folder, 
     out = tmp_path / "run"
     command = [sys.executable, "-m", "framecast", "train", "tiny", "--data", str(folder / "corona.zarr")]
     command += ["--out", str(out), *TINY, "training.checkpoint_every=100000", "training.validate_every=100000"]
-    process = subprocess.Popen([*command, "training.steps=100000"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "training.steps=100000"], stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     deadline = time.monotonic() + 300
     while not (out / "log.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -135,3 +137,8 @@ def test_an_interrupt_saves_the_steps_made_and_the_same_command_goes_on(folder, 
     [checkpoint] = (out / "checkpoints").iterdir()
     assert int(checkpoint.name) >= 10
     assert (checkpoint / "model" / "config.json").is_file()
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to a suite that runs in its background: there, processes are born deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -242,7 +242,9 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
         "prepare(sys.argv[1], sys.argv[2], size=64, pixel=4.8, spacing=15, progress=show)\n"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "src"), str(tmp_path / "out" / "a.zarr")]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("frames 3"):
@@ -252,3 +254,8 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
         process.wait(timeout=60)
     assert process.returncode != 0
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to a suite that runs in its background: there, processes are born deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

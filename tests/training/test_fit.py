@@ -90,3 +90,10 @@ def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, mo
     assert skipped == [False, False, True, True, False, False, True, True]
     assert "\n" not in str(caught.value)
     assert all(torch.isfinite(p).all() for p in state.network.parameters())
+
+
+def test_before_averaging_begins_the_weights_stand_for_their_average(prepared):
+    state, _ = train(prepared, steps=3, ema_start=100)
+    assert int(state.ema.n_averaged) == 0
+    current = state.network.state_dict()
+    assert all(torch.equal(value, current[name]) for name, value in state.ema.module.state_dict().items())

@@ -3,8 +3,9 @@ import pytest
 
 from framecast.checkpoint import find_model, load, read_config
 from framecast.data.archive import Archive
+from framecast.data.corona import write_corona
 from framecast.data.forecasts import open_forecast
-from framecast.errors import DataError, FramecastError
+from framecast.errors import ConfigError, DataError, FramecastError
 from framecast.workflows.forecast import forecast_windows, plan_forecast, sample_key
 
 
@@ -14,19 +15,11 @@ def forecaster(small_run):
 
 
 @pytest.fixture(scope="module")
-def plan(forecaster, small_run, small_archive):
+def plan(small_run, small_archive):
     config = read_config(find_model(small_run))
 
     def make(side="validation", limit=3, archive=small_archive):
-        return plan_forecast(
-            forecaster,
-            Archive.open(archive),
-            side=side,
-            limit=limit,
-            split=config.split,
-            stride=config.stride,
-            max_masked=config.max_masked,
-        )
+        return plan_forecast(config, Archive.open(archive), side=side, limit=limit)
 
     return make
 
@@ -85,13 +78,46 @@ def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, 
 
 def test_an_existing_file_stays_unless_overwrite_is_said(forecaster, plan, tmp_path):
     out = tmp_path / "f.zarr"
-    out.mkdir()
-    (out / "precious").touch()
+    run(forecaster, plan(limit=2), out)
     with pytest.raises(FramecastError, match="exists already"):
         run(forecaster, plan(limit=1), out)
-    assert (out / "precious").exists()
     run(forecaster, plan(limit=1), out, overwrite=True)
     assert open_forecast(out).sizes["sample"] == 1
+
+
+def test_nothing_but_a_forecast_is_ever_replaced(forecaster, plan, small_archive, small_run, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").touch()
+    for precious in (small_archive, small_run, tmp_path / "thesis"):
+        before = sorted(precious.rglob("*"))
+        with pytest.raises(FramecastError, match="is no forecast"):
+            run(forecaster, plan(limit=1), precious, overwrite=True)
+        assert sorted(precious.rglob("*")) == before
+
+
+def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, plan, tmp_path):
+    out = tmp_path / "f.zarr"
+    job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
+    next(job)
+    with pytest.raises(KeyboardInterrupt):
+        job.throw(KeyboardInterrupt())
+    before, forecaster.fingerprint = forecaster.fingerprint, "other weights"
+    try:
+        job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
+        next(job)
+        with pytest.raises(KeyboardInterrupt):
+            job.throw(KeyboardInterrupt())
+        assert len(before) == 64
+        with pytest.raises(DataError, match="unfinished"):
+            open_forecast(tmp_path / ".f.zarr.partial")
+    finally:
+        forecaster.fingerprint = before
+
+
+def test_a_size_the_network_cannot_take_leaves_nothing(plan, tmp_path):
+    write_corona(tmp_path / "odd.zarr", regions=10, frames=6, size=20, seed=0)
+    with pytest.raises(ConfigError, match="20 is not divisible by 8"):
+        plan(archive=tmp_path / "odd.zarr")
 
 
 def test_sides_do_not_overlap_and_all_takes_every_window(plan):

@@ -105,3 +105,10 @@ def test_a_network_trained_on_a_fast_ddpm_grid_comes_back_and_samples_on_it_alon
     assert forecaster.forecast(past, members=1).attrs["steps"] == 11
     with pytest.raises(ConfigError, match=r"knows the rows \[0, 99, 199"):
         forecaster.forecast(past, members=1, grid=Leading(), steps=5)
+
+
+def test_an_impossible_model_is_refused_before_a_run_is_touched(small_archive, small_changes):
+    impossible = ["diffusion.prediction=epsilon", "diffusion.schedule.kind=zero-terminal-snr"]
+    for changes in (impossible, ["diffusion.masks={}"]):
+        with pytest.raises(ConfigError):
+            prepare(load_recipe("tiny", [*small_changes, *changes]), Archive.open(small_archive))

@@ -4,6 +4,7 @@ The files of this folder import at their top only what is light, so that ``--hel
 matplotlib and the Sun's libraries are imported within the functions that need them.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -70,6 +71,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code (see `framecast.cli.failures`); what fails is told on one line."""
     global _debug
     _debug = False
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # zarr's tasks that fail beside the one that is reported
     command = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="framecast", standalone_mode=False)

@@ -30,10 +30,10 @@ def evaluate(
 ) -> None:
     """Score an ensemble against the baselines: a table, a page with pictures, and the figures behind them."""
     from framecast.evaluation import evaluate as judge
-    from framecast.files import refuse_existing
+    from framecast.files import REPORT, refuse_existing
     from framecast.plots.report import write_report
 
-    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite, kind=REPORT)
     with progress("samples") as task:
         evaluation = judge(forecast, blocks=blocks.value, replicates=replicates, seed=seed, progress=task.reach)
     command = ["framecast", "evaluate", str(forecast), "--out", str(out)]

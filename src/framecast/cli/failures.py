@@ -36,7 +36,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     if any(isinstance(cause, OSError) and cause.errno == errno.ENOSPC for cause in chain) or any(
         os.strerror(errno.ENOSPC) in str(cause) for cause in chain
     ):
-        return "the disk is full: nothing was written under a final name; free some space and run it again", FAILED
+        return (
+            "the disk is full: nothing incomplete stands under a final name; make room and give the command again",
+            FAILED,
+        )
     if isinstance(error, CommandLineError):
         line = _one_line(error.format_message())  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)

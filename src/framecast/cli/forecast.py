@@ -69,11 +69,11 @@ def run_forecast(
     """Forecast under a progress bar; for the arguments see `forecast`."""
     from framecast.checkpoint import find_model, load_model, read_config
     from framecast.data.archive import Archive
-    from framecast.files import refuse_existing
+    from framecast.files import FORECAST, refuse_existing
     from framecast.workflows.forecast import forecast_windows, plan_forecast
     from framecast.workflows.prepare import choose_device
 
-    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite, kind=FORECAST)
     folder = find_model(model)
     config = read_config(folder)
     place = choose_device(device)
@@ -81,15 +81,7 @@ def run_forecast(
     options = sampling_options(forecaster.sampling, changes or {})
     # Impossible steps are refused before anything is written.
     options.times(config.schedule, config.grid)
-    plan = plan_forecast(
-        forecaster,
-        Archive.open(archive),
-        side=side,
-        limit=limit,
-        split=config.split,
-        stride=config.stride,
-        max_masked=config.max_masked,
-    )
+    plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
     note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {place}")
     command = shlex.join(["framecast", *sys.argv[1:]])
     with progress("forecasting", len(plan.chosen)) as task:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="solar",
-    help="Observations of the Sun: from files on disk to an archive. Needs pip install 'framecast[solar]'.",
+    help="Observations of the Sun: from files on disk to an archive. Needs pip install 'framecast\\[solar]'.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -25,7 +25,7 @@ _LISTED = 20
 
 @app.callback()
 def root() -> None:
-    """Observations of the Sun: from files on disk to an archive. Needs pip install 'framecast[solar]'."""
+    """Observations of the Sun: from files on disk to an archive."""
 
 
 @app.command(

@@ -76,13 +76,18 @@ def run_training(
     seconds: float = float("inf"),
 ) -> None:
     """Train under a progress bar; an interrupt, or the end of the ``seconds`` given, leaves a checkpoint."""
+    from framecast.runs import Run
     from framecast.training import Progress
     from framecast.workflows.train import Validated, train
 
     events = train(prepared, out, device=device, overwrite=overwrite)
     loss = validation = float("nan")
     end = time.monotonic() + seconds
-    with progress("training", prepared.recipe.training.last_step) as task:
+    last, made = prepared.recipe.training.last_step, 0 if overwrite else Run(out).step
+    if made:
+        note(f"{out} is finished: {made} steps" if made >= last else f"{out} goes on from step {made}")
+    with progress("training", last) as task:
+        task.reach(made)
         try:
             for event in events:
                 if isinstance(event, Progress):
@@ -92,7 +97,7 @@ def run_training(
                 elif isinstance(event, Validated):
                     validation = event.loss
                 task.reach(event.step, note=remark(loss, validation))
-                if time.monotonic() > end and event.step < prepared.recipe.training.last_step:
+                if time.monotonic() > end and event.step < last:
                     note(f"stopped after {seconds:g} s at step {event.step}")
                     interrupt(events)
                     break

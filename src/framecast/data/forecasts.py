@@ -22,7 +22,7 @@ import xarray as xr
 import zarr
 
 from framecast.errors import DataError, FramecastError
-from framecast.files import partial_path, publish, refuse_existing
+from framecast.files import FORECAST, partial_path, publish, refuse_existing
 from framecast.frames import FrameSpec
 
 FORMAT = "framecast-forecast"
@@ -117,7 +117,7 @@ def write_forecast(
         FramecastError: ``path`` exists and ``overwrite`` is false.
     """
     path = Path(path)
-    refuse_existing(path, overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite, kind=FORECAST)
     partial = partial_path(path)
     draws = 0 if dressing is None else len(dressing)
     request = json.dumps(
@@ -138,7 +138,12 @@ def write_forecast(
             _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
         group.attrs["request"] = request
     writer = ForecastWriter(group)
-    yield writer
+    try:
+        yield writer
+    except BaseException:
+        if not writer.done:  # nothing to go on with
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
     if len(writer.done) == len(samples):
         del group.attrs["request"]
         with warnings.catch_warnings():
@@ -152,7 +157,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is not a forecast, or one of a newer version.
+        DataError: it is not a forecast, an unfinished one, or one of a newer version.
     """
     path = Path(path)
     if not path.exists():
@@ -168,6 +173,8 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         raise DataError(
             f"{path} is a forecast of format version {version}, and this framecast reads up to {VERSION}: upgrade it"
         )
+    if "request" in attrs:
+        raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
     return xr.open_zarr(path, chunks=None, decode_timedelta=True)
 
 

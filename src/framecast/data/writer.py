@@ -32,7 +32,7 @@ from framecast.data.layout import (
     unusable,
 )
 from framecast.errors import ConfigError, DataError
-from framecast.files import new_folder
+from framecast.files import ARCHIVE, new_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _TIME_ENCODING = {"units": "microseconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
@@ -85,7 +85,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         taken = sorted(set(self._attrs) & set(ROOT_ATTRIBUTES))
         if taken:
             raise ConfigError(f"attributes {', '.join(taken)} are set by the archive itself: choose other names")
-        self._folder = new_folder(path, overwrite=overwrite)
+        self._folder = new_folder(path, overwrite=overwrite, kind=ARCHIVE)
         self._sequences: dict[str, _Filling] = {}
         self._blocks: dict[tuple[str, int], _Block] = {}
 

@@ -13,7 +13,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from framecast.evaluation import Evaluation
-from framecast.files import new_folder
+from framecast.files import REPORT, new_folder
 from framecast.frames import format_duration
 from framecast.plots import charts
 from framecast.plots.fan import fan_chart
@@ -84,7 +84,7 @@ def write_report(
         FramecastError: ``out`` exists and ``overwrite`` is false, or cannot be written.
     """
     out = Path(out)
-    with new_folder(out, overwrite=overwrite) as folder:
+    with new_folder(out, overwrite=overwrite, kind=REPORT) as folder:
         (folder / "scores.json").write_text(json.dumps(evaluation.scores, indent=2, allow_nan=False) + "\n")
         (folder / "scores.csv").write_text(_scores_csv(evaluation.scores))
         (folder / "samples.csv").write_text(_csv(evaluation.samples))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from framecast._version import __version__
 from framecast.data.writer import ArchiveWriter
 from framecast.errors import ConfigError, DataError
-from framecast.files import refuse_existing
+from framecast.files import ARCHIVE, refuse_existing
 from framecast.solar.catalogue import Catalogue, Gap, Rejected, Series, Slot, match, scan
 from framecast.solar.cut import cut, offsets
 from framecast.solar.parallel import ordered_map
@@ -182,7 +182,7 @@ def prepare(
     view = View(height=height, width=width, pixel=_pixel(pixel, field_of_view, width), off_limb=off_limb)
     if minimum_frames < 1 or workers < 1:
         raise ConfigError(f"minimum_frames is {minimum_frames} and workers {workers}; both must be at least 1")
-    refuse_existing(Path(destination), overwrite=overwrite)
+    refuse_existing(Path(destination), overwrite=overwrite, kind=ARCHIVE)
     catalogue = scan(source, progress=progress and (lambda done, total: progress("headers", done, total)))
     series = match(
         catalogue.frames,

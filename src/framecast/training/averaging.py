@@ -24,3 +24,8 @@ class EMA(AveragedModel):
             torch._foreach_lerp_(list(averaged), list(current), 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
 
         super().__init__(network, multi_avg_fn=average)
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Take the weights of ``network`` as they are: what stands for the average before averaging begins."""
+        torch._foreach_copy_(list(self.module.parameters()), list(network.parameters()))

@@ -93,6 +93,8 @@ def fit(
             state.optimiser.step()
             if state.step >= options.ema_start:
                 state.ema.update_parameters(state.network)
+            else:
+                state.ema.follow(state.network)
         elif bad >= options.max_bad_steps:
             names = ", ".join(windows.windows[k].id for k in seen[:8])
             raise FramecastError(

@@ -14,14 +14,14 @@ class TrainingOptions:
         steps: optimizer steps of the whole run; give this or ``epochs``.
         epochs: passes over the training windows.
         batch: windows per optimizer step, over all its parts.
-        accumulate: parts into which each batch is cut to fit into memory; the result does not depend on it.
+        accumulate: parts into which each batch is cut to fit into memory; each draws its own times and noise.
         learning_rate: AdamW's, after the warm-up.
         weight_decay: AdamW's, on weights but not on norms and biases.
         warmup: steps over which the learning rate rises linearly from zero.
         decay: ``constant`` after the warm-up, or ``cosine`` down to zero at the last step.
         clip: the norm to which larger gradients are shortened.
         ema: decay per step of the averaged weights that forecasts use.
-        ema_start: step at which averaging begins.
+        ema_start: step at which averaging begins; before it the weights themselves stand for their average.
         precision: ``float32``, or ``bf16`` for autocast with float32 weights.
         flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
         seed: of the order of the windows, the noise, the times and the initial weights.

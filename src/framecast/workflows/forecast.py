@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from framecast.checkpoint import ModelConfig
 from framecast.data.archive import Archive
 from framecast.data.corona import has_oracle, oracle_ensemble
 from framecast.data.dataset import WindowDataset
 from framecast.data.forecasts import SampleInfo, write_forecast
-from framecast.data.split import AnySplit
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
 from framecast.errors import DataError
@@ -44,41 +44,31 @@ class Plan:
     side: Side
 
 
-def plan_forecast(
-    forecaster: Forecaster,
-    archive: Archive,
-    *,
-    side: Side,
-    limit: int | None,
-    split: AnySplit,
-    stride: int,
-    max_masked: float,
-) -> Plan:
+def plan_forecast(config: ModelConfig, archive: Archive, *, side: Side, limit: int | None) -> Plan:
     """Choose the windows of ``archive`` that will be forecast.
 
     Args:
-        forecaster: the model.
+        config: of the model; it says how the windows were chosen and divided in training.
         archive: must have the model's channels.
         side: of the split, or ``all`` for every window.
         limit: at most so many, evenly spaced over the side.
-        split: the one the model was trained with.
-        stride: the one the model was trained with.
-        max_masked: the one the model was trained with.
 
     Raises:
+        ConfigError: the network cannot take frames of the archive's size.
         DataError: the archive lacks a channel, has another unit, or the side is empty.
     """
     # The networks take any size that they can halve, not only the one they were trained on.
-    frames = replace(forecaster.frames, height=archive.height, width=archive.width)
-    if archive.unit != forecaster.unit:
+    frames = replace(config.frames, height=archive.height, width=archive.width)
+    config.network.check_size(frames.height, frames.width)
+    if archive.unit != config.unit:
         raise DataError(
-            f"{archive.path} is in {archive.unit} and the model was trained on {forecaster.unit}: convert the archive"
+            f"{archive.path} is in {archive.unit} and the model was trained on {config.unit}: convert the archive"
         )
-    windows = find_windows(archive, frames, stride=stride, max_masked=max_masked)
+    windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)
     if side == "all":
         train, candidates = windows[:0], windows
     else:
-        sides = split.divide(windows)
+        sides = config.split.divide(windows)
         train, candidates = sides["train"], sides[side]
         if not candidates:
             counts = ", ".join(f"{name} {len(part)}" for name, part in sides.items())
@@ -124,7 +114,7 @@ def forecast_windows(
     oracle = has_oracle(archive)
     attrs = forecaster.provenance(seed, options) | {
         "members": members,
-        "archive": str(archive.path),
+        "archive": str(archive.path.resolve()),
         "split": plan.side,
         "cadence": frames.cadence,
         "command": command,

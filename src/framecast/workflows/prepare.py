@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from framecast.checkpoint import ModelConfig
+from framecast.checkpoint import ModelConfig, attach, build_network
 from framecast.configuration import to_plain
 from framecast.data.archive import Archive
 from framecast.data.dataset import WindowDataset
@@ -46,7 +46,7 @@ class Prepared:
     def data_record(self) -> dict[str, Any]:
         """What the run must remember of its data."""
         return {
-            "archive": str(self.archive.path),
+            "archive": str(self.archive.path.resolve()),
             "windows": {side: len(windows) for side, windows in self.sides.items()},
             "rejected": dict(self.windows.rejected),
             "split": to_plain(self.recipe.data.split),
@@ -93,7 +93,16 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
         stride=options.stride,
         max_masked=options.max_masked,
     )
+    _check_model(recipe, model)
     return Prepared(recipe=recipe, archive=archive, windows=windows, sides=sides, model=model)
+
+
+def _check_model(recipe: Recipe, model: ModelConfig) -> None:
+    """Raise what building the model would raise, before a run's folder is touched."""
+    with torch.device("meta"):
+        network = build_network(model)
+    attach(model, network, weighting=recipe.diffusion.weighting, draw=recipe.diffusion.draw)
+    _ = model.conditioning
 
 
 def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:

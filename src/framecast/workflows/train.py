@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from framecast._version import __version__
 from framecast.checkpoint import attach, build_network
 from framecast.recipes import dump_recipe
 from framecast.runs import Run
@@ -103,7 +102,6 @@ def _save(run: Run, prepared: Prepared, state: TrainingState, best: float) -> Pa
         "training": prepared.data_record,
         "best_validation_loss": best,
         "torch": torch.__version__,
-        "framecast": __version__,
     }
     config = replace(prepared.model, provenance=provenance)
     return run.save(state.step, config, state.ema.module, state.tensors())
