@@ -1,0 +1,83 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from framecast.checkpoint import attach, build_forecaster, build_network
+from framecast.data.archive import Archive
+from framecast.errors import ConfigError
+from framecast.guidance import Guidance
+from framecast.members import SamplingOptions, chunk_size
+from framecast.recipes import load_recipe
+from framecast.sampler import DDIM, Heun
+from framecast.schedule import Cosine, RectifiedFlow
+from framecast.times import FastDDPMUniform, LogSNR, Trailing
+from framecast.workflows.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def labelled(small_archive, small_changes):
+    """A forecaster with two classes and random weights, and a past."""
+    archive = Archive.open(small_archive)
+    prepared = prepare(load_recipe("tiny", small_changes), archive)
+    model = replace(prepared.model, labels=("quiet", "flare"))
+    torch.manual_seed(0)
+    network = build_network(model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    past = torch.from_numpy(archive.read(archive.sequences[0], range(2)))
+    return build_forecaster(model, attach(model, network)), past
+
+
+def test_members_follow_their_label(labelled):
+    forecaster, past = labelled
+    drawn = {label: forecaster.forecast(past, label, members=1) for label in ("quiet", "flare", None)}
+    assert drawn["quiet"].attrs["label"] == "quiet"
+    assert "label" not in drawn[None].attrs
+    assert len({value.values.tobytes() for value in drawn.values()}) == 3
+
+
+def test_guidance_moves_members_away_from_the_unconditional_ones(labelled):
+    forecaster, past = labelled
+    options = forecaster.sampling
+
+    def draw(label, scale):
+        guided = replace(options, guidance=Guidance(scale=scale))
+        return forecaster.draw(past, members=[0], seed=0, label=label, options=guided)
+
+    torch.testing.assert_close(draw("flare", 0.0), draw(None, 1.0))
+    assert not torch.allclose(draw("flare", 3.0), draw("flare", 1.0))
+
+
+def test_an_unknown_label_names_the_known_ones(labelled):
+    forecaster, past = labelled
+    with pytest.raises(ConfigError, match=r"'storm' is no class of this model; known: quiet, flare"):
+        forecaster.forecast(past, "storm", members=1)
+
+
+def test_steps_are_network_evaluations():
+    schedule = Cosine()
+    assert len(SamplingOptions(sampler=DDIM(), grid=Trailing(), steps=9).times(schedule, None)) == 9
+    assert len(SamplingOptions(sampler=Heun(), grid=Trailing(), steps=9).times(schedule, None)) == 5
+    assert len(SamplingOptions(steps=9).times(RectifiedFlow(), None)) == 9
+
+
+def test_times_that_were_never_trained_are_refused():
+    grid = FastDDPMUniform()
+    assert len(SamplingOptions(grid=grid, steps=11).times(Cosine(), grid)) == 11
+    with pytest.raises(ConfigError, match="never trained"):
+        SamplingOptions(grid=LogSNR(), steps=8).times(Cosine(), grid)
+
+
+def test_impossible_options_are_refused(labelled):
+    forecaster, past = labelled
+    with pytest.raises(ConfigError, match="at least one network evaluation"):
+        SamplingOptions(steps=0)
+    with pytest.raises(ConfigError, match="chunk is 0"):
+        forecaster.forecast(past, members=1, chunk=0)
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((3, 6, 16, 16), 32), ((3, 6, 128, 128), 2), ((1, 6, 2048, 2048), 1)])
+def test_larger_frames_are_drawn_fewer_at_once(shape, expected):
+    assert chunk_size(shape) == expected
