@@ -19,7 +19,7 @@ from framecast.errors import ConfigError
 from framecast.frames import parse_duration
 from framecast.masks import FrameMasks
 from framecast.members import SamplingOptions
-from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep
+from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep, VideoUNetConfig
 from framecast.normalise import Curve
 from framecast.prediction import Prediction
 from framecast.sampler import DDPM
@@ -140,7 +140,7 @@ BUILT_IN: dict[str, Recipe] = {
         # A minute to half an hour on a laptop.
         Recipe(
             name="tiny",
-            network=PaletteVideo(width=16),
+            network=VideoUNetConfig(width=32),
             training=TrainingOptions(steps=2000, batch=8, learning_rate=1e-3, warmup=50, decay="cosine", ema=0.99),
         ),
         # Francisco et al. 2024: 12 h of 193, 211 and 94 Å in, 12 h of 94 Å out, 128².

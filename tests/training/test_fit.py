@@ -15,7 +15,8 @@ from framecast.workflows.prepare import prepare
 
 @pytest.fixture(scope="module")
 def prepared(small_archive, small_changes):
-    return prepare(load_recipe("tiny", [*small_changes, "training.steps=40"]), Archive.open(small_archive))
+    changes = ["training.steps=40", "network.kind=palette-video", "network.width=4"]
+    return prepare(load_recipe("tiny", [*small_changes, *changes]), Archive.open(small_archive))
 
 
 def train(prepared, **changes):

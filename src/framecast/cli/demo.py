@@ -19,9 +19,6 @@ REGIONS, FRAMES, SIZE, CADENCE = 48, 36, 32, 7200.0
 
 RECIPE = (
     "name=demo",
-    "network.kind=video-unet",
-    "network.width=32",
-    "network.patch=2",
     "data.split.kind=region",
     "training.batch=8",
     "training.learning_rate=0.002",
