@@ -53,7 +53,7 @@ GRIDS = [
     Linspace(),
     Trailing(),
     Quadratic(),
-    LogSNR(highest=9.0),  # the default stops where a network has nothing left to decide, and leaves 1 % of the std
+    LogSNR(),
     FastDDPMUniform(steps=100),
     FastDDPMNonUniform(steps=100),
 ]
