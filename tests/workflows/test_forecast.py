@@ -95,23 +95,28 @@ def test_nothing_but_a_forecast_is_ever_replaced(forecaster, plan, small_archive
         assert sorted(precious.rglob("*")) == before
 
 
-def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, plan, tmp_path):
-    out = tmp_path / "f.zarr"
-    job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
-    next(job)
+def stop_after_one(forecaster, plan, out):
+    job = forecast_windows(forecaster, plan, out, members=2, seed=4, options=forecaster.sampling)
+    assert next(job) == 1
     with pytest.raises(KeyboardInterrupt):
         job.throw(KeyboardInterrupt())
-    before, forecaster.fingerprint = forecaster.fingerprint, "other weights"
-    try:
-        job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
-        next(job)
-        with pytest.raises(KeyboardInterrupt):
-            job.throw(KeyboardInterrupt())
-        assert len(before) == 64
-        with pytest.raises(DataError, match="unfinished"):
-            open_forecast(tmp_path / ".f.zarr.partial")
-    finally:
-        forecaster.fingerprint = before
+
+
+def test_an_unfinished_forecast_is_not_judged(forecaster, plan, tmp_path):
+    stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
+    with pytest.raises(DataError, match="unfinished"):
+        open_forecast(tmp_path / ".f.zarr.partial")
+
+
+def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, plan, tmp_path, monkeypatch):
+    assert len(forecaster.fingerprint) == 64
+    stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
+    drawn, draw = [], forecaster.draw
+    monkeypatch.setattr(forecaster, "fingerprint", "other weights")
+    monkeypatch.setattr(forecaster, "draw", lambda *args, **options: drawn.append(1) or draw(*args, **options))
+    assert run(forecaster, plan(), tmp_path / "f.zarr") == [1, 2, 3]
+    assert len(drawn) == 3  # the first sample too, anew
+    assert open_forecast(tmp_path / "f.zarr").attrs["weights_sha256"] == "other weights"
 
 
 def test_a_size_the_network_cannot_take_leaves_nothing(plan, tmp_path):
