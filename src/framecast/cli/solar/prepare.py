@@ -1,4 +1,4 @@
-"""``framecast solar``: observations of the Sun on disk become archives."""
+"""``framecast solar prepare``: observations of the Sun on disk become an archive."""
 
 import os
 from contextlib import ExitStack
@@ -8,30 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framecast.cli.console import Task, note, print_table, progress, say
+from framecast.cli.solar.options import whole_numbers
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
     from framecast.solar.prepare import Summary
 
-app = typer.Typer(
-    name="solar",
-    help="Observations of the Sun: from files on disk to an archive. Needs pip install 'framecast\\[solar]'.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 _LISTED = 20
 
 
-@app.callback()
-def root() -> None:
-    """Observations of the Sun: from files on disk to an archive."""
-
-
-@app.command(
-    epilog="Example:\n\n"
-    "framecast solar prepare aia-synoptic/ sun.zarr --size 64 --wavelengths 171 --start 2017-08-08 --end 2017-08-14"
-)
 def prepare(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="Folder with FITS files, at any depth.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The archive to write, by convention named *.zarr.")],
@@ -91,7 +76,7 @@ def prepare(
             source,
             out,
             size=_size(size),
-            wavelengths=None if wavelengths is None else _numbers("--wavelengths", wavelengths),
+            wavelengths=None if wavelengths is None else whole_numbers("--wavelengths", wavelengths),
             start=start,
             end=end,
             cadence=None if cadence is None else parse_duration(cadence),
@@ -103,7 +88,7 @@ def prepare(
             minimum_frames=min_frames,
             rotation=rotation,  # type: ignore[arg-type]
             off_limb=off_limb,  # type: ignore[arg-type]
-            accept_quality=_numbers("--accept-quality", accept_quality) if accept_quality.strip() else [],
+            accept_quality=whole_numbers("--accept-quality", accept_quality) if accept_quality.strip() else [],
             strict=strict,
             workers=workers or min(8, len(os.sched_getaffinity(0))),
             overwrite=overwrite,
@@ -119,14 +104,6 @@ def _size(text: str) -> int | tuple[int, int]:
     if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
         raise ConfigError(f"--size is {text!r}; write 64, or rows x columns as in 64x96")
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    """Return whole numbers from ``193,211,94``."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise ConfigError(f"{option} is {text!r}; write whole numbers with commas between, such as 193,211,94")
-    return [int(part) for part in parts]
 
 
 def _report(summary: "Summary", source: Path) -> None:
