@@ -25,7 +25,7 @@ CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__na
 
 _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 
-_SOLAR = ("astropy", "sunpy", "reproject")
+_SOLAR = ("aiapy", "aiohttp", "astropy", "reproject", "sunpy")
 
 
 def explain(error: BaseException) -> tuple[str, int]:

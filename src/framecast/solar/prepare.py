@@ -20,6 +20,7 @@ from framecast._version import __version__
 from framecast.data.writer import ArchiveWriter
 from framecast.errors import ConfigError, DataError
 from framecast.files import ARCHIVE, refuse_existing
+from framecast.solar.calibration import Calibration
 from framecast.solar.catalogue import Catalogue, Gap, Rejected, Series, Slot, match, scan
 from framecast.solar.cut import cut, offsets
 from framecast.solar.parallel import ordered_map
@@ -103,12 +104,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Job:
-    """One moment to cut: the positions (arcsec) of all regions seen then, and how to see them."""
+    """One moment to cut: the positions (arcsec) of all regions seen then, how to calibrate it and how to see them."""
 
     slot: Slot
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
     view: View
+    calibration: Calibration
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def prepare(
     minimum_frames: int = 12,
     rotation: Rotation = "howard",
     off_limb: OffLimb = "mask",
+    calibration: Calibration = Calibration(),
     accept_quality: Sequence[int] = tuple(sorted(HARMLESS)),
     strict: bool = False,
     workers: int = 1,
@@ -167,6 +170,7 @@ def prepare(
         minimum_frames: regions seen in fewer frames are left out.
         rotation: rotation law: howard, snodgrass, allen or rigid.
         off_limb: mask the pixels beyond the limb, or keep them.
+        calibration: what is done to the pixels beside dividing by the exposure.
         accept_quality: bits of the quality word that do not make a frame doubtful.
         strict: whether a file that cannot be used is an error.
         workers: processes that read files.
@@ -208,7 +212,16 @@ def prepare(
             f"(the longest is in {longest} of {len(series.slots)}): give more files, or change --angle or --min-frames"
         )
     summary.sequences, summary.region_frames = len(kept), sum(len(passage.indices) for passage in kept)
-    attrs = _provenance(source, series, view, angle=angle, spacing=spacing, rotation=rotation, accepted=accept_quality)
+    attrs = _provenance(
+        source,
+        series,
+        view,
+        calibration,
+        angle=angle,
+        spacing=spacing,
+        rotation=rotation,
+        accepted=accept_quality,
+    )
     with ArchiveWriter(
         destination,
         channels=[str(channel) for channel in series.channels],
@@ -220,8 +233,19 @@ def prepare(
         overwrite=overwrite,
     ) as writer:
         for passage in kept:
-            _announce(writer, passage, series, view)
-        _fill(writer, kept, series, view, summary, accept_quality, strict=strict, workers=workers, progress=progress)
+            _announce(writer, passage, series, view, calibration)
+        _fill(
+            writer,
+            kept,
+            series,
+            view,
+            calibration,
+            summary,
+            accept_quality,
+            strict=strict,
+            workers=workers,
+            progress=progress,
+        )
     return summary
 
 
@@ -240,7 +264,7 @@ def extract(job: Job) -> Extract:
             continue
         missing.append(int(np.isnan(image.data).sum()))
         intensity[:, channel] = cut(
-            image.rate,
+            job.calibration.rate(image),
             frame.pointing,
             job.x,
             job.y,
@@ -257,6 +281,7 @@ def _fill(
     passages: Sequence[Passage],
     series: Series,
     view: View,
+    calibration: Calibration,
     summary: Summary,
     accepted: Sequence[int],
     *,
@@ -276,6 +301,7 @@ def _fill(
             np.array([passages[number].x[position] for number, position in seen[index]]),
             np.array([passages[number].y[position] for number, position in seen[index]]),
             view,
+            calibration,
         )
         for index in busy
     )
@@ -305,7 +331,7 @@ def _quality(slot: Slot, failed: set[Path], accepted: Sequence[int]) -> int:
     return word
 
 
-def _announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View) -> None:
+def _announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View, calibration: Calibration) -> None:
     """Create the sequence of a region, with all that is known of it before its pixels are."""
     slots = [series.slots[index] for index in passage.indices]
     frames = [slot.frames for slot in slots]
@@ -337,6 +363,11 @@ def _announce(writer: ArchiveWriter, passage: Passage, series: Series, view: Vie
                 np.array([[np.nan if f is None else f.exposure for f in row] for row in frames]),
                 {"units": "s", "long_name": "exposure time that was divided out"},
             ),
+            "degradation": (
+                time_channel,
+                np.array([[np.nan if f is None else calibration.factor(f) for f in row] for row in frames]),
+                {"long_name": "share of the light still registered that was divided out; 1 where none was"},
+            ),
             "quality_word": (
                 time_channel,
                 np.array([[1 << NO_IMAGE if f is None else f.quality for f in row] for row in frames], np.int64),
@@ -360,6 +391,7 @@ def _provenance(
     source: str | Path,
     series: Series,
     view: View,
+    calibration: Calibration,
     *,
     angle: float,
     spacing: float,
@@ -376,10 +408,11 @@ def _provenance(
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),
         "history": [
             "FITS read by their headers; blank pixels masked",
-            "divided by the exposure time (DN/s)" if not present[0].per_second else "already in DN/s",
+            *calibration.history(per_second=present[0].per_second),
             "cut with one cubic interpolation, averaged over each pixel, solar north up",
             "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
         ],
+        "calibration": calibration.provenance(),
         "rotation": f"{rotation} (sunpy {sunpy.__version__}, sidereal)",
         "pixel_arcsec": view.pixel,
         "field_of_view_arcsec": [view.height * view.pixel, view.width * view.pixel],

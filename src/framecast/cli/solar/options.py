@@ -1,6 +1,11 @@
 """How the options of several ``framecast solar`` commands are read."""
 
+from typing import TYPE_CHECKING
+
 from framecast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from framecast.solar.calibration import Calibration
 
 
 def whole_numbers(option: str, text: str) -> list[int]:
@@ -17,3 +22,23 @@ def whole_numbers(option: str, text: str) -> list[int]:
     if not all(part.isdecimal() for part in parts):
         raise ConfigError(f"{option} is {text!r}; write whole numbers with commas between, such as 193,211,94")
     return [int(part) for part in parts]
+
+
+def choose_calibration(*, despike: bool, degradation: str | None) -> "Calibration":
+    """Return the calibration that the options ask for.
+
+    Args:
+        despike: whether hits of particles are replaced.
+        degradation: the correction table, a file or a server's name; None corrects no ageing.
+
+    Raises:
+        DataError: the table cannot be read or fetched.
+    """
+    from framecast.solar.calibration import Calibration
+    from framecast.solar.degradation import CorrectionTable
+    from framecast.solar.despike import Despiking
+
+    return Calibration(
+        despiking=Despiking() if despike else None,
+        degradation=None if degradation is None else CorrectionTable.read(degradation),
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framecast.cli.console import Task, note, print_table, progress, say
-from framecast.cli.solar.options import whole_numbers
+from framecast.cli.solar.options import choose_calibration, whole_numbers
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def prepare(
     ] = None,
     rotation: Annotated[str, typer.Option(help="Rotation law: howard, snodgrass, allen or rigid.")] = "howard",
     off_limb: Annotated[str, typer.Option(help="Pixels beyond the limb: mask or keep.")] = "mask",
+    despike: Annotated[bool, typer.Option("--despike", help="Replace hits of particles on the detector.")] = False,
+    degradation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TABLE", help="Undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one."
+        ),
+    ] = None,
     accept_quality: Annotated[
         str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
     ] = "30",
@@ -62,6 +69,8 @@ def prepare(
     """
     from framecast.frames import parse_duration
     from framecast.solar.prepare import prepare as prepare_archive
+
+    calibration = choose_calibration(despike=despike, degradation=degradation)
 
     with ExitStack() as shown:
         tasks: dict[str, Task] = {}
@@ -88,6 +97,7 @@ def prepare(
             minimum_frames=min_frames,
             rotation=rotation,  # type: ignore[arg-type]
             off_limb=off_limb,  # type: ignore[arg-type]
+            calibration=calibration,
             accept_quality=whole_numbers("--accept-quality", accept_quality) if accept_quality.strip() else [],
             strict=strict,
             workers=workers or min(8, len(os.sched_getaffinity(0))),
