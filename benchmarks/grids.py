@@ -47,7 +47,7 @@ def main() -> None:
             sampling = SamplingOptions(sampler=sampler, grid=grid, steps=options.steps, precision="bf16")
             figures = []
             for k, window in enumerate(chosen):
-                past, future, _ = samples[k]
+                past, future, *_ = samples[k]
                 drawn = forecaster.draw(
                     past, members=range(options.members), seed=0, sample_key=sample_key(window), options=sampling
                 )

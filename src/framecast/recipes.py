@@ -46,6 +46,7 @@ class DataOptions:
         saturation: physical unit above which pixels are clipped, where they are: channel → value.
         centre: what the mean pixel becomes.
         spread: what one standard deviation becomes.
+        labels: whether the network is told the archive's label of each window, the class of what is going to happen.
         split: how windows are divided into train, validation and test.
     """
 
@@ -63,6 +64,7 @@ class DataOptions:
     saturation: dict[str, float] = field(default_factory=dict)
     centre: float = 0.0
     spread: float = 1.0
+    labels: bool = False
     split: AnySplit = AutoSplit()
 
     def __post_init__(self) -> None:

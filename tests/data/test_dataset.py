@@ -26,7 +26,7 @@ def test_a_sample_is_its_window(make_archive, cache_bytes):
     data = dataset(make_archive(), cache_bytes=cache_bytes)
     assert data.cached == bool(cache_bytes)
     for index in (0, 7, len(data) - 1):
-        past, future, number = data[index]
+        past, future, number, _ = data[index]
         window = data.windows[index]
         assert (past.shape, future.shape) == (FRAMES.past_shape, FRAMES.future_shape)
         assert past.dtype == future.dtype == torch.float32
@@ -43,7 +43,7 @@ def test_masked_pixels_stay_nan_and_nothing_else_is(make_archive):
         data["intensity"][:, :, 2, 3] = np.nan
         return data
 
-    past, future, _ = dataset(make_archive(edit=mask)).batch([0, 5])
+    past, future, *_ = dataset(make_archive(edit=mask)).batch([0, 5])
     expected = torch.zeros(3, 4, dtype=torch.bool)
     expected[2, 3] = True
     assert (past.isnan() == expected).all() and (future.isnan() == expected).all()

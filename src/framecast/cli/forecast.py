@@ -32,6 +32,17 @@ def forecast(
     precision: Annotated[
         Literal["float32", "bf16"] | None, typer.Option(help="Of the network: bf16 is faster on most processors.")
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="For models with labels: the class of what is going to happen, such as M; observed (the archive's "
+            "own) or none. [default: none]"
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(min=0, help="How strongly the label is followed; 1 is as learnt. [default: the model's]"),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
     ] = None,
@@ -46,7 +57,8 @@ def forecast(
         seed=seed,
         side=split,
         limit=limit,
-        changes={"sampler": sampler, "grid": grid, "steps": steps, "precision": precision},
+        changes={"sampler": sampler, "grid": grid, "steps": steps, "precision": precision, "guidance": guidance},
+        label=None if label == "none" else label,
         device=device,
         overwrite=overwrite,
     )
@@ -63,6 +75,7 @@ def run_forecast(
     side: Side,
     limit: int | None = None,
     changes: dict[str, Any] | None = None,
+    label: str | None = None,
     device: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -70,7 +83,7 @@ def run_forecast(
     from framecast.checkpoint import find_model, load_model, read_config
     from framecast.data.archive import Archive
     from framecast.files import FORECAST, refuse_existing
-    from framecast.workflows.forecast import forecast_windows, plan_forecast
+    from framecast.workflows.forecast import check_label, forecast_windows, plan_forecast
     from framecast.workflows.prepare import choose_device
 
     refuse_existing(out, overwrite=overwrite, kind=FORECAST)
@@ -82,11 +95,20 @@ def run_forecast(
     # Impossible steps are refused before anything is written.
     options.times(config.schedule, config.grid)
     plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
+    check_label(config, plan.archive, label)
     note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {place}")
     command = shlex.join(["framecast", *sys.argv[1:]])
     with progress("forecasting", len(plan.chosen)) as task:
         for done in forecast_windows(
-            forecaster, plan, out, members=members, seed=seed, options=options, command=command, overwrite=overwrite
+            forecaster,
+            plan,
+            out,
+            members=members,
+            seed=seed,
+            options=options,
+            label=label,
+            command=command,
+            overwrite=overwrite,
         ):
             task.reach(done)
 
@@ -102,7 +124,9 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
 
     plain = to_plain(own)
     for name, given in changes.items():
-        if given is not None:
+        if name == "guidance" and given is not None:
+            plain["guidance"] |= {"scale": given}
+        elif given is not None:
             plain[name] = parse_kind(given) if name in ("sampler", "grid") else given
     return from_plain(SamplingOptions, plain, where="sampling")
 

@@ -18,13 +18,16 @@ import xarray as xr
 import zarr
 
 from framecast.data.layout import (
+    CLASSES,
     DIMENSIONS,
     FORMAT,
     ROOT_ATTRIBUTES,
+    UNKNOWN,
     VERSION,
     Header,
     check_channels,
     check_intensity,
+    check_labels,
     check_packing,
     check_quality,
     check_times,
@@ -74,7 +77,7 @@ class Archive:
                 f"{path} is written in version {version} of the archive format and this framecast reads up to "
                 f"{VERSION}: pip install --upgrade framecast"
             )
-        others = {key: value for key, value in attrs.items() if key not in ROOT_ATTRIBUTES}
+        others = {key: value for key, value in attrs.items() if key not in (*ROOT_ATTRIBUTES, CLASSES)}
         return cls(path, root, read_header(path, attrs), others)
 
     @property
@@ -102,6 +105,11 @@ class Archive:
         """Columns of a frame."""
         return self.header.width
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of what labels mean, in order; empty where frames have no labels."""
+        return self.header.classes
+
     def __len__(self) -> int:
         return len(self.sequences)
 
@@ -119,6 +127,17 @@ class Archive:
     def quality(self, name: str) -> npt.NDArray[np.int64]:
         """Return the quality of each frame, ``int64`` ``[time]``: 0 is good, `MISSING` was never written."""
         return self._open(name).quality
+
+    def labels(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the class of what follows each frame, ``int64`` ``[time]``: a place in `classes`, or `UNKNOWN`.
+
+        Raises:
+            DataError: the stored labels are not as documented.
+        """
+        group, count = self._open(name).group, len(self._open(name).times)
+        if not self.classes or "label" not in group:
+            return np.full(count, UNKNOWN, np.int64)
+        return check_labels(f"{self.path}/{name}", np.asarray(group["label"][:]), count, self.classes)  # type: ignore[index]
 
     def unusable(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Return the fraction of NaN and the number of infinite pixels of each frame, both ``[time, channel]``.

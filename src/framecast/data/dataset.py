@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from framecast.data.archive import Archive
+from framecast.data.layout import UNKNOWN
 from framecast.data.windows import Window, check_fit
 from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
@@ -27,11 +28,14 @@ class Sample(NamedTuple):
         past: ``[channel, time, height, width]`` of the past channels, float32, physical units, NaN where masked.
         future: ``[channel, time, height, width]`` of the future channels, likewise.
         index: position in the dataset, int64.
+        label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
+            the null class of `framecast.guidance`.
     """
 
     past: Tensor
     future: Tensor
     index: Tensor  # type: ignore[assignment]
+    label: Tensor
 
 
 class WindowDataset(Dataset[Sample]):
@@ -76,6 +80,7 @@ class WindowDataset(Dataset[Sample]):
         total = sum(len(archive.times(name)) for name in {window.sequence for window in windows})
         self.cached = total * len(self._channels) * frames.height * frames.width * 4 <= cache_bytes
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
+        self._labels: dict[str, npt.NDArray[np.int64]] = {}
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -94,13 +99,21 @@ class WindowDataset(Dataset[Sample]):
         axes = [] if epoch is None else self._mirrored(index, epoch)
         if axes:
             past, future = past.flip(axes), future.flip(axes)
-        return Sample(past, future, torch.tensor(index))
+        return Sample(past, future, torch.tensor(index), torch.tensor(self.label(index)))
+
+    def label(self, index: int) -> int:
+        """Return the class of window ``index``: that of its last past frame, or the number of classes if unknown."""
+        window = self.windows[index]
+        if window.sequence not in self._labels:
+            self._labels[window.sequence] = self.archive.labels(window.sequence)
+        label = int(self._labels[window.sequence][window.indices[self.frames.past - 1]])
+        return len(self.archive.classes) if label == UNKNOWN else label
 
     def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], *, epoch: int | None = None) -> Sample:
         """Return the windows ``indices`` stacked along a batch axis in front."""
         samples = [self.sample(int(index), epoch=epoch) for index in indices]
-        past, future, index = zip(*samples, strict=True)
-        return Sample(torch.stack(past), torch.stack(future), torch.stack(index))
+        past, future, index, label = zip(*samples, strict=True)
+        return Sample(torch.stack(past), torch.stack(future), torch.stack(index), torch.stack(label))
 
     def _read(self, window: Window) -> npt.NDArray[np.float32]:
         """Return ``[channel, time, y, x]`` of the channels in use."""

@@ -23,8 +23,11 @@ FORMAT = "framecast-archive"
 VERSION = 1
 MISSING = -1
 """The quality of a frame that has a place in the time axis but was never written."""
+UNKNOWN = -1
+"""The label of a frame whose class is not known."""
 
 DIMENSIONS = ("time", "channel", "y", "x")
+CLASSES = "classes"
 ROOT_ATTRIBUTES = ("format", "version", "channels", "unit", "cadence", "height", "width")
 
 
@@ -38,6 +41,7 @@ class Header:
         cadence: nominal seconds between two frames.
         height: rows of a frame.
         width: columns of a frame.
+        classes: names of what labels mean, in order; empty where frames have no labels.
     """
 
     channels: tuple[str, ...]
@@ -45,6 +49,7 @@ class Header:
     cadence: float
     height: int
     width: int
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.channels or len(set(self.channels)) != len(self.channels) or not all(self.channels):
@@ -52,6 +57,7 @@ class Header:
         for name in ("cadence", "height", "width"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        check_classes(self.classes)
 
 
 def read_header(path: Path, attrs: Mapping[str, Any]) -> Header:
@@ -71,9 +77,22 @@ def read_header(path: Path, attrs: Mapping[str, Any]) -> Header:
             cadence=float(attrs["cadence"]),
             height=int(attrs["height"]),
             width=int(attrs["width"]),
+            classes=_classes(attrs.get(CLASSES, [])),
         )
     except (ConfigError, TypeError, ValueError) as error:
         raise DataError(f"{path} has unusable root attributes: {error}") from None
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Raise `ConfigError` unless ``classes`` are names, each once, and few enough for a label of 8 bits."""
+    if len(set(classes)) != len(classes) or not all(classes) or len(classes) > 127:
+        raise ConfigError(f"classes are {list(classes)}; name up to 127, each once")
+
+
+def _classes(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"classes are {names!r}; they must be a list of strings")
+    return tuple(names)
 
 
 def check_intensity(place: str, dims: Sequence[str], shape: Sequence[int], dtype: Any, header: Header) -> None:
@@ -134,6 +153,22 @@ def check_quality(place: str, quality: npt.NDArray[Any], count: int) -> npt.NDAr
             f"it must be one whole number for each of {count} frames"
         )
     return quality.astype(np.int64)
+
+
+def check_labels(place: str, labels: npt.NDArray[Any], count: int, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return ``labels`` as int64, or raise `DataError` unless each of ``count`` frames has a class or is `UNKNOWN`."""
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"label of {place} is {labels.dtype} {list(labels.shape)}; "
+            f"it must be one whole number for each of {count} frames"
+        )
+    if count and not (labels.min() >= UNKNOWN and labels.max() < len(classes)):
+        wrong = labels[(labels < UNKNOWN) | (labels >= len(classes))][0]
+        raise DataError(
+            f"label of {place} has the value {wrong}; with {len(classes)} classes ({', '.join(classes) or 'none'}) "
+            f"it can be {UNKNOWN} (unknown) to {len(classes) - 1}: correct it, or the attribute 'classes' of the root"
+        )
+    return labels.astype(np.int64)
 
 
 def check_packing(place: str, attrs: Mapping[str, Any]) -> None:

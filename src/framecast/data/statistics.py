@@ -60,7 +60,7 @@ def fit_normaliser(
     chosen = _choose(train, max(16, pixels // per_window), seed)
     values: dict[str, list[npt.NDArray[np.float32]]] = {channel: [] for channel in channels}
     for index in chosen:
-        past, future, _ = train.sample(index)
+        past, future, *_ = train.sample(index)
         for video, names in ((past, frames.past_channels), (future, frames.future_channels)):
             for k, name in enumerate(names):
                 finite = video[k].numpy()

@@ -16,6 +16,7 @@ import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
 from framecast.data.layout import (
+    CLASSES,
     DIMENSIONS,
     FORMAT,
     MISSING,
@@ -24,6 +25,7 @@ from framecast.data.layout import (
     Header,
     check_channels,
     check_intensity,
+    check_labels,
     check_quality,
     check_times,
     consolidate,
@@ -59,6 +61,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         cadence: float,
         height: int,
         width: int,
+        classes: Sequence[str] = (),
         attrs: Mapping[str, Any] | None = None,
         overwrite: bool = False,
     ) -> None:
@@ -71,6 +74,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             cadence: nominal seconds between two frames.
             height: rows of a frame.
             width: columns of a frame.
+            classes: names of what the labels of frames mean, in order; see `framecast.data.labels`.
             attrs: anything else worth keeping, JSON-like. ``independent_sequences: true`` states that no two
                 sequences show the same thing, so that they may be split between training and test.
             overwrite: whether an existing ``path`` may be replaced.
@@ -79,10 +83,15 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             ConfigError: no or repeated channels, or a size or cadence that is not positive.
         """
         self.header = Header(
-            channels=tuple(map(str, channels)), unit=unit, cadence=float(cadence), height=int(height), width=int(width)
+            channels=tuple(map(str, channels)),
+            unit=unit,
+            cadence=float(cadence),
+            height=int(height),
+            width=int(width),
+            classes=tuple(classes),
         )
         self._attrs = plain(attrs or {})
-        taken = sorted(set(self._attrs) & set(ROOT_ATTRIBUTES))
+        taken = sorted(set(self._attrs) & {*ROOT_ATTRIBUTES, CLASSES})
         if taken:
             raise ConfigError(f"attributes {', '.join(taken)} are set by the archive itself: choose other names")
         self._folder = new_folder(path, overwrite=overwrite, kind=ARCHIVE)
@@ -102,6 +111,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
                 "height": h.height,
                 "width": h.width,
             }
+            own |= {CLASSES: list(h.classes)} if h.classes else {}
             self._root = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=own | self._attrs)
         except BaseException:
             self._folder.__exit__(*sys.exc_info())
@@ -125,8 +135,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         Args:
             name: letters, digits and ``_ . + -``.
             dataset: ``intensity[time, channel, y, x]`` with coordinate ``time``; optional ``quality[time]`` (0 is
-                good), ``channel``, ``y``, ``x`` and any further variables and attributes, which are kept; ``masked``
-                and ``infinite`` are counted anew.
+                good), ``label[time]`` (see ``classes``), ``channel``, ``y``, ``x`` and any further variables and
+                attributes, which are kept; ``masked`` and ``infinite`` are counted anew.
 
         Raises:
             DataError: the name is taken or unsafe, or the dataset is not as described.
@@ -143,6 +153,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         quality = np.zeros(count, np.int64)
         if "quality" in dataset:
             quality = check_quality(name, dataset["quality"].values, count)
+        if "label" in dataset:
+            check_labels(name, dataset["label"].values, count, self.header.classes)
         others = dataset.drop_vars(["intensity", "quality", "masked", "infinite"], errors="ignore")
         filling = self._create(name, others, block_bytes=_SHARD_BYTES, attrs=intensity.attrs)
         for start in range(0, count, filling.block):

@@ -23,6 +23,8 @@ class TrainingOptions:
         ema: decay per step of the averaged weights that forecasts use.
         ema_start: step at which averaging begins; before it the weights themselves stand for their average.
         precision: ``float32``, or ``bf16`` for autocast with float32 weights.
+        label_dropout: share of the labels that is left out in training, so that the network also learns to do without
+            one, which guidance needs (Ho & Salimans 2022, arXiv 2207.12598); only for networks with labels.
         flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
         seed: of the order of the windows, the noise, the times and the initial weights.
         validate_every: steps between two validations.
@@ -48,6 +50,7 @@ class TrainingOptions:
     ema: float = 0.995
     ema_start: int = 0
     precision: Literal["float32", "bf16"] = "bf16"
+    label_dropout: float = 0.1
     flips: tuple[Literal["x", "y"], ...] = ()
     seed: int = 0
     validate_every: int = 500
@@ -75,6 +78,8 @@ class TrainingOptions:
                 raise ConfigError(f"training.{name} is {getattr(self, name)}; it must not be negative")
         if not 0 <= self.ema < 1:
             raise ConfigError(f"training.ema is {self.ema}; it must lie in [0, 1)")
+        if not 0 <= self.label_dropout <= 1:
+            raise ConfigError(f"training.label_dropout is {self.label_dropout}; it is a share between 0 and 1")
         if self.batch % self.accumulate:
             raise ConfigError(
                 f"training.batch={self.batch} cannot be cut into training.accumulate={self.accumulate} equal parts: "

@@ -15,12 +15,15 @@ from framecast.data.dataset import WindowDataset
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
-from framecast.errors import DataError
+from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
 from framecast.members import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
+
+OBSERVED = "observed"
+"""The label that stands for what the archive says of each window."""
 
 _DRESSING_DRAWS = 256
 
@@ -89,6 +92,7 @@ def forecast_windows(
     members: int,
     seed: int,
     options: SamplingOptions,
+    label: str | None = None,
     command: str = "",
     overwrite: bool = False,
 ) -> Iterator[int]:
@@ -104,6 +108,8 @@ def forecast_windows(
         members: per window.
         seed: of the members.
         options: sampler, grid and steps.
+        label: the class that every window is told to have, `OBSERVED` for the archive's own (where that is not known,
+            none), or none.
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
 
@@ -116,6 +122,7 @@ def forecast_windows(
         "members": members,
         "archive": str(archive.path.resolve()),
         "split": plan.side,
+        "label": label or "none",
         "cadence": frames.cadence,
         "command": command,
     }
@@ -136,7 +143,12 @@ def forecast_windows(
             if index not in complete:
                 sample = windows[index]
                 drawn = forecaster.draw(
-                    sample.past, sample_key=sample_key(window), members=range(members), seed=seed, options=options
+                    sample.past,
+                    sample_key=sample_key(window),
+                    members=range(members),
+                    seed=seed,
+                    label=_observed(windows, index) if label == OBSERVED else label,
+                    options=options,
                 )
                 writer.write(
                     index,
@@ -148,6 +160,32 @@ def forecast_windows(
                     else None,
                 )
             yield index + 1
+
+
+def _observed(windows: WindowDataset, index: int) -> str | None:
+    """Return the name of the class of window ``index``, or nothing where it is not known."""
+    classes, label = windows.archive.classes, windows.label(index)
+    return classes[label] if label < len(classes) else None
+
+
+def check_label(config: ModelConfig, archive: Archive, label: str | None) -> None:
+    """Raise `ConfigError` or `DataError` unless windows of ``archive`` can be forecast with ``label``."""
+    if label is None:
+        return
+    if not config.labels:
+        raise ConfigError(f"{config.name} was trained without labels: leave out the label, or train with data.labels")
+    if label == OBSERVED:
+        if not archive.classes:
+            raise DataError(f"{archive.path} has no labels: name a class, of {', '.join(config.labels)}")
+        if unknown := [name for name in archive.classes if name not in config.labels]:
+            raise DataError(
+                f"{archive.path} has the class {unknown[0]}, and {config.name} knows {', '.join(config.labels)}: "
+                "label the archive with these classes"
+            )
+    elif label not in config.labels:
+        raise ConfigError(
+            f"{label!r} is no class of {config.name}: give one of {', '.join(config.labels)}, {OBSERVED} or none"
+        )
 
 
 def sample_key(window: Window) -> int:

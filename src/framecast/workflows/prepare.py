@@ -89,6 +89,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
         grid=recipe.diffusion.grid,
         masks=recipe.diffusion.masks,
         sampling=recipe.sampling,
+        labels=_labels(options, train),
         split=split,
         stride=options.stride,
         max_masked=options.max_masked,
@@ -103,6 +104,28 @@ def _check_model(recipe: Recipe, model: ModelConfig) -> None:
         network = build_network(model)
     attach(model, network, weighting=recipe.diffusion.weighting, draw=recipe.diffusion.draw)
     _ = model.conditioning
+
+
+def _labels(options: DataOptions, train: WindowDataset) -> tuple[str, ...]:
+    """Return the classes that the network is told, none unless the recipe asks for them.
+
+    Raises:
+        DataError: the archive has no labels, or none of a training window is known.
+    """
+    if not options.labels:
+        return ()
+    classes = train.archive.classes
+    if not classes:
+        raise DataError(
+            f"{train.archive.path} has no labels and data.labels is true: write them with framecast solar label, "
+            "or set data.labels=false"
+        )
+    if all(train.label(index) == len(classes) for index in range(len(train))):
+        raise DataError(
+            f"no training window of {train.archive.path} has a known label: write labels for these times, "
+            "or set data.labels=false"
+        )
+    return classes
 
 
 def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:

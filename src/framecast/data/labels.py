@@ -1,0 +1,78 @@
+"""Labels: for each frame the class of what happens within some hours after it, such as the largest flare.
+
+They are facts about the future, from a list of events. A network that is told them learns what each class looks like;
+in a forecast one asks "and if a flare of class M came?", or leaves the class open. `docs/data-format.md` says how they
+are stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from framecast.data.archive import Archive
+from framecast.data.layout import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
+from framecast.errors import DataError
+
+LABEL = "label"
+
+
+def write_labels(
+    path: str | Path, labels: Mapping[str, npt.NDArray[np.integer]], classes: Sequence[str], *, meaning: str
+) -> None:
+    """Give the frames of the archive at ``path`` their labels, in place of any they have.
+
+    All labels are there when this returns. While it works, and if it is interrupted, the archive has none.
+
+    Args:
+        path: the archive.
+        labels: for each sequence ``[time]``: a place in ``classes``, or `UNKNOWN`; frames of sequences that are not
+            named are `UNKNOWN`.
+        classes: names of the classes, in order.
+        meaning: what a label says, in a few words; kept with it.
+
+    Raises:
+        DataError: the archive has no such sequence, or labels do not fit its frames or the classes.
+        ConfigError: the classes are not names, each once.
+    """
+    archive = Archive.open(path)
+    check_classes(classes)
+    for name, values in labels.items():
+        check_labels(f"{path}/{name}", np.asarray(values), len(archive.times(name)), classes)
+    try:
+        root = zarr.open_group(path, mode="r+", use_consolidated=False)
+        if CLASSES in root.attrs:
+            del root.attrs[CLASSES]
+        for name in archive.sequences:
+            group = root.require_group(name)
+            if LABEL in group:
+                del group[LABEL]
+            if name in labels:
+                _store(group, np.asarray(labels[name], np.int8), classes, meaning)
+        root.attrs[CLASSES] = list(classes)
+        consolidate(Path(path), archive.sequences)
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be changed ({error.strerror}): labels are written into the archive") from None
+
+
+def _store(group: zarr.Group, values: npt.NDArray[np.int8], classes: Sequence[str], meaning: str) -> None:
+    array = group.create_array(
+        LABEL, shape=values.shape, chunks=values.shape, dtype="int8", dimension_names=("time",), fill_value=UNKNOWN
+    )
+    array[:] = values
+    array.attrs.update(  # the last two are how CF names the meaning of numbers
+        {
+            "long_name": meaning,
+            "flag_values": list(range(UNKNOWN, len(classes))),
+            "flag_meanings": " ".join(["unknown", *(name.replace(" ", "_") for name in classes)]),
+        }
+    )
+
+
+def count_labels(archive: Archive) -> dict[str, int]:
+    """Return how many frames of ``archive`` have each class, and how many are ``unknown``."""
+    every = np.concatenate([archive.labels(name) for name in archive.sequences])
+    counts = {name: int((every == k).sum()) for k, name in enumerate(archive.classes)}
+    return counts | {"unknown": int((every == UNKNOWN).sum())}
