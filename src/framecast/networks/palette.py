@@ -71,7 +71,8 @@ class Block(nn.Module):
         middle: channels between the two convolutions; ``out_channels`` if not given.
         convolution: what the convolutions are.
         residual: return GELU(x + block(x)) instead of block(x).
-        checkpointing: keep only the input for the backward pass and compute the block again there.
+        checkpointing: keep only the input and what stands in the middle for the backward pass, and compute each half
+            of the block again there.
     """
 
     def __init__(
@@ -87,22 +88,24 @@ class Block(nn.Module):
         super().__init__()
         middle = middle or out_channels
         self.residual, self.checkpointing = residual, checkpointing
-        self.layers = nn.Sequential(
-            *convolutions(convolution, in_channels, middle),
-            VideoNorm(middle),
-            nn.GELU(),
-            *convolutions(convolution, middle, out_channels),
-            VideoNorm(out_channels),
-        )
+        first = [*convolutions(convolution, in_channels, middle), VideoNorm(middle), nn.GELU()]
+        second = [*convolutions(convolution, middle, out_channels), VideoNorm(out_channels)]
+        self.half = len(first)
+        self.layers = nn.Sequential(*first, *second)
 
     def forward(self, x: Video) -> Video:
         """Apply the block."""
         if self.checkpointing and torch.is_grad_enabled():
-            return checkpoint(self._apply_layers, x, use_reentrant=False)
-        return self._apply_layers(x)
+            middle = checkpoint(self._enter, x, use_reentrant=False)
+            return checkpoint(self._leave, middle, x if self.residual else None, use_reentrant=False)
+        return self._leave(self._enter(x), x if self.residual else None)
 
-    def _apply_layers(self, x: Tensor) -> Tensor:
-        return functional.gelu(x + self.layers(x)) if self.residual else self.layers(x)
+    def _enter(self, x: Tensor) -> Tensor:
+        return self.layers[: self.half](x)
+
+    def _leave(self, middle: Tensor, residual: Tensor | None) -> Tensor:
+        x = self.layers[self.half :](middle)
+        return x if residual is None else functional.gelu(residual + x)
 
 
 class Shift(nn.Module):
