@@ -26,7 +26,7 @@ def test_prints_a_table_and_the_path_of_the_page_last(gaussian_forecast: Write, 
     lines = result.stdout.rstrip().splitlines()
     assert lines[-1] == str(tmp_path / "out" / "report.html")
     assert Path(lines[-1]).is_file()
-    for name in ("model", "persistence", "dressed persistence", "oracle", "CRPS [DN/s]"):
+    for name in ("gaussian", "persistence", "dressed persistence", "oracle", "CRPS [DN/s]"):
         assert name in result.stdout
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["bootstrap"]["replicates"] == 200
     page = Path(lines[-1]).read_text()

@@ -14,7 +14,7 @@ import zarr
 
 from framecast.errors import DataError, FramecastError
 from framecast.evaluation import Case, Cases, Evaluation, Tally, evaluate
-from framecast.evaluation.summary import block_names, choose_blocks
+from framecast.evaluation.blocks import block_names, choose_blocks
 
 Write = Callable[..., Path]
 ROOT_PI = math.sqrt(math.pi)
@@ -32,9 +32,9 @@ def judged(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
     return evaluate(gaussian_forecast(path, samples=40, sequences=20, size=(16, 24)))
 
 
-@pytest.mark.parametrize("name", ["model", "dressed_persistence", "oracle"])
+@pytest.mark.parametrize("name", ["gaussian", "dressed_persistence", "oracle"])
 def test_figures_of_the_true_law_are_those_of_theory(judged: Evaluation, name: str) -> None:
-    scores = judged.scores[name]
+    scores = judged.scores["forecasts"][name]
     scale = np.array([1.0, 2.0, 3.0])
     mean_square = np.mean(scale**2)
     np.testing.assert_allclose(scores["crps_by_lead"], scale / ROOT_PI, rtol=0.02)
@@ -54,7 +54,7 @@ def test_figures_of_the_true_law_are_those_of_theory(judged: Evaluation, name: s
 
 
 def test_persistence_is_a_point(judged: Evaluation) -> None:
-    scores = judged.scores["persistence"]
+    scores = judged.scores["forecasts"]["persistence"]
     expected = np.array([1.0, 2.0, 3.0]) * math.sqrt(2 / math.pi)
     np.testing.assert_allclose(scores["crps_by_lead"], expected, rtol=0.02)
     assert scores["crps"] == scores["mae"]
@@ -64,29 +64,29 @@ def test_persistence_is_a_point(judged: Evaluation) -> None:
 
 
 def test_skill_is_paired_and_says_nothing_where_nothing_is_certain(judged: Evaluation) -> None:
-    skill = judged.scores["model"]["skill"]
+    skill = judged.scores["forecasts"]["gaussian"]["skill"]
     against = skill["persistence"]
     assert against["value"] == pytest.approx(1 - math.sqrt(0.5), abs=0.01)
     assert against["verdict"] == "better"
     assert against["95"][0] < against["90"][0] < against["value"] < against["90"][1] < against["95"][1]
     assert against["95"][1] - against["95"][0] < 0.02
     assert skill["dressed_persistence"]["verdict"] == "undecided"
-    assert judged.scores["persistence"]["skill"]["dressed_persistence"]["verdict"] == "worse"
-    assert judged.scores["model"]["oracle_skill"]["value"] == pytest.approx(1.0, abs=0.02)
-    assert judged.scores["persistence"]["oracle_skill"]["value"] == 0.0
+    assert judged.scores["forecasts"]["persistence"]["skill"]["dressed_persistence"]["verdict"] == "worse"
+    assert judged.scores["forecasts"]["gaussian"]["oracle_skill"]["value"] == pytest.approx(1.0, abs=0.02)
+    assert judged.scores["forecasts"]["persistence"]["oracle_skill"]["value"] == 0.0
 
 
 def test_faults_show(gaussian_forecast: Write, tmp_path: Path) -> None:
     narrow = evaluate(gaussian_forecast(tmp_path / "narrow.zarr", spread=0.5, oracle=False)).scores
     biased = evaluate(gaussian_forecast(tmp_path / "biased.zarr", bias=1.5, oracle=False)).scores
-    assert narrow["model"]["spread_skill"] == pytest.approx(0.5, abs=0.05)
-    assert narrow["model"]["ranks"][0] > 2 / 11
-    assert narrow["model"]["ranks"][-1] > 2 / 11
-    assert biased["model"]["ranks"][0] > 2 * biased["model"]["ranks"][-1]
+    assert narrow["forecasts"]["gaussian"]["spread_skill"] == pytest.approx(0.5, abs=0.05)
+    assert narrow["forecasts"]["gaussian"]["ranks"][0] > 2 / 11
+    assert narrow["forecasts"]["gaussian"]["ranks"][-1] > 2 / 11
+    assert biased["forecasts"]["gaussian"]["ranks"][0] > 2 * biased["forecasts"]["gaussian"]["ranks"][-1]
     for faulty in (narrow, biased):
-        assert faulty["model"]["skill"]["dressed_persistence"]["verdict"] == "worse"
-        assert "oracle" not in faulty
-        assert "oracle_skill" not in faulty["model"]
+        assert faulty["forecasts"]["gaussian"]["skill"]["dressed_persistence"]["verdict"] == "worse"
+        assert "oracle" not in faulty["forecasts"]
+        assert "oracle_skill" not in faulty["forecasts"]["gaussian"]
 
 
 def test_streaming_gives_what_all_at_once_gives(gaussian_forecast: Write, tmp_path: Path) -> None:
@@ -94,17 +94,18 @@ def test_streaming_gives_what_all_at_once_gives(gaussian_forecast: Write, tmp_pa
     mask[:, :3] = True
     path = gaussian_forecast(tmp_path / "f.zarr", mask=mask, members=7)
     scores = evaluate(path).scores
+    found = scores["forecasts"]["gaussian"]
     data = xr.open_zarr(path, chunks=None)
     forecast, truth = (data[name].values.astype(np.float64) for name in ("forecast", "truth"))
     each = scoringrules.crps_ensemble(truth, forecast, m_axis=1, estimator="fair")
     error = forecast.mean(1) - truth
     assert np.isnan(each).mean() == 3 / 16
-    assert scores["model"]["crps"] == pytest.approx(np.nanmean(each), rel=1e-5)
-    np.testing.assert_allclose(scores["model"]["crps_by_lead"], np.nanmean(each, axis=(0, 2, 3, 4)), rtol=1e-5)
-    assert scores["model"]["rmse"] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
-    assert scores["model"]["mae"] == pytest.approx(np.nanmean(np.abs(error)), rel=1e-5)
+    assert found["crps"] == pytest.approx(np.nanmean(each), rel=1e-5)
+    np.testing.assert_allclose(found["crps_by_lead"], np.nanmean(each, axis=(0, 2, 3, 4)), rtol=1e-5)
+    assert found["rmse"] == pytest.approx(np.sqrt(np.nanmean(error**2)), rel=1e-5)
+    assert found["mae"] == pytest.approx(np.nanmean(np.abs(error)), rel=1e-5)
     spread = np.sqrt(np.nanmean(forecast.var(1, ddof=1)) * 8 / 7)
-    assert scores["model"]["spread_skill"] == pytest.approx(spread / scores["model"]["rmse"], rel=1e-5)
+    assert found["spread_skill"] == pytest.approx(spread / found["rmse"], rel=1e-5)
     assert scores["left_out"]["unobserved"] == pytest.approx(3 / 16)
     assert scores["left_out"]["by_forecasts"] == 0.0
 
@@ -123,12 +124,12 @@ def test_a_missing_member_is_left_out_and_a_missing_forecast_is_left_out_everywh
     scores = judged.scores
     pixels = 3 * 12 * 16
     assert scores["judged_samples"] == 11
-    assert scores["model"]["missing_members"] == pixels
+    assert scores["forecasts"]["gaussian"]["missing_members"] == pixels
     assert scores["judged_pixels"] == 11 * pixels - 1
     assert scores["left_out"]["by_forecasts"] == pytest.approx((pixels + 1) / (12 * pixels))
     for name in judged.tallies:
-        np.testing.assert_array_equal(judged.tallies[name].count, judged.tallies["model"].count)
-    assert judged.samples[1]["crps"] is None
+        np.testing.assert_array_equal(judged.tallies[name].count, judged.tallies["gaussian"].count)
+    assert judged.samples[1]["crps gaussian"] is None
     assert 1 not in judged.ranked()
     assert len(judged.ranked()) == 11
     json.dumps(scores, allow_nan=False)
@@ -138,14 +139,14 @@ def test_two_channels_one_member_no_dressing(gaussian_forecast: Write, tmp_path:
     two = evaluate(gaussian_forecast(tmp_path / "two.zarr", channels=("171", "193"))).scores
     assert two["channels"] == ["171", "193"]
     one = evaluate(gaussian_forecast(tmp_path / "one.zarr", members=1, oracle=False)).scores
-    assert one["model"]["crps"] == one["model"]["mae"]
-    assert one["dressed_persistence"]["members"] == 20
+    assert one["forecasts"]["gaussian"]["crps"] == one["forecasts"]["gaussian"]["mae"]
+    assert one["forecasts"]["dressed_persistence"]["members"] == 20
     bare = evaluate(gaussian_forecast(tmp_path / "bare.zarr", draws=0)).scores
-    assert "dressed_persistence" not in bare
-    assert list(bare["model"]["skill"]) == ["persistence"]
+    assert "dressed_persistence" not in bare["forecasts"]
+    assert list(bare["forecasts"]["gaussian"]["skill"]) == ["persistence"]
     unseen = evaluate(gaussian_forecast(tmp_path / "unseen.zarr", channels=("94",), draws=0))
-    assert "persistence" not in unseen.scores
-    assert unseen.scores["model"]["skill"] == {}
+    assert "persistence" not in unseen.scores["forecasts"]
+    assert unseen.scores["forecasts"]["gaussian"]["skill"] == {}
     assert len(unseen.ranked()) == 12
 
 
@@ -155,12 +156,12 @@ def test_a_constant_target_has_defined_figures(gaussian_forecast: Write, tmp_pat
     for name in ("forecast", "truth", "past", "dressing", "oracle"):
         _replace(path, name, np.full(data[name].shape, 0.0 if name == "dressing" else 5.0, dtype=np.float32))
     scores = evaluate(path).scores
-    assert scores["model"]["crps"] == 0.0
-    assert scores["model"]["rmse"] == 0.0
-    assert scores["model"]["spread_skill"] is None
-    assert scores["model"]["skill"]["persistence"]["value"] is None
-    assert scores["model"]["skill"]["persistence"]["verdict"] == "undecided"
-    assert scores["model"]["coverage"]["t2pf"]["50"] == pytest.approx(0.5)
+    assert scores["forecasts"]["gaussian"]["crps"] == 0.0
+    assert scores["forecasts"]["gaussian"]["rmse"] == 0.0
+    assert scores["forecasts"]["gaussian"]["spread_skill"] is None
+    assert scores["forecasts"]["gaussian"]["skill"]["persistence"]["value"] is None
+    assert scores["forecasts"]["gaussian"]["skill"]["persistence"]["verdict"] == "undecided"
+    assert scores["forecasts"]["gaussian"]["coverage"]["t2pf"]["50"] == pytest.approx(0.5)
     json.dumps(scores, allow_nan=False)
 
 
@@ -170,8 +171,8 @@ def test_seed_decides_the_dressing_and_the_same_seed_gives_the_same_scores(
     path = gaussian_forecast(tmp_path / "f.zarr")
     first, again, other = (evaluate(path, seed=seed).scores for seed in (0, 0, 1))
     assert first == again
-    assert first["dressed_persistence"]["crps"] != other["dressed_persistence"]["crps"]
-    assert first["model"]["crps"] == other["model"]["crps"]
+    assert first["forecasts"]["dressed_persistence"]["crps"] != other["forecasts"]["dressed_persistence"]["crps"]
+    assert first["forecasts"]["gaussian"]["crps"] == other["forecasts"]["gaussian"]["crps"]
 
 
 def test_blocks(gaussian_forecast: Write, tmp_path: Path) -> None:
@@ -181,17 +182,17 @@ def test_blocks(gaussian_forecast: Write, tmp_path: Path) -> None:
     assert len(set(block_names(few, "sample"))) == 12
     many = Cases(gaussian_forecast(tmp_path / "many.zarr", samples=12, sequences=12))
     assert choose_blocks(many) == "sequence"
-    scores = evaluate(many.path, blocks="day").scores
+    scores = evaluate(many.sources[0].path, blocks="day").scores
     assert scores["bootstrap"]["number_of_blocks"] == 1
-    assert scores["model"]["confidence"]["crps"]["95"] == [None, None]
-    assert scores["model"]["skill"]["persistence"]["verdict"] == "undecided"
+    assert scores["forecasts"]["gaussian"]["confidence"]["crps"]["95"] == [None, None]
+    assert scores["forecasts"]["gaussian"]["skill"]["persistence"]["verdict"] == "undecided"
 
 
 def test_only_a_sample_at_a_time_is_in_memory(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(
         tmp_path / "f.zarr", samples=24, members=20, size=(32, 48), oracle=False, draws=20, sequences=24
     )
-    size = Cases(path).dataset["forecast"].nbytes
+    size = Cases(path).sources[0].dataset["forecast"].nbytes
     assert size > 8e6
     tracemalloc.start()
     evaluate(path)
@@ -209,7 +210,7 @@ def test_what_cannot_be_judged_is_said_in_one_line(gaussian_forecast: Write, tmp
     with pytest.raises(DataError, match="holds 0 samples of 10 members"):
         evaluate(gaussian_forecast(tmp_path / "empty.zarr", samples=0))
     everything = np.ones((12, 16), dtype=bool)
-    with pytest.raises(DataError, match="holds no pixel where"):
+    with pytest.raises(DataError, match="there is no pixel where"):
         evaluate(gaussian_forecast(tmp_path / "masked.zarr", mask=everything))
 
 
@@ -217,9 +218,9 @@ def test_the_forecasts_of_a_case_are_physical_and_ordered(gaussian_forecast: Wri
     cases = Cases(gaussian_forecast(tmp_path / "f.zarr"))
     case = cases[3]
     assert isinstance(case, Case)
-    assert list(case.forecasts) == ["model", "persistence", "dressed_persistence", "oracle"]
+    assert list(case.forecasts) == ["gaussian", "persistence", "dressed_persistence", "oracle"]
     assert case.truth.shape == (1, 3, 12, 16)
-    seen = cases.dataset["past"].isel(sample=3, past_time=-1).sel(past_channel="171").values
+    seen = cases.sources[0].dataset["past"].isel(sample=3, past_time=-1).sel(past_channel="171").values
     np.testing.assert_array_equal(case.forecasts["persistence"][0, 0, 1], seen)
     assert cases.cadence == 7200.0
     assert Tally.empty(cases, 4).ranks.shape == (12, 5)

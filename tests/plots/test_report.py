@@ -99,16 +99,16 @@ def test_tables_agree_with_the_scores(folder: Path) -> None:
     scores = json.loads((folder / "scores.json").read_text())
     with (folder / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    row = next(r for r in rows if (r["forecast"], r["score"], r["lead_time_h"]) == ("model", "crps", ""))
-    assert float(row["value"]) == scores["model"]["crps"]
-    assert float(row["low_95"]) == scores["model"]["confidence"]["crps"]["95"][0]
+    row = next(r for r in rows if (r["forecast"], r["score"], r["lead_time_h"]) == ("gaussian", "crps", ""))
+    assert float(row["value"]) == scores["forecasts"]["gaussian"]["crps"]
+    assert float(row["low_95"]) == scores["forecasts"]["gaussian"]["confidence"]["crps"]["95"][0]
     leads = [r for r in rows if (r["forecast"], r["score"]) == ("oracle", "crps_by_lead") or r["lead_time_h"]]
     assert {float(r["lead_time_h"]) for r in leads} == set(scores["lead_times_h"])
     with (folder / "samples.csv").open() as stream:
         samples = list(csv.DictReader(stream))
     assert len(samples) == scores["samples"] == 12
-    mean = np.mean([float(sample["crps"]) for sample in samples])
-    assert mean == pytest.approx(scores["model"]["crps"], rel=1e-6)
+    mean = np.mean([float(sample["crps gaussian"]) for sample in samples])
+    assert mean == pytest.approx(scores["forecasts"]["gaussian"]["crps"], rel=1e-6)
 
 
 def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, folder: Path, tmp_path: Path) -> None:

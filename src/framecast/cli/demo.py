@@ -75,7 +75,7 @@ def demo(
     )
 
     note(f"4/4  scores and pictures -> {report}")
-    evaluate(forecast, report)  # its last line is the page
+    evaluate([forecast], report)  # its last line is the page
 
 
 def clear(out: Path) -> None:

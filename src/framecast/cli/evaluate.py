@@ -21,22 +21,25 @@ class Blocks(StrEnum):
 
 
 def evaluate(
-    forecast: Annotated[Path, typer.Argument(metavar="FORECAST.zarr", help="What `framecast forecast` wrote.")],
+    forecasts: Annotated[
+        list[Path],
+        typer.Argument(metavar="FORECAST.zarr...", help="What `framecast forecast` wrote; several are compared."),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the scores, the figures and the page.")],
     blocks: Annotated[Blocks, typer.Option(help="What is independent of each other, for the intervals.")] = Blocks.auto,
     replicates: Annotated[int, typer.Option(min=100, help="Bootstrap draws.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws and of dressed persistence.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of that name.")] = False,
 ) -> None:
-    """Score an ensemble against the baselines: a table, a page with pictures, and the figures behind them."""
+    """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
     from framecast.evaluation import evaluate as judge
     from framecast.files import REPORT, refuse_existing
     from framecast.plots.report import write_report
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
     with progress("samples") as task:
-        evaluation = judge(forecast, blocks=blocks.value, replicates=replicates, seed=seed, progress=task.reach)
-    command = ["framecast", "evaluate", str(forecast), "--out", str(out)]
+        evaluation = judge(forecasts, blocks=blocks.value, replicates=replicates, seed=seed, progress=task.reach)
+    command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out)]
     if blocks is not Blocks.auto:
         command += ["--blocks", blocks.value]
     if replicates != 1000:
@@ -50,29 +53,46 @@ def evaluate(
 
 
 def print_scores(scores: dict[str, Any]) -> None:
-    """Print one row for each forecast: CRPS, RMSE, spread/skill, coverage, and the model's skill against it."""
+    """Print one row for each forecast: CRPS, RMSE, spread/error, coverage, and its skill; then what differs."""
     from rich.console import Console
     from rich.table import Table
 
+    forecasts = scores["forecasts"]
     unit = f" [{scores['unit']}]" if scores["unit"] else ""
+    reference = next((name for name in ("persistence", "climatology") if name in forecasts), None)
     table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left", title_style="bold")
-    table.title = f"{scores['samples']} samples, {scores['members']} members, averaged over all pixels and lead times"
-    for name in ("", f"CRPS{unit}", "RMSE", "spread/error", "90 % interval holds", "skill of the model"):
+    table.title = f"{scores['samples']} samples, averaged over all pixels and lead times"
+    columns = ["", "members", f"CRPS{unit}", "RMSE", "spread/error", "90 % interval holds"]
+    columns += [f"skill against {reference}"] if reference else []
+    for name in columns:
         table.add_column(name.replace("[", r"\["), justify="right" if name else "left")
-    for name in ("model", "persistence", "dressed_persistence", "oracle"):
-        if name not in scores:
-            continue
-        entry, ensemble = scores[name], scores[name]["members"] > 1
-        skill = scores["model"]["skill"].get(name)
+    for name, entry in forecasts.items():
+        ensemble = entry["members"] > 1
+        skill = entry["skill"].get(reference)
         table.add_row(
-            name.replace("_", " "),
+            name.replace("_", " ") if entry["kind"] != "model" else name,
+            str(entry["members"]),
             _short(entry["crps"]),
             _short(entry["rmse"]),
             _short(entry["spread_skill"]) if ensemble else "-",
             _percent(entry["coverage"]["fluence"]["90"]) if ensemble else "-",
             f"{_percent(skill['value'])} ({_percent(skill['95'][0])} to {_percent(skill['95'][1])})" if skill else "",
         )
-    Console(width=None if Console().is_terminal else 120).print(table)
+    console = Console(width=None if Console().is_terminal else 120)
+    console.print(table)
+    for pair in scores["differences"]:
+        if pair["first"] in scores["models"] and pair["second"] in scores["models"]:
+            console.print(_sentence(pair), highlight=False)
+
+
+def _sentence(pair: dict[str, Any]) -> str:
+    """Return what is known of the difference between two models."""
+    crps = pair["scores"]["crps"]
+    names = f"{pair['first']} against {pair['second']}"
+    if crps["verdict"] == "undecided":
+        return f"{names}: undecided, the 95 % interval of their difference in CRPS holds zero"
+    low, high = (_short(bound) for bound in crps["95"])
+    return f"{names}: {crps['verdict']}, CRPS {crps['value']:+.4g} (95 % interval {low} to {high})"
 
 
 def _short(value: float | None) -> str:

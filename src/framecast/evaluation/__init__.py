@@ -1,14 +1,15 @@
-"""Judging a forecast file against the baselines, on the same pixels and with honest error bars.
+"""Judging forecast files against each other and the baselines, on the same pixels and with honest error bars.
 
-`cases` reads one sample after the other, `tally` keeps the sums that every score is made of, `summary` turns
-them into figures with intervals. Only one sample is in memory at a time.
+`sources` opens the files, `cases` reads one sample after the other, `tally` keeps the sums that every score is made
+of, `statistics` says how, `summary` and `comparison` turn them into figures with intervals, `tables` into rows. Only
+one sample is in memory at a time.
 
 What is left out: a pixel counts where the truth is known and every forecast judged can say something (all of them on
 the same pixels, or the comparison would be between places rather than forecasts). How many pixels that drops is part
 of the result.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,38 @@ from typing import Any
 import numpy as np
 
 from framecast.errors import DataError
+from framecast.evaluation.blocks import BLOCKS, Blocks, block_names, choose_blocks
 from framecast.evaluation.cases import Case, Cases
-from framecast.evaluation.summary import BLOCKS, Blocks, block_names, choose_blocks, sample_table, summarise
+from framecast.evaluation.sources import BASELINES, Source
+from framecast.evaluation.summary import summarise
+from framecast.evaluation.tables import as_csv, sample_table, score_table
 from framecast.evaluation.tally import Tally
 from framecast.scores import Bootstrap
 
-__all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Tally", "evaluate"]
+__all__ = [
+    "BASELINES",
+    "BLOCKS",
+    "Blocks",
+    "Case",
+    "Cases",
+    "Evaluation",
+    "Source",
+    "Tally",
+    "as_csv",
+    "evaluate",
+    "score_table",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A judged forecast file.
+    """Judged forecasts.
 
     Attributes:
         cases: the samples, to be read again for pictures.
-        tallies: what was summed up, by name of the forecast; ``model`` comes first.
+        tallies: what was summed up, by name of the forecast; the files' own come first.
         scores: the content of ``scores.json``; see `docs/scores.md`.
-        samples: one row per sample: where it is from, its scores and those of the baselines.
+        samples: one row per sample: where it is from, and the scores of each forecast (`tables.sample_table`).
     """
 
     cases: Cases
@@ -40,32 +56,36 @@ class Evaluation:
     scores: dict[str, Any]
     samples: list[dict[str, Any]]
 
-    def ranked(self) -> list[int]:
-        """Return the judged samples from the best to the worst.
+    def ranked(self, name: str | None = None) -> list[int]:
+        """Return the judged samples from the best to the worst forecast by ``name`` (the first file's by default).
 
-        By the skill against persistence, so that a bright region is not bad for being bright; by CRPS over the mean
+        By the CRPS over that of persistence, so that a bright region is not bad for being bright; over the mean
         absolute truth where there is no persistence.
         """
-        judged = [row for row in self.samples if row["crps"] is not None]
-        key = "skill_persistence" if "persistence" in self.tallies else "relative_crps"
-        sign = -1 if key == "skill_persistence" else 1
-        return [
-            row["sample"] for row in sorted(judged, key=lambda row: sign * (row[key] if row[key] is not None else 0))
-        ]
+        name = self.cases.models[0] if name is None else name
+        reference = "crps persistence" if "persistence" in self.tallies else "truth"
+
+        def ratio(row: dict[str, Any]) -> float:
+            return row[f"crps {name}"] / row[reference] if row[reference] else 1.0
+
+        judged = [row for row in self.samples if row[f"crps {name}"] is not None]
+        return [row["sample"] for row in sorted(judged, key=ratio)]
 
 
 def evaluate(
-    forecast: str | Path,
+    forecasts: str | Path | Sequence[str | Path],
     *,
     blocks: Blocks = "auto",
     replicates: int = 1000,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Judge the forecast file at ``forecast``.
+    """Judge one forecast file, or several on the windows that they share.
 
     Args:
-        forecast: the folder that ``framecast forecast`` wrote.
+        forecasts: folders that ``framecast forecast`` (or `write_forecast`) wrote. Each one's forecast bears its
+            model's name, or the file's where that is taken; baselines are made once, from the first file that holds
+            what they need.
         blocks: what is taken to be independent when intervals are drawn: ``sequence``, ``day``, ``sequence-day``
             or ``sample``; ``auto`` is sequences where there are eight or more, else the finest of sequence, day and
             both together.
@@ -75,9 +95,9 @@ def evaluate(
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is no forecast, or nothing in it can be judged.
+        DataError: it is no forecast, nothing in it can be judged, or the files do not compare.
     """
-    cases = Cases(forecast, seed=seed)
+    cases = Cases(forecasts, seed=seed)
     tallies = {name: Tally.empty(cases, members) for name, members in cases.members.items()}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
     for index in range(len(cases)):
@@ -87,10 +107,11 @@ def evaluate(
             tally.record(case, name)
         if progress is not None:
             progress(index + 1, len(cases))
-    if not np.any(tallies["model"].count):
+    if not np.any(tallies[cases.models[0]].count):
+        files = ", ".join(str(source.path) for source in cases.sources)
         raise DataError(
-            f"{forecast} holds no pixel where the truth and every forecast are known: nothing can be judged; "
-            "check that it holds more than NaN"
+            f"{files}: there is no pixel where the truth and every forecast are known, so nothing can be judged; "
+            "check that the file holds more than NaN"
         )
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
     bootstrap = Bootstrap(block_names(cases, chosen), replicates=replicates, seed=seed)

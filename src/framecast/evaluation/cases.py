@@ -1,5 +1,6 @@
-"""The samples of a forecast file, one at a time, with the baselines made beside the model's members."""
+"""The samples of forecast files, one at a time, with the baselines made beside the models' members."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.baselines import draw_residuals, dressed_persistence, persistence
-from framecast.data.forecasts import open_forecast
 from framecast.errors import DataError
+from framecast.evaluation.sources import Source, open_sources, seconds, shared_windows
 
 _DRESSING_IN_MEMORY = 256 * 2**20
 """Bytes of training residuals that are kept in memory; beyond that the drawn ones are read for each sample."""
+
+_SMALLEST_DRESSED = 20
+"""Members of dressed persistence beside forecasts of one member: a single draw would be no ensemble."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 
@@ -23,13 +27,13 @@ class Case:
     """One sample: what was seen, what came, and what each forecast said. Physical units, NaN where masked.
 
     Attributes:
-        index: its number in the file.
+        index: its number.
         sequence: the name of its sequence.
         issue_time: the time of the last past frame.
         past: the target channels in the past ``[channel, past time, height, width]``; a channel that was not seen
             is NaN.
         truth: ``[channel, time, height, width]``.
-        forecasts: name -> members ``[member, channel, time, height, width]``; ``model`` comes first.
+        forecasts: name -> members ``[member, channel, time, height, width]``; the files' own come first.
         valid: the pixels that are judged, like ``truth``.
     """
 
@@ -43,12 +47,13 @@ class Case:
 
 
 class Cases:
-    """The samples of one forecast file.
+    """The samples that forecast files share.
 
     Attributes:
-        path: of the file.
-        dataset: the file itself, lazy.
-        members: name of each forecast that is judged -> number of its members; ``persistence`` has one.
+        sources: the opened files.
+        models: name of each file's forecast, in the order given.
+        members: name of each forecast that is judged -> number of its members; ``persistence`` has one. The files'
+            own come first.
         channels: names of the target channels.
         lead_times: seconds.
         past_times: seconds, the last of them 0.
@@ -58,54 +63,61 @@ class Cases:
         issue_times: of each sample.
     """
 
-    def __init__(self, path: str | Path, *, seed: int = 0) -> None:
-        """Open ``path``; ``seed`` chooses the residuals that dress persistence."""
-        self.path = Path(path)
-        self.dataset = data = open_forecast(path)
+    def __init__(self, paths: str | Path | Sequence[str | Path], *, seed: int = 0) -> None:
+        """Open one file or several; ``seed`` chooses the residuals that dress persistence.
+
+        Raises:
+            FramecastError: a file does not exist.
+            DataError: a file is no forecast or is empty; the files do not compare or share no window.
+        """
+        self.sources = open_sources(paths)
+        self._shared = shared_windows(self.sources)
         self._seed = seed
-        missing = [name for name in ("forecast", "truth", "past") if name not in data]
-        if missing:
-            raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
-        if data.sizes["sample"] == 0 or data.sizes["member"] == 0:
-            raise DataError(
-                f"{path} holds {data.sizes['sample']} samples of {data.sizes['member']} members: "
-                "nothing can be judged; forecast at least one window"
-            )
-        self.channels = [str(name) for name in data["channel"].values]
-        self.past_channels = [str(name) for name in data["past_channel"].values]
-        self.lead_times = _seconds(data["lead_time"])
-        self.past_times = _seconds(data["past_time"])
+        first = self.sources[0]
+        self.channels = first.channels
+        self.lead_times = first.lead_times
         self.cadence = self.lead_times[0]
-        self.unit = str(data.attrs.get("unit", ""))
-        self.sequences = [str(name) for name in data["sequence"].values]
-        self.issue_times = data["issue_time"].values
-        self.members = {"model": data.sizes["member"]}
+        self.unit = first.unit
+        windows = first.windows
+        self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
+        self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
+        self.models = [source.name for source in self.sources]
+        self.members = {source.name: source.members for source in self.sources}
+        # What the baselines are made of comes from the first file that has it.
+        self._seen = self._first(lambda source: source.sees_targets)
+        self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
         self._residuals: xr.DataArray | None = None
-        if set(self.channels) <= set(self.past_channels):
+        if self._seen is not None:
             self.members["persistence"] = 1
-            if "dressing" in data and data.sizes["draw"] >= 2:
-                self._residuals = data["dressing"]
-                if self._residuals.nbytes <= _DRESSING_IN_MEMORY:
-                    self._residuals = self._residuals.load()
-                self.members["dressed_persistence"] = min(data.sizes["member"], data.sizes["draw"])
-                if data.sizes["member"] == 1:  # a single draw would be no ensemble
-                    self.members["dressed_persistence"] = min(20, data.sizes["draw"])
-        if "oracle" in data:
-            self.members["oracle"] = data.sizes["member"]
+            self._dress()
+        self._oracle = self._first(lambda source: "oracle" in source.dataset)
+        if self._oracle is not None:
+            self.members["oracle"] = self.sources[self._oracle].members
 
     def __len__(self) -> int:
-        return int(self.dataset.sizes["sample"])
+        return len(self._shared)
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of a frame."""
-        return int(self.dataset.sizes["y"]), int(self.dataset.sizes["x"])
+        data = self.sources[0].dataset
+        return int(data.sizes["y"]), int(data.sizes["x"])
+
+    @property
+    def left_aside(self) -> dict[str, int]:
+        """Name of each file's forecast -> number of its windows that another file lacks."""
+        return {source.name: len(source.windows) - len(self) for source in self.sources}
 
     def __getitem__(self, index: int) -> Case:
-        sample = self.dataset.isel(sample=index)
-        truth = _tensor(sample["truth"].load().transpose(*_VIDEO))
-        past = self._past(sample)
-        forecasts = {"model": _tensor(sample["forecast"].load().transpose("member", *_VIDEO))}
+        samples = [
+            source.dataset.isel(sample=number) for source, number in zip(self.sources, self._shared[index], strict=True)
+        ]
+        truth = self._truth(index, samples)
+        past = self._past(self._seen or 0, samples)
+        forecasts = {
+            source.name: _tensor(sample["forecast"].load().transpose("member", *_VIDEO))
+            for source, sample in zip(self.sources, samples, strict=True)
+        }
         if "persistence" in self.members:
             forecasts["persistence"] = persistence(past[:, -1], len(self.lead_times))
         if self._residuals is not None:
@@ -117,8 +129,8 @@ class Cases:
             )
             residuals = _tensor(self._residuals.isel(draw=np.sort(drawn)).load().transpose("draw", *_VIDEO))
             forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], residuals)
-        if "oracle" in self.members:
-            forecasts["oracle"] = _tensor(sample["oracle"].load().transpose("member", *_VIDEO))
+        if self._oracle is not None:
+            forecasts["oracle"] = _tensor(samples[self._oracle]["oracle"].load().transpose("member", *_VIDEO))
         valid = ~torch.isnan(truth)
         for ensemble in forecasts.values():
             valid &= (~torch.isnan(ensemble)).sum(0) >= min(2, len(ensemble))
@@ -132,20 +144,47 @@ class Cases:
             valid=valid,
         )
 
-    def _past(self, sample: xr.Dataset) -> Tensor:
-        seen = _tensor(sample["past"].load().transpose("past_channel", "past_time", "y", "x"))
+    def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
+        """Return what came; NaN where a file does not know it."""
+        truth, *others = (_tensor(sample["truth"].load().transpose(*_VIDEO)) for sample in samples)
+        for source, other in zip(self.sources[1:], others, strict=True):
+            unknown = torch.isnan(truth) | torch.isnan(other)
+            if not torch.allclose(truth[~unknown], other[~unknown], rtol=1e-4, atol=1e-6):
+                raise DataError(
+                    f"{self.sources[0].path.name} and {source.path.name} hold different observations of "
+                    f"{self.sequences[index]} after {np.datetime_as_string(self.issue_times[index], unit='m')}: "
+                    "forecasts of different archives do not compare; make both for the same archive"
+                )
+            truth = torch.where(unknown, torch.nan, truth)
+        return truth
+
+    def _past(self, number: int, samples: list[xr.Dataset]) -> Tensor:
+        seen = _tensor(samples[number]["past"].load().transpose("past_channel", "past_time", "y", "x"))
+        known = self.sources[number].past_channels
         past = seen.new_full((len(self.channels), *seen.shape[1:]), torch.nan)
         for k, name in enumerate(self.channels):
-            if name in self.past_channels:
-                past[k] = seen[self.past_channels.index(name)]
+            if name in known:
+                past[k] = seen[known.index(name)]
         return past
+
+    def _dress(self) -> None:
+        number = self._first(
+            lambda source: source.sees_targets and "dressing" in source.dataset and source.dataset.sizes["draw"] >= 2
+        )
+        if number is None:
+            return
+        self._residuals = self.sources[number].dataset["dressing"]
+        if self._residuals.nbytes <= _DRESSING_IN_MEMORY:
+            self._residuals = self._residuals.load()
+        members = max(source.members for source in self.sources)
+        wanted = members if members > 1 else _SMALLEST_DRESSED
+        self.members["dressed_persistence"] = min(wanted, self._residuals.sizes["draw"])
+
+    def _first(self, has: Callable[[Source], bool]) -> int | None:
+        return next((k for k, source in enumerate(self.sources) if has(source)), None)
 
 
 def _tensor(array: xr.DataArray) -> Tensor:
     """Return float32 values; what is infinite is no forecast and no observation, and becomes NaN."""
     values = torch.from_numpy(np.ascontiguousarray(array.values, dtype=np.float32).copy())
     return torch.where(torch.isfinite(values), values, torch.nan)
-
-
-def _seconds(times: xr.DataArray) -> tuple[float, ...]:
-    return tuple(float(value) for value in times.values / np.timedelta64(1, "s"))

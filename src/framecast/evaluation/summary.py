@@ -1,50 +1,25 @@
-"""From sums to figures: every score in total and by lead time, its interval, and the skill against the others.
+"""From sums to figures: every score in total and by lead time, its interval, and each forecast against the others."""
 
-The mean is over all judged pixels (each counts alike), and over all samples for quantities of a whole forecast. RMSE
-and MAE are those of the ensemble mean.
-"""
-
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from framecast._version import __version__
+from framecast.evaluation.blocks import Blocks
 from framecast.evaluation.cases import Cases
+from framecast.evaluation.comparison import Statistics, differences, oracle_skill, skill_against
+from framecast.evaluation.plain import bounds, entry, number, percent, plain
+from framecast.evaluation.sources import BASELINES
+from framecast.evaluation.statistics import mean_of, pixel_statistics, video_statistics
 from framecast.evaluation.tally import Tally
 from framecast.flux import quantities
-from framecast.scores import LEVELS, Bootstrap, Estimate, attainable, central_interval, covered, crps, interval_score
-from framecast.scores.bootstrap import Statistic, mean
+from framecast.scores import LEVELS, Bootstrap, attainable, central_interval, covered, crps, interval_score
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-Blocks = Literal["auto", "sequence", "day", "sequence-day", "sample"]
-BLOCKS = get_args(Blocks)
-
-_ENOUGH_BLOCKS = 8
-
-
-def block_names(cases: Cases, blocks: Blocks) -> list[str]:
-    """Return the block of each sample."""
-    days = [str(np.datetime64(time, "D")) for time in cases.issue_times]
-    match blocks:
-        case "sequence":
-            return list(cases.sequences)
-        case "day":
-            return days
-        case "sequence-day":
-            return [f"{sequence} {day}" for sequence, day in zip(cases.sequences, days, strict=True)]
-        case _:
-            return [str(k) for k in range(len(cases))]
-
-
-def choose_blocks(cases: Cases) -> Blocks:
-    """Return sequences where there are enough of them, else what makes the most blocks."""
-    number = {blocks: len(set(block_names(cases, blocks))) for blocks in ("sequence", "day", "sequence-day")}
-    if number["sequence"] >= _ENOUGH_BLOCKS:
-        return "sequence"
-    return max(("sequence", "day", "sequence-day"), key=lambda blocks: number[blocks])
+_REFERENCES = ("persistence", "dressed_persistence", "climatology")
+_HEADLINE = ("members", "crps", "crps_by_lead", "rmse", "mae", "spread_skill", "coverage")
 
 
 def summarise(
@@ -59,116 +34,100 @@ def summarise(
         blocks: what the blocks are.
         observed: number of truth pixels that are known, and of all truth pixels.
     """
-    model = tallies["model"]
+    first = tallies[cases.models[0]]
     known, pixels = observed
     scores: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "samples": len(cases),
-        "judged_samples": int(np.any(model.count, axis=(1, 2)).sum()),
-        "judged_pixels": int(model.count.sum()),
-        "left_out": {"unobserved": 1 - known / pixels, "by_forecasts": 1 - model.count.sum() / known},
-        "members": model.members,
+        "judged_samples": int(np.any(first.count, axis=(1, 2)).sum()),
+        "judged_pixels": int(first.count.sum()),
+        "left_out": {
+            "windows": cases.left_aside,
+            "unobserved": 1 - known / pixels,
+            "by_forecasts": 1 - first.count.sum() / known,
+        },
+        "members": first.members,
         "unit": cases.unit,
         "channels": cases.channels,
         "lead_times_h": [seconds / 3600 for seconds in cases.lead_times],
-        "intervals": [_percent(level) for level in LEVELS],
+        "intervals": [percent(level) for level in LEVELS],
         "bootstrap": {
             "blocks": blocks,
             "number_of_blocks": bootstrap.blocks,
             "replicates": bootstrap.replicates,
             "seed": bootstrap.seed,
         },
+        "models": cases.models,
     }
-    for name, tally in tallies.items():
-        scores[name] = _forecast_scores(tally, bootstrap, cases.cadence)
-        scores[name]["skill"] = {
-            other: _skill(tally, tallies[other], bootstrap)
-            for other in ("persistence", "dressed_persistence")
-            if other in tallies and other != name
-        }
-        if "oracle" in tallies and "persistence" in tallies and name != "oracle":
-            statistic = _oracle_skill(tally, tallies["persistence"], tallies["oracle"])
-            scores[name]["oracle_skill"] = _entry(bootstrap.estimate(statistic))
+    statistics = {
+        name: pixel_statistics(tally) | video_statistics(tally, cases.cadence) for name, tally in tallies.items()
+    }
+    scores["forecasts"] = {
+        name: _forecast_scores(name, tally, statistics, bootstrap, cases.cadence) for name, tally in tallies.items()
+    }
+    scores["differences"] = differences(statistics, bootstrap)
+    for name, key in [(cases.models[0], "model"), *((name, name) for name in BASELINES if name in tallies)]:
+        scores[key] = {score: scores["forecasts"][name][score] for score in _HEADLINE}
     scores["provenance"] = {
-        "forecast": cases.path.name,
-        "evaluated_with": __version__,
-        **{key: _plain(value) for key, value in cases.dataset.attrs.items()},
+        source.name: {
+            "forecast": source.path.name,
+            "evaluated_with": __version__,
+            **{key: plain(value) for key, value in source.dataset.attrs.items()},
+        }
+        for source in cases.sources
     }
     return scores
 
 
-def sample_table(cases: Cases, tallies: dict[str, Tally]) -> list[dict[str, Any]]:
-    """Return one row per sample: where it is from and how each forecast did."""
-    rows = []
-    total = {name: _per_sample(tally.crps, tally.count) for name, tally in tallies.items()}
-    size = _per_sample(tallies["model"].truth, tallies["model"].count)
-    for k in range(len(cases)):
-        row: dict[str, Any] = {
-            "sample": k,
-            "sequence": cases.sequences[k],
-            "issue_time": str(np.datetime64(cases.issue_times[k], "s")),
-            "crps": _number(total["model"][k]),
-            "rmse": _number(_per_sample(tallies["model"].squared, tallies["model"].count)[k] ** 0.5),
-            "energy_score": _number(tallies["model"].energy[k]),
-            "relative_crps": _number(_ratio(total["model"][k], size[k])),
-        }
-        for name in tallies:
-            if name != "model":
-                row[f"crps_{name}"] = _number(total[name][k])
-                row[f"skill_{name}"] = _number(1 - _ratio(total["model"][k], total[name][k]))
-        rows.append(row)
-    return rows
-
-
-def _forecast_scores(tally: Tally, bootstrap: Bootstrap, cadence: float) -> dict[str, Any]:
+def _forecast_scores(
+    name: str, tally: Tally, statistics: dict[str, Statistics], bootstrap: Bootstrap, cadence: float
+) -> dict[str, Any]:
     """Return all scores of one forecast."""
-    result: dict[str, Any] = {"members": tally.members, "missing_members": int(tally.missing.sum())}
-    intervals: dict[str, Any] = {}
+    own = statistics[name]
+    result: dict[str, Any] = {
+        "kind": name if name in BASELINES else "model",
+        "members": tally.members,
+        "missing_members": int(tally.missing.sum()),
+    }
+    confidence: dict[str, Any] = {}
+    for score, statistic in own.items():
+        estimate = entry(bootstrap.estimate(statistic))
+        result[score] = estimate.pop("value")
+        confidence[score] = estimate
 
-    def add(name: str, statistic: Statistic) -> None:
-        entry = _entry(bootstrap.estimate(statistic))
-        result[name] = entry.pop("value")
-        intervals[name] = entry
-
-    for suffix, axes in (("", (1, 2)), ("_by_lead", (1,))):
-        count = tally.count.sum(axes)
-        squared = mean(tally.squared.sum(axes), count)
-        variance = mean(tally.variance.sum(axes), count)
-        add(f"crps{suffix}", mean(tally.crps.sum(axes), count))
-        add(f"rmse{suffix}", _root(squared))
-        add(f"mae{suffix}", mean(tally.absolute.sum(axes), count))
-        add(f"spread_skill{suffix}", _root(_quotient(variance, squared)))
-    add("energy_score", _mean_of(tally.energy))
-
-    flux, truth = torch.from_numpy(tally.flux).movedim(1, 0), torch.from_numpy(tally.true_flux)
-    flux_crps = _crps(flux, truth, point=tally.point).numpy()
-    add("flux_crps", _mean_of(flux_crps))
-    add("flux_crps_by_lead", _mean_of(flux_crps.swapaxes(1, 2), axes=(2,)))
-
+    flux, truth = tally.flux_curves()
     derived, targets = quantities(flux, cadence), quantities(truth, cadence)
-    held: dict[str, dict[str, Estimate]] = {"flux": _coverage(flux, truth, bootstrap)}
-    held |= {name: _coverage(values, targets[name], bootstrap) for name, values in derived.items()}
-    result["coverage"] = {
-        name: {level: _number(estimate.value) for level, estimate in levels.items()} for name, levels in held.items()
-    }
-    intervals["coverage"] = {
-        name: {level: _bounds(estimate) for level, estimate in levels.items()} for name, levels in held.items()
-    }
+    result["coverage"], confidence["coverage"] = _coverage(
+        {"flux": (flux, truth)} | {key: (values, targets[key]) for key, values in derived.items()}, bootstrap
+    )
     result["attainable_coverage"] = {
-        str(_percent(level)): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
+        str(percent(level)): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
     }
-    result["quantities"] = {
-        name: _quantity(values, targets[name], point=tally.point) for name, values in derived.items()
-    }
+    result["quantities"] = {key: _quantity(values, targets[key], point=tally.point) for key, values in derived.items()}
     result["ranks"] = [float(value) for value in tally.ranks.sum(0) / max(tally.ranks.sum(), 1)]
-    result["confidence"] = intervals
+    result["skill"] = {
+        other: skill_against(own, statistics[other], bootstrap)
+        for other in _REFERENCES
+        if other in statistics and other != name
+    }
+    if "oracle" in statistics and "persistence" in statistics and name != "oracle":
+        result["oracle_skill"] = oracle_skill(own, statistics["persistence"], statistics["oracle"], bootstrap)
+    result["confidence"] = confidence
     return result
 
 
-def _coverage(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    return {
-        str(_percent(level)): bootstrap.estimate(_mean_of(covered(forecast, truth, level).numpy())) for level in LEVELS
-    }
+def _coverage(
+    pairs: dict[str, tuple[Tensor, Tensor]], bootstrap: Bootstrap
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Return how often central intervals hold the truth, and the intervals of that; by quantity and level."""
+    held: dict[str, dict[str, Any]] = {name: {} for name in pairs}
+    confidence: dict[str, dict[str, Any]] = {name: {} for name in pairs}
+    for name, (forecast, truth) in pairs.items():
+        for level in LEVELS:
+            estimate = bootstrap.estimate(mean_of(covered(forecast, truth, level).numpy()))
+            held[name][str(percent(level))] = number(estimate.value)
+            confidence[name][str(percent(level))] = bounds(estimate)
+    return held, confidence
 
 
 def _quantity(forecast: Tensor, truth: Tensor, *, point: bool) -> dict[str, Any]:
@@ -176,9 +135,9 @@ def _quantity(forecast: Tensor, truth: Tensor, *, point: bool) -> dict[str, Any]
     middle = forecast.nanquantile(0.5, dim=0)
     error = (middle - truth).abs()
     result: dict[str, Any] = {
-        "crps": _number(_crps(forecast, truth, point=point).nanmean()),
-        "mae": _number(error.nanmean()),
-        "relative_mae": _number((error / truth.abs()).nanmean()),
+        "crps": number(crps(forecast, truth, fair=not point).nanmean()),
+        "mae": number(error.nanmean()),
+        "relative_mae": number((error / truth.abs()).nanmean()),
         "half_width": {},
         "relative_half_width": {},
         "interval_score": {},
@@ -186,99 +145,8 @@ def _quantity(forecast: Tensor, truth: Tensor, *, point: bool) -> dict[str, Any]
     for level in LEVELS:
         low, high = central_interval(forecast, level)
         half = (high - low) / 2
-        key = str(_percent(level))
-        result["half_width"][key] = _number(half.nanmean())
-        result["relative_half_width"][key] = _number((half / truth.abs()).nanmean())
-        result["interval_score"][key] = _number(interval_score(low, high, truth, level).nanmean())
+        key = str(percent(level))
+        result["half_width"][key] = number(half.nanmean())
+        result["relative_half_width"][key] = number((half / truth.abs()).nanmean())
+        result["interval_score"][key] = number(interval_score(low, high, truth, level).nanmean())
     return result
-
-
-def _skill(tally: Tally, other: Tally, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Return 1 - CRPS / CRPS of the other, paired: both under the same draws of blocks."""
-    count = tally.count
-    total = bootstrap.estimate(
-        _one_minus(_quotient(mean(_all(tally.crps), _all(count)), mean(_all(other.crps), _all(count))))
-    )
-    by_lead = bootstrap.estimate(
-        _one_minus(_quotient(mean(tally.crps.sum(1), count.sum(1)), mean(other.crps.sum(1), count.sum(1))))
-    )
-    return {
-        **_entry(total),
-        "verdict": {1: "better", -1: "worse", 0: "undecided"}[total.sign],
-        "by_lead": _entry(by_lead),
-    }
-
-
-def _oracle_skill(tally: Tally, persistence: Tally, oracle: Tally) -> Statistic:
-    """Return (CRPS persistence - CRPS) / (CRPS persistence - CRPS oracle): 0 is persistence, 1 is perfect knowledge."""
-    model, base, best = (mean(_all(each.crps), _all(each.count)) for each in (tally, persistence, oracle))
-    return _quotient(lambda w: base(w) - model(w), lambda w: base(w) - best(w))
-
-
-def _crps(forecast: Tensor, truth: Tensor, *, point: bool) -> Tensor:
-    return crps(forecast, truth, fair=not point)
-
-
-def _all(values: np.ndarray) -> np.ndarray:
-    return values.sum((1, 2))
-
-
-def _mean_of(values: np.ndarray, axes: tuple[int, ...] | None = None) -> Statistic:
-    """Return the mean over samples and ``axes`` (all by default) of what is not NaN."""
-    axes = tuple(range(1, values.ndim)) if axes is None else axes
-    known = np.isfinite(values)
-    return mean(np.where(known, values, 0.0).sum(axes), known.sum(axes))
-
-
-def _root(statistic: Statistic) -> Statistic:
-    return lambda weights: np.sqrt(statistic(weights))
-
-
-def _one_minus(statistic: Statistic) -> Statistic:
-    return lambda weights: 1 - statistic(weights)
-
-
-def _quotient(top: Statistic, bottom: Statistic) -> Statistic:
-    """Return the ratio of two statistics; NaN where the lower is zero."""
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        numerator, denominator = top(weights), bottom(weights)
-        result = np.full(np.shape(numerator), np.nan)
-        return np.divide(numerator, denominator, out=result, where=denominator != 0)
-
-    return statistic
-
-
-def _per_sample(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return _quotient(lambda _: _all(total), lambda _: _all(count))(np.empty(0))
-
-
-def _ratio(top: float, bottom: float) -> float:
-    return float(top / bottom) if bottom else float("nan")
-
-
-def _entry(estimate: Estimate) -> dict[str, Any]:
-    """Return ``{"value": …, "90": [low, high], "95": [low, high]}``."""
-    return {"value": _number(estimate.value), **_bounds(estimate)}
-
-
-def _bounds(estimate: Estimate) -> dict[str, Any]:
-    return {str(level): [_number(low), _number(high)] for level, (low, high) in estimate.intervals.items()}
-
-
-def _number(value: Any) -> Any:
-    """Return plain floats, ``None`` for NaN: JSON knows no NaN."""
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim:
-        return [_number(part) for part in array]
-    return float(array) if np.isfinite(array) else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    return value
-
-
-def _percent(level: float) -> int:
-    return round(100 * level)

@@ -124,6 +124,10 @@ class Tally:
         count, variance, squared = self.spread[self.spread[:, 0] > 0].T
         return np.sqrt(variance / count), np.sqrt(squared / count), count
 
+    def flux_curves(self) -> tuple[Tensor, Tensor]:
+        """Return the flux of the members ``[member, sample, channel, time]`` and of the truth."""
+        return torch.from_numpy(self.flux).movedim(1, 0), torch.from_numpy(self.true_flux)
+
     @property
     def point(self) -> bool:
         """Whether this is a single value instead of an ensemble."""

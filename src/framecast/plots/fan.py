@@ -15,7 +15,7 @@ def fan_chart(case: Case, cases: Cases, *, channel: int = 0) -> Figure:
     look = LOOKS["model"]
     past = flux(case.past)[channel]
     truth = flux(torch.where(case.valid, case.truth, torch.nan))[channel]
-    members = flux(case.forecasts["model"], case.valid)[:, channel]
+    members = flux(case.forecasts[cases.models[0]], case.valid)[:, channel]
     middle = members.nanquantile(0.5, dim=0)
     power = _power_of_ten(torch.cat([past, truth, members.flatten()]))
     scale = 10.0**power

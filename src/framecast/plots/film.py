@@ -76,7 +76,7 @@ class Pictures:
     @classmethod
     def of(cls, case: Case, cases: Cases, *, channel: int = 0, members: int = 3) -> "Pictures":
         """Gather the observed frames, the first ``members`` members, the ensemble mean and its spread."""
-        forecast = case.forecasts["model"]
+        forecast = case.forecasts[cases.models[0]]
         past, truth = case.past[channel].numpy(), case.truth[channel].numpy()
         panels = {"Observed": np.concatenate([past, truth])}
         for k in range(min(members, len(forecast))):

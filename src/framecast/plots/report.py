@@ -1,8 +1,6 @@
 """The result of an evaluation as a folder: one page that needs nothing else, the tables, and the figures."""
 
 import base64
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from framecast.evaluation import Evaluation
+from framecast.evaluation import Evaluation, as_csv, score_table
 from framecast.files import REPORT, new_folder
 from framecast.frames import format_duration
 from framecast.plots import charts
@@ -86,8 +84,8 @@ def write_report(
     out = Path(out)
     with new_folder(out, overwrite=overwrite, kind=REPORT) as folder:
         (folder / "scores.json").write_text(json.dumps(evaluation.scores, indent=2, allow_nan=False) + "\n")
-        (folder / "scores.csv").write_text(_scores_csv(evaluation.scores))
-        (folder / "samples.csv").write_text(_csv(evaluation.samples))
+        (folder / "scores.csv").write_text(as_csv(score_table(evaluation.scores)))
+        (folder / "samples.csv").write_text(as_csv(evaluation.samples))
         figures = folder / "figures"
         figures.mkdir()
         chosen = _chosen_cases(evaluation)
@@ -117,7 +115,8 @@ def _chosen_cases(evaluation: Evaluation) -> dict[str, int]:
 
 
 def _charts(evaluation: Evaluation, figures: Path) -> list[Picture]:
-    scores, tallies = evaluation.scores, evaluation.tallies
+    scores, first = by_look(evaluation), evaluation.cases.models[0]
+    tallies = {"model" if name == first else name: tally for name, tally in evaluation.tallies.items()}
     model = scores["model"]
     lead, crps = scores["lead_times_h"], model["crps_by_lead"]
     coverage = model["coverage"]["fluence"]
@@ -188,13 +187,14 @@ def _case(evaluation: Evaluation, name: str, index: int, figures: Path) -> CaseP
     film, sheet = figures / f"{name}.webp", figures / f"{name}-strip.png"
     animate(pictures, film)
     strip(pictures, sheet)
-    skill = row.get("skill_persistence")
+    crps, persistence = row[f"crps {cases.models[0]}"], row.get("crps persistence")
+    skill = 1 - crps / persistence if persistence else None
     against = f", {_signed(100 * skill)} % CRPS skill against persistence" if skill is not None else ""
     where = f"{case.sequence}, issued {row['issue_time'].replace('T', ' ')[:16]} UTC"
     shown = f"Channel {channel}: {pictures.brightness.describe(cases.unit)}."
     return CasePictures(
         name=name,
-        description=f"{where}; CRPS {_short(row['crps'])} {cases.unit}{against}",
+        description=f"{where}; CRPS {_short(crps)} {cases.unit}{against}",
         fan=_save(
             fan_chart(case, cases),
             figures / f"{name}-flux",
@@ -239,8 +239,8 @@ def _page(evaluation: Evaluation, drawn: list[Picture], cases: list[CasePictures
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    scores = evaluation.scores
-    provenance = dict(scores["provenance"])
+    scores = by_look(evaluation)
+    provenance = dict(scores["provenance"][evaluation.cases.models[0]])
     provenance_rows = [(label, provenance.pop(key)) for key, label in _PROVENANCE if provenance.get(key) is not None]
     commands = [text for text in (provenance.pop("command", None), command) if text]
     for known in ("format", "version", "unit"):
@@ -249,7 +249,7 @@ def _page(evaluation: Evaluation, drawn: list[Picture], cases: list[CasePictures
         provenance["cadence"] = format_duration(provenance["cadence"])
     provenance_rows += sorted((key.replace("_", " ").capitalize(), value) for key, value in provenance.items())
     return environment.get_template("report.html.j2").render(
-        title=f"Forecasts by {scores['provenance'].get('model', 'a model')}",
+        title=f"Forecasts by {evaluation.cases.models[0]}",
         scores=scores,
         names=[name for name in LOOKS if name in scores],
         looks=LOOKS,
@@ -262,6 +262,13 @@ def _page(evaluation: Evaluation, drawn: list[Picture], cases: list[CasePictures
         blocks=_blocks(scores),
         notes=_notes(evaluation),
     )
+
+
+def by_look(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the scores with the forecasts under the names of `LOOKS`: the first file's is ``model``."""
+    found = evaluation.scores["forecasts"]
+    named = {name: found[name] for name in LOOKS if name in found}
+    return {**evaluation.scores, **named, "model": found[evaluation.cases.models[0]]}
 
 
 def headline(scores: dict[str, Any]) -> list[dict[str, Any]]:
@@ -345,7 +352,7 @@ def _verdicts(scores: dict[str, Any]) -> list[str]:
 
 def _notes(evaluation: Evaluation) -> list[str]:
     """Return what a reader has to know before trusting the table."""
-    scores = evaluation.scores
+    scores = by_look(evaluation)
     notes = []
     blocks = scores["bootstrap"]["number_of_blocks"]
     if blocks < 8:
@@ -378,51 +385,6 @@ def _blocks(scores: dict[str, Any]) -> str:
         "sample": "samples",
     }
     return f"{number} {words[scores['bootstrap']['blocks']]}"
-
-
-def _scores_csv(scores: dict[str, Any]) -> str:
-    """Return the headline scores as rows of forecast, score, lead time, value and intervals."""
-    rows = []
-    for name in LOOKS:
-        for score in ("crps", "rmse", "mae", "spread_skill", "flux_crps", "energy_score"):
-            for lead, key in ((None, score), ("all", f"{score}_by_lead")):
-                if name not in scores or key not in scores[name]:
-                    continue
-                values, bounds = scores[name][key], scores[name]["confidence"][key]
-                if lead is None:
-                    rows.append(_csv_row(name, score, "", values, bounds["90"], bounds["95"]))
-                    continue
-                for k, hour in enumerate(scores["lead_times_h"]):
-                    ninety, wide = ([bounds[level][0][k], bounds[level][1][k]] for level in ("90", "95"))
-                    rows.append(_csv_row(name, score, hour, values[k], ninety, wide))
-        for quantity, levels in scores.get(name, {}).get("coverage", {}).items():
-            for level, value in levels.items():
-                bounds = scores[name]["confidence"]["coverage"][quantity][level]
-                rows.append(_csv_row(name, f"coverage_{quantity}_{level}", "", value, bounds["90"], bounds["95"]))
-        for other, entry in scores.get(name, {}).get("skill", {}).items():
-            rows.append(_csv_row(name, f"skill_{other}", "", entry["value"], entry["90"], entry["95"]))
-    return _csv(rows)
-
-
-def _csv_row(name: str, score: str, lead: Any, value: Any, ninety: list[Any], wide: list[Any]) -> dict[str, Any]:
-    return {
-        "forecast": name,
-        "score": score,
-        "lead_time_h": lead,
-        "value": value,
-        "low_90": ninety[0],
-        "high_90": ninety[1],
-        "low_95": wide[0],
-        "high_95": wide[1],
-    }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def _short(value: float | None) -> str:

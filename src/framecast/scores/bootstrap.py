@@ -61,12 +61,16 @@ class Bootstrap:
         drawn = random.multinomial(self.blocks, np.full(self.blocks, 1 / self.blocks), size=replicates)
         self._weights = drawn[:, block].astype(np.float64)
 
+    def value(self, statistic: Statistic) -> np.ndarray:
+        """Return the value of ``statistic`` where each sample counts once."""
+        return np.asarray(statistic(np.ones((1, self.samples)))[0])
+
     def estimate(self, statistic: Statistic) -> Estimate:
         """Return the value of ``statistic`` and its percentile intervals.
 
         A draw in which the statistic is undefined (NaN: none of its samples was drawn) is left out.
         """
-        value = np.asarray(statistic(np.ones((1, self.samples)))[0])
+        value = self.value(statistic)
         replicates = statistic(self._weights)
         intervals = {}
         for level in self.LEVELS:
