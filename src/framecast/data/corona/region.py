@@ -13,7 +13,10 @@ from framecast.data.corona.spec import STRANDS, CoronaSpec
 from framecast.errors import DataError
 
 # Standard deviations of the loops' Gaussian cross profiles: strand, loop, haze.
-WIDTHS = (0.009, 0.016, 0.050)
+WIDTHS = (0.006, 0.012, 0.045)
+
+# Concentrations of magnetic flux in a polarity: loops are rooted in them.
+_SPOTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +39,14 @@ class Region:
         dip: e-folds of emission lost from the feet to the middle.
         rates: relaxation rates of the oscillators (see `state.Layout`), per hour.
         poles: mean positions of the two polarities, ``[2, 2]``.
-        plage: emission measure of the plage about each.
+        spots: where each polarity's flux is concentrated, ``[2, spot, 2]``.
+        plage: emission measure of the plage about each spot.
         plage_size: standard deviation of its extent.
         halo: emission measure of the diffuse corona over the region, and the standard deviation of its extent.
         shear: displacement of an arcade's first footpoints at the critical energy; the others go the opposite way.
         supply: energy that an arcade stores per hour, in critical energies.
         cooling: factor on an arcade's cooling times.
-        texture: real and imaginary amplitudes of the fixed network pattern, ``[2, wavenumber, wavenumber]``.
+        pattern_seed: decides the patterns of grain and threads, ``[1]`` (see `waves.patterns`).
     """
 
     foot_a: np.ndarray
@@ -60,13 +64,14 @@ class Region:
     dip: np.ndarray
     rates: np.ndarray
     poles: np.ndarray
+    spots: np.ndarray
     plage: np.ndarray
     plage_size: np.ndarray
     halo: np.ndarray
     shear: np.ndarray
     supply: np.ndarray
     cooling: np.ndarray
-    texture: np.ndarray
+    pattern_seed: np.ndarray
 
     def to_vector(self) -> np.ndarray:
         """Return all parameters in one float64 vector, in the order of `shapes`. The inverse of `from_vector`."""
@@ -102,12 +107,13 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
     half = generator.uniform(0.12, 0.22)
     centre = generator.normal(0.0, 0.04, 2)
     poles = np.stack([centre + half * axis, centre - half * axis])
+    spots = poles[:, None] + generator.normal(0.0, 0.30 * half, (2, _SPOTS, 2))
     lean = generator.normal(0.0, 0.06, 2)  # the line of sight's inclination shifts the tops of all loops one way
 
     shear = across * generator.choice([-1.0, 1.0]) * generator.uniform(0.04, 0.08, (spec.arcades, 1))
     parts = [
-        _arcs(spec, generator, poles, axis, across, half, lean),
-        _fans(spec, generator, poles, axis, lean),
+        _arcs(spec, generator, poles, spots, axis, across, half, lean),
+        _fans(spec, generator, spots, axis, lean),
         _arcade_loops(spec, generator, centre, axis, across, half, lean),
         _bright_points(spec, generator),
     ]
@@ -116,13 +122,14 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
         **loops,
         rates=_rates(spec, generator),
         poles=poles,
-        plage=np.exp(generator.normal(-1.7, 0.4, 2)),
-        plage_size=generator.uniform(0.07, 0.13, 2),
+        spots=spots,
+        plage=np.exp(generator.normal(-1.9, 0.5, (2, _SPOTS))),
+        plage_size=generator.uniform(0.03, 0.08, (2, _SPOTS)),
         halo=np.array([np.exp(generator.normal(-2.0, 0.3)), 1.6 * half]),
         shear=shear,
         supply=np.exp(generator.normal(0.0, 0.45, spec.arcades)) / spec.supply_hours,
         cooling=np.exp(generator.normal(0.0, 0.3, spec.arcades)),
-        texture=_texture(spec, generator),
+        pattern_seed=generator.integers(2**53, size=1).astype(np.float64),
     )
 
 
@@ -130,6 +137,7 @@ def _arcs(
     spec: CoronaSpec,
     generator: np.random.Generator,
     poles: np.ndarray,
+    spots: np.ndarray,
     axis: np.ndarray,
     across: np.ndarray,
     half: float,
@@ -143,15 +151,18 @@ def _arcs(
     sideways = (np.sin(angle) * reach)[:, None] * across
     size = np.minimum(np.abs(angle), 1.6)
     height = half * np.minimum(0.15 + generator.gamma(3.0, 0.2, count) * size, 1.3)
-    haze = generator.random(count) < 0.3
+    haze = generator.random(count) < 0.25
+    # Half way from where a dipole would root it to the nearest spot.
+    rooted = np.stack([poles[0] - outward * 0.6 + sideways, poles[1] + outward * 0.6 + sideways])
+    feet = 0.4 * rooted + 0.6 * _nearest(rooted, spots) + generator.normal(0.0, 0.012, (2, count, 2))
     return {
-        "foot_a": poles[0] - outward * 0.6 + sideways + generator.normal(0.0, 0.02, (count, 2)),
-        "foot_b": poles[1] + outward * 0.6 + sideways + generator.normal(0.0, 0.02, (count, 2)),
+        "foot_a": feet[0],
+        "foot_b": feet[1],
         "bulge": (np.sign(angle) * height)[:, None] * across + height[:, None] / half * lean,
         "polarity_a": np.ones(count),
         "polarity_b": -np.ones(count),
         "arcade": np.full(count, -1),
-        "profile": np.where(haze, 2, generator.integers(0, 2, count)),
+        "profile": np.where(haze, 2, generator.choice(2, count, p=(0.7, 0.3))),
         "brightness": np.where(haze, -2.2, generator.normal(-1.5, 0.7, count)),
         "brightness_spread": generator.uniform(0.4, 0.8, count),
         "temperature": 6.42 - 0.12 * size + generator.normal(0.0, 0.05, count),
@@ -161,22 +172,25 @@ def _arcs(
     }
 
 
+def _nearest(places: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Return for each place ``[2, loop, 2]`` the nearest spot of the same polarity, the same shape."""
+    distance = np.linalg.norm(places[:, :, None] - spots[:, None], axis=-1)
+    return np.take_along_axis(spots, distance.argmin(axis=-1)[..., None], axis=1)
+
+
 def _fans(
-    spec: CoronaSpec, generator: np.random.Generator, poles: np.ndarray, axis: np.ndarray, lean: np.ndarray
+    spec: CoronaSpec, generator: np.random.Generator, spots: np.ndarray, axis: np.ndarray, lean: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Bundles of strands that leave a polarity, away from the other one, and fade."""
+    """Bundles of strands that leave a spot, away from the other one, and fade."""
     strands = STRANDS
     count = spec.fans * strands
     side = np.repeat(np.where(np.arange(spec.fans) % 2 == 0, 1.0, -1.0), strands)
     direction = np.repeat(generator.normal(0.0, 0.9, spec.fans), strands) + generator.normal(0.0, 0.16, count)
-    length = np.repeat(generator.uniform(0.25, 0.6, spec.fans), strands) * generator.uniform(0.8, 1.2, count)
+    length = np.repeat(generator.uniform(0.15, 0.55, spec.fans), strands) * generator.uniform(0.7, 1.2, count)
     heading = np.arctan2(axis[0] * side, axis[1] * side) + direction
     ray = np.stack([np.sin(heading), np.cos(heading)], axis=-1)
-    root = (
-        poles[np.where(side > 0, 0, 1)]
-        + 0.03 * ray
-        + np.repeat(generator.normal(0.0, 0.03, (spec.fans, 2)), strands, axis=0)
-    )
+    spot = np.repeat(generator.integers(0, _SPOTS, spec.fans), strands)
+    root = spots[np.where(side > 0, 0, 1), spot] + 0.02 * ray
     bend = (0.22 * direction * length)[:, None] * np.stack([ray[:, 1], -ray[:, 0]], axis=-1)
     foot_a = root + generator.normal(0.0, 0.012, (count, 2))
     return {
@@ -187,7 +201,7 @@ def _fans(
         "polarity_b": side,
         "arcade": np.full(count, -1),
         "profile": generator.choice(3, count, p=(0.5, 0.35, 0.15)),
-        "brightness": np.repeat(generator.normal(-0.8, 0.4, spec.fans), strands) + generator.normal(0.0, 0.4, count),
+        "brightness": np.repeat(generator.normal(-1.2, 0.5, spec.fans), strands) + generator.normal(0.0, 0.5, count),
         "brightness_spread": generator.uniform(0.4, 0.7, count),
         "temperature": np.repeat(generator.uniform(5.95, 6.18, spec.fans), strands),
         "temperature_spread": generator.uniform(0.02, 0.05, count),
@@ -265,14 +279,3 @@ def _rates(spec: CoronaSpec, generator: np.random.Generator) -> np.ndarray:
             np.full(4, 1.0 / spec.drift_hours),
         ]
     )
-
-
-def _texture(spec: CoronaSpec, generator: np.random.Generator) -> np.ndarray:
-    """Amplitudes of a field of unit variance whose power peaks at the scale of the supergranular network."""
-    ky = np.arange(-spec.texture_modes, spec.texture_modes + 1)[:, None]
-    kx = np.arange(spec.texture_modes + 1)[None, :]
-    k = np.hypot(ky, kx)
-    amplitude = k / 12.0 / (1.0 + np.square(k / 12.0)) ** 1.75
-    amplitude[(k > spec.texture_modes) | ((kx == 0) & (ky <= 0))] = 0.0
-    amplitude /= np.sqrt(np.square(amplitude).sum())
-    return amplitude * generator.standard_normal((2, *k.shape))

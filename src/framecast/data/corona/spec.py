@@ -30,7 +30,7 @@ class CoronaSpec:
         arcade_loops: loops of one arcade.
         bright_points: small isolated brightenings in the quiet Sun.
         modes: largest wavenumber of the evolving background.
-        texture_modes: largest wavenumber of the fixed network pattern.
+        pattern_modes: largest wavenumber of the fine grain.
         brightness_hours: relaxation time of a loop's brightness, median over loops.
         temperature_hours: relaxation time of a loop's temperature, median over loops.
         sway_hours: relaxation time of a loop's sideways motion.
@@ -54,13 +54,13 @@ class CoronaSpec:
     width: int = 64
     cadence: float = 7200.0
     exposure: float = 46.0
-    arcs: int = 48
-    fans: int = 8
+    arcs: int = 60
+    fans: int = 10
     arcades: int = 3
     arcade_loops: int = 10
     bright_points: int = 24
     modes: int = 14
-    texture_modes: int = 40
+    pattern_modes: int = 128
     brightness_hours: float = 7.0
     temperature_hours: float = 10.0
     sway_hours: float = 12.0
