@@ -23,9 +23,9 @@ from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
 from framecast.data.dataset import WindowDataset
 from framecast.forecaster import Forecaster
-from framecast.members import SamplingOptions
 from framecast.recipes import load_recipe
 from framecast.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, UniPC
+from framecast.sampling import SamplingOptions
 from framecast.scores import crps, ensemble_mean, ensemble_variance
 from framecast.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
 from framecast.workflows.forecast import sample_key

@@ -23,9 +23,9 @@ def edit(model, **changes):
 def test_a_model_comes_back_as_it_was_saved(model, tmp_path):
     config = read_config(model)
     forecaster = load_model(model)
-    save_model(tmp_path / "again", config, forecaster.denoiser.network)
+    save_model(tmp_path / "again", config, forecaster.generator.network)
     again = load_model(tmp_path / "again")
-    before, after = forecaster.denoiser.network.state_dict(), again.denoiser.network.state_dict()
+    before, after = forecaster.generator.network.state_dict(), again.generator.network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert read_config(tmp_path / "again").frames == config.frames

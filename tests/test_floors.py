@@ -15,16 +15,17 @@ PACKAGE = Path(__file__).parents[1] / "src" / "framecast"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # The ground: what every file may use.
-    ("_version", "errors", "files"),
+    ("_version", "errors", "files", "manifest", "environment", "processes"),
     # The mathematics, without a network; videos in physical units, without diffusion.
     (
         *("schedule/", "prediction", "times", "draws", "weighting", "masks", "seeding"),
         *("configuration", "frames", "normalise", "target", "flux", "scores/"),
     ),
     ("networks/", "guidance", "sampler/", "representation", "labelled", "data/", "solar/"),
-    ("denoiser", "conditioning"),
-    ("members", "forecaster"),
-    ("checkpoint", "training/", "evaluation/", "baselines", "runs"),
+    ("sampling", "chance", "ensemble_loss"),
+    ("generator", "denoiser", "one_shot", "conditioning"),
+    ("generators", "members", "forecaster"),
+    ("checkpoint", "training/", "evaluation/", "baselines", "runs", "export"),
     ("recipes",),
     ("workflows/",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.

@@ -82,7 +82,7 @@ def test_steps_and_grid_of_a_call_are_used_and_recorded(forecaster, past):
 
 def test_steps_are_network_evaluations_with_every_sampler(forecaster, past):
     calls = []
-    network = forecaster.denoiser.network
+    network = forecaster.generator.network
     handle = network.register_forward_hook(lambda *_: calls.append(1))
     try:
         for sampler in (DDPM(), DDIM(), DPMSolverPP(), UniPC(), Heun()):

@@ -7,9 +7,10 @@ from framecast.checkpoint import attach, build_forecaster, build_network
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError
 from framecast.guidance import Guidance
-from framecast.members import SamplingOptions, chunk_size
+from framecast.members import chunk_size
 from framecast.recipes import load_recipe
 from framecast.sampler import DDIM, Heun
+from framecast.sampling import SamplingOptions
 from framecast.schedule import Cosine, RectifiedFlow
 from framecast.times import FastDDPMUniform, LogSNR, Trailing
 from framecast.workflows.prepare import prepare

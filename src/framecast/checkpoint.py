@@ -7,6 +7,7 @@ weights and the shape of every tensor are compared before memory is taken.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,28 +16,23 @@ import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from framecast._version import __version__
-from framecast.conditioning import Conditioning, GivenFrames, GivenPast
+from framecast.conditioning import Conditioning
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
-from framecast.denoiser import Denoiser
-from framecast.draws import TimeDraw
 from framecast.errors import DataError, FramecastError
 from framecast.files import write_atomically
 from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
-from framecast.masks import FrameMasks
-from framecast.members import SamplingOptions
+from framecast.generator import Generator
+from framecast.generators import AnyGenerator
 from framecast.networks import AnyNetwork
 from framecast.normalise import Normaliser
-from framecast.prediction import Prediction
 from framecast.representation import Representation
-from framecast.schedule import AnySchedule
+from framecast.sampling import SamplingOptions
 from framecast.target import AnyTarget
-from framecast.times import FastDDPMNonUniform, FastDDPMUniform
-from framecast.weighting import Weighting
 
 FORMAT = "framecast-model"
 VERSION = 1
@@ -55,10 +51,7 @@ class ModelConfig:
         normaliser: the stretch of every channel.
         target: what x0 stands for.
         network: which network, with its options.
-        schedule: the noise schedule.
-        prediction: what the network predicts.
-        grid: the rows it was trained on, if not all (Fast-DDPM).
-        masks: the frame masks it was trained with, if any.
+        generator: what turns the network's output into members: a diffusion, or one shot.
         sampling: how members are drawn by default.
         labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
@@ -79,10 +72,7 @@ class ModelConfig:
     normaliser: Normaliser
     target: Annotated[AnyTarget, Field(discriminator="kind")]
     network: Annotated[AnyNetwork, Field(discriminator="kind")]
-    schedule: Annotated[AnySchedule, Field(discriminator="kind")]
-    prediction: Prediction
-    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
-    masks: FrameMasks | None = None
+    generator: Annotated[AnyGenerator, Field(discriminator="kind")]
     sampling: SamplingOptions = SamplingOptions()
     labels: tuple[str, ...] = ()
     split: AnySplit = AutoSplit()
@@ -102,46 +92,27 @@ class ModelConfig:
     @property
     def conditioning(self) -> Conditioning:
         """What the network is given and what it generates."""
-        return GivenFrames(self.representation, self.masks) if self.masks else GivenPast(self.representation)
+        return self.generator.conditioning(self.representation)
 
 
 def build_network(config: ModelConfig) -> nn.Module:
     """Return the network that ``config`` describes, with fresh random weights."""
-    seen = len(config.frames.past_channels)
     return config.network.build(
-        past_channels=seen + 1 if config.masks else seen,  # the mask is a channel
+        past_channels=config.conditioning.channels,
         future_channels=len(config.frames.future_channels),
         classes=len(config.labels),
     )
 
 
-def attach(
-    config: ModelConfig, network: nn.Module, *, weighting: Weighting | None = None, draw: TimeDraw | None = None
-) -> Denoiser:
-    """Return ``network`` as the denoiser that ``config`` describes.
-
-    Args:
-        config: of the model.
-        network: the model's network, or an averaged copy of it.
-        weighting: of the loss; uniform by default.
-        draw: of training times; uniform by default.
-    """
-    return Denoiser(
-        network,
-        config.schedule,
-        config.prediction,
-        config.grid,
-        weighting=weighting,
-        draw=draw,
-        classes=len(config.labels),
-        frame_masks=config.masks is not None,
-    )
+def attach(config: ModelConfig, network: nn.Module) -> Generator:
+    """Return ``network``, the model's own or an averaged copy of it, as the generator that ``config`` describes."""
+    return config.generator.attach(network, classes=len(config.labels))
 
 
-def build_forecaster(config: ModelConfig, denoiser: Denoiser) -> Forecaster:
-    """Return ``denoiser`` as the forecaster that ``config`` describes."""
+def build_forecaster(config: ModelConfig, generator: Generator) -> Forecaster:
+    """Return ``generator`` as the forecaster that ``config`` describes."""
     return Forecaster(
-        denoiser,
+        generator,
         config.conditioning,
         sampling=config.sampling,
         unit=config.unit,
@@ -152,13 +123,24 @@ def build_forecaster(config: ModelConfig, denoiser: Denoiser) -> Forecaster:
 
 
 def save_model(folder: str | Path, config: ModelConfig, network: nn.Module) -> None:
-    """Write the model folder: the weights of ``network`` first, then the configuration that vouches for them."""
+    """Write the model folder with the weights of ``network``."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_weights(folder, config, tensors)
+
+
+def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
+    """Write the model folder: the weights first, then the configuration that vouches for them.
+
+    Args:
+        folder: is made.
+        config: of the model.
+        weights: the ``state_dict`` of its network, on the CPU.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    weights = save(tensors)
-    plain = to_plain(config) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
-    write_atomically(folder / WEIGHTS, weights)
+    content = save(dict(weights))
+    plain = to_plain(config) | {"weights_sha256": hashlib.sha256(content).hexdigest()}
+    write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / CONFIG, json.dumps(plain, indent=2) + "\n")
 
 

@@ -36,6 +36,11 @@ class Conditioning(ABC):
     def __init__(self, representation: Representation) -> None:
         self.representation = representation
 
+    @property
+    def channels(self) -> int:
+        """How many channels the condition has."""
+        return len(self.representation.frames.past_channels)
+
     @abstractmethod
     def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
         """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
@@ -96,6 +101,11 @@ class GivenFrames(Conditioning):
                 f"these are {channels} and target={representation.target.kind}"
             )
         self.masks = masks
+
+    @property
+    def channels(self) -> int:
+        """Those of the video, and one that marks the given frames."""
+        return super().channels + 1
 
     def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
         """Return the whole video as x0 and randomly chosen frames of it as condition."""

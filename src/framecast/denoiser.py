@@ -3,22 +3,28 @@
 Here the parts meet: the network, which knows nothing of diffusion, the schedule, and what the network predicts.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
+from framecast.chance import Chance
 from framecast.draws import TimeDraw, UniformTimes
 from framecast.errors import ConfigError
+from framecast.generator import Generator
 from framecast.guidance import Guidance
 from framecast.masks import keep_observed, observed_frames
 from framecast.prediction import Prediction
+from framecast.sampler import Noise, sample
+from framecast.sampling import SamplingOptions, describe
 from framecast.schedule import Schedule, broadcast
 from framecast.times import FastDDPM, Grid
 from framecast.weighting import UniformWeighting, Weighting
 
 
-class Denoiser(nn.Module):
-    """Network, schedule and prediction: ``(x_t, t, past) -> x0``, and the loss.
+class Denoiser(Generator):
+    """Network, schedule and prediction: ``(x_t, t, past) -> x0``, the loss, and the way from noise to x0.
 
     Args:
         network: ``(x, time, past, label) -> F``; x and F ``[batch, channel, time, height, width]``, time ``[batch]``
@@ -48,14 +54,12 @@ class Denoiser(nn.Module):
         classes: int = 0,
         frame_masks: bool = False,
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, classes=classes)
         self.schedule = schedule
         self.prediction = Prediction(prediction)
         self.grid = grid
         self.weighting = weighting or UniformWeighting()
         self.draw = draw or UniformTimes()
-        self.classes = classes
         self.frame_masks = frame_masks
         self.prediction.check(schedule)
         self.draw.check(grid)
@@ -123,6 +127,51 @@ class Denoiser(nn.Module):
         total = torch.where(counted, error, 0.0).square().flatten(1).sum(dim=1)
         mean = total / counted.flatten(1).sum(dim=1).clamp(min=1)
         return mean * self.weighting(scale, self.prediction).to(mean)
+
+    def training_loss(
+        self,
+        x0: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+        *,
+        chance: Chance,
+        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Return `loss` with noise of each window's own, at times that are spread over the whole batch."""
+        t = chance.spread(self.draw_times).to(x0.device)
+        noise = chance.normal(*x0.shape[1:]).to(x0.device)
+        return self.loss(x0, past, label, t=t, noise=noise, mask=mask)
+
+    def generate(
+        self,
+        past: Float[Tensor, "member past_channel past_time height width"],
+        label: Int64[Tensor, " member"] | None = None,
+        *,
+        noise: Noise,
+        options: SamplingOptions,
+    ) -> Float[Tensor, "member channel time height width"]:
+        """Return x0 at the end of the sampler's way through the grid's times; draw 0 of the noise is where it begins.
+
+        Raises:
+            ConfigError: the schedule has fewer times, the network was not trained at one of them, or guidance is
+                asked for without classes.
+        """
+
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+            x0: Tensor = self(x_t, t, past, label, guidance=options.guidance)
+            return x0
+
+        times = options.times(self.schedule, self.grid)
+        return sample(denoise, options.sampler, self.schedule, times, noise(0), noise)
+
+    def describe(self, options: SamplingOptions) -> dict[str, Any]:
+        """Return sampler, grid, steps and guidance."""
+        return {
+            "sampler": describe(options.sampler),
+            "grid": describe(options.grid),
+            "steps": options.steps,
+            "guidance": options.guidance.scale,
+        }
 
     def draw_times(self, batch: int, generator: torch.Generator) -> Float64[Tensor, " batch"]:
         """Return diffusion times for one training batch, on the CPU; see `framecast.draws`."""

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from framecast._version import __version__
 from framecast.conditioning import Conditioning, GivenFrames
-from framecast.denoiser import Denoiser
 from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
+from framecast.generator import Generator
 from framecast.labelled import Video, to_ensemble, to_tensor
-from framecast.members import SamplingOptions, draw_members
+from framecast.members import draw_members
 from framecast.sampler import AnySampler
+from framecast.sampling import SamplingOptions
 from framecast.times import AnyGrid
 
 
@@ -24,7 +25,7 @@ class Forecaster:
     """A trained model that forecasts.
 
     Args:
-        denoiser: the trained network with its diffusion.
+        generator: the trained network with what makes members of its output.
         conditioning: how a past is put before it.
         sampling: the default sampler, grid and steps.
         unit: physical unit of the videos.
@@ -35,7 +36,7 @@ class Forecaster:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        generator: Generator,
         conditioning: Conditioning,
         *,
         sampling: SamplingOptions,
@@ -44,7 +45,7 @@ class Forecaster:
         labels: Sequence[str] = (),
         fingerprint: str = "",
     ) -> None:
-        self.denoiser = denoiser.eval()
+        self.generator = generator.eval()
         self.conditioning = conditioning
         self.sampling = sampling
         self.unit = unit
@@ -60,11 +61,11 @@ class Forecaster:
     @property
     def device(self) -> torch.device:
         """Where the network is."""
-        return next(self.denoiser.parameters()).device
+        return next(self.generator.parameters()).device
 
     def to(self, device: str | torch.device) -> "Forecaster":
         """Move the network to ``device`` and return self."""
-        self.denoiser.to(device)
+        self.generator.to(device)
         return self
 
     def options(
@@ -219,7 +220,7 @@ class Forecaster:
         condition = self.conditioning.condition_on(known[None], marks[None])
         shape = self.conditioning.shape(*known.shape[-2:])
         chunks = draw_members(
-            self.denoiser,
+            self.generator,
             condition,
             shape,
             members=range(members),
@@ -265,7 +266,7 @@ class Forecaster:
         if pasts.ndim == 4:
             pasts = pasts[None]
         chunks = draw_members(
-            self.denoiser,
+            self.generator,
             self.conditioning.condition(pasts),
             self.conditioning.shape(*pasts.shape[-2:]),
             members=members,
@@ -290,11 +291,8 @@ class Forecaster:
             "weights_sha256": self.fingerprint,
             "framecast_version": __version__,
             "seed": seed,
-            "sampler": describe(options.sampler),
-            "grid": describe(options.grid),
-            "steps": options.steps,
             "precision": options.precision,
-            "guidance": options.guidance.scale,
+            **self.generator.describe(options),
         }
 
     def _attrs(self, seed: int, options: SamplingOptions, label: str | None) -> dict[str, Any]:
@@ -308,9 +306,3 @@ class Forecaster:
             known = ", ".join(self.labels) or "none: this model has no labels"
             raise ConfigError(f"{label!r} is no class of this model; known: {known}")
         return self.labels.index(label)
-
-
-def describe(choice: AnySampler | AnyGrid) -> str:
-    """Return a sampler or grid in a few words: ``ddim(eta=0.0)``."""
-    settings = ", ".join(f"{key}={value}" for key, value in vars(choice).items() if key != "kind")
-    return f"{choice.kind}({settings})" if settings else str(choice.kind)

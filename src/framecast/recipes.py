@@ -14,19 +14,17 @@ from pydantic import Field
 
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
-from framecast.draws import AnyTimeDraw, UniformTimes
 from framecast.errors import ConfigError
 from framecast.frames import parse_duration
-from framecast.masks import FrameMasks
-from framecast.members import SamplingOptions
+from framecast.generators import AnyGenerator, DiffusionOptions, OneShotOptions
 from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep, VideoUNetConfig
 from framecast.normalise import Curve
 from framecast.prediction import Prediction
 from framecast.sampler import DDPM
-from framecast.schedule import AnySchedule, Cosine, Linear
-from framecast.times import FastDDPMNonUniform, FastDDPMUniform, Linspace
+from framecast.sampling import SamplingOptions
+from framecast.schedule import Linear
+from framecast.times import Linspace
 from framecast.training import TrainingOptions
-from framecast.weighting import AnyWeighting, UniformWeighting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,30 +76,6 @@ class DataOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionOptions:
-    """The law of the noise and what the network learns about it.
-
-    Attributes:
-        schedule: the noise schedule.
-        prediction: what the network predicts.
-        grid: the rows to train on, if not all (Fast-DDPM).
-        weighting: how much the error at each noise level counts.
-        draw: which diffusion times training visits.
-        masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
-            channels in the past and in the future.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    schedule: Annotated[AnySchedule, Field(discriminator="kind")] = Cosine()
-    prediction: Prediction = Prediction.V
-    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
-    weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
-    draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
-    masks: FrameMasks | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training run.
 
@@ -110,7 +84,8 @@ class Recipe:
         data: windows and stretch.
         target: what x0 stands for: the ``future`` itself, or its ``change`` since the last frame.
         network: which network, with its options.
-        diffusion: schedule, prediction, grid.
+        diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
+        one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
         training: steps, batch, optimizer, precision, checkpoints.
         sampling: how members are drawn by default.
     """
@@ -121,9 +96,19 @@ class Recipe:
     data: DataOptions = field(default_factory=DataOptions)
     target: Literal["future", "change"] = "change"
     network: Annotated[AnyNetwork, Field(discriminator="kind")]
-    diffusion: DiffusionOptions = field(default_factory=DiffusionOptions)
+    diffusion: DiffusionOptions | None = None
+    one_shot: OneShotOptions | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
+
+    def __post_init__(self) -> None:
+        if self.diffusion and self.one_shot:
+            raise ConfigError("a recipe has diffusion or one_shot, and this one has both: set one of them to null")
+
+    @property
+    def generator(self) -> AnyGenerator:
+        """What turns the network's output into members."""
+        return self.one_shot or self.diffusion or DiffusionOptions()
 
 
 _PAPER: dict[str, Any] = {
@@ -143,6 +128,7 @@ BUILT_IN: dict[str, Recipe] = {
         Recipe(
             name="tiny",
             network=VideoUNetConfig(width=32),
+            diffusion=DiffusionOptions(),
             training=TrainingOptions(steps=2000, batch=8, learning_rate=1e-3, warmup=50, decay="cosine", ema=0.99),
         ),
         # Francisco et al. 2024: 12 h of 193, 211 and 94 Å in, 12 h of 94 Å out, 128².

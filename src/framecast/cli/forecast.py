@@ -11,7 +11,7 @@ from framecast.cli.console import note, progress, say
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
-    from framecast.members import SamplingOptions
+    from framecast.sampling import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -92,8 +92,8 @@ def run_forecast(
     place = choose_device(device)
     forecaster = load_model(folder, device=place)
     options = sampling_options(forecaster.sampling, changes or {})
-    # Impossible steps are refused before anything is written.
-    options.times(config.schedule, config.grid)
+    # What cannot be drawn is refused before anything is written.
+    config.generator.check(options)
     plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
     check_label(config, plan.archive, label)
     note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {place}")
@@ -120,7 +120,7 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
         ConfigError: no such sampler or grid, or an impossible setting of it.
     """
     from framecast.configuration import from_plain, to_plain
-    from framecast.members import SamplingOptions
+    from framecast.sampling import SamplingOptions
 
     plain = to_plain(own)
     for name, given in changes.items():

@@ -114,7 +114,6 @@ def describe_model(path: Path) -> Rows:
     with torch.device("meta"):
         parameters = sum(p.numel() for p in build_network(config).parameters())
     plain, frames = to_plain(config), config.frames
-    sampling = plain["sampling"]
     return [
         ("name", config.name),
         ("network", f"{settings(plain['network'])}, {parameters:,} parameters"),
@@ -122,14 +121,23 @@ def describe_model(path: Path) -> Rows:
         ("future", f"{frames.future} frames of {', '.join(frames.future_channels)} in {config.unit}"),
         ("cadence", format_duration(frames.cadence)),
         ("trained at", f"{frames.height} × {frames.width} pixels"),
-        ("schedule", settings(plain["schedule"])),
-        ("prediction", config.prediction),
         ("target", config.target.kind),
-        ("trained grid", settings(plain["grid"]) if plain["grid"] else "all rows"),
-        ("sampling", f"{settings(sampling['sampler'])}, {settings(sampling['grid'])}, {sampling['steps']} steps"),
+        *describe_generator(plain["generator"], plain["sampling"]),
         *([("labels", ", ".join(config.labels))] if config.labels else []),
         ("framecast", config.framecast_version),
         *provenance(config.provenance),
+    ]
+
+
+def describe_generator(generator: Mapping[str, Any], sampling: Mapping[str, Any]) -> Rows:
+    """Return names and values that say how members are made, from the model's configuration as plain data."""
+    if generator["kind"] == "one-shot":
+        return [("one shot", f"trained on {generator['members']} members, {settings(generator['loss'])}")]
+    return [
+        ("schedule", settings(generator["schedule"])),
+        ("prediction", generator["prediction"]),
+        ("trained grid", settings(generator["grid"]) if generator["grid"] else "all rows"),
+        ("sampling", f"{settings(sampling['sampler'])}, {settings(sampling['grid'])}, {sampling['steps']} steps"),
     ]
 
 

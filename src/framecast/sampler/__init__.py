@@ -12,7 +12,7 @@
 from framecast.sampler.ancestral import DDIM, DDPM
 from framecast.sampler.base import Evaluation, Sampler, posterior_std, transition
 from framecast.sampler.heun import Heun
-from framecast.sampler.loop import sample, trajectory
+from framecast.sampler.loop import Noise, sample, trajectory
 from framecast.sampler.multistep import DPMSolverPP, UniPC
 
 AnySampler = DDPM | DDIM | DPMSolverPP | UniPC | Heun
@@ -24,6 +24,7 @@ __all__ = [
     "DPMSolverPP",
     "Evaluation",
     "Heun",
+    "Noise",
     "Sampler",
     "UniPC",
     "posterior_std",

@@ -18,7 +18,7 @@ from framecast.data.windows import Window, Windows, find_windows
 from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
-from framecast.members import SamplingOptions
+from framecast.sampling import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -107,7 +107,7 @@ def forecast_windows(
         out: the forecast file.
         members: per window.
         seed: of the members.
-        options: sampler, grid and steps.
+        options: how to draw.
         label: the class that every window is told to have, `OBSERVED` for the archive's own (where that is not known,
             none), or none.
         command: what the user typed, for the record.

@@ -64,7 +64,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
     frames = frame_spec(options, archive)
     recipe.network.check_size(frames.height, frames.width)
     check_target(recipe.target, frames)
-    recipe.sampling.times(recipe.diffusion.schedule, recipe.diffusion.grid)
+    recipe.generator.check(recipe.sampling)
     windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
     split = options.split.resolve(windows) if isinstance(options.split, AutoSplit) else options.split
     sides = split.divide(windows)
@@ -84,10 +84,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
         normaliser=normaliser,
         target=_target(recipe.target, train, normaliser, recipe.training.seed),
         network=recipe.network,
-        schedule=recipe.diffusion.schedule,
-        prediction=recipe.diffusion.prediction,
-        grid=recipe.diffusion.grid,
-        masks=recipe.diffusion.masks,
+        generator=recipe.generator,
         sampling=recipe.sampling,
         labels=_labels(options, train),
         split=split,
@@ -102,7 +99,7 @@ def _check_model(recipe: Recipe, model: ModelConfig) -> None:
     """Raise what building the model would raise, before a run's folder is touched."""
     with torch.device("meta"):
         network = build_network(model)
-    attach(model, network, weighting=recipe.diffusion.weighting, draw=recipe.diffusion.draw)
+    attach(model, network)
     _ = model.conditioning
 
 

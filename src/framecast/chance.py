@@ -1,0 +1,55 @@
+"""What chance decides in training: each place of a batch has a generator of its own.
+
+A batch may be cut into parts, to fit into memory or for several processes. What is drawn for a place is a function of
+the batch's key and the place alone, so that however the batch is cut its noise is the same.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from framecast.seeding import generator
+
+
+class Chance:
+    """The random numbers of some places of one batch; what is asked for later comes later in their streams.
+
+    Args:
+        key: of the batch, such as (seed, step).
+        places: of the batch; all of them by default.
+        total: places of the whole batch.
+    """
+
+    def __init__(self, *key: int, total: int, places: range | None = None) -> None:
+        self._key = key
+        self._places = range(total) if places is None else places
+        self._total = total
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
+        """Return ``[place, ...]``: what ``draw`` returns for the generator of each place, on the CPU."""
+        return torch.stack([draw(own) for own in self.own])
+
+    def normal(self, *shape: int) -> Tensor:
+        """Return standard normal deviates ``[place, *shape]``, float32, on the CPU."""
+        return self.each(lambda own: torch.randn(shape, generator=own))
+
+    def spread(self, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
+        """Return the places' share of what ``draw(total, generator)`` returns for the whole batch, on the CPU.
+
+        For what is spread over the batch, such as diffusion times.
+        """
+        return draw(self._total, self._shared)[list(self._places)]
+
+    @cached_property
+    def own(self) -> list[torch.Generator]:
+        """The generator of each place."""
+        return [generator(*self._key, place) for place in self._places]
+
+    @cached_property
+    def _shared(self) -> torch.Generator:
+        return generator(*self._key)

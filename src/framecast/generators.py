@@ -1,0 +1,117 @@
+"""The kinds of generator as configurations: what a recipe asks for and a model's file remembers.
+
+Each says how a past is put before the network (`conditioning`), what is built around the network (`attach`), and which
+ways of drawing exist (`check`).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import nn
+
+from framecast.conditioning import Conditioning, GivenFrames, GivenPast
+from framecast.denoiser import Denoiser
+from framecast.draws import AnyTimeDraw, UniformTimes
+from framecast.ensemble_loss import EnsembleLoss
+from framecast.errors import ConfigError
+from framecast.masks import FrameMasks
+from framecast.one_shot import OneShot
+from framecast.prediction import Prediction
+from framecast.representation import Representation
+from framecast.sampling import SamplingOptions
+from framecast.schedule import AnySchedule, Cosine
+from framecast.times import FastDDPMNonUniform, FastDDPMUniform
+from framecast.weighting import AnyWeighting, UniformWeighting
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionOptions:
+    """A diffusion: the law of the noise and what the network learns about it.
+
+    Attributes:
+        schedule: the noise schedule.
+        prediction: what the network predicts.
+        grid: the rows to train on, if not all (Fast-DDPM).
+        weighting: how much the error at each noise level counts.
+        draw: which diffusion times training visits.
+        masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
+            channels in the past and in the future.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    schedule: Annotated[AnySchedule, Field(discriminator="kind")] = Cosine()
+    prediction: Prediction = Prediction.V
+    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
+    weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
+    draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
+    masks: FrameMasks | None = None
+    kind: Literal["diffusion"] = "diffusion"
+
+    def conditioning(self, representation: Representation) -> Conditioning:
+        """Return how a past is put before the network: whole, or as the given frames of a video."""
+        return GivenFrames(representation, self.masks) if self.masks else GivenPast(representation)
+
+    def attach(self, network: nn.Module, *, classes: int) -> Denoiser:
+        """Return ``network`` as a denoiser."""
+        return Denoiser(
+            network,
+            self.schedule,
+            self.prediction,
+            self.grid,
+            weighting=self.weighting,
+            draw=self.draw,
+            classes=classes,
+            frame_masks=self.masks is not None,
+        )
+
+    def check(self, options: SamplingOptions) -> None:
+        """Raise unless members can be drawn in this way.
+
+        Raises:
+            ConfigError: the schedule has fewer times than steps, or the network was not trained at one of them.
+        """
+        options.times(self.schedule, self.grid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneShotOptions:
+    """One network evaluation per member, trained on the score of small ensembles.
+
+    Attributes:
+        loss: what the ensembles are judged by.
+        members: of each training window's ensemble; 1 with ``loss.kind: mse`` is a deterministic network.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    loss: EnsembleLoss = EnsembleLoss()
+    members: int = 2
+    kind: Literal["one-shot"] = "one-shot"
+
+    def __post_init__(self) -> None:
+        self.loss.check(self.members)
+
+    def conditioning(self, representation: Representation) -> Conditioning:
+        """Return how a past is put before the network: whole."""
+        return GivenPast(representation)
+
+    def attach(self, network: nn.Module, *, classes: int) -> OneShot:
+        """Return ``network`` as a one-shot generator."""
+        return OneShot(network, loss=self.loss, members=self.members, classes=classes)
+
+    def check(self, options: SamplingOptions) -> None:
+        """Raise unless members can be drawn in this way.
+
+        Raises:
+            ConfigError: a sampler, grid, number of steps or guidance is asked for.
+        """
+        if options != SamplingOptions(precision=options.precision):
+            raise ConfigError(
+                "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or "
+                "guidance; of sampling only the precision can be set"
+            )
+
+
+AnyGenerator = DiffusionOptions | OneShotOptions

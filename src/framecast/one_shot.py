@@ -1,0 +1,106 @@
+"""The one-shot generator: noise and a past go in, a member comes out, in one network evaluation.
+
+The same networks as for diffusion. Where a denoiser is given a noisy future, this one is given noise alone, and it is
+trained on what its members are worth together: on the score of a small ensemble that saw the same past
+(`framecast.ensemble_loss`).
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framecast.chance import Chance
+from framecast.ensemble_loss import EnsembleLoss
+from framecast.generator import Generator
+from framecast.sampler import Noise
+from framecast.sampling import SamplingOptions
+
+
+class OneShot(Generator):
+    """``(noise, past) -> x0``, and the loss of an ensemble.
+
+    Args:
+        network: ``(x, time, past, label) -> F``; x is noise, time is always 0, F is x0.
+        loss: what ensembles are judged by; under the squared error the network is given zeros for noise.
+        members: of the ensemble drawn for each element of a training batch.
+        classes: number of classes; label ``classes`` is the null class.
+    """
+
+    def __init__(self, network: nn.Module, *, loss: EnsembleLoss, members: int, classes: int = 0) -> None:
+        super().__init__(network, classes=classes)
+        self.ensemble_loss = loss
+        self.members = members
+
+    def forward(
+        self,
+        noise: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch channel time height width"]:
+        """Return x0 for white ``noise``."""
+        x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else at_all_scales(noise)
+        x0: Tensor = self.network(x, torch.zeros(len(x), device=x.device), past, label)
+        return x0.to(noise.dtype)
+
+    def training_loss(
+        self,
+        x0: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+        *,
+        chance: Chance,
+        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Return the loss of an ensemble of `members` for each element."""
+        noise = chance.normal(self.members, *x0.shape[1:]).transpose(0, 1).flatten(0, 1).to(x0.device)
+        labels = None if label is None else label.repeat(self.members)
+        drawn = self(noise, past.repeat(self.members, 1, 1, 1, 1), labels)
+        known = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
+        return self.ensemble_loss(drawn.unflatten(0, (self.members, len(x0))), x0, known)
+
+    def generate(
+        self,
+        past: Float[Tensor, "member past_channel past_time height width"],
+        label: Int64[Tensor, " member"] | None = None,
+        *,
+        noise: Noise,
+        options: SamplingOptions,
+    ) -> Float[Tensor, "member channel time height width"]:
+        """Return one member for every condition."""
+        drawn: Tensor = self(noise(0), past, label)
+        return drawn
+
+    def describe(self, options: SamplingOptions) -> dict[str, Any]:
+        """Return that there is one step."""
+        return {"sampler": "one-shot", "grid": "none", "steps": 1, "guidance": 1.0}
+
+
+def at_all_scales(noise: Float[Tensor, "batch channel time height width"]) -> Tensor:
+    """Return noise with an equal share of its variance, 1 in all, at every scale: pixels, 2×2, 4×4, … whole frames.
+
+    White noise all but vanishes in a mean over many pixels, and a network would have to amplify what is left to move a
+    whole frame. The means m(s) over squares of s×s pixels fall by half from scale to scale, and the differences of
+    neighbouring scales, m(s) - m(2s), are independent of each other. Each is brought back to the size of the first:
+
+        x = Σ s (m(s) - m(2s)),    which is    m(1) + Σ s/2 m(s),    s = 2, 4, …
+
+    and likewise for the last, the mean over all frames, which moves a whole member.
+    """
+    total, side, variance = noise, 1, 1.0
+    while 2 * side <= min(noise.shape[-2:]):
+        side, variance = 2 * side, variance + 0.75
+        total = total + side / 2 * _spread_means(noise, side)
+    frames = noise.shape[2]
+    everywhere = noise.mean(dim=(2, 3, 4), keepdim=True) * (noise[0, 0, 0].numel() ** 0.5)
+    total = total + (frames**0.5 - 1) * everywhere
+    return total / (variance + 1 - 1 / frames) ** 0.5
+
+
+def _spread_means(noise: Tensor, side: int) -> Tensor:
+    """Return the mean over every square of ``side`` pixels at each of them; 0 where no whole square fits."""
+    means = functional.avg_pool3d(noise, (1, side, side))
+    wide = means.repeat_interleave(side, dim=3).repeat_interleave(side, dim=4)
+    return functional.pad(wide, (0, noise.shape[-1] - wide.shape[-1], 0, noise.shape[-2] - wide.shape[-2]))
