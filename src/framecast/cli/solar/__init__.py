@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import typer
 
+from framecast.cli.solar.fetch import fetch
+from framecast.cli.solar.label import label
 from framecast.cli.solar.prepare import prepare
 
 app = typer.Typer(
     name="solar",
-    help="Observations of the Sun: from files on disk to an archive. Needs pip install 'framecast\\[solar]'.",
+    help="Observations of the Sun: from an archive to a prediction. Needs pip install 'framecast\\[solar]'.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -16,7 +18,7 @@ app = typer.Typer(
 
 @app.callback()
 def root() -> None:
-    """Observations of the Sun: from files on disk to an archive."""
+    """Observations of the Sun: from an archive to a prediction."""
 
 
 def _add(command: Callable[..., None], *, example: str) -> None:
@@ -24,7 +26,12 @@ def _add(command: Callable[..., None], *, example: str) -> None:
 
 
 _add(
+    fetch,
+    example="framecast solar fetch --start 2024-10-08 --end 2024-10-10 --wavelengths 193,211,94 --cadence 2h --out aia",
+)
+_add(
     prepare,
     example="framecast solar prepare aia-synoptic/ sun.zarr --size 64 --wavelengths 171 "
     "--start 2017-08-08 --end 2017-08-14",
 )
+_add(label, example="framecast solar label regions.zarr --events goes.csv --horizon 12h")
