@@ -1,7 +1,9 @@
 """What every test shares: shapes enforced at call time, and the way to the real observations."""
 
+import importlib.util
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,17 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"real observations are absent: FRAMECAST_DATA={folder} is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def serve_archive() -> Callable[..., AbstractContextManager]:
+    """A function that serves a folder as a solar archive on loopback: `serve` of `archive_server.py`."""
+    specification = importlib.util.spec_from_file_location(
+        "archive_server", Path(__file__).with_name("archive_server.py")
+    )
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.serve
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,10 @@ DEFAULT_TOLERANCE = 60.0
 """Seconds within which two observations are of the same time, unless half the cadence is less."""
 
 
+_RECORD = "fetch.json"
+"""What `framecast.solar.fetch` leaves beside the images."""
+
+
 @dataclass(frozen=True)
 class Rejected:
     """A file that was left out.
@@ -102,7 +106,7 @@ def scan(source: str | Path, *, progress: Callable[[int, int], None] | None = No
     source = Path(source)
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: name the folder that holds the FITS files")
-    paths = sorted(p for p in source.rglob("*") if p.is_file() and not p.name.startswith("."))
+    paths = sorted(p for p in source.rglob("*") if p.is_file() and not p.name.startswith(".") and p.name != _RECORD)
     if not paths:
         raise DataError(f"{source} holds no file: name the folder that holds the FITS files")
     catalogue = Catalogue()

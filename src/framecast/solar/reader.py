@@ -1,4 +1,4 @@
-"""Observations from FITS files. What a file holds is in its header; its name is never looked at."""
+"""Observations from FITS and JPEG 2000 files. What a file holds is in its header; its name is never looked at."""
 
 import warnings
 from collections import ChainMap
@@ -11,6 +11,7 @@ import numpy as np
 from astropy.io import fits
 
 from framecast.errors import DataError
+from framecast.solar import jp2
 from framecast.solar.header import interpret
 from framecast.solar.image import FrameHeader, SolarImage
 
@@ -21,12 +22,14 @@ def read_header(path: str | Path) -> FrameHeader:
     Raises:
         DataError: it is no FITS file, is cut short, holds no image, or lacks date, wavelength or pointing.
     """
+    if _is_jp2(Path(path)):
+        return jp2.read_jp2_header(Path(path))
     with _open(Path(path)) as (header, _):
         return header
 
 
 def read_image(path: str | Path) -> SolarImage:
-    """Return the image in the file at ``path``: in the primary HDU or an extension, compressed or not.
+    """Return the image in the file at ``path``: in the primary HDU or an extension, compressed or not, or a JPEG 2000.
 
     Pixels that the file declares blank are NaN, and so are the missing telemetry blocks of EIT, which it fills with 0
     below a pedestal of several hundred DN.
@@ -34,6 +37,8 @@ def read_image(path: str | Path) -> SolarImage:
     Raises:
         DataError: as `read_header`, or the pixels cannot be decoded or are NaN throughout.
     """
+    if _is_jp2(Path(path)):
+        return jp2.read_jp2(Path(path))
     with _open(Path(path)) as (header, hdu):
         data = np.array(hdu.data, np.float32)
     data[~np.isfinite(data)] = np.nan
@@ -42,6 +47,15 @@ def read_image(path: str | Path) -> SolarImage:
     if np.isnan(data).all():
         raise DataError(f"{path} has no pixel with a value: leave the file out")
     return SolarImage(header=header, data=data)
+
+
+def _is_jp2(path: Path) -> bool:
+    """Whether the file begins as JPEG 2000 files do; a file that is not there is left to the reader of FITS."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(jp2.SIGNATURE)) == jp2.SIGNATURE
+    except OSError:
+        return False
 
 
 @contextmanager

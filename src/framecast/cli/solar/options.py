@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from framecast.solar.calibration import Calibration
 
 
@@ -42,3 +44,21 @@ def choose_calibration(*, despike: bool, degradation: str | None) -> "Calibratio
         despiking=Despiking() if despike else None,
         degradation=None if degradation is None else CorrectionTable.read(degradation),
     )
+
+
+def moment(option: str, text: str) -> "np.datetime64":
+    """Return the time (UTC) that an option gives, such as ``2017-08-08`` or ``2017-08-08T06:00``.
+
+    Args:
+        option: the option's name, for the message.
+        text: what was given.
+
+    Raises:
+        ConfigError: it is no time.
+    """
+    from framecast.solar import clock
+
+    try:
+        return clock.moment(text)
+    except ValueError:
+        raise ConfigError(f"{option} is {text!r}; write {clock.EXPECTED}") from None
