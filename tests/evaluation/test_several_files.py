@@ -12,7 +12,7 @@ import pytest
 import zarr
 
 from framecast.errors import DataError
-from framecast.evaluation import Evaluation, evaluate
+from framecast.evaluation import Cases, Evaluation, evaluate
 
 Write = Callable[..., Path]
 
@@ -142,13 +142,13 @@ def test_names_are_the_models_or_the_files(good: Path, folder: Path) -> None:
     for place, model in (("twin", "good"), ("flat", "persistence"), ("deep/twin", "good")):
         (folder / place).parent.mkdir(exist_ok=True)
         _called(shutil.copytree(good, folder / f"{place}.zarr"), model)
-    assert evaluate([good, folder / "flat.zarr"]).scores["models"] == ["good", "flat"]
+    assert Cases([good, folder / "flat.zarr"]).models == ["good", "flat"]
     twins = [good, folder / "twin.zarr", folder / "deep" / "twin.zarr"]
-    assert evaluate(twins).scores["models"] == ["good", *map(str, twins[1:])]
+    assert Cases(twins).models == ["good", *map(str, twins[1:])]
     with pytest.raises(DataError, match="given twice"):
-        evaluate([good, folder / "deep" / ".." / "good.zarr"])
+        Cases([good, folder / "deep" / ".." / "good.zarr"])
     with pytest.raises(DataError, match="no forecast was given"):
-        evaluate([])
+        Cases([])
 
 
 def test_what_does_not_compare_is_refused_in_one_line(gaussian_forecast: Write, good: Path, folder: Path) -> None:
@@ -169,6 +169,6 @@ def test_baselines_come_from_the_file_that_has_what_they_need(good: Path, folder
     for name in ("dressing", "oracle"):
         shutil.rmtree(bare / name)
     _called(bare, "bare")
-    assert list(evaluate(bare).scores["forecasts"]) == ["bare", "persistence"]
-    found = evaluate([bare, good]).scores["forecasts"]
-    assert list(found) == ["bare", "good", "persistence", "dressed_persistence", "oracle"]
+    assert list(Cases(bare).members) == ["bare", "persistence"]
+    cases = Cases([bare, good])
+    assert list(cases.members) == list(cases[3].forecasts) == ["bare", "good", "persistence", "dressed_persistence", "oracle"]
