@@ -2,7 +2,9 @@
 
 Both get the same weights and inputs. Each round measures every variant once, one after another, so that a slow moment
 of the machine falls on all; the table gives medians and the median of the ratios within rounds. Memory is the growth of
-the peak of the process during one training step, each measured in a process of its own.
+the peak of the process during one training step, gradients and the libraries' work space included, each measured in a
+process of its own: once as it is, and once with glibc told to give large blocks back to the system when they are freed
+(MALLOC_MMAP_THRESHOLD_=1000000), which shows what is alive rather than what malloc keeps.
 
     python benchmarks/networks.py                                # width 32 at 64², float32 and bf16 autocast
     python benchmarks/networks.py --width 64 --size 128          # the paper's configuration
@@ -11,6 +13,7 @@ the peak of the process during one training step, each measured in a process of 
 
 import argparse
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
@@ -90,12 +93,13 @@ def kilobytes(row: str) -> int:
     return int(next(line for line in account.splitlines() if line.startswith(row)).split()[1])
 
 
-def peak_memory(options: argparse.Namespace, variant: str) -> float:
+def peak_memory(options: argparse.Namespace, variant: str, *, give_back: bool) -> float:
     """Return by how many MB a training step raises the peak of a fresh process, gradients included."""
+    environment = os.environ | ({"MALLOC_MMAP_THRESHOLD_": "1000000"} if give_back else {})
     arguments = [sys.executable, __file__, "--only-memory", variant]
     for name in ("network", "width", "size", "frames", "batch", "threads"):
         arguments += [f"--{name}", str(getattr(options, name))]
-    return float(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    return float(subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment).stdout)
 
 
 def main() -> None:
@@ -125,7 +129,7 @@ def main() -> None:
     )
     forward, step = times(options, training=False), times(options, training=True)
     base = VARIANTS[0]
-    print(f"{'':28s}{'forward':>10s}{'ratio':>8s}{'step':>10s}{'ratio':>8s}{'memory':>11s}")
+    print(f"{'':28s}{'forward':>10s}{'ratio':>8s}{'step':>10s}{'ratio':>8s}{'memory':>11s}{'given back':>13s}")
     for variant in VARIANTS:
         columns = ""
         for table in (forward, step):
@@ -134,7 +138,8 @@ def main() -> None:
                 continue
             ratio = statistics.median(a / b for a, b in zip(table[base], table[variant], strict=True))
             columns += f"{statistics.median(table[variant]):8.3f} s{ratio:7.2f}×"
-        print(f"{variant:28s}{columns}{peak_memory(options, variant):8.0f} MB")
+        kept, alive = (peak_memory(options, variant, give_back=give_back) for give_back in (False, True))
+        print(f"{variant:28s}{columns}{kept:8.0f} MB{alive:10.0f} MB")
 
 
 if __name__ == "__main__":
