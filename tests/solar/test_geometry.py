@@ -11,7 +11,7 @@ from sunpy.coordinates import (
     propagate_with_solar_surface,
 )
 
-from framecast.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project
+from framecast.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project, unproject
 from framecast.solar.offline import offline
 from framecast.solar.rotation import days_between, drift_rate
 
@@ -88,3 +88,20 @@ def test_limb_is_seen_where_the_line_of_sight_is_tangent() -> None:
     angle = np.degrees(np.arccos(SOLAR_RADIUS / 150e9))  # heliocentric angle of the tangent point
     x, y, _ = project(angle, 0.0, observer_longitude=0.0, observer_latitude=0.0, distance=150e9)
     assert from_centre(x, y) == pytest.approx(observer.limb, abs=1e-6)
+
+
+def test_unproject_is_the_inverse_of_project() -> None:
+    random = np.random.default_rng(1)
+    for longitude, latitude, distance in [(112.1, 6.26, 1.5167e11), (0.2, -30.0, 4.5e10)]:
+        observer = Observer(longitude=longitude, latitude=latitude, distance=distance)
+        radius = 0.999 * observer.limb * np.sqrt(random.random(500))
+        angle = random.uniform(0, 2 * np.pi, 500)
+        x, y = radius * np.cos(angle), radius * np.sin(angle)
+        there = unproject(x, y, observer)
+        back = project(
+            *there, observer_longitude=observer.longitude, observer_latitude=observer.latitude, distance=distance
+        )
+        assert np.abs(back[0] - x).max() < 1e-6
+        assert np.abs(back[1] - y).max() < 1e-6
+        assert (back[2] > 0).all()  # the near side of the sphere, not the far one
+    assert np.isnan(unproject(1000.0, 0.0, Observer(longitude=0.0, latitude=0.0, distance=1.5e11))).all()

@@ -73,6 +73,32 @@ def project(
     return np.arctan2(x, depth) * ARCSEC, np.arcsin(y / away) * ARCSEC, mu
 
 
+def unproject(x: npt.ArrayLike, y: npt.ArrayLike, observer: Observer) -> tuple[Array, Array]:
+    """Return the points of the surface that are seen in the directions ``x``, ``y``: the inverse of `project`.
+
+    The line of sight from the observer at distance D meets the sphere where its length is
+    D cosψ − √(R² − D² sin²ψ), with cosψ = cosθy cosθx.
+
+    Args:
+        x: helioprojective x in arcsec.
+        y: helioprojective y in arcsec.
+        observer: who looks.
+
+    Returns:
+        Carrington longitude and heliographic latitude in degrees; NaN for directions beyond the limb.
+    """
+    x, y = np.asarray(x, np.float64) / ARCSEC, np.asarray(y, np.float64) / ARCSEC
+    along = observer.distance * np.cos(y) * np.cos(x)
+    inside = SOLAR_RADIUS**2 - observer.distance**2 + along**2
+    length = along - np.sqrt(np.where(inside >= 0, inside, np.nan))
+    west, north = length * np.cos(y) * np.sin(x), length * np.sin(y)
+    near = observer.distance - length * np.cos(y) * np.cos(x)
+    b = np.radians(observer.latitude)
+    latitude = np.degrees(np.arcsin((north * np.cos(b) + near * np.sin(b)) / SOLAR_RADIUS))
+    longitude = np.degrees(np.arctan2(west, near * np.cos(b) - north * np.sin(b)))
+    return (observer.longitude + longitude) % 360, latitude
+
+
 def from_centre(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
     """Return the angle in arcsec between the directions ``x``, ``y`` (arcsec) and the centre of the Sun."""
     cosine = np.cos(np.asarray(y, np.float64) / ARCSEC) * np.cos(np.asarray(x, np.float64) / ARCSEC)

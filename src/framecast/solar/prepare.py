@@ -415,6 +415,7 @@ def _provenance(
         "calibration": calibration.provenance(),
         "rotation": f"{rotation} (sunpy {sunpy.__version__}, sidereal)",
         "pixel_arcsec": view.pixel,
+        "off_limb": view.off_limb,
         "field_of_view_arcsec": [view.height * view.pixel, view.width * view.pixel],
         "largest_heliocentric_angle_degree": angle,
         "grid_spacing_degree": spacing,

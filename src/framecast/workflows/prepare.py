@@ -19,6 +19,8 @@ from framecast.normalise import Normaliser
 from framecast.recipes import DataOptions, Recipe
 from framecast.target import AnyTarget, Change, Future, check_target
 
+_MAKING = ("pixel_arcsec", "off_limb", "rotation", "calibration")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -51,6 +53,8 @@ class Prepared:
             "rejected": dict(self.windows.rejected),
             "split": to_plain(self.recipe.data.split),
             "hashes": {side: manifest_hash(self.sides[side]) for side in SIDES if self.sides[side]},
+            # How the images were made, so that a forecast can make its own alike.
+            "images": {name: self.archive.attrs[name] for name in _MAKING if name in self.archive.attrs},
         }
 
 
