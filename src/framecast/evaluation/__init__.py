@@ -19,6 +19,7 @@ import numpy as np
 from framecast.errors import DataError
 from framecast.evaluation.blocks import BLOCKS, Blocks, block_names, choose_blocks
 from framecast.evaluation.cases import Case, Cases
+from framecast.evaluation.maps import Maps
 from framecast.evaluation.sources import BASELINES, Source
 from framecast.evaluation.summary import summarise
 from framecast.evaluation.tables import as_csv, sample_table, score_table
@@ -32,6 +33,7 @@ __all__ = [
     "Case",
     "Cases",
     "Evaluation",
+    "Maps",
     "Source",
     "Tally",
     "as_csv",
@@ -47,12 +49,14 @@ class Evaluation:
     Attributes:
         cases: the samples, to be read again for pictures.
         tallies: what was summed up, by name of the forecast; the files' own come first.
+        maps: where in the frame they err, likewise.
         scores: the content of ``scores.json``; see `docs/scores.md`.
         samples: one row per sample: where it is from, and the scores of each forecast (`tables.sample_table`).
     """
 
     cases: Cases
     tallies: dict[str, Tally]
+    maps: dict[str, Maps]
     scores: dict[str, Any]
     samples: list[dict[str, Any]]
 
@@ -99,12 +103,14 @@ def evaluate(
     """
     cases = Cases(forecasts, seed=seed)
     tallies = {name: Tally.empty(cases, members) for name, members in cases.members.items()}
+    maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
     for index in range(len(cases)):
         case = cases[index]
         observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
         for name, tally in tallies.items():
             tally.record(case, name)
+            maps[name].record(case, name)
         if progress is not None:
             progress(index + 1, len(cases))
     if not np.any(tallies[cases.models[0]].count):
@@ -118,6 +124,7 @@ def evaluate(
     return Evaluation(
         cases=cases,
         tallies=tallies,
+        maps=maps,
         scores=summarise(cases, tallies, bootstrap, blocks=chosen, observed=(int(observed[0]), int(observed[1]))),
         samples=sample_table(cases, tallies),
     )
