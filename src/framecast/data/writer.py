@@ -1,7 +1,7 @@
 """Writing archives: sequence by sequence, or many sequences at once frame by frame; whole in the end, or absent."""
 
 import re
-import sys
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
+from framecast.data.journal import Journal
 from framecast.data.layout import (
     CLASSES,
     DIMENSIONS,
@@ -33,8 +34,8 @@ from framecast.data.layout import (
     storable,
     unusable,
 )
-from framecast.errors import ConfigError, DataError
-from framecast.files import ARCHIVE, new_folder
+from framecast.errors import ConfigError, DataError, FramecastError
+from framecast.files import ARCHIVE, partial_path, publish, refuse_existing
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _TIME_ENCODING = {"units": "microseconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
@@ -50,6 +51,9 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
     Sequences are written whole with `add`, or announced with `create` and filled frame by frame with `write`, in any
     order. Frames wait in memory until their block of the file is complete, so that no block is written twice; the
     memory for that is bounded, and beyond some 500 sequences filled at once blocks are written early and read again.
+
+    With a ``request``, what is complete stays on disk after an interruption, under a hidden name, and the same request
+    goes on with it: `done` and `remembered` say what need not be done again. The archive ends in the same bytes.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         classes: Sequence[str] = (),
         attrs: Mapping[str, Any] | None = None,
         overwrite: bool = False,
+        request: str | None = None,
     ) -> None:
         """Describe the archive; nothing is written before the ``with`` block.
 
@@ -78,6 +83,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             attrs: anything else worth keeping, JSON-like. ``independent_sequences: true`` states that no two
                 sequences show the same thing, so that they may be split between training and test.
             overwrite: whether an existing ``path`` may be replaced.
+            request: a text that stands for everything that will be written, for writing that can be taken up again.
 
         Raises:
             ConfigError: no or repeated channels, or a size or cadence that is not positive.
@@ -94,40 +100,107 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         taken = sorted(set(self._attrs) & {*ROOT_ATTRIBUTES, CLASSES})
         if taken:
             raise ConfigError(f"attributes {', '.join(taken)} are set by the archive itself: choose other names")
-        self._folder = new_folder(path, overwrite=overwrite, kind=ARCHIVE)
+        self._final, self._overwrite, self._request = Path(path), overwrite, request
+        self._path = partial_path(self._final)
+        self._journal: Journal | None = None
         self._sequences: dict[str, _Filling] = {}
         self._blocks: dict[tuple[str, int], _Block] = {}
+        self.remembered: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        self._path = self._folder.__enter__()
+        refuse_existing(self._final, overwrite=self._overwrite, kind=ARCHIVE)
+        if self._final.is_symlink() or self._final.is_file():
+            what = "link" if self._final.is_symlink() else "file"
+            raise FramecastError(f"{self._final} is a {what}, not a folder: choose another name")
+        if self._request is not None:
+            self._journal = Journal.take_up(self._path, self._request)
         try:
-            h = self.header
-            own: dict[str, Any] = {
-                "format": FORMAT,
-                "version": VERSION,
-                "channels": list(h.channels),
-                "unit": h.unit,
-                "cadence": h.cadence,
-                "height": h.height,
-                "width": h.width,
-            }
-            own |= {CLASSES: list(h.classes)} if h.classes else {}
-            self._root = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=own | self._attrs)
+            if self._journal is None:
+                self._begin()
+            else:
+                self._go_on(self._journal)
         except BaseException:
-            self._folder.__exit__(*sys.exc_info())
+            self._leave(keep=self._journal is not None)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None:
-            try:
+        worth = any(filling.complete for filling in self._sequences.values())
+        try:
+            if error is None:
                 self._finish()
-            except BaseException:
-                self._folder.__exit__(*sys.exc_info())
-                raise
-        self._folder.__exit__(kind, error, traceback)
+                if self._journal is not None:
+                    self._journal.remove()
+                publish(self._path, self._final)
+        except BaseException:
+            self._leave(keep=worth)
+            raise
+        if error is not None:
+            self._leave(keep=worth)
+
+    def _begin(self) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+        self._path.mkdir(parents=True)
+        h = self.header
+        own: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "channels": list(h.channels),
+            "unit": h.unit,
+            "cadence": h.cadence,
+            "height": h.height,
+            "width": h.width,
+        }
+        own |= {CLASSES: list(h.classes)} if h.classes else {}
+        self._root = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=own | self._attrs)
+        if self._request is not None:
+            self._journal = Journal.begin(self._path, self._request)
+
+    def _go_on(self, journal: Journal) -> None:
+        """Take up what an interrupted process left: sequences and blocks that the journal names, nothing else."""
+        for stray in self._path.rglob("*.partial"):
+            stray.unlink()
+        self._root = zarr.open_group(self._path, mode="r+", use_consolidated=False)
+        for entry in journal.entries:
+            if "sequence" in entry:
+                intensity = self._root[f"{entry['sequence']}/intensity"]
+                assert isinstance(intensity, zarr.Array)
+                self._sequences[entry["sequence"]] = _Filling(intensity, entry["block_size"])
+            elif "block" in entry:
+                self._sequences[entry["of"]].take_up(entry)
+            else:
+                self.remembered |= entry
+        for name in set(self._root.group_keys()) - set(self._sequences):
+            shutil.rmtree(self._path / name)
+
+    def _leave(self, *, keep: bool) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        if not (keep and self._journal is not None):
+            shutil.rmtree(self._path, ignore_errors=True)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this goes on with what an interrupted process left."""
+        return self._journal is not None and bool(self._journal.entries)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON value for the process that goes on if this one is interrupted; see ``remembered``."""
+        self.remembered[key] = value
+        if self._journal is not None:
+            self._journal.add(**{key: value})
+
+    def done(self, name: str) -> npt.NDArray[np.bool_] | None:
+        """Return which frames of a sequence are on disk for good, ``[time]``; None if it was not created yet."""
+        filling = self._sequences.get(name)
+        if filling is None:
+            return None
+        done = np.zeros(len(filling.quality), bool)
+        for number in filling.complete:
+            done[number * filling.block : (number + 1) * filling.block] = True
+        return done
 
     def add(self, name: str, dataset: xr.Dataset) -> None:
         """Write one whole sequence.
@@ -220,6 +293,14 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         if block.written.all():
             self._flush(name, number)
 
+    def skip(self, name: str, index: int) -> None:
+        """Say that a frame of a sequence announced with `create` will never come: it stays `MISSING`."""
+        number, row = divmod(index, self._sequences[name].block)
+        block = self._block(name, number)
+        block.written[row] = True
+        if block.written.all():
+            self._flush(name, number)
+
     def annotate(self, name: str, variables: xr.Dataset) -> None:
         """Add ``variables`` (and attributes) to a sequence already created, such as what was learnt while filling it.
 
@@ -273,6 +354,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         )
         filling = _Filling(intensity, block)
         self._sequences[name] = filling
+        if self._journal is not None:
+            self._journal.add(sequence=name, block_size=block)
         return filling
 
     def _block(self, name: str, number: int) -> "_Block":
@@ -294,6 +377,10 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         start = number * filling.block
         filling.intensity[start : start + len(block.values)] = block.values
         filling.flushed.add(number)
+        if block.written.all():
+            filling.complete.add(number)
+            if self._journal is not None:
+                self._journal.add(**filling.record(name, number))
 
     def _finish(self) -> None:
         if not self._sequences:
@@ -304,10 +391,15 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             group = self._root.require_group(name)
             for variable, (values, dims, meaning) in filling.frame_variables().items():
                 array = group.create_array(
-                    variable, shape=values.shape, dtype=values.dtype, dimension_names=dims, chunks=values.shape
+                    variable,
+                    shape=values.shape,
+                    dtype=values.dtype,
+                    dimension_names=dims,
+                    chunks=values.shape,
+                    attributes={"long_name": meaning},
+                    overwrite=True,  # a process that was killed at this point has written some
                 )
                 array[:] = values
-                array.attrs["long_name"] = meaning
         consolidate(self._path, self._sequences)
 
 
@@ -319,6 +411,7 @@ class _Filling:
         self.intensity = intensity
         self.block = block
         self.flushed: set[int] = set()
+        self.complete: set[int] = set()
         self.quality = np.full(frames, MISSING, np.int64)
         self.masked = np.ones((frames, channels), np.float32)
         self.infinite = np.zeros((frames, channels), np.int32)
@@ -328,6 +421,25 @@ class _Filling:
         masked, infinite = unusable(values)
         self.masked[start : start + len(values)] = masked
         self.infinite[start : start + len(values)] = infinite
+
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        """Return what a journal must say of block ``number``, now that its pixels are on disk."""
+        rows = slice(number * self.block, (number + 1) * self.block)
+        return {
+            "block": number,
+            "of": name,
+            "quality": self.quality[rows].tolist(),
+            "masked": self.masked[rows].tolist(),
+            "infinite": self.infinite[rows].tolist(),
+        }
+
+    def take_up(self, record: Mapping[str, Any]) -> None:
+        """Take over what a `record` says."""
+        rows = slice(record["block"] * self.block, (record["block"] + 1) * self.block)
+        self.quality[rows], self.masked[rows] = record["quality"], record["masked"]
+        self.infinite[rows] = record["infinite"]
+        self.flushed.add(record["block"])
+        self.complete.add(record["block"])
 
     def frame_variables(self) -> dict[str, tuple[npt.NDArray[Any], tuple[str, ...], str]]:
         """Return values, dimensions and meaning of what is stored beside the intensity."""
