@@ -14,9 +14,8 @@ from framecast.conditioning import Conditioning, GivenFrames, GivenPast
 from framecast.denoiser import Denoiser
 from framecast.draws import AnyTimeDraw, UniformTimes
 from framecast.ensemble_loss import EnsembleLoss
-from framecast.errors import ConfigError
 from framecast.masks import FrameMasks
-from framecast.one_shot import OneShot
+from framecast.one_shot import OneShot, check_sampling
 from framecast.prediction import Prediction
 from framecast.representation import Representation
 from framecast.sampling import SamplingOptions
@@ -107,11 +106,7 @@ class OneShotOptions:
         Raises:
             ConfigError: a sampler, grid, number of steps or guidance is asked for.
         """
-        if options != SamplingOptions(precision=options.precision):
-            raise ConfigError(
-                "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or "
-                "guidance; of sampling only the precision can be set"
-            )
+        check_sampling(options)
 
 
 AnyGenerator = DiffusionOptions | OneShotOptions

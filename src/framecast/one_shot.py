@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from framecast.chance import Chance
 from framecast.ensemble_loss import EnsembleLoss
+from framecast.errors import ConfigError
 from framecast.generator import Generator
 from framecast.sampler import Noise
 from framecast.sampling import SamplingOptions
@@ -69,7 +70,12 @@ class OneShot(Generator):
         noise: Noise,
         options: SamplingOptions,
     ) -> Float[Tensor, "member channel time height width"]:
-        """Return one member for every condition."""
+        """Return one member for every condition; draw 0 of the noise is all it takes.
+
+        Raises:
+            ConfigError: see `check_sampling`.
+        """
+        check_sampling(options)
         drawn: Tensor = self(noise(0), past, label)
         return drawn
 
@@ -78,8 +84,21 @@ class OneShot(Generator):
         return {"sampler": "one-shot", "grid": "none", "steps": 1, "guidance": 1.0}
 
 
+def check_sampling(options: SamplingOptions) -> None:
+    """Raise unless members can be drawn in this way.
+
+    Raises:
+        ConfigError: a sampler, grid, number of steps or guidance is asked for.
+    """
+    if options != SamplingOptions(precision=options.precision):
+        raise ConfigError(
+            "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or guidance; "
+            "of sampling only the precision can be set"
+        )
+
+
 def at_all_scales(noise: Float[Tensor, "batch channel time height width"]) -> Tensor:
-    """Return noise with an equal share of its variance, 1 in all, at every scale: pixels, 2×2, 4×4, … whole frames.
+    """Return noise with an equal share of its variance at every scale: pixels, 2×2, 4×4, … whole frames, all frames.
 
     White noise all but vanishes in a mean over many pixels, and a network would have to amplify what is left to move a
     whole frame. The means m(s) over squares of s×s pixels fall by half from scale to scale, and the differences of
@@ -87,7 +106,8 @@ def at_all_scales(noise: Float[Tensor, "batch channel time height width"]) -> Te
 
         x = Σ s (m(s) - m(2s)),    which is    m(1) + Σ s/2 m(s),    s = 2, 4, …
 
-    and likewise for the last, the mean over all frames, which moves a whole member.
+    and likewise for the last, the mean over all frames, which moves a whole member. The variance is 1 for square frames
+    whose side is a power of two, and a little less where squares leave a rim.
     """
     total, side, variance = noise, 1, 1.0
     while 2 * side <= min(noise.shape[-2:]):

@@ -1,0 +1,205 @@
+"""What a model should predict, how it should be trained and by what network: many short runs, one table.
+
+    framecast solar prepare aia171-fulldisk-2017 sun32.zarr --size 32 --wavelengths 171 --spacing 6
+    python benchmarks/ablations.py sun32.zarr --out ablations.json [--seconds 200] [--only NAME ...]
+
+Every run is the recipe below with a few changes, trained for the same processor time on one core (``--seconds``; the
+time of a step is measured first, and the number of steps follows from it, so that a dear network makes fewer). Then 20
+members of the same validation windows are drawn and judged. A run that the JSON file holds already is not repeated.
+``--only`` takes names of runs, ``--set`` changes every run; the table is written beside the JSON file as Markdown.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from framecast.baselines import draw_residuals, dressed_persistence
+from framecast.checkpoint import attach, build_forecaster, build_network
+from framecast.data.archive import Archive
+from framecast.data.dataset import WindowDataset
+from framecast.data.statistics import sample_residuals
+from framecast.flux import flux, quantities
+from framecast.forecaster import Forecaster
+from framecast.recipes import Recipe, load_recipe
+from framecast.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
+from framecast.target import latest_frame
+from framecast.training import TrainingState, fit
+from framecast.workflows.forecast import sample_key
+from framecast.workflows.prepare import Prepared, prepare
+
+COMMON = (
+    "name=ablation",
+    "data.cadence=2h",
+    "data.split={kind: time, train_end: 2017-08-12, validation_start: 2017-08-13}",
+    "training.batch=16",
+    "training.learning_rate=0.001",
+    "training.ema=0.995",
+    "training.flips=[x, y]",
+    "sampling.precision=bf16",
+)
+"""What differs from the recipe ``tiny`` in every run."""
+
+ONE_SHOT = ("diffusion=null", "one_shot.members=2")
+
+RUNS: dict[str, tuple[str, ...]] = {
+    "diffusion": (),
+    "one-shot": ONE_SHOT,
+}
+"""The changes of every run, by name."""
+
+MEMBERS, WINDOWS, RESIDUALS = 20, 96, 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("ablations.json"))
+    parser.add_argument("--seconds", type=float, default=200.0)
+    parser.add_argument("--only", nargs="*", choices=list(RUNS))
+    parser.add_argument("--set", nargs="*", default=[], help="changes of every run")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found: dict[str, Any] = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    for name in options.only or RUNS:
+        if name not in found:
+            recipe = load_recipe("tiny", [*COMMON, *RUNS[name], *options.set])
+            found[name] = {"changes": [*RUNS[name], *options.set], **run(recipe, options.archive, options.seconds)}
+            options.out.write_text(json.dumps(found, indent=1) + "\n")
+            options.out.with_suffix(".md").write_text(table(found))
+            print(name, json.dumps(found[name]), flush=True)
+
+
+def run(recipe: Recipe, archive: Path, seconds: float) -> dict[str, Any]:
+    """Train for so much processor time, and judge."""
+    prepared = prepare(recipe, Archive.open(archive))
+    windows, validation = prepared.dataset("train"), prepared.dataset("validation")
+    for dataset in (windows, validation):  # read everything first: files are not what is measured
+        for index in {window.sequence: k for k, window in enumerate(dataset.windows)}.values():
+            dataset.sample(index)
+    step = seconds_per_step(prepared, windows)
+    options = replace(recipe.training, steps=max(1, round(seconds / step)))
+    torch.manual_seed(options.seed)
+    network = build_network(prepared.model)
+    generator = attach(prepared.model, network)
+    state = TrainingState(network, options)
+    began = time.process_time()
+    losses = [p.loss for p in fit(state, generator, prepared.model.conditioning, windows, options)]
+    trained = time.process_time() - began
+    with state.ema.within(network):
+        forecaster = build_forecaster(prepared.model, generator)
+        figures = judge(forecaster, validation, sample_residuals(windows, draws=RESIDUALS, seed=0))
+    return {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "gflop": gflop(forecaster, validation),
+        "steps": options.steps,
+        "seconds": trained,
+        "training_loss": float(np.mean(losses[-max(1, len(losses) // 10) :])),
+        **figures,
+    }
+
+
+def seconds_per_step(prepared: Prepared, windows: WindowDataset) -> float:
+    """Return the processor time of one step, from 8 steps after 2 to warm up."""
+    options = replace(prepared.recipe.training, steps=10)
+    network = build_network(prepared.model)
+    steps = fit(
+        TrainingState(network, options), attach(prepared.model, network), prepared.model.conditioning, windows, options
+    )
+    for progress in steps:
+        if progress.step == 2:
+            began = time.process_time()
+    return (time.process_time() - began) / 8
+
+
+def gflop(forecaster: Forecaster, windows: WindowDataset) -> float:
+    """Return the floating-point operations of one member, all its network evaluations together, in 10⁹."""
+    past = windows.sample(0).past
+    with FlopCounterMode(display=False) as counter:
+        forecaster.draw(past, members=range(2), seed=0)
+    return counter.get_total_flops() / 2e9
+
+
+def judge(forecaster: Forecaster, windows: WindowDataset, residuals: np.ndarray) -> dict[str, Any]:
+    """Return the scores of 20 members of evenly spaced windows, in physical units, and their cost."""
+    names = ("crps", "dressed", "variance", "error", "power", "true_power", "flux", "mpf", "fluence")
+    sums: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    seconds = 0.0
+    for k in range(WINDOWS):
+        index = k * len(windows) // WINDOWS
+        past, truth, *_ = windows.sample(index)
+        key = sample_key(windows.windows[index])
+        began = time.process_time()
+        drawn = forecaster.draw(past, members=range(MEMBERS), seed=0, sample_key=key)
+        seconds += time.process_time() - began
+        chosen = torch.from_numpy(residuals[draw_residuals(len(residuals), 40, seed=0, sample=index)])
+        dressed = dressed_persistence(latest_frame(past, windows.frames)[:, 0], chosen)
+        curves, true_curve = flux(drawn)[:, 0], flux(truth)[0]
+        case = {
+            "crps": crps(drawn, truth).mean(dim=(0, 2, 3)),
+            "dressed": crps(dressed, truth).mean(dim=(0, 2, 3)),
+            "variance": ensemble_variance(drawn).mean(dim=(0, 2, 3)),
+            "error": (ensemble_mean(drawn) - truth).square().mean(dim=(0, 2, 3)),
+            "power": power_spectrum(drawn).mean(dim=(0, 1, 2)),
+            "true_power": power_spectrum(truth).mean(dim=(0, 1)),
+            "flux": (crps(curves, true_curve) / true_curve).mean(),
+        }
+        theirs, true = quantities(curves, windows.frames.cadence), quantities(true_curve, windows.frames.cadence)
+        for name in ("mpf", "fluence"):
+            low, high = torch.quantile(theirs[name], torch.tensor([0.05, 0.95]))
+            case[name] = (low <= true[name]) & (true[name] <= high)
+        for name, value in case.items():
+            sums[name].append(value.double().numpy())
+    mean = {name: np.mean(values, axis=0) for name, values in sums.items()}
+    ratio = mean["power"] / mean["true_power"]
+    quarter = len(ratio) // 2
+    return {
+        "crps": float(mean["crps"].mean()),
+        "crps_by_lead": mean["crps"].tolist(),
+        "dressed": float(mean["dressed"].mean()),
+        "below_dressed": float(1 - mean["crps"].mean() / mean["dressed"].mean()),
+        "below_dressed_by_lead": (1 - mean["crps"] / mean["dressed"]).tolist(),
+        "spread_error": float(np.sqrt(mean["variance"].mean() / mean["error"].mean())),
+        "rmse": float(np.sqrt(mean["error"].mean())),
+        "flux_crps": float(mean["flux"]),
+        "held_mpf": float(mean["mpf"]),
+        "held_fluence": float(mean["fluence"]),
+        "power_lowest": float(ratio[:quarter].min()),
+        "power_highest": float(ratio[:quarter].max()),
+        "power_beyond": float(ratio[quarter:].mean()),
+        "draw_seconds": seconds / WINDOWS / MEMBERS,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the runs as a Markdown table, the best fair CRPS first."""
+    columns = (
+        *("run", "changes", "steps", "CRPS", "below dressed", "spread / error", "90 % holds MPF, fluence"),
+        *("power to half Nyquist", "GFLOP a member"),
+    )
+    rows = [columns, ("---",) * len(columns)]
+    for name, r in sorted(found.items(), key=lambda item: item[1]["crps"]):
+        rows.append(
+            (
+                name,
+                f"`{' '.join(r['changes']) or '-'}`",
+                str(r["steps"]),
+                f"{r['crps']:.3f}",
+                f"{r['below_dressed']:.1%}",
+                f"{r['spread_error']:.2f}",
+                f"{r['held_mpf']:.0%}, {r['held_fluence']:.0%}",
+                f"{r['power_lowest']:.2f} to {r['power_highest']:.2f}",
+                f"{r['gflop']:.2f}",
+            )
+        )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
