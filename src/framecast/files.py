@@ -42,6 +42,8 @@ ARCHIVE = Kind("archive", "zarr.json", '"format": "framecast-archive"')
 FORECAST = Kind("forecast", "zarr.json", '"format": "framecast-forecast"')
 RUN = Kind("run", "recipe.yaml")
 REPORT = Kind("report", "scores.json")
+PREDICTION = Kind("prediction", "stages.json", '"format": "framecast-prediction"')
+EXPORT = Kind("export", "export.json", '"format": "framecast-export"')
 
 
 def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) -> None:
@@ -126,3 +128,15 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    flush_folder(path.absolute().parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until the names in the folder ``path`` are on the disk, where the system can tell (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -43,7 +43,7 @@ class OneShot(Generator):
     ) -> Float[Tensor, "batch channel time height width"]:
         """Return x0 for white ``noise``."""
         x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else at_all_scales(noise)
-        x0: Tensor = self.network(x, torch.zeros(len(x), device=x.device), past, label)
+        x0: Tensor = self.network(x, x.new_zeros(x.shape[0]), past, label)
         return x0.to(noise.dtype)
 
     def training_loss(

@@ -16,6 +16,7 @@ from framecast._version import __version__
 from framecast.cli import failures
 from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
+from framecast.cli.export import export
 from framecast.cli.forecast import forecast
 from framecast.cli.info import info
 from framecast.cli.solar import app as solar
@@ -42,6 +43,7 @@ app.add_typer(solar)
 _add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
 _add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr --members 20 --seed 0 --limit 10")
 _add(evaluate, example="framecast evaluate forecast.zarr --out report")
+_add(export, example="framecast export runs/corona corona-onnx --format onnx")
 _add(info, example="framecast info corona.zarr")
 
 _debug = False
