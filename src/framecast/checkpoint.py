@@ -30,6 +30,7 @@ from framecast.generator import Generator
 from framecast.generators import AnyGenerator
 from framecast.networks import AnyNetwork
 from framecast.normalise import Normaliser
+from framecast.released import released_models
 from framecast.representation import Representation
 from framecast.sampling import SamplingOptions
 from framecast.target import AnyTarget
@@ -204,26 +205,31 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
 
 
 def find_model(path: str | Path) -> Path:
-    """Return the model folder meant by ``path``: itself, or the newest checkpoint of a run.
+    """Return the model folder meant by ``path``: itself, the newest checkpoint of a run, or a released model's name.
 
     Raises:
-        FramecastError: there is neither.
+        FramecastError: there is none of them.
     """
     path = Path(path)
+    if not path.exists() and str(path) in released_models():
+        return released_models()[str(path)]
     if (path / CONFIG).is_file():
         return path
     models = sorted(path.glob(f"checkpoints/[0-9]*/model/{CONFIG}"))
     if models:
         return models[-1].parent
     if not path.exists():
-        raise FramecastError(f"there is no model at {path}: give the folder of a run or of a model")
+        names = ", ".join(released_models())
+        raise FramecastError(
+            f"there is no model at {path}: give the folder of a run or of a model, or a released one ({names})"
+        )
     raise FramecastError(
         f"{path} holds no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
     )
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:
-    """Return the forecaster at ``path``, a model folder or a run (its newest checkpoint).
+    """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
 
     Raises:
         FramecastError: there is none, or it cannot be used; the message says why.
