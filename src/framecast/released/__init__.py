@@ -1,7 +1,9 @@
-"""The models that come with framecast. Each is a folder here, is loaded by its name, and has a card that says what it is.
+"""The models that come with framecast: each is a folder here, loaded by its name.
 
     framecast forecast sun-171 sun.zarr forecast.zarr
     framecast.load("corona-synth")
+
+The card in each folder says what the model is, what it was trained on, and how good it is.
 """
 
 from pathlib import Path
