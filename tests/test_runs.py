@@ -1,8 +1,11 @@
+import errno
 import json
 import shutil
 
 import pytest
+from safetensors import SafetensorError
 
+from framecast.cli.failures import explain
 from framecast.errors import ConfigError, DataError, FramecastError
 from framecast.runs import Run
 
@@ -20,24 +23,73 @@ def test_the_newest_checkpoints_and_the_best_are_kept(run):
     assert set(steps) == {4, 6, best}
 
 
-def test_a_damaged_newest_state_falls_back_to_the_one_before(run):
-    assert int(run.load_state()["step"]) == 6
-    (run.checkpoints[-1] / "state.safetensors").write_bytes(b"\x00" * 100)
-    assert int(run.load_state()["step"]) == int(run.checkpoints[-2].name)
+def test_a_damaged_newest_checkpoint_is_set_aside_for_the_one_before(run):
+    newest, before = run.checkpoints[-1], run.checkpoints[-2]
+    assert run.newest() == (newest, [])
+    (newest / "state.safetensors").write_bytes(b"\x00" * 100)
+    found, [finding] = run.newest()
+    assert found == before
+    assert "00000006 is damaged and was set aside" in finding
+    assert run.checkpoints[-1] == before
+    assert run.newest() == (before, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["state.safetensors", "model/weights.safetensors", "model/config.json", "manifest.json"]
+)
+def test_every_file_of_a_checkpoint_is_vouched_for(run, name):
+    path = run.checkpoints[-1] / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 255
+    path.write_bytes(content)
+    found, [_] = run.newest()
+    assert found == run.checkpoints[-1]
+    assert found.name == "00000004"
+
+
+def test_without_an_undamaged_checkpoint_nothing_goes_on(run):
     for checkpoint in run.checkpoints:
-        (checkpoint / "state.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="no checkpoint"):
-        run.load_state()
+        (checkpoint / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"no checkpoint in .* is undamaged"):
+        run.newest()
+
+
+def test_a_checkpoint_of_a_newer_framecast_is_refused_and_left_where_it_is(run):
+    path = run.checkpoints[-1] / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
+    with pytest.raises(DataError, match="upgrade framecast"):
+        run.newest()
+    assert path.exists()
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(run):
+    """The limit on the size of a file is what a full disk is to a program; it is raised again afterwards."""
+    import resource
+
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    state, _ = run.load(run.checkpoints[-1])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises((OSError, SafetensorError)) as caught:
+            run.save(7, lambda folder: folder.mkdir(parents=True), state, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert explain(caught.value) == (explain(OSError(errno.ENOSPC, "full")))
+    assert {path: path.stat().st_mtime_ns for path in before if path.is_file()}.items() <= before.items()
+    assert not list(run.path.glob("checkpoints/.*"))
+    assert run.newest()[0].name == "00000006"
 
 
 def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(run):
     recipe, data = (run.path / "recipe.yaml").read_text(), {"windows": {"train": 1}}
     with pytest.raises(ConfigError, match=r"other data .*data\.json"):
         run.begin(recipe, data, overwrite=False)
-    with pytest.raises(ConfigError, match="another recipe"):
-        run.begin(recipe + "#", data, overwrite=False)
+    other = recipe.replace("batch: 4", "batch: 8")
+    with pytest.raises(ConfigError, match=r"another recipe \(training\.batch\)"):
+        run.begin(other, data, overwrite=False)
     assert run.checkpoints
-    run.begin(recipe + "#", data, overwrite=True)
+    run.begin(other, data, overwrite=True)
     assert not run.checkpoints
 
 
@@ -60,3 +112,8 @@ def test_a_line_cut_short_does_not_spoil_the_log(run):
     with (run.path / "log.jsonl").open("a") as stream:
         stream.write('{"event": "st')
     assert run.records() == whole
+
+
+def test_what_the_log_says_of_steps_that_are_made_again_is_taken_out(run):
+    run.rewind(4)
+    assert {record["step"] for record in run.records()} == {0, 3}

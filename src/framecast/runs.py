@@ -2,29 +2,36 @@
 
     RUN/recipe.yaml                 the recipe, as resolved
     RUN/data.json                   archive, numbers of windows, rejections, hash of the split
-    RUN/log.jsonl                   one line per logged step and validation
+    RUN/log.jsonl                   one line per logged step, validation, checkpoint and beginning of a session
     RUN/checkpoints/00000500/model  config.json and weights.safetensors (averaged): a model folder
     RUN/checkpoints/00000500/state.safetensors     what is needed to go on from there
+    RUN/checkpoints/00000500/manifest.json         sizes and checksums of these files
 
-A checkpoint is written under a hidden name and renamed when all of it is on the disk.
+A checkpoint is written under a hidden name and renamed when all of it is on the disk. It is believed only if every
+file has the checksum of its manifest; one that has not is set aside as ``checkpoints/damaged-00000500``.
 """
 
 import json
-import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from framecast.checkpoint import ModelConfig, save_model
 from framecast.errors import ConfigError, DataError
-from framecast.files import RUN, refuse_existing, write_atomically
+from framecast.files import RUN, flush_folder, refuse_existing, write_atomically
+from framecast.manifest import MANIFEST, NewerVersionError, check_seal, seal
+
+FORMAT = "framecast-checkpoint"
 
 _STATE = "state.safetensors"
+
+_WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "training.workers", "training.cache_gib")
+"""Settings, or beginnings of their names, that change nothing about the weights: a run may go on with others."""
 
 
 class Run:
@@ -40,7 +47,7 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """The complete checkpoints, oldest first."""
-        return sorted(path for path in self.path.glob("checkpoints/[0-9]*") if (path / _STATE).is_file())
+        return sorted(path for path in self.path.glob("checkpoints/[0-9]*") if path.is_dir())
 
     @property
     def step(self) -> int:
@@ -62,8 +69,8 @@ class Run:
         record = json.dumps(data, indent=2) + "\n"
         recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
         if recipe_path.is_file() and not overwrite:
-            if recipe_path.read_text(encoding="utf-8") != recipe:
-                raise ConfigError(self._other("another recipe", recipe_path))
+            if different := _differences(recipe_path.read_text(encoding="utf-8"), recipe):
+                raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
             if data_path.is_file() and _which(json.loads(data_path.read_text(encoding="utf-8"))) != _which(data):
                 raise ConfigError(self._other("other data", data_path))
         elif self.path.exists():
@@ -79,33 +86,68 @@ class Run:
             "choose another --out, or pass --overwrite to begin anew"
         )
 
-    def load_state(self) -> dict[str, Tensor] | None:
-        """Return the newest training state that can be read, or ``None`` if there is no checkpoint yet.
+    def newest(self) -> tuple[Path | None, list[str]]:
+        """Return the newest checkpoint that is undamaged, and what was wrong with those newer than it.
+
+        The damaged ones are set aside, so that the run can write these steps again.
 
         Raises:
-            DataError: there are checkpoints and none of them can be read.
+            DataError: there are checkpoints, and none of them is undamaged or one was written by a newer framecast.
         """
+        findings: list[str] = []
         for path in reversed(self.checkpoints):
             try:
-                return load_file(path / _STATE)
-            except (SafetensorError, OSError):
-                continue
-        if self.checkpoints:
-            raise DataError(f"no checkpoint in {self.path} can be read: pass --overwrite to begin anew")
-        return None
+                check_seal(path, FORMAT)
+            except NewerVersionError:
+                raise
+            except DataError as error:
+                findings.append(f"checkpoint {path.name} is damaged and was set aside: {error}")
+                aside = path.with_name(f"damaged-{path.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
+            else:
+                return path, findings
+        if findings:
+            raise DataError(f"no checkpoint in {self.path} is undamaged: pass --overwrite to begin anew")
+        return None, findings
 
-    def save(self, step: int, config: ModelConfig, averaged: nn.Module, state: dict[str, Tensor]) -> Path:
-        """Write the checkpoint of ``step`` and return its folder."""
+    def load(self, checkpoint: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the state in a checkpoint that `newest` named, and the record kept with it.
+
+        Raises:
+            DataError: the state cannot be read.
+        """
+        record = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["record"]
+        try:
+            return load_file(checkpoint / _STATE), record
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{checkpoint / _STATE} cannot be read ({error})") from None
+
+    def save(
+        self,
+        step: int,
+        write_model: Callable[[Path], None],
+        state: Mapping[str, Tensor],
+        record: Mapping[str, Any],
+    ) -> Path:
+        """Write the checkpoint of ``step`` and return its folder.
+
+        Args:
+            step: steps made.
+            write_model: writes the model into the folder it is given.
+            state: what is needed to go on.
+            record: JSON values to keep with it.
+        """
         folder = self.path / "checkpoints" / f"{step:08d}"
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:
-            save_model(partial / "model", config, averaged)
-            save_file(state, partial / _STATE)
-            with (partial / _STATE).open("rb") as stream:
-                os.fsync(stream.fileno())
-            shutil.rmtree(folder, ignore_errors=True)
+            write_model(partial / "model")
+            save_file(dict(state), partial / _STATE)
+            seal(partial, FORMAT, record)
+            _discard(folder)
             partial.rename(folder)
+            flush_folder(folder.parent)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -115,7 +157,9 @@ class Run:
         """Delete all checkpoints but the ``keep`` newest and that of step ``best``."""
         for path in self.checkpoints[:-keep]:
             if int(path.name) != best:
-                shutil.rmtree(path)
+                _discard(path)
+        for path in self.path.glob("checkpoints/.*"):  # what a kill in the middle of writing or deleting left
+            shutil.rmtree(path, ignore_errors=True)
 
     def log(self, **record: Any) -> None:
         """Append one line to the log."""
@@ -126,14 +170,47 @@ class Run:
         """Return the lines of the log; a line cut short by a power failure is left out."""
         path = self.path / "log.jsonl"
         records = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
             try:
                 records.append(json.loads(line))
             except ValueError:
                 continue
-        return records
+        return [record for record in records if isinstance(record, dict)]
+
+    def rewind(self, step: int) -> None:
+        """Take out of the log what it says of steps after ``step``, which will be made again."""
+        kept = [record for record in self.records() if record.get("step", 0) <= step]
+        write_atomically(self.path / "log.jsonl", "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def _discard(folder: Path) -> None:
+    """Delete a checkpoint so that a kill in the middle leaves nothing that looks like one."""
+    if folder.exists():
+        hidden = folder.with_name(f".{folder.name}.discarded")
+        shutil.rmtree(hidden, ignore_errors=True)
+        folder.rename(hidden)
+        shutil.rmtree(hidden)
 
 
 def _which(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what says which windows these are; where the archive lies does not matter."""
     return {key: value for key, value in data.items() if key != "archive"}
+
+
+def _differences(one: str, other: str) -> list[str]:
+    """Return the dotted names of the settings that differ between two recipes and matter for the weights."""
+    try:
+        first, second = (dict(_flat(yaml.safe_load(text))) for text in (one, other))
+    except yaml.YAMLError:
+        return ["one of them is not valid YAML"]
+    names = (name for name in sorted({*first, *second}) if first.get(name) != second.get(name))
+    return [name for name in names if not name.startswith(_WITHOUT_EFFECT)]
+
+
+def _flat(plain: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and single values of nested sections."""
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            yield from _flat(value, f"{name}.{key}".lstrip("."))
+    else:
+        yield name, plain

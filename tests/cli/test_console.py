@@ -11,7 +11,7 @@ def test_away_from_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatc
             now[0] += 1.0
             task.advance(note="loss 0.5")
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "regions: 15/100  loss 0.5"
+    assert lines[0] == "regions: 15/100  loss 0.5  1 min 25 s left"
     assert lines[-1] == "regions: 100/100  loss 0.5"
     assert len(lines) == 1 + 100 // 15
 

@@ -7,9 +7,10 @@ import torch
 from framecast.checkpoint import attach, build_network
 from framecast.data.archive import Archive
 from framecast.errors import FramecastError
+from framecast.processes import Alone
 from framecast.recipes import load_recipe
 from framecast.training import TrainingState, fit
-from framecast.training.batches import Parts
+from framecast.training.batches import Parts, cut
 from framecast.workflows.prepare import prepare
 
 
@@ -36,9 +37,10 @@ def test_the_loss_falls(prepared):
 
 
 def test_parts_of_a_batch_add_up_to_the_batch(prepared):
-    """The same noise in another order would differ; what must agree is which windows a step sees."""
-    whole = Parts(prepared.dataset("train"), prepared.recipe.training)
-    halves = Parts(prepared.dataset("train"), replace(prepared.recipe.training, accumulate=2))
+    windows, options = prepared.dataset("train"), prepared.recipe.training
+    in_halves = replace(options, accumulate=2)
+    whole = Parts(windows, options, cut(options, Alone()))
+    halves = Parts(windows, in_halves, cut(in_halves, Alone()))
     for step in range(5):
         seen = torch.cat([halves[2 * step].index, halves[2 * step + 1].index])
         assert torch.equal(seen, whole[step].index)
@@ -65,9 +67,9 @@ def test_training_taken_up_again_ends_in_the_same_weights(prepared):
 
 def test_the_average_begins_when_it_should(prepared):
     state, _ = train(prepared, steps=4, ema_start=3)
-    assert int(state.ema.n_averaged) == 1
+    assert state.ema.count == 1
     current = state.network.state_dict()
-    assert all(torch.equal(value, current[name]) for name, value in state.ema.module.state_dict().items())
+    assert all(torch.equal(value, current[name]) for name, value in state.ema.weights(state.network).items())
 
 
 def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, monkeypatch):
@@ -95,6 +97,6 @@ def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, mo
 
 def test_before_averaging_begins_the_weights_stand_for_their_average(prepared):
     state, _ = train(prepared, steps=3, ema_start=100)
-    assert int(state.ema.n_averaged) == 0
+    assert state.ema.count == 0
     current = state.network.state_dict()
-    assert all(torch.equal(value, current[name]) for name, value in state.ema.module.state_dict().items())
+    assert all(torch.equal(value, current[name]) for name, value in state.ema.weights(state.network).items())

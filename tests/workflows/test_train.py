@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from framecast.errors import ConfigError, FramecastError
 from framecast.recipes import load_recipe
 from framecast.runs import Run
 from framecast.times import Leading
+from framecast.training import Progress
+from framecast.training.averaging import ExponentialAverage
 from framecast.workflows.prepare import choose_device, prepare
-from framecast.workflows.train import Saved, Validated, train
+from framecast.workflows.train import Begun, Saved, Stopped, train
 
 
 @pytest.fixture
@@ -23,22 +26,76 @@ def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, sm
     out = tmp_path / "run"
     events = train(prepared, out)
     for event in events:
-        if getattr(event, "step", 0) == 3 and not isinstance(event, (Validated, Saved)):
+        if isinstance(event, Progress) and event.step == 3:
             break
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt())
     assert [int(path.name) for path in Run(out).checkpoints] == [2, 3]
-    steps = [event.step for event in train(prepared, out) if not isinstance(event, (Validated, Saved))]
-    assert steps == [4, 5, 6]
+    events = list(train(prepared, out))
+    assert [event.step for event in events if isinstance(event, Begun)] == [3]
+    assert [event.step for event in events if isinstance(event, Progress)] == [4, 5, 6]
+    assert_same_end(out, small_run)
+
+
+def test_a_run_that_was_asked_to_stop_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
+    asked = iter([False, True])
+    events = list(train(prepared, tmp_path / "run", stop=lambda: next(asked)))
+    assert [type(event) for event in events[-2:]] == [Saved, Stopped]
+    assert events[-1].step == 2
+    list(train(prepared, tmp_path / "run"))
+    assert_same_end(tmp_path / "run", small_run)
+    steps = [record["step"] for record in Run(tmp_path / "run").records() if record["event"] == "validation"]
+    assert steps == [3, 6]
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_steps_made_again(prepared, small_run, tmp_path):
+    out = shutil.copytree(small_run, tmp_path / "run")
+    newest = Run(out).checkpoints[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    begun, *events = list(train(prepared, out))
+    assert begun.step == 4
+    assert "another checksum" in begun.damaged[0]
+    assert [event.step for event in events if isinstance(event, Progress)] == [5, 6]
+    assert_same_end(out, small_run)
+    assert (out / "checkpoints/damaged-00000006").is_dir()
+
+
+def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, tmp_path, monkeypatch):
+    def interrupted(self, network):
+        raise KeyboardInterrupt
+
+    events = train(prepared, tmp_path / "run")
+    for event in events:
+        if isinstance(event, Progress) and event.step == 3:
+            monkeypatch.setattr(ExponentialAverage, "update", interrupted)
+            break
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    assert Run(tmp_path / "run").step in (2, 3)
+    monkeypatch.undo()
+    assert next(train(prepared, tmp_path / "run")).step in (2, 3)
+
+
+def test_settings_without_effect_on_the_weights_may_change_on_the_way(
+    small_run, small_archive, small_changes, tmp_path
+):
+    changes = [*small_changes, "training.keep=7", "training.workers=1", "training.cache_gib=0"]
+    other = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
+    assert [type(event) for event in train(other, shutil.copytree(small_run, tmp_path / "run"))] == [Begun]
+
+
+def assert_same_end(out, undisturbed):
     for name in ("model/weights.safetensors", "state.safetensors"):
-        ours, theirs = (load_file(path / "checkpoints/00000006" / name) for path in (out, small_run))
+        ours, theirs = (load_file(path / "checkpoints/00000006" / name) for path in (out, undisturbed))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 def test_a_finished_run_has_nothing_left_to_do(prepared, small_run):
     before = sorted(small_run.rglob("*"))
-    assert list(train(prepared, small_run)) == []
+    assert [type(event) for event in train(prepared, small_run)] == [Begun]
     assert sorted(small_run.rglob("*")) == before
 
 
@@ -50,6 +107,9 @@ def test_a_run_records_recipe_data_and_losses(small_run):
     events = [record["event"] for record in Run(small_run).records()]
     assert events.count("validation") == 2
     assert "step" in events
+    session = next(record for record in Run(small_run).records() if record["event"] == "session")
+    assert session["versions"]["torch"] == torch.__version__
+    assert session["processes"] == 1
 
 
 def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, small_changes):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from framecast.processes import is_first
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -16,13 +18,15 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 def say(text: str) -> None:
-    """Print a result: one line on stdout, never wrapped or coloured."""
-    print(text, flush=True)
+    """Print a result: one line on stdout, never wrapped or coloured. Of several processes only the first speaks."""
+    if is_first():
+        print(text, flush=True)
 
 
 def note(text: str) -> None:
     """Print what a person may like to know, and no program needs: one line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    if is_first():
+        print(text, file=sys.stderr, flush=True)
 
 
 class Task:
@@ -39,7 +43,13 @@ class Task:
         self._description = description
         self._bar = bar
         self._note = ""
-        self._last_line = time.monotonic()
+        self._last_line = self._began = time.monotonic()
+        self._first = 0
+
+    def begin(self, done: int) -> None:
+        """Begin at ``done``, where earlier work left off: it does not count for the time that is left."""
+        self._first, self._began = done, time.monotonic()
+        self.reach(done)
 
     def advance(self, steps: int = 1, *, note: str | None = None) -> None:
         """Go ``steps`` further; ``note`` is a short remark beside the count, such as the present loss."""
@@ -60,7 +70,17 @@ class Task:
         """Say on one plain line how far it has come."""
         self._last_line = time.monotonic()
         count = f"{self.done}/{self.total}" if self.total is not None else str(self.done)
-        print("  ".join(filter(None, [f"{self._description}: {count}", self._note])), file=sys.stderr, flush=True)
+        note("  ".join(filter(None, [f"{self._description}: {count}", self._note, self._left()])))
+
+    def _left(self) -> str:
+        """Return how long it will take at the rate so far; empty where that is unknown or nothing is left."""
+        made, left = self.done - self._first, (self.total or self.done) - self.done
+        taken = time.monotonic() - self._began
+        if made < 1 or left < 1 or taken < 1:
+            return ""
+        seconds = round(taken / made * left)
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min {seconds % 60:02d} s left"
 
 
 @contextmanager
@@ -71,7 +91,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Task]:
         description: what is being done, in a word or two.
         total: the number of steps, where it is known beforehand.
     """
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and is_first()):
         task = Task(description, total, None)
         yield task
         task.print_line()

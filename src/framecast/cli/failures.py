@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 
 from framecast.errors import FramecastError
+from framecast.processes import ElsewhereError
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 
@@ -33,9 +34,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     chain = list(_causes(error))
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted", INTERRUPTED
-    if any(isinstance(cause, OSError) and cause.errno == errno.ENOSPC for cause in chain) or any(
-        os.strerror(errno.ENOSPC) in str(cause) for cause in chain
-    ):
+    if any(_tells_of_a_full_disk(cause) for cause in chain):
         return (
             "the disk is full: nothing incomplete stands under a final name; make room and give the command again",
             FAILED,
@@ -44,6 +43,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         line = _one_line(error.format_message())  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         return f"{line.rstrip('.')} (see {context.command_path} --help)" if line and context else line, MISTAKEN
+    if isinstance(error, ElsewhereError):
+        return "", MISTAKEN
     if isinstance(error, FramecastError):
         return _one_line(str(error)), MISTAKEN
     if isinstance(error, OSError):
@@ -60,6 +61,14 @@ def explain(error: BaseException) -> tuple[str, int]:
         f"{type(error).__name__}{place}: {_one_line(str(error))} "
         "(a defect of framecast; framecast --debug ... shows the whole trace)",
         FAILED,
+    )
+
+
+def _tells_of_a_full_disk(error: BaseException) -> bool:
+    """Whether there was no room: on the disk, in the person's share of it, or for a file of this size."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return (isinstance(error, OSError) and error.errno in full) or any(
+        os.strerror(number) in str(error) for number in full
     )
 
 

@@ -1,16 +1,18 @@
 """``framecast train``: from a recipe and an archive to a run."""
 
-import contextlib
 import math
-import time
-from collections.abc import Generator, Iterator
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framecast.cli.console import note, progress, say
+from framecast.cli.console import Task, note, progress, say
+from framecast.cli.failures import INTERRUPTED
+from framecast.cli.stopping import Stop
 from framecast.errors import ConfigError
+from framecast.processes import Processes, join
 
 if TYPE_CHECKING:
     from framecast.workflows.prepare import Prepared
@@ -38,7 +40,10 @@ def train(
         bool, typer.Option("--print-config", help="Print the recipe with all its settings as YAML, and stop.")
     ] = False,
 ) -> None:
-    """Train a recipe on an archive. The same command again goes on where it was interrupted."""
+    """Train a recipe on an archive. The same command again goes on where it was interrupted.
+
+    Several processes: torchrun --standalone --nproc-per-node N -m framecast train ...
+    """
     from framecast.recipes import dump_recipe, load_recipe
 
     recipe = load_recipe(config, changes or ())
@@ -52,19 +57,21 @@ def train(
     from framecast.workflows.prepare import choose_device, prepare
 
     place = choose_device(device)
+    processes = join(cpu=place.type == "cpu")
     prepared = prepare(recipe, Archive.open(data))
-    note(describe(prepared, str(place)))
-    run_training(prepared, out, device=str(place), overwrite=overwrite)
+    note(describe(prepared, str(place), processes))
+    run_training(prepared, out, device=str(place), overwrite=overwrite, processes=processes)
     say(str(out))
 
 
-def describe(prepared: "Prepared", device: str) -> str:
+def describe(prepared: "Prepared", device: str, processes: Processes) -> str:
     """Return on one line what will be trained on what."""
     sides = ", ".join(f"{len(windows)} {side}" for side, windows in prepared.sides.items())
     rejected = ", ".join(f"{count} {reason}" for reason, count in prepared.windows.rejected.items() if count)
     left_out = f" (left out: {rejected})" if rejected else ""
     steps = prepared.recipe.training.last_step
-    return f"{prepared.recipe.name}: {steps} steps on {device}; windows: {sides}{left_out}"
+    where = device if processes.count == 1 else f"{processes.count} processes ({device})"
+    return f"{prepared.recipe.name}: {steps} steps on {where}; windows: {sides}{left_out}"
 
 
 def run_training(
@@ -74,45 +81,92 @@ def run_training(
     device: str = "cpu",
     overwrite: bool = False,
     seconds: float = float("inf"),
+    processes: Processes | None = None,
 ) -> None:
-    """Train under a progress bar; an interrupt, or the end of the ``seconds`` given, leaves a checkpoint."""
-    from framecast.runs import Run
-    from framecast.training import Progress
-    from framecast.workflows.train import Validated, train
+    """Train under a progress bar; a signal, or the end of the ``seconds`` given, leaves a checkpoint.
 
-    events = train(prepared, out, device=device, overwrite=overwrite)
-    loss = validation = float("nan")
-    end = time.monotonic() + seconds
-    last, made = prepared.recipe.training.last_step, 0 if overwrite else Run(out).step
-    if made:
-        note(f"{out} is finished: {made} steps" if made >= last else f"{out} goes on from step {made}")
-    with progress("training", last) as task:
-        task.reach(made)
-        try:
-            for event in events:
-                if isinstance(event, Progress):
-                    # A mean over about fifty steps: single losses jump with the noise level they drew.
-                    if not event.skipped:
-                        loss = event.loss if math.isnan(loss) else 0.98 * loss + 0.02 * event.loss
-                elif isinstance(event, Validated):
-                    validation = event.loss
-                task.reach(event.step, note=remark(loss, validation))
-                if time.monotonic() > end and event.step < last:
-                    note(f"stopped after {seconds:g} s at step {event.step}")
-                    interrupt(events)
-                    break
-        except KeyboardInterrupt:
-            interrupt(events)
-            raise
+    Raises:
+        typer.Exit: a signal ended it; the code is 128 and the number of the signal.
+    """
+    from framecast.workflows.train import Stopped, train
+
+    last = prepared.recipe.training.last_step
+    with progress("training", last) as task, Stop(seconds).on_signals() as stop:
+        watched = Watched(task, out, last, prepared.recipe.training.batch)
+        for event in train(prepared, out, device=device, overwrite=overwrite, stop=stop, processes=processes):
+            watched.see(event)
+            if isinstance(event, Stopped):
+                note(f"{stop.reason}: step {event.step} is saved, and the same command goes on from it")
+    if stop.signal is not None:
+        raise typer.Exit(128 + stop.signal if stop.signal != signal.SIGINT else INTERRUPTED)
 
 
-def remark(loss: float, validation: float) -> str:
-    """Return what is shown beside the progress bar."""
-    return f"loss {loss:.4f}" + ("" if math.isnan(validation) else f", validation {validation:.4f}")
+class Watched:
+    """What the person at the terminal is shown of a run: how far it is, how well it does, and at which rate.
+
+    Args:
+        task: the progress shown.
+        out: the run's folder.
+        last: the last step.
+        batch: windows per step.
+    """
+
+    def __init__(self, task: Task, out: Path, last: int, batch: int) -> None:
+        self.task, self.out, self.last, self.batch = task, out, last, batch
+        self.loss = self.validation = self.seconds = float("nan")
+        self.skipped = 0
+
+    def see(self, event: object) -> None:
+        """Show what an event of `framecast.workflows.train.train` changes."""
+        from framecast.training import Progress
+        from framecast.workflows.train import Begun, Validated
+
+        if isinstance(event, Begun):
+            self._begin(event.step, event.damaged)
+        elif isinstance(event, Progress):
+            # Means over about fifty steps: single losses jump with the noise level they drew.
+            self.seconds = _mean(self.seconds, event.seconds)
+            self.loss = self.loss if event.skipped else _mean(self.loss, event.loss)
+            self.skipped += event.skipped
+            self.task.reach(event.step, note=self.remark())
+        elif isinstance(event, Validated):
+            self.validation = event.loss
+            self.task.reach(event.step, note=self.remark())
+
+    def _begin(self, step: int, damaged: tuple[str, ...]) -> None:
+        for finding in damaged:
+            note(f"warning: {finding}")
+        if step:
+            done = f"is finished: {step} steps" if step >= self.last else f"goes on from step {step}"
+            note(f"{self.out} {done}")
+        self.task.begin(step)
+
+    def remark(self) -> str:
+        """Return what is shown beside the progress bar."""
+        parts = [f"loss {self.loss:.4f}"]
+        if not math.isnan(self.validation):
+            parts.append(f"validation {self.validation:.4f}")
+        if self.seconds > 0:
+            parts.append(f"{self.batch / self.seconds:.3g} windows/s")
+        parts.append(memory())
+        if self.skipped:
+            parts.append(f"{self.skipped} skipped")
+        return ", ".join(parts)
 
 
-def interrupt(events: Iterator[object]) -> None:
-    """Let the training know of an interrupt that came between two of its events, so that it saves its last step."""
-    if isinstance(events, Generator):
-        with contextlib.suppress(KeyboardInterrupt):
-            events.throw(KeyboardInterrupt())
+def memory() -> str:
+    """Return the most memory taken so far, of the GPU where there is one in use."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return f"{torch.cuda.max_memory_allocated() / 1e9:.1f} GB"
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return "memory unknown"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9:.1f} GB"
+
+
+def _mean(mean: float, value: float) -> float:
+    return value if math.isnan(mean) else 0.98 * mean + 0.02 * value

@@ -1,31 +1,115 @@
-"""The exponential moving average of the weights, which is what forecasts are made with."""
+"""Averages of the weights over the steps: what forecasts are made with.
 
-from collections.abc import Sequence
+The average that a model is saved with is exponential. Beside it any number of power-function averages can be kept,
+whose memory is a fixed share of the run: from snapshots of them, an average of any other length can be put together
+when the training is over (`framecast.training.reconstruction`).
+
+Only parameters are averaged; buffers are constants of the network.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+
+from framecast.training.reconstruction import exponent
+from framecast.training.sharding import like, whole
 
 
-class EMA(AveragedModel):
-    """Averages the parameters of a network: ``average ← d·average + (1 - d)·weights`` after each step.
-
-    The decay rises to its final value as ``d = min(decay, (1 + n)/(10 + n))`` with the number n of averaged steps, so
-    that the average forgets the random initial weights however short the run is.
+class Average(ABC):
+    """A running average of the parameters of a network: ``average ← d·average + (1 - d)·weights`` after each step.
 
     Args:
-        network: whose parameters are averaged; buffers are copied.
+        network: whose parameters are averaged; the average begins with their values.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.values = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+        self.count = 0
+
+    @abstractmethod
+    def decay(self, count: int) -> float:
+        """Return d at the step after ``count`` averaged ones."""
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take the present weights into the average."""
+        torch._foreach_lerp_(list(self.values.values()), list(network.parameters()), 1.0 - self.decay(self.count))
+        self.count += 1
+
+    @torch.no_grad()
+    def follow(self, network: nn.Module) -> None:
+        """Take the present weights for the average: what stands for it before averaging begins."""
+        torch._foreach_copy_(list(self.values.values()), list(network.parameters()))
+
+    def weights(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return the ``state_dict`` of ``network`` with the averaged parameters, whole and on the CPU.
+
+        Every process must ask for it if the network is divided.
+        """
+        named = network.state_dict() | self.values
+        return {name: whole(value.detach()).cpu().contiguous() for name, value in named.items()}
+
+    def load(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Take up ``values`` and ``count`` as they were left.
+
+        Raises:
+            KeyError: a parameter is missing.
+        """
+        for name, value in self.values.items():
+            value.copy_(like(values[name], value))
+        self.count = count
+
+    @contextmanager
+    def within(self, network: nn.Module) -> Iterator[nn.Module]:
+        """Give ``network`` the averaged weights for the block that follows, and then its own back, bit by bit."""
+        parameters: list[Tensor] = list(network.parameters())
+        own = [parameter.detach().clone() for parameter in parameters]
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, list(self.values.values()))
+        try:
+            yield network
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(parameters, own)
+
+
+class ExponentialAverage(Average):
+    """The decay rises to its final value as ``d = min(decay, (1 + n)/(10 + n))`` with the number n of averaged steps.
+
+    The first step is taken whole, so that the average forgets the random initial weights however short the run is.
+
+    Args:
+        network: whose parameters are averaged.
         decay: the final decay per step.
     """
 
     def __init__(self, network: nn.Module, *, decay: float) -> None:
-        def average(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-            steps = int(count)
-            torch._foreach_lerp_(list(averaged), list(current), 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
+        super().__init__(network)
+        self._decay = decay
 
-        super().__init__(network, multi_avg_fn=average)
+    def decay(self, count: int) -> float:
+        """Return d."""
+        return min(self._decay, (1.0 + count) / (10.0 + count)) if count else 0.0
 
-    @torch.no_grad()
-    def follow(self, network: nn.Module) -> None:
-        """Take the weights of ``network`` as they are: what stands for the average before averaging begins."""
-        torch._foreach_copy_(list(self.module.parameters()), list(network.parameters()))
+
+class PowerAverage(Average):
+    """Weights of step τ count as ``τ^γ`` (Karras et al. 2024, section 3.1, arXiv 2312.02696).
+
+    ``d = (1 - 1/t)^(γ + 1)`` at step t, counted from 1: the random initial weights do not count at all.
+
+    Args:
+        network: whose parameters are averaged.
+        width: standard deviation of the profile as a share of the training time, which gives γ; at most 0.28.
+    """
+
+    def __init__(self, network: nn.Module, *, width: float) -> None:
+        super().__init__(network)
+        self.width = width
+        self._power = exponent(width) + 1
+
+    def decay(self, count: int) -> float:
+        """Return d."""
+        return (1.0 - 1.0 / (count + 1)) ** self._power

@@ -1,42 +1,96 @@
-"""What each optimizer step sees: a pure function of the seed and the number of the step."""
+"""What each optimizer step sees: a pure function of the seed, the step and the place in its batch.
+
+A batch is cut into parts, for several processes and to fit into memory. However it is cut, its windows, times and noise
+are the same, so that the number of processes changes nothing but the order in which gradients are added.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from framecast.data.dataset import Sample, WindowDataset, batch_at
+from framecast.errors import ConfigError
+from framecast.processes import Processes
 from framecast.training.options import TrainingOptions
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How this process takes its share of every batch.
+
+    Attributes:
+        parts: of this process, per batch.
+        size: windows in each.
+        first: place in the batch at which its share begins.
+    """
+
+    parts: int
+    size: int
+    first: int
+
+    def places(self, part: int) -> range:
+        """Return the places of the batch that belong to ``part`` of this process."""
+        start = self.first + part * self.size
+        return range(start, start + self.size)
+
+
+def cut(options: TrainingOptions, processes: Processes) -> Cut:
+    """Return the share of this process in batches of ``options.batch`` windows.
+
+    The batch stays as it is whatever the number of processes: the parts are ``options.accumulate``, or the next number
+    above it of which each process gets equally many.
+
+    Raises:
+        ConfigError: the batch cannot be divided.
+    """
+    count = processes.count
+    for parts in range(options.accumulate, options.batch + 1):
+        if parts % count == 0 and options.batch % parts == 0:
+            size = options.batch // parts
+            return Cut(parts=parts // count, size=size, first=processes.rank * (parts // count) * size)
+    raise ConfigError(
+        f"training.batch={options.batch} cannot be divided evenly over {count} processes in at least "
+        f"training.accumulate={options.accumulate} parts: make the batch a multiple of {count}"
+    )
+
+
 class Parts(Dataset[Sample]):
-    """The batches of all steps, cut into ``options.accumulate`` parts each and numbered through.
+    """The parts of this process of the batches of all steps, numbered through.
 
     Args:
         windows: the training side.
         options: resolved.
+        share: see `cut`.
     """
 
-    def __init__(self, windows: WindowDataset, options: TrainingOptions) -> None:
+    def __init__(self, windows: WindowDataset, options: TrainingOptions, share: Cut) -> None:
         self.windows = windows
         self.options = options
+        self.share = share
 
     def __len__(self) -> int:
-        return self.options.last_step * self.options.accumulate
+        return self.options.last_step * self.share.parts
 
     def __getitem__(self, part: int) -> Sample:
-        step, k = divmod(part, self.options.accumulate)
+        step, k = divmod(part, self.share.parts)
         indices, epoch = batch_at(step, len(self.windows), self.options.batch, seed=self.options.seed)
-        size = self.options.batch // self.options.accumulate
-        return self.windows.batch(indices[k * size : (k + 1) * size], epoch=epoch)
+        return self.windows.batch(indices[self.share.places(k)], epoch=epoch)
 
 
-def loader(windows: WindowDataset, options: TrainingOptions, *, first: int, device: torch.device) -> DataLoader[Sample]:
-    """Return the parts from step ``first`` on, loaded ahead by ``options.workers`` processes."""
-    parts = Parts(windows, options)
-    return DataLoader(
-        parts,
-        batch_size=None,
-        sampler=range(first * options.accumulate, len(parts)),
-        num_workers=options.workers,
-        persistent_workers=options.workers > 0,
-        pin_memory=device.type == "cuda",
+def load_parts(
+    windows: WindowDataset, options: TrainingOptions, share: Cut, *, first: int, device: torch.device
+) -> Iterator[Sample]:
+    """Yield the parts from step ``first`` on, loaded ahead by ``options.workers`` processes."""
+    parts = Parts(windows, options, share)
+    return iter(
+        DataLoader(
+            parts,
+            batch_size=None,
+            sampler=range(first * share.parts, len(parts)),
+            num_workers=options.workers,
+            persistent_workers=options.workers > 0,
+            pin_memory=device.type == "cuda",
+        )
     )

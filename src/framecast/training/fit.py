@@ -1,29 +1,32 @@
 """The training loop: a generator that makes one optimizer step per turn and leaves everything else to its caller.
 
-    for progress in fit(state, denoiser, conditioning, windows, options):
+    for progress in fit(state, generator, conditioning, windows, options):
         ...                                     # log, validate, save, stop: the caller's business
 
 Step k sees the same windows, times and noise whenever and wherever it is made, so that a run taken up from a saved
-`TrainingState` goes on as if it had never stopped.
+`TrainingState` goes on as if it had never stopped. Several processes make each step together.
 """
 
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from framecast.chance import Chance
 from framecast.conditioning import Conditioning
-from framecast.data.dataset import Sample, WindowDataset
-from framecast.denoiser import Denoiser
+from framecast.data.dataset import WindowDataset, batch_at
 from framecast.errors import FramecastError
-from framecast.seeding import generator
-from framecast.training.batches import loader
+from framecast.generator import Generator
+from framecast.processes import Alone, Processes
+from framecast.training.batches import cut, load_parts
+from framecast.training.objective import Objective
 from framecast.training.optimiser import learning_rate
 from framecast.training.options import TrainingOptions
+from framecast.training.sharding import is_sharded, whole
 from framecast.training.state import TrainingState
 
 
@@ -37,6 +40,7 @@ class Progress:
         gradient_norm: before clipping.
         learning_rate: of this step.
         seconds: it took.
+        waited: seconds of these in which the windows were not there yet.
         skipped: whether its loss or gradient was not finite and the weights were left as they were.
     """
 
@@ -45,87 +49,100 @@ class Progress:
     gradient_norm: float
     learning_rate: float
     seconds: float
+    waited: float
     skipped: bool
 
 
 def fit(
     state: TrainingState,
-    denoiser: Denoiser,
+    generator: Generator,
     conditioning: Conditioning,
     windows: WindowDataset,
     options: TrainingOptions,
+    *,
+    processes: Processes | None = None,
 ) -> Iterator[Progress]:
     """Make the steps that are missing up to the last one, and yield after each.
 
     Args:
-        state: is changed in place; ``state.network`` is the network of ``denoiser``.
-        denoiser: gives the loss.
-        conditioning: puts the windows before the denoiser.
+        state: is changed in place; ``state.network`` is the network of ``generator``.
+        generator: gives the loss.
+        conditioning: puts the windows before the generator.
         windows: the training side.
         options: resolved (see `TrainingOptions.resolved`).
+        processes: that make each step together; this one alone by default.
 
     Raises:
+        ConfigError: the batch cannot be divided over the processes.
         FramecastError: too many steps in a row were not finite; it names the windows of the last one.
     """
+    processes = processes or Alone()
     device = next(state.network.parameters()).device
-    parts = iter(loader(windows, options, first=state.step, device=device))
-    bad = 0
+    share = cut(options, processes)
+    objective = Objective(generator, conditioning, options)
+    module = objective if is_sharded(state.network) else processes.together(objective)
+    parts = load_parts(windows, options, share, first=state.step, device=device)
     while state.step < options.last_step:
         started = time.perf_counter()
-        denoiser.train()
+        waited = 0.0
+        generator.train()
         rate = learning_rate(state.step, options)
         for group in state.optimiser.param_groups:
             group["lr"] = rate
-        random = generator(options.seed, state.step)
         state.optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=device)
-        seen: list[int] = []
-        for _ in range(options.accumulate):
+        for part in range(share.parts):
+            asked = time.perf_counter()
             batch = next(parts)
-            seen += batch.index.tolist()
-            loss = batch_loss(denoiser, conditioning, batch, random, options.precision) / options.accumulate
-            loss.backward()
+            waited += time.perf_counter() - asked
+            chance = Chance(options.seed, state.step, total=options.batch, places=share.places(part))
+            last = part == share.parts - 1
+            with nullcontext() if last or module is objective else processes.apart(module):
+                loss: Tensor = module(batch, chance).mean() / share.parts
+                state.scaler.scale(loss).backward()
             total += loss.detach()
-        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), options.clip)
+        total = processes.mean(total)
+        state.scaler.unscale_(state.optimiser)
+        norm = whole(torch.nn.utils.clip_grad_norm_(state.network.parameters(), options.clip))
         finite = bool(torch.isfinite(total) & torch.isfinite(norm))
-        bad = 0 if finite else bad + 1
-        if finite:
-            state.optimiser.step()
-            if state.step >= options.ema_start:
-                state.ema.update_parameters(state.network)
-            else:
-                state.ema.follow(state.network)
-        elif bad >= options.max_bad_steps:
-            names = ", ".join(windows.windows[k].id for k in seen[:8])
-            raise FramecastError(
-                f"{bad} steps in a row up to step {state.step + 1} had a loss or gradient that is not finite: lower "
-                f"training.learning_rate, or look at the windows of the last one ({names} …)"
-            )
-        state.step += 1
+        # The loss scale of fp16 is found by trying: a step skipped for it is no sign of divergence.
+        searching = state.scaler.is_enabled() and bool(torch.isfinite(total)) and state.scaler.get_scale() > 1
+        with state.changing():
+            state.scaler.step(state.optimiser) if finite else None
+            state.scaler.update()
+            if finite:
+                _average(state, options)
+            state.skipped += not finite
+            state.skipped_in_a_row = 0 if finite or searching else state.skipped_in_a_row + 1
+            state.step += 1
+        if state.skipped_in_a_row >= options.max_bad_steps:
+            raise FramecastError(_diverged(state, windows, options))
         yield Progress(
             step=state.step,
             loss=total.item() if finite else math.nan,
             gradient_norm=norm.item(),
             learning_rate=rate,
             seconds=time.perf_counter() - started,
+            waited=waited,
             skipped=not finite,
         )
 
 
-def batch_loss(
-    denoiser: Denoiser, conditioning: Conditioning, batch: Sample, random: torch.Generator, precision: str
-) -> Tensor:
-    """Return the mean loss of a batch in physical units, at times and with noise drawn from ``random`` (on the CPU)."""
-    device = next(denoiser.parameters()).device
-    past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
-    x0, condition, known = conditioning.example(past, future, random)
-    t = denoiser.draw_times(len(x0), random).to(device)
-    noise = torch.randn(x0.shape, generator=random).to(device)
-    with autocast(device, precision):
-        loss: Tensor = denoiser.loss(x0, condition, t=t, noise=noise, mask=known)
-    return loss.mean()
+def _average(state: TrainingState, options: TrainingOptions) -> None:
+    """Take the weights that the step has made into their averages."""
+    if state.step >= options.ema_start:
+        state.ema.update(state.network)
+    else:
+        state.ema.follow(state.network)
+    for average in state.averages:
+        average.update(state.network)
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Return the context that runs the network in ``precision``: ``bf16`` autocast, or float32 as it is."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+def _diverged(state: TrainingState, windows: WindowDataset, options: TrainingOptions) -> str:
+    """Return what to say of a run whose latest steps were not finite, with the windows of the last one."""
+    seen, _ = batch_at(state.step - 1, len(windows), options.batch, seed=options.seed)
+    names = ", ".join(windows.windows[int(k)].id for k in seen[:8]) + (" …" if len(seen) > 8 else "")
+    return (
+        f"{state.skipped_in_a_row} steps in a row up to step {state.step} had a loss or gradient that is not finite: "
+        f"lower training.learning_rate, or look at the windows of the last one ({names})"
+    )

@@ -1,9 +1,11 @@
 """What can be set about training."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from framecast.errors import ConfigError
+from framecast.training.reconstruction import WIDEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,14 @@ class TrainingOptions:
         clip: the norm to which larger gradients are shortened.
         ema: decay per step of the averaged weights that forecasts use.
         ema_start: step at which averaging begins; before it the weights themselves stand for their average.
-        precision: ``float32``, or ``bf16`` for autocast with float32 weights.
+        averages: widths of power-function averages that are kept besides, each a share of the training time from 0 to
+            0.28, such as 0.05 and 0.1: from their snapshots an average of any other length can be made after the run
+            (see `framecast.training.reconstruction`); each costs the memory of the weights.
+        snapshots: how many times over the run these are written down.
+        precision: ``float32``; ``bf16`` or ``fp16`` for autocast with float32 weights, the latter with a scaled loss.
+        matmul: how exactly float32 matrices are multiplied where the device has a choice (see
+            ``torch.set_float32_matmul_precision``): ``highest``, ``high`` or ``medium``.
+        shard: whether several processes divide weights, averages and moments among them, for models beyond one GPU.
         label_dropout: share of the labels that is left out in training, so that the network also learns to do without
             one, which guidance needs (Ho & Salimans 2022, arXiv 2207.12598); only for networks with labels.
         flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
@@ -49,7 +58,11 @@ class TrainingOptions:
     clip: float = 1.0
     ema: float = 0.995
     ema_start: int = 0
-    precision: Literal["float32", "bf16"] = "bf16"
+    averages: tuple[float, ...] = ()
+    snapshots: int = 16
+    precision: Literal["float32", "bf16", "fp16"] = "bf16"
+    matmul: Literal["highest", "high", "medium"] = "highest"
+    shard: bool = False
     label_dropout: float = 0.1
     flips: tuple[Literal["x", "y"], ...] = ()
     seed: int = 0
@@ -62,26 +75,42 @@ class TrainingOptions:
     cache_gib: float = 4.0
 
     def __post_init__(self) -> None:
+        findings = [*self._length(), *self._ranges()]
+        if self.shard and self.precision == "fp16":
+            findings.append("training.shard does not go with training.precision=fp16: use bf16")
+        if findings:
+            raise ConfigError("; ".join(findings))
+
+    def _length(self) -> Iterator[str]:
+        """Yield what is wrong about how long the run is."""
         if (self.steps is None) == (self.epochs is None):
-            raise ConfigError(
+            yield (
                 f"training.steps is {self.steps} and training.epochs is {self.epochs}: "
                 "set one of them, and the other to null"
             )
-        if not (self.steps or self.epochs or 0) > 0:
-            raise ConfigError("training.steps or training.epochs must be positive")
+        for name in ("steps", "epochs"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                yield f"training.{name} is {value}; it must be positive"
+
+    def _ranges(self) -> Iterator[str]:
+        """Yield every value that lies outside its range."""
         positive = ("batch", "accumulate", "learning_rate", "clip", "validate_every", "validation_windows")
-        for name in (*positive, "checkpoint_every", "keep", "max_bad_steps"):
+        for name in (*positive, "checkpoint_every", "keep", "max_bad_steps", "snapshots"):
             if not getattr(self, name) > 0:
-                raise ConfigError(f"training.{name} is {getattr(self, name)}; it must be positive")
-        for name in ("weight_decay", "warmup", "ema_start", "workers", "cache_gib"):
+                yield f"training.{name} is {getattr(self, name)}; it must be positive"
+        for name in ("weight_decay", "warmup", "ema_start", "workers", "cache_gib", "seed"):
             if getattr(self, name) < 0:
-                raise ConfigError(f"training.{name} is {getattr(self, name)}; it must not be negative")
+                yield f"training.{name} is {getattr(self, name)}; it must not be negative"
         if not 0 <= self.ema < 1:
-            raise ConfigError(f"training.ema is {self.ema}; it must lie in [0, 1)")
+            yield f"training.ema is {self.ema}; it must lie in [0, 1)"
         if not 0 <= self.label_dropout <= 1:
-            raise ConfigError(f"training.label_dropout is {self.label_dropout}; it is a share between 0 and 1")
-        if self.batch % self.accumulate:
-            raise ConfigError(
+            yield f"training.label_dropout is {self.label_dropout}; it is a share between 0 and 1"
+        for width in self.averages:
+            if not 0 < width <= WIDEST:
+                yield f"training.averages has {width}; it is a share of the training, above 0 and up to {WIDEST}"
+        if self.accumulate > 0 and self.batch % self.accumulate:
+            yield (
                 f"training.batch={self.batch} cannot be cut into training.accumulate={self.accumulate} equal parts: "
                 "make the batch a multiple"
             )

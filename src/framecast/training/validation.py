@@ -1,36 +1,54 @@
-"""How well the averaged network denoises windows it was not trained on."""
+"""How well the averaged network does on windows it was not trained on."""
+
+from dataclasses import replace
 
 import torch
 
+from framecast.chance import Chance
 from framecast.conditioning import Conditioning
 from framecast.data.dataset import WindowDataset
-from framecast.denoiser import Denoiser
-from framecast.seeding import generator
-from framecast.training.fit import batch_loss
+from framecast.generator import Generator
+from framecast.processes import Alone, Processes
+from framecast.training.objective import Objective
 from framecast.training.options import TrainingOptions
 
+_KEY = -1
+"""In place of the step, which is 0 at least."""
 
-@torch.inference_mode()
+
+@torch.no_grad()
 def validation_loss(
-    denoiser: Denoiser, conditioning: Conditioning, windows: WindowDataset, options: TrainingOptions
+    generator: Generator,
+    conditioning: Conditioning,
+    windows: WindowDataset,
+    options: TrainingOptions,
+    *,
+    processes: Processes | None = None,
 ) -> float:
     """Return the mean loss over ``options.validation_windows`` windows, evenly spaced.
 
-    Times and noise are the same at every call, so that the figures of two steps can be compared.
+    Times and noise are the same at every call and however many processes share the windows, so that the figures of two
+    steps can be compared.
 
     Args:
-        denoiser: with the averaged network.
-        conditioning: puts the windows before the denoiser.
+        generator: with the averaged network.
+        conditioning: puts the windows before the generator.
         windows: the validation side.
         options: gives number, batch and precision.
+        processes: that share the windows; this one alone by default.
     """
-    denoiser.eval()
+    processes = processes or Alone()
+    generator.eval()
+    objective = Objective(generator, conditioning, replace(options, label_dropout=0.0))
     count = min(options.validation_windows, len(windows))
-    chosen = [k * len(windows) // count for k in range(count)]
-    part = max(1, options.batch // options.accumulate)
-    total = 0.0
-    for start in range(0, count, part):
-        batch = windows.batch(chosen[start : start + part])
-        loss = batch_loss(denoiser, conditioning, batch, generator(options.seed, start), options.precision)
-        total += loss.item() * len(batch.index)
-    return total / count
+    size = max(1, options.batch // options.accumulate)
+    parts = [range(start, min(start + size, count)) for start in range(0, count, size)]
+    losses: dict[int, float] = {}
+    for round_ in range(-(-len(parts) // processes.count)):
+        # A process without a part of its own repeats the last: a divided network is gathered by all or by none.
+        places = parts[min(round_ * processes.count + processes.rank, len(parts) - 1)]
+        batch = windows.batch([k * len(windows) // count for k in places])
+        chance = Chance(options.seed, _KEY, total=count, places=places)
+        losses |= dict(zip(places, objective(batch, chance).tolist(), strict=True))
+    gathered = {place: loss for part in processes.gather(losses) for place, loss in part.items()}
+    return sum(gathered[place] for place in range(count)) / count

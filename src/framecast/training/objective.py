@@ -1,0 +1,60 @@
+"""The loss of some windows as one module: what chance gives them, and what the network makes of it.
+
+It is a module so that DistributedDataParallel sees one call forward for each part of a batch, whatever goes on inside.
+"""
+
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+from framecast.chance import Chance
+from framecast.conditioning import Conditioning, Example
+from framecast.data.dataset import Sample
+from framecast.generator import Generator
+from framecast.guidance import drop_labels
+from framecast.training.options import TrainingOptions
+
+
+class Objective(nn.Module):
+    """The training loss.
+
+    Args:
+        generator: the model that is trained.
+        conditioning: puts the windows before it.
+        options: precision, and how many labels are dropped.
+    """
+
+    def __init__(self, generator: Generator, conditioning: Conditioning, options: TrainingOptions) -> None:
+        super().__init__()
+        self.generator = generator
+        self.conditioning = conditioning
+        self.options = options
+
+    def forward(self, batch: Sample, chance: Chance) -> Tensor:
+        """Return the loss of each window of ``batch``, ``[batch]``.
+
+        Args:
+            batch: windows in physical units.
+            chance: of their places.
+        """
+        device = next(self.generator.parameters()).device
+        past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
+        singles = [self.conditioning.example(past[k, None], future[k, None], own) for k, own in enumerate(chance.own)]
+        x0, condition, known = Example(*(torch.cat(parts) for parts in zip(*singles, strict=True)))
+        label = self._label(batch.label, chance).to(device) if self.generator.classes else None
+        with autocast(device, self.options.precision):
+            loss: Tensor = self.generator.training_loss(x0, condition, label, chance=chance, mask=known)
+        return loss.float()
+
+    def _label(self, label: Tensor, chance: Chance) -> Tensor:
+        """Return the labels, some of them replaced by the null class."""
+        classes, share = self.generator.classes, self.options.label_dropout
+        singles = [drop_labels(label[k, None], classes, own, probability=share) for k, own in enumerate(chance.own)]
+        return torch.cat(singles)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return the context that runs the network in ``bf16`` or ``fp16`` where that is safe, or in float32 as it is."""
+    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)

@@ -1,0 +1,88 @@
+"""Snapshots of the power-function averages over a run, and the average of another length made from them.
+
+RUN/averages/00000500.safetensors     tensors "0.NAME", "1.NAME" …; metadata: step and widths
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from framecast.errors import DataError
+from framecast.files import write_atomically
+from framecast.training.options import TrainingOptions
+from framecast.training.reconstruction import Profile, coefficients, misfit
+
+FOLDER = "averages"
+
+
+def is_due(step: int, options: TrainingOptions) -> bool:
+    """Whether the averages are written down after ``step``: ``options.snapshots`` times, evenly, the last step too."""
+    last, count = options.last_step, min(options.snapshots, options.last_step)
+    return bool(options.averages) and step * count // last > (step - 1) * count // last
+
+
+def save_snapshot(run: Path, step: int, averages: Sequence[tuple[float, dict[str, Tensor]]]) -> None:
+    """Write the averages of one step.
+
+    Args:
+        run: the run's folder.
+        step: steps made.
+        averages: width and weights of each.
+    """
+    folder = run / FOLDER
+    folder.mkdir(exist_ok=True)
+    tensors = {f"{k}.{name}": value for k, (_, weights) in enumerate(averages) for name, value in weights.items()}
+    metadata = {"step": str(step), "widths": json.dumps([width for width, _ in averages])}
+    write_atomically(folder / f"{step:08d}.safetensors", save(tensors, metadata))
+
+
+def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[dict[str, Tensor], int, float]:
+    """Return the weights of an average that was not kept, put together from the snapshots of a run.
+
+    Args:
+        run: the run's folder.
+        width: of the average, as a share of the training up to ``step``.
+        step: at which it is taken; by default the last snapshot's.
+
+    Returns:
+        The weights, the step, and how far the profile put together is from the one wanted as a share of its norm.
+
+    Raises:
+        DataError: the run has no snapshots, or they cannot be read.
+        ConfigError: no average of this width can be made.
+    """
+    files = sorted((run / FOLDER).glob("[0-9]*.safetensors"))
+    if not files:
+        raise DataError(f"{run} has no snapshots of averages: train with training.averages=[0.05, 0.1]")
+    stored = [(path, k, Profile(width, step)) for path in files for k, width, step in _profiles(path)]
+    profiles = [profile for _, _, profile in stored]
+    wanted = Profile(width, max(profile.step for profile in profiles) if step is None else step)
+    factors = coefficients(profiles, wanted)
+    total: dict[str, Tensor] = {}
+    for path in files:
+        chosen = [(k, float(c)) for (own, k, _), c in zip(stored, factors, strict=True) if own == path and c]
+        if chosen:
+            with safe_open(path, framework="pt") as file:
+                names = [name.removeprefix("0.") for name in file.keys() if name.startswith("0.")]  # noqa: SIM118
+                for name in names:
+                    part = sum(c * file.get_tensor(f"{k}.{name}").double() for k, c in chosen)
+                    total[name] = total[name] + part if name in total else torch.as_tensor(part)
+    with safe_open(files[-1], framework="pt") as file:
+        weights = {name: value.to(file.get_tensor(f"0.{name}").dtype) for name, value in total.items()}
+    return weights, wanted.step, misfit(profiles, wanted, factors)
+
+
+def _profiles(path: Path) -> list[tuple[int, float, int]]:
+    """Return number, width and step of each average in a snapshot."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        step = int(metadata["step"])
+        return [(k, float(width), step) for k, width in enumerate(json.loads(metadata["widths"]))]
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is no snapshot of averages ({type(error).__name__}): remove it") from None
