@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sampling", "chance", "ensemble_loss"),
     ("generator", "denoiser", "one_shot", "conditioning"),
     ("generators", "members", "forecaster"),
-    ("checkpoint", "training/", "evaluation/", "baselines", "runs", "export"),
+    ("checkpoint", "calibration", "training/", "evaluation/", "baselines", "runs", "export"),
     ("recipes",),
     ("workflows/",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.

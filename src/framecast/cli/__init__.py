@@ -14,6 +14,7 @@ import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
+from framecast.cli.calibrate import calibrate
 from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
 from framecast.cli.export import export
@@ -43,6 +44,7 @@ app.add_typer(solar)
 _add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
 _add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr --members 20 --seed 0 --limit 10")
 _add(evaluate, example="framecast evaluate forecast.zarr --out report")
+_add(calibrate, example="framecast calibrate validation.zarr runs/corona")
 _add(export, example="framecast export runs/corona corona-onnx --format onnx")
 _add(info, example="framecast info corona.zarr")
 

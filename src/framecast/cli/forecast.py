@@ -80,6 +80,7 @@ def run_forecast(
     overwrite: bool = False,
 ) -> None:
     """Forecast under a progress bar; for the arguments see `forecast`."""
+    from framecast.calibration import read_calibration
     from framecast.checkpoint import find_model, load_model, read_config
     from framecast.data.archive import Archive
     from framecast.files import FORECAST, refuse_existing
@@ -107,6 +108,7 @@ def run_forecast(
             seed=seed,
             options=options,
             label=label,
+            calibration=read_calibration(folder),
             command=command,
             overwrite=overwrite,
         ):

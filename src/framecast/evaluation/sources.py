@@ -7,11 +7,13 @@ unit; of their windows those are judged that every file holds. A window is known
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from framecast.calibration import Calibration, from_plain
 from framecast.data.forecasts import open_forecast
 from framecast.errors import DataError
 
@@ -62,6 +64,26 @@ class Source:
     def unit(self) -> str:
         """Of all its arrays."""
         return str(self.dataset.attrs.get("unit", ""))
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What calibrates its intervals, if the model had a calibration when it was made."""
+        plain = self.dataset.attrs.get("calibration")
+        return None if plain is None else from_plain(plain, where=f"the calibration in {self.path}")
+
+    @property
+    def objection(self) -> str | None:
+        """Why its calibration does not hold for it, if there is one that does not."""
+        if self.calibration is None:
+            return None
+        sizes = self.dataset.sizes
+        return self.calibration.objection(
+            {**self.dataset.attrs, "members": self.members},
+            channels=tuple(self.channels),
+            lead_times_h=tuple(seconds / 3600 for seconds in self.lead_times),
+            size=(int(sizes["y"]), int(sizes["x"])),
+            unit=self.unit,
+        )
 
     @property
     def windows(self) -> list[tuple[str, np.datetime64, int]]:

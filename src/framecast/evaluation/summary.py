@@ -7,6 +7,7 @@ from torch import Tensor
 
 from framecast._version import __version__
 from framecast.evaluation.blocks import Blocks
+from framecast.evaluation.calibrated import calibrated_scores
 from framecast.evaluation.cases import Cases
 from framecast.evaluation.comparison import Statistics, differences, oracle_skill, skill_against
 from framecast.evaluation.plain import bounds, entry, number, percent, plain
@@ -65,6 +66,14 @@ def summarise(
     scores["forecasts"] = {
         name: _forecast_scores(name, tally, statistics, bootstrap, cases.cadence) for name, tally in tallies.items()
     }
+    for source in cases.sources:
+        if source.objection:
+            scores["forecasts"][source.name]["calibration_objection"] = source.objection
+        elif source.calibration is not None:
+            flux, truth = tallies[source.name].flux_curves()
+            scores["forecasts"][source.name]["calibrated"] = calibrated_scores(
+                source.calibration, flux, truth, cases, bootstrap
+            )
     scores["differences"] = differences(statistics, bootstrap)
     for name, key in [(cases.models[0], "model"), *((name, name) for name in BASELINES if name in tallies)]:
         scores[key] = {score: scores["forecasts"][name][score] for score in _HEADLINE}
@@ -72,7 +81,7 @@ def summarise(
         source.name: {
             "forecast": source.path.name,
             "evaluated_with": __version__,
-            **{key: plain(value) for key, value in source.dataset.attrs.items()},
+            **{key: plain(value) for key, value in source.dataset.attrs.items() if key != "calibration"},
         }
         for source in cases.sources
     }

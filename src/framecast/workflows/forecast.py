@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from framecast.calibration import Calibration
 from framecast.checkpoint import ModelConfig
 from framecast.data.archive import Archive
 from framecast.data.corona import has_oracle, oracle_ensemble
@@ -93,6 +94,7 @@ def forecast_windows(
     seed: int,
     options: SamplingOptions,
     label: str | None = None,
+    calibration: Calibration | None = None,
     command: str = "",
     overwrite: bool = False,
 ) -> Iterator[int]:
@@ -110,6 +112,7 @@ def forecast_windows(
         options: how to draw.
         label: the class that every window is told to have, `OBSERVED` for the archive's own (where that is not known,
             none), or none.
+        calibration: the model's, to be kept with the forecast; `framecast.evaluation` says whether it holds for it.
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
 
@@ -126,6 +129,8 @@ def forecast_windows(
         "cadence": frames.cadence,
         "command": command,
     }
+    if calibration is not None:
+        attrs["calibration"] = calibration.to_plain()
     with write_forecast(
         out,
         frames=frames,

@@ -1,0 +1,58 @@
+"""``framecast calibrate``: make a model's intervals hold what they promise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from framecast.cli.console import note, progress, say
+from framecast.cli.evaluate import Blocks
+
+if TYPE_CHECKING:
+    from framecast.calibration import Calibration
+
+_NAMES = {"flux": "flux of a frame", "mpf": "maximum flux", "fluence": "fluence", "t2pf": "time of maximum"}
+
+
+def calibrate(
+    forecast: Annotated[
+        Path, typer.Argument(metavar="FORECAST.zarr", help="A forecast of windows the model was not trained on.")
+    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The run or model folder that made it.")],
+    blocks: Annotated[Blocks, typer.Option(help="What is exchangeable with what is to come.")] = Blocks.auto,
+) -> None:
+    """Widen a model's intervals of flux quantities until they hold their truths; kept in MODEL/calibration.json.
+
+    Later forecasts by the model, drawn in the same way, carry the calibration, and `framecast evaluate` shows what
+    their intervals hold with it and without. See docs/calibration.md for what is promised.
+    """
+    from framecast.calibration import write_calibration
+    from framecast.checkpoint import find_model
+    from framecast.evaluation.calibrate import calibrate as fit
+
+    folder = find_model(model)
+    with progress("samples") as task:
+        calibration = fit(forecast, blocks=blocks.value, progress=task.reach)
+    path = write_calibration(folder, calibration)
+    _explain(calibration)
+    say(str(path))
+
+
+def _explain(calibration: "Calibration") -> None:
+    """Print how much the 50 and 90 % intervals of each quantity were widened, and which levels can be promised."""
+    import numpy as np
+
+    levels = calibration.offsets["mpf"]
+    possible = [level for level, offsets in levels.items() if offsets[0] is not None]
+    note(
+        f"{len(calibration.windows)} windows in {calibration.number_of_blocks} blocks ({calibration.blocks}): "
+        f"levels up to {possible[-1] if possible else 0} % can be promised"
+    )
+    for name, label in _NAMES.items():
+        unit = "of its spread" if calibration.scales[name] == "spread" else {"t2pf": "hours"}.get(name, "plain")
+        parts = []
+        for level in ("50", "90"):
+            offsets = np.array(calibration.offsets[name][level], dtype=np.float64)
+            if np.isfinite(offsets).any():
+                parts.append(f"{level} %: {np.nanmean(offsets):+.2f}")
+        note(f"  {label}: each end moved out by {', '.join(parts) or 'nothing'} {unit}")

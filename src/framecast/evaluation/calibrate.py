@@ -1,0 +1,70 @@
+"""Calibrating a model's intervals on a forecast of windows that it was not trained on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from framecast.calibration import Calibration, drawing, fit_offsets
+from framecast.errors import DataError
+from framecast.evaluation.blocks import Blocks, block_names, choose_blocks
+from framecast.evaluation.cases import Cases
+from framecast.flux import flux, quantities
+
+
+def calibrate(
+    forecast: str | Path, *, blocks: Blocks = "auto", progress: Callable[[int, int], None] | None = None
+) -> Calibration:
+    """Return the calibration of the model that made the forecast file.
+
+    Args:
+        forecast: of a side that the model was not trained on, ``validation`` by rights.
+        blocks: what is taken to be exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
+            its own, which promises more than can be known where windows overlap or share their weather.
+        progress: called with the samples done and their number.
+
+    Raises:
+        FramecastError: there is no such folder.
+        DataError: it is no forecast, or one of training windows.
+    """
+    cases = Cases(forecast)
+    source = cases.sources[0]
+    if source.dataset.attrs.get("split") in ("train", "all"):
+        raise DataError(
+            f"{source.path} holds {source.dataset.attrs['split']} windows, which the model has learnt: forecast others "
+            "to calibrate on, with --split validation"
+        )
+    shape = (len(cases), len(cases.channels), len(cases.lead_times))
+    truth = torch.full(shape, torch.nan, dtype=torch.float64)
+    members = torch.full((source.members, *shape), torch.nan, dtype=torch.float64)
+    for k in range(len(cases)):
+        case = cases[k]
+        truth[k] = flux(torch.where(case.valid, case.truth, torch.nan))
+        members[:, k] = flux(case.forecasts[source.name], case.valid)
+        if progress is not None:
+            progress(k + 1, len(cases))
+    chosen = choose_blocks(cases) if blocks == "auto" else blocks
+    names = block_names(cases, chosen)
+    targets = {"flux": truth, **quantities(truth, cases.cadence)}
+    derived = {"flux": members, **quantities(members, cases.cadence)}
+    fitted = {name: fit_offsets(name, derived[name], targets[name], names) for name in derived}
+    return Calibration(
+        model=source.name,
+        drawing=drawing({**source.dataset.attrs, "members": source.members}),
+        unit=cases.unit,
+        channels=tuple(cases.channels),
+        lead_times_h=tuple(seconds / 3600 for seconds in cases.lead_times),
+        size=cases.size,
+        blocks=chosen,
+        number_of_blocks=len(set(names)),
+        windows=tuple(window_names(cases)),
+        scales={name: scale for name, (scale, _) in fitted.items()},
+        offsets={name: offsets for name, (_, offsets) in fitted.items()},
+    )
+
+
+def window_names(cases: Cases) -> list[str]:
+    """Return ``sequence@issue time`` of each sample."""
+    times = np.datetime_as_string(cases.issue_times, unit="s")
+    return [f"{sequence}@{time}" for sequence, time in zip(cases.sequences, times, strict=True)]
