@@ -6,6 +6,7 @@ import typer
 
 from framecast.cli.solar.fetch import fetch
 from framecast.cli.solar.label import label
+from framecast.cli.solar.predict import predict
 from framecast.cli.solar.prepare import prepare
 
 app = typer.Typer(
@@ -35,3 +36,7 @@ _add(
     "--start 2017-08-08 --end 2017-08-14",
 )
 _add(label, example="framecast solar label regions.zarr --events goes.csv --horizon 12h")
+_add(
+    predict,
+    example="framecast solar predict runs/sun --time 2024-10-08T23:57 --center 32,112 --members 20 --out prediction",
+)

@@ -1,6 +1,5 @@
 """``framecast solar prepare``: observations of the Sun on disk become an archive."""
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +38,20 @@ def prepare(
     angle: Annotated[
         float, typer.Option(help="Follow a region while its middle is within so many degrees of the disk's middle.")
     ] = 45.0,
+    max_longitude: Annotated[
+        float | None, typer.Option(help="And while it is within so many degrees of the central meridian.")
+    ] = None,
+    max_latitude: Annotated[
+        float | None, typer.Option(help="And while it is within so many degrees of the equator.")
+    ] = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Follow the regions of this table, not a grid: id, NOAA or HARPNUM; time; x and y in arcsec, "
+            "carrington_longitude or stonyhurst_longitude and latitude in degrees, or location as N12W34.",
+        ),
+    ] = None,
     spacing: Annotated[float, typer.Option(help="Distance of neighbouring regions, in degrees on the surface.")] = 12.0,
     min_frames: Annotated[int, typer.Option(min=1, help="Leave out regions seen in fewer frames.")] = 12,
     tolerance: Annotated[
@@ -56,9 +69,17 @@ def prepare(
     accept_quality: Annotated[
         str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
     ] = "30",
+    exclude: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Leave out the images of these times: start and end, or one column of dates."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that read files. [default: one for each core, at most 8]")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Instead, the workers of the dask cluster there: tcp://HOST:8786."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
@@ -93,6 +114,10 @@ def prepare(
             pixel=pixel,
             field_of_view=fov,
             angle=angle,
+            longitude=max_longitude,
+            latitude=max_latitude,
+            regions=regions,
+            exclude=exclude,
             spacing=spacing,
             minimum_frames=min_frames,
             rotation=rotation,  # type: ignore[arg-type]
@@ -100,7 +125,8 @@ def prepare(
             calibration=calibration,
             accept_quality=whole_numbers("--accept-quality", accept_quality) if accept_quality.strip() else [],
             strict=strict,
-            workers=workers or min(8, len(os.sched_getaffinity(0))),
+            workers=workers,
+            scheduler=scheduler,
             overwrite=overwrite,
             progress=show,
         )
