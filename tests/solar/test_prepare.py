@@ -161,7 +161,7 @@ def test_unusable_files_are_listed_and_left_out_or_stop(folder: Path, tmp_path: 
 
 
 def test_file_found_damaged_only_when_its_pixels_are_read(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    from framecast.solar import prepare as module
+    from framecast.solar import extract as module
 
     broken = files_of(folder)[2]
     whole = module.read_image

@@ -1,66 +1,50 @@
 """What is done of a long job: one line for each step, read again by the same job after it was killed.
 
-A journal lies within the folder that the job builds. A step is entered when its result is on disk, so that whatever
-the moment of the interruption, what the journal says is there. A line cut short by it is as if never written.
+A step is entered when its result is on disk, so that whatever the moment of the interruption, what the journal says
+is there. A line cut short by it is as if never written.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from framecast.errors import FramecastError
 
-NAME = "journal.jsonl"
+
+def journal_path(path: Path) -> Path:
+    """Return the hidden neighbour of ``path`` that is the journal of its making."""
+    return path.absolute().with_name(f".{path.name}.journal")
 
 
 class Journal:
     """An open journal; as long as it is, no other process can open it.
 
+    Args:
+        path: the file; it is made if there is none.
+
     Attributes:
         entries: what it said when it was opened, in order.
+
+    Raises:
+        FramecastError: another process has it open.
     """
 
-    def __init__(self, path: Path, entries: Sequence[dict[str, Any]], stream: Any) -> None:
-        """Use `begin` or `take_up`."""
-        self.entries = list(entries)
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._stream = stream
+        self._stream = _open(path)
+        self.entries, whole = _read(path)
+        self._stream.truncate(whole)
+        self._stream.seek(whole)
 
-    @classmethod
-    def begin(cls, folder: Path, request: str) -> Self:
-        """Begin the journal of the job that ``request`` describes, in ``folder``.
-
-        Raises:
-            FramecastError: another process writes there.
-        """
-        stream = _open(folder / NAME)
-        stream.truncate(0)
-        journal = cls(folder / NAME, [], stream)
-        journal.add(request=request)
-        return journal
-
-    @classmethod
-    def take_up(cls, folder: Path, request: str) -> Self | None:
-        """Return the journal in ``folder`` if it is of the job that ``request`` describes; None if there is no such.
-
-        Raises:
-            FramecastError: another process writes there.
-        """
-        path = folder / NAME
-        if not path.is_file():
-            return None
-        stream = _open(path)
-        entries, whole = _read(path)
-        if not entries or entries[0].get("request") != request:
-            stream.close()
-            return None
-        stream.truncate(whole)
-        stream.seek(whole)
-        return cls(path, entries[1:], stream)
+    def clear(self) -> None:
+        """Forget all entries."""
+        self.entries = []
+        self._stream.seek(0)
+        self._stream.truncate(0)
 
     def add(self, **entry: Any) -> None:
         """Enter one step, JSON values."""
@@ -72,9 +56,9 @@ class Journal:
         self._stream.close()
 
     def remove(self) -> None:
-        """Close it and take it away: the job is done."""
+        """Take it away: the job is done."""
+        self._path.unlink(missing_ok=True)
         self.close()
-        self._path.unlink()
 
 
 def _open(path: Path) -> Any:
@@ -83,7 +67,7 @@ def _open(path: Path) -> Any:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         stream.close()
-        name = path.parent.name.removeprefix(".").removesuffix(".partial")
+        name = path.with_name(path.name.removeprefix(".").removesuffix(".journal"))
         raise FramecastError(f"{name} is being written by another process: let it end, or stop it") from None
     except OSError:  # a file system without locks
         pass

@@ -15,7 +15,7 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
-from framecast.data.journal import Journal
+from framecast.data.journal import Journal, journal_path
 from framecast.data.layout import (
     CLASSES,
     DIMENSIONS,
@@ -113,14 +113,14 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             what = "link" if self._final.is_symlink() else "file"
             raise FramecastError(f"{self._final} is a {what}, not a folder: choose another name")
         if self._request is not None:
-            self._journal = Journal.take_up(self._path, self._request)
+            self._journal = Journal(journal_path(self._final))
         try:
-            if self._journal is None:
-                self._begin()
-            else:
+            if self._journal is not None and self._begun(self._journal):
                 self._go_on(self._journal)
+            else:
+                self._begin()
         except BaseException:
-            self._leave(keep=self._journal is not None)
+            self._leave(keep=False)
             raise
         return self
 
@@ -131,16 +131,21 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         try:
             if error is None:
                 self._finish()
-                if self._journal is not None:
-                    self._journal.remove()
                 publish(self._path, self._final)
+                self._leave(keep=False)
         except BaseException:
             self._leave(keep=worth)
             raise
         if error is not None:
             self._leave(keep=worth)
 
+    def _begun(self, journal: Journal) -> bool:
+        """Whether an interrupted process left something to go on with."""
+        return journal.entries[:1] == [{"request": self._request}] and (self._path / "zarr.json").is_file()
+
     def _begin(self) -> None:
+        if self._journal is not None:
+            self._journal.clear()
         shutil.rmtree(self._path, ignore_errors=True)
         self._path.mkdir(parents=True)
         h = self.header
@@ -155,15 +160,15 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         }
         own |= {CLASSES: list(h.classes)} if h.classes else {}
         self._root = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=own | self._attrs)
-        if self._request is not None:
-            self._journal = Journal.begin(self._path, self._request)
+        if self._journal is not None:
+            self._journal.add(request=self._request)  # now that the folder is this request's
 
     def _go_on(self, journal: Journal) -> None:
         """Take up what an interrupted process left: sequences and blocks that the journal names, nothing else."""
         for stray in self._path.rglob("*.partial"):
             stray.unlink()
         self._root = zarr.open_group(self._path, mode="r+", use_consolidated=False)
-        for entry in journal.entries:
+        for entry in journal.entries[1:]:
             if "sequence" in entry:
                 intensity = self._root[f"{entry['sequence']}/intensity"]
                 assert isinstance(intensity, zarr.Array)
@@ -176,15 +181,17 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             shutil.rmtree(self._path / name)
 
     def _leave(self, *, keep: bool) -> None:
-        if self._journal is not None:
+        if keep and self._journal is not None:
             self._journal.close()
-        if not (keep and self._journal is not None):
+        else:
             shutil.rmtree(self._path, ignore_errors=True)
+            if self._journal is not None:
+                self._journal.remove()
 
     @property
     def interrupted(self) -> bool:
         """Whether this goes on with what an interrupted process left."""
-        return self._journal is not None and bool(self._journal.entries)
+        return self._journal is not None and len(self._journal.entries) > 1
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a JSON value for the process that goes on if this one is interrupted; see ``remembered``."""

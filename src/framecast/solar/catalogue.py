@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from framecast.errors import DataError
+from framecast.solar.headers import HeaderCache, look_at_all
 from framecast.solar.image import FrameHeader
-from framecast.solar.reader import read_header
+from framecast.solar.parallel import Alone, Crew
 
 DEFAULT_TOLERANCE = 60.0
 """Seconds within which two observations are of the same time, unless half the cadence is less."""
@@ -21,6 +22,9 @@ DEFAULT_TOLERANCE = 60.0
 
 _RECORD = "fetch.json"
 """What `framecast.solar.fetch` leaves beside the images."""
+
+_BATCH = 16
+"""Headers that are read as one job."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,15 @@ class Series:
     unmatched: Counter[int]
 
 
-def scan(source: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Catalogue:
-    """Read the header of every file below ``source``.
+def scan(
+    source: str | Path, *, progress: Callable[[int, int], None] | None = None, crew: Crew | None = None
+) -> Catalogue:
+    """Read the header of every file below ``source``, or remember it from an earlier time (see `HeaderCache`).
+
+    Args:
+        source: the folder.
+        progress: called with the number of headers known, and of all.
+        crew: who reads; by default this process.
 
     Raises:
         DataError: there is no such folder, or it holds no file.
@@ -106,19 +117,26 @@ def scan(source: str | Path, *, progress: Callable[[int, int], None] | None = No
     source = Path(source)
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: name the folder that holds the FITS files")
-    paths = sorted(p for p in source.rglob("*") if p.is_file() and not p.name.startswith(".") and p.name != _RECORD)
+    paths = sorted(p for p in source.rglob("*") if p.is_file() and not p.name.startswith("."))
     if not paths:
         raise DataError(f"{source} holds no file: name the folder that holds the FITS files")
-    catalogue = Catalogue()
-    for number, path in enumerate(paths, 1):
-        try:
-            header = read_header(path)
-            header.check_exposure()
-            catalogue.frames.append(header)
-        except DataError as error:
-            catalogue.rejected.append(Rejected(path, str(error)))
-        if progress:
-            progress(number, len(paths))
+    cache = HeaderCache(source)
+    known = {path: cached for path in paths if (cached := cache.get(path)) is not None}
+    unknown = [path for path in paths if path not in known]
+    batches = [unknown[k : k + _BATCH] for k in range(0, len(unknown), _BATCH)]
+    try:
+        for batch, found in zip(batches, (crew or Alone())(look_at_all, batches), strict=True):
+            for path, item in zip(batch, found, strict=True):
+                known[path] = item
+                cache.put(path, item)
+            if progress:
+                progress(len(known), len(paths))
+    finally:
+        cache.save()
+    catalogue = Catalogue(
+        frames=[header for path in paths if (header := known[path].header) is not None],
+        rejected=[Rejected(path, known[path].reason) for path in paths if known[path].header is None],
+    )
     catalogue.frames.sort(key=lambda frame: (frame.time, frame.wavelength, frame.path))
     if not catalogue.frames:
         first = catalogue.rejected[0].reason

@@ -6,59 +6,35 @@ steps decide everything that is written, and which frame of which region goes wh
 frames may be done in any order, on any number of processes.
 """
 
+import hashlib
+import json
+import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from framecast._version import __version__
 from framecast.data.writer import ArchiveWriter
 from framecast.errors import ConfigError, DataError
 from framecast.files import ARCHIVE, refuse_existing
 from framecast.solar.calibration import Calibration
 from framecast.solar.catalogue import Catalogue, Gap, Rejected, Series, Slot, match, scan
-from framecast.solar.cut import cut, offsets
-from framecast.solar.parallel import ordered_map
+from framecast.solar.exclusions import Exclusions
+from framecast.solar.extract import Job, OffLimb, View, extract
+from framecast.solar.parallel import Crew, crew
 from framecast.solar.quality import HARMLESS, NO_IMAGE, doubts, explain
-from framecast.solar.reader import read_image
+from framecast.solar.regions import read_regions
 from framecast.solar.rotation import Rotation
+from framecast.solar.sequences import announce, provenance
 from framecast.solar.tracks import Passage, Track, follow, grid
 
-OffLimb = Literal["mask", "keep"]
+FEW_FILES = 50
+"""Files that one process reads before others would have started."""
+
 ProgressCallback = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """How every region is seen.
-
-    Attributes:
-        height: rows.
-        width: columns.
-        pixel: side of a pixel in arcsec. The default, 4.8 arcsec, is two pixels of AIA's synoptic images and the
-            resolution at which Francisco et al. (2024, arXiv 2410.20843) train: 64 pixels span 307 arcsec, an active
-            region and its surroundings, and 128 pixels the paper's 614 arcsec. Up to 45° from the middle of the disk
-            a square of 64 pixels lies on the disk entirely.
-        off_limb: ``mask`` the pixels beyond the limb, or ``keep`` the corona seen there.
-    """
-
-    height: int = 64
-    width: int = 64
-    pixel: float = 4.8
-    off_limb: OffLimb = "mask"
-
-    def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1:
-            raise ConfigError(f"size is {self.height}x{self.width}; it must be at least one row and one column")
-        if not 0.1 <= self.pixel <= 120:
-            raise ConfigError(f"pixels of {self.pixel:g} arcsec; they must measure from 0.1 to 120 arcsec")
-        if self.off_limb not in ("mask", "keep"):
-            raise ConfigError(f"off_limb is {self.off_limb!r}; it can be mask or keep")
 
 
 @dataclass
@@ -82,6 +58,8 @@ class Summary:
         missing_pixels: pixels without a value in the files used.
         files_with_missing_pixels: in how many files.
         notes: what was assumed or repaired in headers, and in how many of the files.
+        excluded: usable files left out because the list of exclusions says so.
+        resumed: frames that an interrupted process had prepared before.
     """
 
     frames: int = 0
@@ -100,26 +78,8 @@ class Summary:
     missing_pixels: int = 0
     files_with_missing_pixels: int = 0
     notes: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One moment to cut: the positions (arcsec) of all regions seen then, how to calibrate it and how to see them."""
-
-    slot: Slot
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-    view: View
-    calibration: Calibration
-
-
-@dataclass(frozen=True)
-class Extract:
-    """What came of a `Job`: ``[region, channel, row, column]`` in DN/s, missing pixels per file, and failures."""
-
-    intensity: npt.NDArray[np.float32]
-    missing: tuple[int, ...]
-    failed: tuple[Rejected, ...]
+    excluded: int = 0
+    resumed: int = 0
 
 
 def prepare(
@@ -135,19 +95,27 @@ def prepare(
     pixel: float | None = None,
     field_of_view: float | None = None,
     angle: float = 45.0,
+    longitude: float | None = None,
+    latitude: float | None = None,
     spacing: float = 12.0,
+    regions: str | Path | None = None,
     tracks: Sequence[Track] | None = None,
+    exclude: str | Path | None = None,
     minimum_frames: int = 12,
     rotation: Rotation = "howard",
     off_limb: OffLimb = "mask",
     calibration: Calibration = Calibration(),
     accept_quality: Sequence[int] = tuple(sorted(HARMLESS)),
     strict: bool = False,
-    workers: int = 1,
+    workers: int | None = 1,
+    scheduler: str | None = None,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Summary:
     """Write an archive of regions tracked through solar rotation.
+
+    A process that is interrupted or killed leaves what it has done beside ``destination``, under a hidden name; the
+    same call goes on with it and ends in the same bytes.
 
     Times are those of the header: UTC, start of the exposure. (The Sun turns by 0.003 arcsec per second: the seconds to
     the middle of the exposure do not matter to the tracking.)
@@ -164,116 +132,107 @@ def prepare(
         pixel: side of an output pixel in arcsec; None is 4.8 (see `View`).
         field_of_view: instead of ``pixel``: the width of the frame in arcsec.
         angle: largest heliocentric angle of a region's middle, in degrees.
+        longitude: largest distance of a region's middle from the central meridian, in degrees.
+        latitude: largest distance from the equator, in degrees.
         spacing: distance of neighbouring regions, in degrees on the surface. The default of 12° follows about forty
             regions at a time, each overlapping its neighbours by about a third of its width at 64 pixels.
+        regions: a table of the regions to follow, instead of the grid (see `framecast.solar.regions`).
         tracks: the regions to follow, instead of the grid.
+        exclude: a table of times whose images are left out (see `framecast.solar.exclusions`).
         minimum_frames: regions seen in fewer frames are left out.
         rotation: rotation law: howard, snodgrass, allen or rigid.
         off_limb: mask the pixels beyond the limb, or keep them.
         calibration: what is done to the pixels beside dividing by the exposure.
         accept_quality: bits of the quality word that do not make a frame doubtful.
         strict: whether a file that cannot be used is an error.
-        workers: processes that read files.
+        workers: processes that read files: 1 is this one alone, None as many as there are cores, 8 at most (and this
+            one alone for fewer than `FEW_FILES`).
+        scheduler: instead of local processes, the address of a dask scheduler whose workers read the files.
         overwrite: whether an existing archive may be replaced.
         progress: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         ConfigError: an option is out of range.
         DataError: nothing usable is in the folder, or (``strict``) something unusable is.
-        FramecastError: the destination exists or cannot be written.
+        FramecastError: the destination exists or cannot be written, or the cluster is gone.
     """
     height, width = (size, size) if isinstance(size, int) else size
     view = View(height=height, width=width, pixel=_pixel(pixel, field_of_view, width), off_limb=off_limb)
-    if minimum_frames < 1 or workers < 1:
+    if minimum_frames < 1 or (workers is not None and workers < 1):
         raise ConfigError(f"minimum_frames is {minimum_frames} and workers {workers}; both must be at least 1")
+    if regions is not None and tracks is not None:
+        raise ConfigError("regions and tracks are given: give one of them")
     refuse_existing(Path(destination), overwrite=overwrite, kind=ARCHIVE)
-    catalogue = scan(source, progress=progress and (lambda done, total: progress("headers", done, total)))
-    series = match(
-        catalogue.frames,
-        _channels(catalogue, wavelengths),
-        cadence=cadence,
-        tolerance=tolerance,
-        start=_moment("start", start),
-        end=_moment("end", end),
-    )
-    summary = _summarise(catalogue, series, accept_quality)
-    if strict and summary.rejected:
-        raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
-    leaders = [next(frame for frame in slot.frames if frame is not None) for slot in series.slots]
-    if tracks is None:
-        tracks = grid(leaders, angle=angle, spacing=spacing)
-    passages = follow(tracks, leaders, angle=angle, rotation=rotation)
-    kept = [passage for passage in passages if len(passage.indices) >= minimum_frames]
-    summary.short = len(passages) - len(kept)
-    if not kept:
-        longest = max((len(passage.indices) for passage in passages), default=0)
-        raise DataError(
-            f"no region within {angle:g}° of the middle of the disk is in {minimum_frames} frames or more "
-            f"(the longest is in {longest} of {len(series.slots)}): give more files, or change --angle or --min-frames"
+    exclusions = Exclusions.read(exclude) if exclude is not None else None
+    with crew(_count(source) if workers is None else workers, scheduler) as hands:
+        catalogue = scan(
+            source, progress=progress and (lambda done, total: progress("headers", done, total)), crew=hands
         )
-    summary.sequences, summary.region_frames = len(kept), sum(len(passage.indices) for passage in kept)
-    attrs = _provenance(
-        source,
-        series,
-        view,
-        calibration,
-        angle=angle,
-        spacing=spacing,
-        rotation=rotation,
-        accepted=accept_quality,
-    )
-    with ArchiveWriter(
-        destination,
-        channels=[str(channel) for channel in series.channels],
-        unit="DN/s",
-        cadence=series.cadence,
-        height=height,
-        width=width,
-        attrs=attrs,
-        overwrite=overwrite,
-    ) as writer:
-        for passage in kept:
-            _announce(writer, passage, series, view, calibration)
-        _fill(
-            writer,
-            kept,
+        excluded = exclusions.apply(catalogue.frames) if exclusions is not None else []
+        series = match(
+            [frame for frame in catalogue.frames if frame not in excluded] if excluded else catalogue.frames,
+            _channels(catalogue, wavelengths),
+            cadence=cadence,
+            tolerance=tolerance,
+            start=_moment("start", start),
+            end=_moment("end", end),
+        )
+        summary = _summarise(catalogue, series, accept_quality)
+        summary.excluded = len(excluded)
+        if strict and summary.rejected:
+            raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
+        leaders = [next(frame for frame in slot.frames if frame is not None) for slot in series.slots]
+        if regions is not None:
+            tracks = read_regions(regions, leaders)
+        elif tracks is None:
+            tracks = grid(leaders, angle=angle, spacing=spacing)
+        passages = follow(tracks, leaders, angle=angle, longitude=longitude, latitude=latitude, rotation=rotation)
+        kept = [passage for passage in passages if len(passage.indices) >= minimum_frames]
+        summary.short = len(passages) - len(kept)
+        if not kept:
+            longest = max((len(passage.indices) for passage in passages), default=0)
+            raise DataError(
+                f"no region within {angle:g}° of the middle of the disk is in {minimum_frames} frames or more (the "
+                f"longest is in {longest} of {len(series.slots)}): give more files, or change --angle or --min-frames"
+            )
+        summary.sequences, summary.region_frames = len(kept), sum(len(passage.indices) for passage in kept)
+        attrs = provenance(
+            source,
             series,
             view,
             calibration,
-            summary,
-            accept_quality,
-            strict=strict,
-            workers=workers,
-            progress=progress,
+            angle=angle,
+            longitude=longitude,
+            latitude=latitude,
+            places=Path(regions).name if regions is not None else spacing,
+            rotation=rotation,
+            accepted=accept_quality,
+            excluded=len(excluded),
         )
+        with ArchiveWriter(
+            destination,
+            channels=[str(channel) for channel in series.channels],
+            unit="DN/s",
+            cadence=series.cadence,
+            height=height,
+            width=width,
+            attrs=attrs,
+            overwrite=overwrite,
+            request=_request(series, kept, view, attrs),
+        ) as writer:
+            _fill(
+                writer,
+                kept,
+                series,
+                view,
+                calibration,
+                summary,
+                accept_quality,
+                strict=strict,
+                crew=hands,
+                progress=progress,
+            )
     return summary
-
-
-def extract(job: Job) -> Extract:
-    """Read the files of one moment, once each, and cut all regions seen in them."""
-    regions, view = len(job.x), job.view
-    intensity = np.full((regions, len(job.slot.frames), view.height, view.width), np.nan, np.float32)
-    missing, failed = [], []
-    for channel, frame in enumerate(job.slot.frames):
-        if frame is None:
-            continue
-        try:
-            image = read_image(frame.path)
-        except DataError as error:
-            failed.append(Rejected(frame.path, str(error)))
-            continue
-        missing.append(int(np.isnan(image.data).sum()))
-        intensity[:, channel] = cut(
-            job.calibration.rate(image),
-            frame.pointing,
-            job.x,
-            job.y,
-            pixel=view.pixel,
-            height=view.height,
-            width=view.width,
-            limb=frame.observer.limb if view.off_limb == "mask" else None,
-        )
-    return Extract(intensity, tuple(missing), tuple(failed))
 
 
 def _fill(
@@ -286,40 +245,75 @@ def _fill(
     accepted: Sequence[int],
     *,
     strict: bool,
-    workers: int,
+    crew: Crew,
     progress: ProgressCallback | None,
 ) -> None:
-    """Cut every region out of every frame it is seen in."""
-    seen: list[list[tuple[int, int]]] = [[] for _ in series.slots]
+    """Cut every region out of every frame it is seen in, but for those that an interrupted process has cut."""
+    missing: list[list[tuple[int, int]]] = [[] for _ in series.slots]
+    everywhere = set()
     for number, passage in enumerate(passages):
+        done = writer.done(passage.track.name)
+        everywhere.update(passage.indices.tolist())
         for position, index in enumerate(passage.indices):
-            seen[index].append((number, position))
-    busy = [index for index, members in enumerate(seen) if members]
+            if done is None or not done[position]:
+                missing[index].append((number, position))
+    busy = [index for index, members in enumerate(missing) if members]
     jobs = (
         Job(
             series.slots[index],
-            np.array([passages[number].x[position] for number, position in seen[index]]),
-            np.array([passages[number].y[position] for number, position in seen[index]]),
+            np.array([passages[number].x[position] for number, position in missing[index]]),
+            np.array([passages[number].y[position] for number, position in missing[index]]),
             view,
             calibration,
         )
         for index in busy
     )
-    for done, (index, result) in enumerate(
-        zip(busy, ordered_map(extract, jobs, workers=workers), strict=True), start=1
-    ):
+    before = summary.resumed = len(everywhere) - len(busy)
+    for count, (index, result) in enumerate(zip(busy, crew(extract, jobs), strict=True), start=1):
         slot = series.slots[index]
         if result.failed and strict:
             raise DataError(result.failed[0].reason)
-        summary.rejected.extend(result.failed)
-        summary.missing_pixels += sum(result.missing)
-        summary.files_with_missing_pixels += sum(count > 0 for count in result.missing)
+        writer.remember(f"moment {index}", [result.missing, [[str(f.path), f.reason] for f in result.failed]])
         quality = _quality(slot, {item.path for item in result.failed}, accepted)
-        if result.missing:
-            for intensity, (number, position) in zip(result.intensity, seen[index], strict=True):
-                writer.write(passages[number].track.name, position, intensity, quality=quality)
+        for intensity, (number, position) in zip(result.intensity, missing[index], strict=True):
+            name = passages[number].track.name
+            if writer.done(name) is None:
+                announce(writer, passages[number], series, view, calibration)
+            if result.missing:
+                writer.write(name, position, intensity, quality=quality)
+            else:
+                writer.skip(name, position)
         if progress:
-            progress("frames", done, len(busy))
+            progress("frames", before + count, len(everywhere))
+    _tell_of_pixels(summary, writer.remembered, sorted(everywhere))
+
+
+def _tell_of_pixels(summary: Summary, remembered: Mapping[str, Any], moments: Sequence[int]) -> None:
+    """Add to ``summary`` what was found when the pixels were read, by whichever process."""
+    for index in moments:
+        missing, failed = remembered[f"moment {index}"]
+        summary.rejected.extend(Rejected(Path(path), reason) for path, reason in failed)
+        summary.missing_pixels += sum(missing)
+        summary.files_with_missing_pixels += sum(count > 0 for count in missing)
+
+
+def _request(series: Series, passages: Sequence[Passage], view: View, attrs: Mapping[str, Any]) -> str:
+    """Return a checksum of everything that decides what is written."""
+    digest = hashlib.sha256(json.dumps([attrs, str(view)], sort_keys=True, default=str).encode())
+    for slot in series.slots:
+        digest.update(repr(slot).encode())
+    for passage in passages:
+        digest.update(passage.track.name.encode())
+        for values in (passage.indices, passage.x, passage.y, passage.mu, passage.longitude):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
+
+
+def _count(source: str | Path) -> int:
+    """Return how many processes are worth their start for the files below ``source``."""
+    files = sum(1 for path in Path(source).rglob("*") if path.is_file())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if files < FEW_FILES else min(8, cores)
 
 
 def _quality(slot: Slot, failed: set[Path], accepted: Sequence[int]) -> int:
@@ -329,102 +323,6 @@ def _quality(slot: Slot, failed: set[Path], accepted: Sequence[int]) -> int:
         lost = frame is None or frame.path in failed
         word |= 1 << NO_IMAGE if lost else doubts(frame.quality, accepted=accepted)  # type: ignore[union-attr]
     return word
-
-
-def _announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View, calibration: Calibration) -> None:
-    """Create the sequence of a region, with all that is known of it before its pixels are."""
-    slots = [series.slots[index] for index in passage.indices]
-    frames = [slot.frames for slot in slots]
-    not_a_time = np.datetime64("NaT", "ns")
-    time_channel = ("time", "channel")
-    writer.create(
-        passage.track.name,
-        np.array([slot.time for slot in slots]),
-        coords={
-            "y": ("y", offsets(view.height, view.pixel), {"units": "arcsec", "long_name": "north of the middle"}),
-            "x": ("x", offsets(view.width, view.pixel), {"units": "arcsec", "long_name": "west of the middle"}),
-            "hpc_x": ("time", passage.x, {"units": "arcsec", "long_name": "helioprojective x of the middle"}),
-            "hpc_y": ("time", passage.y, {"units": "arcsec", "long_name": "helioprojective y of the middle"}),
-            "mu": ("time", passage.mu, {"long_name": "cosine of the heliocentric angle of the middle"}),
-            "carrington_longitude": (
-                "time",
-                passage.longitude,
-                {"units": "degree", "long_name": "Carrington longitude of the middle"},
-            ),
-        },
-        variables={
-            "observed": (
-                time_channel,
-                np.array([[not_a_time if f is None else f.time for f in row] for row in frames]),
-                {"long_name": "start of the exposure, UTC"},
-            ),
-            "exposure": (
-                time_channel,
-                np.array([[np.nan if f is None else f.exposure for f in row] for row in frames]),
-                {"units": "s", "long_name": "exposure time that was divided out"},
-            ),
-            "degradation": (
-                time_channel,
-                np.array([[np.nan if f is None else calibration.factor(f) for f in row] for row in frames]),
-                {"long_name": "share of the light still registered that was divided out; 1 where none was"},
-            ),
-            "quality_word": (
-                time_channel,
-                np.array([[1 << NO_IMAGE if f is None else f.quality for f in row] for row in frames], np.int64),
-                {"long_name": "QUALITY of the file, bit 31 where there is none"},
-            ),
-            "source": (
-                time_channel,
-                np.array([["" if f is None else f.path.name for f in row] for row in frames], object),
-                {"long_name": "name of the file"},
-            ),
-        },
-        attrs={
-            "carrington_longitude": passage.track.longitude,
-            "latitude": passage.track.latitude,
-            "reference_time": str(passage.track.reference),
-        },
-    )
-
-
-def _provenance(
-    source: str | Path,
-    series: Series,
-    view: View,
-    calibration: Calibration,
-    *,
-    angle: float,
-    spacing: float,
-    rotation: Rotation,
-    accepted: Sequence[int],
-) -> dict[str, Any]:
-    """Return what a reader of the archive needs to know of its making."""
-    import sunpy
-
-    present = [frame for slot in series.slots for frame in slot.frames if frame is not None]
-    return {
-        "title": "Regions tracked through solar rotation",
-        "source": Path(source).absolute().name,
-        "instrument": ", ".join(sorted({frame.instrument for frame in present})),
-        "history": [
-            "FITS read by their headers; blank pixels masked",
-            *calibration.history(per_second=present[0].per_second),
-            "cut with one cubic interpolation, averaged over each pixel, solar north up",
-            "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
-        ],
-        "calibration": calibration.provenance(),
-        "rotation": f"{rotation} (sunpy {sunpy.__version__}, sidereal)",
-        "pixel_arcsec": view.pixel,
-        "off_limb": view.off_limb,
-        "field_of_view_arcsec": [view.height * view.pixel, view.width * view.pixel],
-        "largest_heliocentric_angle_degree": angle,
-        "grid_spacing_degree": spacing,
-        "accepted_quality_bits": sorted(accepted),
-        "tolerance_seconds": series.tolerance,
-        "independent_sequences": False,
-        "created_by": f"framecast {__version__}",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def _summarise(catalogue: Catalogue, series: Series, accepted: Sequence[int]) -> Summary:
