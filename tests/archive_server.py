@@ -86,6 +86,9 @@ class ArchiveServer:
         self._thread.join()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
+        if self._stopping.is_set():
+            request.close_connection = True
+            return
         target = unquote(request.path)
         with self._lock:
             self._busy += 1

@@ -117,7 +117,7 @@ def scan(
     source = Path(source)
     if not source.is_dir():
         raise DataError(f"{source} is not a folder: name the folder that holds the FITS files")
-    paths = sorted(p for p in source.rglob("*") if p.is_file() and not p.name.startswith("."))
+    paths = sorted(p for p in source.rglob("*") if not p.name.startswith(".") and p.name != _RECORD and p.is_file())
     if not paths:
         raise DataError(f"{source} holds no file: name the folder that holds the FITS files")
     cache = HeaderCache(source)
