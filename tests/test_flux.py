@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from framecast.flux import fluence, flux, maximum_flux, quantities, time_to_maximum
+from framecast.flux import dtw_distance, fluence, flux, maximum_flux, quantities, time_to_maximum
 
 NAN = math.nan
 
@@ -43,3 +44,35 @@ def test_flux_counts_the_same_pixels_in_members_and_truth() -> None:
 def test_flux_of_many_small_pixels_is_exact() -> None:
     image = torch.full((1024, 1024), 0.1)
     assert flux(image).item() == pytest.approx(float(image[0, 0]) * 1024**2, rel=1e-6)
+
+
+def test_warping_forgives_a_delay_and_not_a_height() -> None:
+    truth = torch.tensor([1.0, 1, 5, 2, 1, 1])
+    late = torch.tensor([1.0, 1, 1, 5, 2, 1])
+    assert dtw_distance(late, truth) == 0
+    assert dtw_distance(truth, truth) == 0
+    norm = truth.double().norm()
+    assert dtw_distance(torch.tensor([1.0, 1, 7, 2, 1, 1]), truth) == pytest.approx(float(2 / norm))
+    assert dtw_distance(1.3 * truth, truth) <= 0.3 + 1e-6
+
+
+def test_warping_is_the_best_of_all_paths() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(2, 5))
+
+    def best(i: int, j: int) -> float:
+        here = (x[i] - y[j]) ** 2
+        before = [best(i - a, j - b) for a, b in ((1, 0), (0, 1), (1, 1)) if i >= a and j >= b]
+        return here + min(before, default=0.0)
+
+    found = dtw_distance(torch.from_numpy(x), torch.from_numpy(y))
+    assert float(found) == pytest.approx(math.sqrt(best(4, 4)) / np.linalg.norm(y))
+    many = dtw_distance(torch.from_numpy(random.normal(size=(3, 2, 5))), torch.from_numpy(random.normal(size=(2, 5))))
+    assert many.shape == (3, 2)
+
+
+def test_warping_of_what_is_unknown_or_dark_is_nan() -> None:
+    curve = torch.tensor([1.0, 2.0, 3.0])
+    assert torch.isnan(dtw_distance(torch.tensor([1.0, torch.nan, 3.0]), curve))
+    assert torch.isnan(dtw_distance(curve, torch.tensor([1.0, torch.nan, 3.0])))
+    assert torch.isnan(dtw_distance(curve, torch.zeros(3)))

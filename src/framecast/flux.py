@@ -4,7 +4,8 @@ The flux of a frame is the sum over its pixels. From the flux at the lead times 
 
 - MPF, the maximum of the flux over the future frames, in the unit of the flux;
 - T2PF, the time to it, :math:`c (\mathrm{argmax} + 1)`, in hours; the first of several equal maxima;
-- fluence, :math:`c \sum` flux, in the unit of the flux times hours.
+- fluence, :math:`c \sum` flux, in the unit of the flux times hours;
+- the DTW distance of the whole curve to the true one, which forgives a rise that comes early or late.
 
 They are computed on each member, so that their spread over members is a confidence interval.
 
@@ -69,3 +70,36 @@ def quantities(curve: Tensor, cadence: float) -> dict[str, Tensor]:
         "fluence": fluence(curve, cadence),
         "t2pf": time_to_maximum(curve, cadence),
     }
+
+
+def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
+    r"""Return the dynamic time warping distance of flux curves to the true one, over the norm of the true one.
+
+    .. math:: \frac{1}{\|y\|_2} \min_\pi \sqrt{\sum_{(i, j) \in \pi} (x_i - y_j)^2}
+
+    over all paths :math:`\pi` that go from the first pair of times to the last without going back. A constant factor
+    f costs at most |f - 1|, a delay that a path can follow costs nothing.
+
+    Args:
+        curve: ``[..., time]``.
+        truth: ``[..., time]``, broadcast against ``curve``.
+
+    Returns:
+        ``[...]``; NaN if a frame of either is NaN, or if the true flux is zero throughout.
+
+    References:
+        Sakoe & Chiba (1978), "Dynamic programming algorithm optimization for spoken word recognition", IEEE Trans.
+        Acoust. 26 (symmetric form without weights).
+    """
+    curve, truth = torch.broadcast_tensors(curve.double(), truth.double())
+    times = curve.shape[-1]
+    cost = (curve[..., :, None] - truth[..., None, :]).square()
+    beyond = torch.full_like(cost[..., 0, 0], torch.inf)
+    above = [torch.zeros_like(beyond), *[beyond] * times]
+    for i in range(times):
+        row = [beyond]
+        for j in range(times):
+            row.append(cost[..., i, j] + torch.minimum(torch.minimum(above[j], above[j + 1]), row[j]))
+        above = row
+    norm = torch.linalg.vector_norm(truth, dim=-1)
+    return torch.where(norm > 0, above[-1].sqrt() / norm, torch.nan)

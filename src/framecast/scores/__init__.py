@@ -12,6 +12,8 @@ What is missing is NaN, and the rule is the same everywhere:
 
 from framecast.scores.bootstrap import Bootstrap, Estimate
 from framecast.scores.ensemble import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
+from framecast.scores.events import brier_score, exceedance, fractions, reliability
+from framecast.scores.image import ms_ssim, psnr, ssim
 from framecast.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
 from framecast.scores.spectrum import power_spectrum
 
@@ -20,13 +22,20 @@ __all__ = [
     "Bootstrap",
     "Estimate",
     "attainable",
+    "brier_score",
     "central_interval",
     "covered",
     "crps",
     "energy_score",
     "ensemble_mean",
     "ensemble_variance",
+    "exceedance",
+    "fractions",
     "interval_score",
+    "ms_ssim",
     "power_spectrum",
+    "psnr",
     "rank_histogram",
+    "reliability",
+    "ssim",
 ]

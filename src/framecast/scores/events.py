@@ -1,0 +1,121 @@
+"""Forecasts of an event, that a value reaches a threshold: Brier score, reliability, fractions skill score.
+
+An event's probability is the share of the members in which it happens. NaN members are absent; where the truth or every
+member is NaN, the point is NaN or left out.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+
+def exceedance(
+    forecast: Float[Tensor, " member *shape"], threshold: float
+) -> tuple[Float[Tensor, " *shape"], Float[Tensor, " *shape"]]:
+    """Return the probability that the value is ``threshold`` or more, and the number of members present.
+
+    The probability is NaN where no member is.
+    """
+    present = (~torch.isnan(forecast)).sum(0).to(forecast.dtype)
+    reached = (forecast >= threshold).sum(0).to(forecast.dtype)
+    return torch.where(present > 0, reached / present, torch.nan), present
+
+
+def brier_score(
+    forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], threshold: float, *, fair: bool = True
+) -> Float[Tensor, " *shape"]:
+    r"""Return the Brier score of reaching ``threshold``, :math:`(p - o)^2`; lower is better, 0 to 1.
+
+    The fair score, :math:`(p - o)^2 - p(1 - p)/(M - 1)`, has an expectation that does not depend on the number of
+    members M; it can fall below zero at single points.
+
+    Args:
+        forecast: members, any unit; NaN members are absent.
+        truth: what happened, same unit.
+        threshold: in that unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false).
+
+    Returns:
+        NaN where the truth is, and where fewer than two members (one if not ``fair``) remain.
+
+    References:
+        Brier (1950), Mon. Weather Rev. 78; Ferro (2014), "Fair scores for ensemble forecasts", Q. J. R. Meteorol. Soc.
+        140, eq. 4.
+    """
+    probability, present = exceedance(forecast, threshold)
+    happened = (truth >= threshold).to(forecast.dtype)
+    score = (probability - happened).square()
+    if fair:
+        score = torch.where(present >= 2, score - probability * (1 - probability) / (present - 1), torch.nan)
+    return torch.where(torch.isnan(truth), torch.nan, score)
+
+
+def reliability(
+    forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], threshold: float, *, bins: int
+) -> Float[Tensor, " bin 3"]:
+    """Return, for each bin of forecast probability, how many points there are, and their sums of p and of events.
+
+    Bin k holds the probabilities nearest to k / (bins - 1). Where the mean of p is the share of events, the forecast
+    is reliable.
+
+    Args:
+        forecast: members, any unit.
+        truth: what happened, same unit.
+        threshold: of the event.
+        bins: number of bins; 2 or more.
+    """
+    probability, _ = exceedance(forecast, threshold)
+    known = ~torch.isnan(truth) & ~torch.isnan(probability)
+    probability, happened = probability[known].double(), (truth >= threshold)[known].double()
+    place = torch.floor(probability * (bins - 1) + 0.5).long()
+    columns = (torch.ones_like(probability), probability, happened)
+    return torch.stack([torch.bincount(place, weights=values, minlength=bins).double() for values in columns], dim=1)
+
+
+def fractions(
+    forecast: Float[Tensor, " member *shape height width"],
+    truth: Float[Tensor, "*shape height width"],
+    threshold: float,
+    *,
+    width: int,
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    r"""Return the two sums that the fractions skill score is made of, over the pixels of each frame.
+
+    .. math:: \mathrm{FSS} = 1 - \frac{\sum (P - O)^2}{\sum (P^2 + O^2)}
+
+    P is the forecast's probability averaged over the square of ``width`` pixels about each pixel, O the share of the
+    square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a greater
+    one. For many frames the sums are added before the ratio is taken, so that dry frames do not count as perfect or
+    as nothing. Squares are cut at the border, and hold known pixels only.
+
+    Args:
+        forecast: members, any unit.
+        truth: what happened, same unit.
+        threshold: of the event.
+        width: odd, in pixels.
+
+    Returns:
+        The sums above and below the line; both 0 where the event is neither forecast nor seen.
+
+    References:
+        Roberts & Lean (2008), "Scale-selective verification of rainfall accumulations from high-resolution forecasts
+        of convective events", Mon. Weather Rev. 136, eq. 5-7; with probabilities for P: Schwartz et al. (2010), Weather
+        Forecast. 25.
+    """
+    probability, _ = exceedance(forecast, threshold)
+    known = ~torch.isnan(truth) & ~torch.isnan(probability)
+    count = _square_sums(known.to(forecast.dtype), width).clamp(min=1.0)
+    share, seen = (
+        _square_sums(torch.where(known, values, 0.0), width) / count
+        for values in (probability, (truth >= threshold).to(forecast.dtype))
+    )
+    above = torch.where(known, (share - seen).square(), 0.0).sum((-2, -1), dtype=torch.float64)
+    below = torch.where(known, share.square() + seen.square(), 0.0).sum((-2, -1), dtype=torch.float64)
+    return above, below
+
+
+def _square_sums(image: Tensor, width: int) -> Tensor:
+    planes = image.reshape(-1, 1, *image.shape[-2:])
+    sums = avg_pool2d(planes, width, stride=1, padding=width // 2, divisor_override=1)
+    return sums.reshape(image.shape)

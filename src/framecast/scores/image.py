@@ -1,0 +1,128 @@
+"""Likeness of one image to another: PSNR, SSIM and its version over several scales.
+
+They were made for pictures, and need to be told the range of values that matters (``data_range``): nothing is guessed
+from the images themselves, or the score of a faint frame would depend on its own maximum. They say how alike single
+images look, not whether an ensemble is honest: a blurred mean often has the best PSNR.
+
+Frames are compared where both are known. A window that holds an unknown pixel is left out, and windows end at the
+border: nothing is padded.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d
+
+_WINDOW, _SIGMA = 11, 1.5
+_K1, _K2 = 0.01, 0.03
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def psnr(
+    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
+) -> Float[Tensor, "*shape"]:
+    r"""Return the peak signal-to-noise ratio in dB, :math:`10 \log_{10}(R^2 / \mathrm{MSE})`; higher is better.
+
+    Args:
+        forecast: images, any unit.
+        truth: what happened, same unit.
+        data_range: R, in that unit.
+
+    Returns:
+        Infinite for images without error, NaN where no pixel is known in both.
+    """
+    return 10 * torch.log10(data_range**2 / (forecast - truth).square().nanmean(dim=(-2, -1)))
+
+
+def ssim(
+    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
+) -> Float[Tensor, "*shape"]:
+    """Return the structural similarity, between -1 and 1 for the same image.
+
+    The mean over Gaussian windows (σ 1.5, 11×11 pixels; smaller for a frame that is smaller) of how alike brightness,
+    contrast and structure are.
+
+    Args:
+        forecast: images, any unit; NaN is unknown.
+        truth: what happened, same unit.
+        data_range: of the values that matter, in that unit.
+
+    Returns:
+        NaN where no whole window is known.
+
+    References:
+        Wang, Bovik, Sheikh & Simoncelli (2004), "Image quality assessment", IEEE Trans. Image Process. 13, eq. 13.
+    """
+    brightness, contrast, known = _similarity(forecast, truth, data_range)
+    return _mean(brightness * contrast, known)
+
+
+def ms_ssim(
+    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
+) -> Float[Tensor, "*shape"]:
+    """Return the structural similarity over several scales, between 0 and 1 for the same image.
+
+    The image is halved up to four times, as long as a window of 11 pixels fits (`scales`); the weights of the scales
+    that remain are those of the paper, divided by their sum. Negative similarities count as 0.
+
+    Args:
+        forecast: images, any unit; NaN is unknown, and so is a pixel of which a part is at a coarser scale.
+        truth: what happened, same unit.
+        data_range: of the values that matter, in that unit.
+
+    References:
+        Wang, Simoncelli & Bovik (2003), "Multiscale structural similarity for image quality assessment", Asilomar
+        Conf. Signals Syst. Comput., eq. 7.
+    """
+    levels = scales(*forecast.shape[-2:])
+    weights = torch.tensor(_WEIGHTS[:levels]) / sum(_WEIGHTS[:levels])
+    result = forecast.new_ones(forecast.shape[:-2])
+    for level, weight in enumerate(weights.tolist()):
+        brightness, contrast, known = _similarity(forecast, truth, data_range)
+        value = _mean(brightness * contrast if level == levels - 1 else contrast, known)
+        result = result * value.clamp(min=0.0) ** weight
+        forecast, truth = _halved(forecast), _halved(truth)
+    return result
+
+
+def scales(height: int, width: int) -> int:
+    """Return over how many scales `ms_ssim` compares frames of this size: 5 from 176 pixels on, 1 below 22."""
+    return next((k for k in range(len(_WEIGHTS), 1, -1) if min(height, width) >> (k - 1) >= _WINDOW), 1)
+
+
+def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return likeness of brightness, likeness of contrast and structure, and which windows are known."""
+    known = ~torch.isnan(forecast + truth)
+    x, y = (torch.where(known, image, 0.0) for image in (forecast, truth))
+    window = _window(x)
+    mean_x, mean_y, xx, yy, xy = (_filtered(image, window) for image in (x, y, x * x, y * y, x * y))
+    whole = _filtered((~known).to(x.dtype), window) < 1e-6
+    c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
+    variance = xx + yy - mean_x.square() - mean_y.square()
+    brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+    contrast = (2 * (xy - mean_x * mean_y) + c2) / (variance + c2)
+    return brightness, contrast, whole
+
+
+def _window(image: Tensor) -> Tensor:
+    size = min(_WINDOW, *((side - 1) // 2 * 2 + 1 for side in image.shape[-2:]))
+    place = torch.arange(size, dtype=image.dtype, device=image.device) - size // 2
+    weight = torch.exp(-0.5 * (place / _SIGMA) ** 2)
+    return weight / weight.sum()
+
+
+def _filtered(image: Tensor, window: Tensor) -> Tensor:
+    """Return weighted means over the windows that lie within the image."""
+    planes = image.reshape(-1, 1, *image.shape[-2:])
+    planes = conv2d(conv2d(planes, window[None, None, :, None]), window[None, None, None])
+    return planes.reshape(*image.shape[:-2], *planes.shape[-2:])
+
+
+def _halved(image: Tensor) -> Tensor:
+    planes = avg_pool2d(image.reshape(-1, 1, *image.shape[-2:]), 2)
+    return planes.reshape(*image.shape[:-2], *planes.shape[-2:])
+
+
+def _mean(values: Tensor, known: Tensor) -> Tensor:
+    total, count = torch.where(known, values, 0.0).sum((-2, -1)), known.sum((-2, -1))
+    return torch.where(count > 0, total / count, torch.nan)
