@@ -147,8 +147,3 @@ def test_real_304_cutouts_have_two_layouts(real_data: Path) -> None:
     assert max(medians) < 1.4 * min(medians)
     times = np.array([image.header.time for image in images])
     assert set(np.diff(times).astype("timedelta64[s]").astype(int)) >= {12, 119}
-
-
-def test_jpeg_2000_is_refused_in_one_line(real_data: Path) -> None:
-    with pytest.raises(DataError, match="is no FITS file"):
-        read_header(next((real_data / "aia171-jp2").glob("*.jp2")))

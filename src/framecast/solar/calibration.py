@@ -1,8 +1,8 @@
-"""What is done to the pixels of an image before it is cut: hits removed, exposure divided out, ageing corrected.
+"""What is done to the pixels of an image before it is cut: hits, offset, exposure and ageing undone.
 
-The order is that of the signal's way through the instrument, backward: hits fall on the detector, the exposure
-gathers, and before all that the ageing optics let less light through. Each step says what it did, so that an archive
-can tell its history.
+The order is that of the signal's way through the instrument, backward: hits fall on the detector, the electronics add
+an offset (SOHO/EIT), the exposure gathers, and before all that the ageing optics let less light through. Each step
+says what it did, so that an archive can tell its history.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from framecast.solar.degradation import CorrectionTable
 from framecast.solar.despike import Despiking
 from framecast.solar.image import FrameHeader, SolarImage
+from framecast.solar.pedestal import pedestal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Calibration:
         """
         if self.despiking is not None:
             image = SolarImage(header=image.header, data=self.despiking(image.data))
+        if offset := pedestal(image):
+            image = SolarImage(header=image.header, data=image.data - np.float32(offset))
         factor = self.factor(image.header)
         return image.rate if factor == 1 else image.rate / np.float32(factor)
 
@@ -43,13 +46,16 @@ class Calibration:
         """Return the share of light that the instrument still registered, by which the pixels are divided."""
         return 1.0 if self.degradation is None else self.degradation.factor(header.wavelength, header.time)
 
-    def history(self, *, per_second: bool) -> list[str]:
+    def history(self, *, per_second: bool, instrument: str = "AIA") -> list[str]:
         """Return the steps in words, in order.
 
         Args:
             per_second: whether the files had their exposure divided out already.
+            instrument: its name.
         """
         steps = [] if self.despiking is None else [self.despiking.describe()]
+        if "EIT" in instrument and not per_second:
+            steps.append("the pedestal subtracted: the median of each image's corners")
         steps.append("already in DN/s" if per_second else "divided by the exposure time (DN/s)")
         return steps if self.degradation is None else [*steps, self.degradation.describe()]
 

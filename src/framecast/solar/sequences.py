@@ -112,7 +112,7 @@ def provenance(
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),
         "history": [
             "FITS read by their headers; blank pixels masked",
-            *calibration.history(per_second=present[0].per_second),
+            *calibration.history(per_second=present[0].per_second, instrument=present[0].instrument),
             "cut with one cubic interpolation, averaged over each pixel, solar north up",
             "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
         ],
