@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framecast.cli.console import print_table
-from framecast.errors import DataError
+from framecast.cli.rows import Rows, megabytes, nested
+from framecast.cli.run_summary import describe_training
+from framecast.errors import DataError, FramecastError
 
 if TYPE_CHECKING:
     from framecast.data.archive import Archive
 
-Rows = list[tuple[str, str]]
+_SAID_OF_THE_RUN = ("training", "versions", "seed", "steps", "best_validation_loss", "framecast_commit", "commit")
 
 MASK_FRAMES = 48
 """Frames looked at for the share of masked pixels."""
@@ -66,7 +68,7 @@ def describe_archive(path: Path) -> Rows:
         ("good frames", f"{np.count_nonzero(quality == 0)} of {len(quality)}"),
         ("masked pixels", masked_share(archive)),
         ("on disk", megabytes(path)),
-        *provenance(archive.attrs),
+        *nested(archive.attrs),
     ]
 
 
@@ -89,20 +91,22 @@ def describe_forecast(path: Path) -> Rows:
         ("issued", f"{minute(issued.min())} to {minute(issued.max())}"),
         ("oracle", "yes" if "oracle" in forecast else "no"),
         ("on disk", megabytes(path)),
-        *provenance(forecast.attrs, leave_out=("format", "version", "unit", "request")),
+        *nested(forecast.attrs, leave_out=("format", "version", "unit", "request")),
     ]
 
 
 def describe_run(path: Path) -> Rows:
-    """Return names and values that describe the newest model of the run at ``path``."""
+    """Return names and values that describe how the run at ``path`` has gone and its newest model."""
     from framecast.checkpoint import find_model
 
-    newest = find_model(path)
-    count = len(list(path.glob("checkpoints/*/model/config.json")))
-    return [("checkpoints", f"{count}; the newest is {newest.relative_to(path)}"), *describe_model(newest)]
+    try:
+        model = describe_model(find_model(path), leave_out=_SAID_OF_THE_RUN)
+    except FramecastError:  # a run that has not written a checkpoint yet
+        model = []
+    return [*describe_training(path), *model]
 
 
-def describe_model(path: Path) -> Rows:
+def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
     """Return names and values that describe the model at ``path``."""
     import torch
 
@@ -125,7 +129,7 @@ def describe_model(path: Path) -> Rows:
         *describe_generator(plain["generator"], plain["sampling"]),
         *([("labels", ", ".join(config.labels))] if config.labels else []),
         ("framecast", config.framecast_version),
-        *provenance(config.provenance),
+        *nested(config.provenance, leave_out=leave_out),
     ]
 
 
@@ -174,20 +178,6 @@ def masked_share(archive: "Archive") -> str:
     return f"{masked / pixels:.1%} (of {frames} good frames looked at)" if pixels else "no good frame"
 
 
-def provenance(attrs: Mapping[str, Any], *, leave_out: tuple[str, ...] = ()) -> Rows:
-    """Return the attributes as rows, nested values as JSON."""
-    chosen = {name: value for name, value in attrs.items() if name not in leave_out}
-    return [
-        (name.replace("_", " "), value if isinstance(value, str) else clip(json.dumps(value)))
-        for name, value in chosen.items()
-    ]
-
-
-def clip(text: str, length: int = 100) -> str:
-    """Return ``text``, cut after ``length`` characters."""
-    return text if len(text) <= length else text[: length - 2] + " …"
-
-
 def shorten(names: tuple[str, ...]) -> str:
     """Return the first and the last of many names."""
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
@@ -203,9 +193,3 @@ def minute(time: Any) -> str:
     import numpy as np
 
     return str(np.datetime_as_string(time, unit="m")).replace("T", " ")
-
-
-def megabytes(path: Path) -> str:
-    """Return the size of all files in the folder."""
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return f"{size / 1e6:.1f} MB"
