@@ -142,9 +142,9 @@ class Several(Processes):
             )
 
     def device(self, wanted: "device") -> "device":
-        """Return the device that accelerate chose for this process."""
+        """Return the device that accelerate chose for this process: its own GPU, or the CPU."""
         chosen: device = self._accelerator.device
-        return chosen
+        return wanted if chosen.type == wanted.type == "cpu" else chosen
 
     def together(self, module: "nn.Module") -> "nn.Module":
         """Return ``module`` in torch's DistributedDataParallel."""

@@ -14,6 +14,7 @@ import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
+from framecast.cli.average import average
 from framecast.cli.calibrate import calibrate
 from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
@@ -46,6 +47,7 @@ _add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr
 _add(evaluate, example="framecast evaluate forecast.zarr --out report")
 _add(calibrate, example="framecast calibrate validation.zarr runs/corona")
 _add(export, example="framecast export runs/corona corona-onnx --format onnx")
+_add(average, example="framecast average runs/corona corona-short --width 0.05")
 _add(info, example="framecast info corona.zarr")
 
 _debug = False

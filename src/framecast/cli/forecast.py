@@ -9,6 +9,7 @@ import typer
 
 from framecast.cli.console import note, progress, say
 from framecast.errors import ConfigError
+from framecast.processes import join
 
 if TYPE_CHECKING:
     from framecast.sampling import SamplingOptions
@@ -91,13 +92,15 @@ def run_forecast(
     folder = find_model(model)
     config = read_config(folder)
     place = choose_device(device)
-    forecaster = load_model(folder, device=place)
+    processes = join(cpu=place.type == "cpu")
+    forecaster = load_model(folder, device=processes.device(place))
     options = sampling_options(forecaster.sampling, changes or {})
     # What cannot be drawn is refused before anything is written.
     config.generator.check(options)
     plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
     check_label(config, plan.archive, label)
-    note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {place}")
+    where = place if processes.count == 1 else f"{processes.count} processes ({place})"
+    note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {where}")
     command = shlex.join(["framecast", *sys.argv[1:]])
     with progress("forecasting", len(plan.chosen)) as task:
         for done in forecast_windows(
@@ -111,6 +114,7 @@ def run_forecast(
             calibration=read_calibration(folder),
             command=command,
             overwrite=overwrite,
+            processes=processes,
         ):
             task.reach(done)
 

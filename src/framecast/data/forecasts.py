@@ -152,6 +152,15 @@ def write_forecast(
         publish(partial, path)
 
 
+def join_forecast(path: str | Path) -> ForecastWriter:
+    """Return a second writer of the unfinished file that another process has opened with `write_forecast`.
+
+    Samples do not share chunks, so that several processes may write different ones at a time; the one that opened the
+    file completes it when all have written.
+    """
+    return ForecastWriter(zarr.open_group(partial_path(Path(path)), mode="r+"))
+
+
 def open_forecast(path: str | Path) -> xr.Dataset:
     """Return the forecast file as a lazy Dataset; variables and attributes as in `docs/data-format.md`.
 

@@ -8,7 +8,7 @@ Only parameters are averaged; buffers are constants of the network.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -16,6 +16,12 @@ from torch import Tensor, nn
 
 from framecast.training.reconstruction import exponent
 from framecast.training.sharding import like, whole
+
+
+def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
+    """Copy tensors one by one: divided ones know no other way."""
+    for value, place in zip(values, into, strict=True):
+        place.copy_(value)
 
 
 class Average(ABC):
@@ -42,7 +48,7 @@ class Average(ABC):
     @torch.no_grad()
     def follow(self, network: nn.Module) -> None:
         """Take the present weights for the average: what stands for it before averaging begins."""
-        torch._foreach_copy_(list(self.values.values()), list(network.parameters()))
+        _copy(network.parameters(), self.values.values())
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
         """Return the ``state_dict`` of ``network`` with the averaged parameters, whole and on the CPU.
@@ -65,15 +71,15 @@ class Average(ABC):
     @contextmanager
     def within(self, network: nn.Module) -> Iterator[nn.Module]:
         """Give ``network`` the averaged weights for the block that follows, and then its own back, bit by bit."""
-        parameters: list[Tensor] = list(network.parameters())
+        parameters = list(network.parameters())
         own = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
-            torch._foreach_copy_(parameters, list(self.values.values()))
+            _copy(self.values.values(), parameters)
         try:
             yield network
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(parameters, own)
+                _copy(own, parameters)
 
 
 class ExponentialAverage(Average):

@@ -1,7 +1,8 @@
 """Forecasting the windows of one side of an archive into a forecast file."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,12 +14,13 @@ from framecast.checkpoint import ModelConfig
 from framecast.data.archive import Archive
 from framecast.data.corona import has_oracle, oracle_ensemble
 from framecast.data.dataset import WindowDataset
-from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
 from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
 from framecast.frames import FrameSpec
+from framecast.processes import Alone, Processes
 from framecast.sampling import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
@@ -97,11 +99,14 @@ def forecast_windows(
     calibration: Calibration | None = None,
     command: str = "",
     overwrite: bool = False,
+    processes: Processes | None = None,
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
     The same call after an interruption goes on with the samples that are missing. Member m of a window is the same
-    whatever other windows and members are drawn: its noise comes from ``seed``, the window's name and m.
+    whatever other windows and members are drawn: its noise comes from ``seed``, the window's name and m. So several
+    processes make the same file as one: each takes windows of its own, and the few that are left over are divided by
+    members.
 
     Args:
         forecaster: the model.
@@ -115,10 +120,12 @@ def forecast_windows(
         calibration: the model's, to be kept with the forecast; `framecast.evaluation` says whether it holds for it.
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
+        processes: that share the work; this one alone by default.
 
     Raises:
         FramecastError: ``out`` exists, or the model cannot be sampled this way.
     """
+    processes = processes or Alone()
     archive, frames = plan.archive, plan.frames
     oracle = has_oracle(archive)
     attrs = forecaster.provenance(seed, options) | {
@@ -131,40 +138,66 @@ def forecast_windows(
     }
     if calibration is not None:
         attrs["calibration"] = calibration.to_plain()
-    with write_forecast(
-        out,
-        frames=frames,
-        samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time) for window in plan.chosen],
-        members=members,
-        unit=archive.unit,
-        attrs=attrs,
-        dressing=_dressing(plan, seed),
-        oracle=oracle,
-        overwrite=overwrite,
-    ) as writer:
-        windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
-        complete = set(writer.done)
-        for index, window in enumerate(plan.chosen):
-            if index not in complete:
-                sample = windows[index]
-                drawn = forecaster.draw(
-                    sample.past,
-                    sample_key=sample_key(window),
-                    members=range(members),
-                    seed=seed,
-                    label=_observed(windows, index) if label == OBSERVED else label,
-                    options=options,
-                )
-                writer.write(
-                    index,
-                    past=sample.past.numpy(),
-                    truth=sample.future.numpy(),
-                    forecast=drawn.numpy(),
-                    oracle=oracle_ensemble(archive, window, frames=frames, members=members, seed=seed)
-                    if oracle
-                    else None,
-                )
-            yield index + 1
+    windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
+
+    def draw(index: int, chosen: range) -> np.ndarray:
+        drawn = forecaster.draw(
+            windows[index].past,
+            sample_key=sample_key(plan.chosen[index]),
+            members=chosen,
+            seed=seed,
+            label=_observed(windows, index) if label == OBSERVED else label,
+            options=options,
+        )
+        return drawn.cpu().numpy()
+
+    def write(writer: ForecastWriter, index: int, drawn: np.ndarray) -> None:
+        sample, window = windows[index], plan.chosen[index]
+        perfect = oracle_ensemble(archive, window, frames=frames, members=members, seed=seed) if oracle else None
+        writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=drawn, oracle=perfect)
+
+    def begin() -> AbstractContextManager[ForecastWriter]:
+        return write_forecast(
+            out,
+            frames=frames,
+            samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time) for window in plan.chosen],
+            members=members,
+            unit=archive.unit,
+            attrs=attrs,
+            dressing=_dressing(plan, seed),
+            oracle=oracle,
+            overwrite=overwrite,
+        )
+
+    with _writing(processes, out, begin) as writer:
+        missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
+        done = len(plan.chosen) - len(missing)
+        alone = len(missing) // processes.count * processes.count
+        if done:
+            yield done
+        for index in missing[processes.rank : alone : processes.count]:
+            write(writer, index, draw(index, range(members)))
+            done += processes.count
+            yield done
+        share = range(processes.rank * members // processes.count, (processes.rank + 1) * members // processes.count)
+        for index in missing[alone:]:
+            parts = processes.gather(draw(index, share) if share else None)
+            if processes.first:
+                write(writer, index, np.concatenate([part for part in parts if part is not None]))
+            done += 1
+            yield done
+
+
+@contextmanager
+def _writing(
+    processes: Processes, out: str | Path, begin: Callable[[], AbstractContextManager[ForecastWriter]]
+) -> Iterator[ForecastWriter]:
+    """Yield a writer in each process; the first one begins the file, and completes it when all are done."""
+    with ExitStack() as stack:
+        writers: list[ForecastWriter] = []
+        processes.share(lambda: writers.append(stack.enter_context(begin())))
+        yield writers[0] if processes.first else join_forecast(out)
+        processes.wait()
 
 
 def _observed(windows: WindowDataset, index: int) -> str | None:
