@@ -1,43 +1,84 @@
-"""Pictures keep the north up, share one brightness, hide what is masked."""
+"""Films and strips: every panel in its place, whatever the frames are like."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from framecast.plots.film import Brightness, _picture, colour_map
+from framecast.plots.film import animate, encoded_frames, film_frames, when
+from framecast.plots.panels import Panels
+from framecast.plots.strip import strip
 
 
-def test_brightness_is_linear_for_even_fields_and_asinh_for_what_spans_decades() -> None:
+def panels(
+    *, size: tuple[int, int] = (20, 30), members: int = 4, past: int = 2, future: int = 3, known: bool = True
+) -> Panels:
     random = np.random.default_rng(0)
-    even, skewed = random.normal(280, 5, 5000), random.lognormal(2, 2, 5000)
-    assert Brightness.of(even).softening is None
-    stretch = Brightness.of(skewed)
-    assert stretch.softening is not None
-    values = np.array([stretch.low, np.median(skewed), stretch.high, 1e9])
-    shown = stretch(values)
-    assert shown[0] == 0
-    assert shown[2] == pytest.approx(1)
-    assert shown[3] == 1
-    assert shown[1] > 3 * (values[1] - stretch.low) / (stretch.high - stretch.low)
-    assert (np.diff(stretch(np.sort(skewed))) >= 0).all()
+    times = [300.0 * k for k in range(1 - past, future + 1)]
+    return Panels.of_ensemble(
+        past=random.normal(10, 1, (past, *size)).astype(np.float32),
+        members=random.normal(10, 1, (members, future, *size)).astype(np.float32),
+        truth=random.normal(10, 1, (future, *size)).astype(np.float32) if known else None,
+        times=times,
+        channel="rain",
+        unit="mm/h",
+        title="a place with a name that is much too long for the line on which it has to stand, 2021-07-14 12:00",
+    )
 
 
-def test_constant_and_absent_fields_have_a_brightness() -> None:
-    assert np.isfinite(Brightness.of(np.full(9, 3.0))(np.array([3.0]))).all()
-    assert Brightness.of(np.full(9, np.nan)) == Brightness(0.0, 1.0, None)
+def test_an_ensemble_is_shown_with_its_mean_and_spread() -> None:
+    names = [panel.name for panel in panels().panels]
+    assert names == ["Observed", "Member 1", "Member 2", "Member 3", "Ensemble mean", "Ensemble spread"]
+    assert [panel.name for panel in panels(members=1).panels] == ["Observed", "Forecast"]
+    assert "Observed" not in [panel.name for panel in panels(known=False).panels]
 
 
-def test_row_zero_is_at_the_bottom_and_masked_pixels_are_grey() -> None:
-    values = np.zeros((4, 4))
-    values[0] = 1.0
-    masked = np.zeros((4, 4), dtype=bool)
-    masked[3, 0] = True
-    picture = np.asarray(_picture(values, masked, colour_map("other"), (64, 64))).astype(int)
-    assert picture[-1].sum() > 5 * picture[20].sum()
-    assert tuple(picture[2, 2]) == (38, 41, 48)
+def test_the_spread_is_that_of_the_members_and_none_in_the_past() -> None:
+    shown = panels()
+    video = shown.panels[-1].video
+    assert (video[:2] == 0).all()
+    members = np.random.default_rng(0)
+    members.normal(10, 1, (2, 20, 30))
+    ensemble = members.normal(10, 1, (4, 3, 20, 30)).astype(np.float32)
+    assert video[2:] == pytest.approx(np.sqrt(ensemble.var(axis=0, ddof=1) * 5 / 4), rel=1e-4)
+    assert "spread" in shown.describe().lower()
 
 
-def test_the_sun_has_astronomers_colours() -> None:
-    pytest.importorskip("sunpy")
-    assert colour_map("171").name != colour_map("94").name
-    assert colour_map("AIA 171").name == colour_map("171").name
-    assert colour_map("rain").name == "inferno"
+def test_frames_are_told_by_their_time() -> None:
+    shown = panels()
+    assert [when(shown, k) for k in range(5)] == [
+        "seen −5 min",
+        "last frame seen",
+        "forecast +5 min",
+        "forecast +10 min",
+        "forecast +15 min",
+    ]
+    assert shown.issued == 1
+
+
+@pytest.mark.parametrize("size", [(8, 60), (60, 8), (500, 500)])
+def test_frames_of_any_shape_make_a_film_and_a_strip(size: tuple[int, int]) -> None:
+    shown = panels(size=size, future=1)
+    frames = film_frames(shown, clock=True)
+    assert len({frame.size for frame in frames}) == 1
+    assert all(np.asarray(frame.convert("L")).std() > 5 for frame in frames)
+    assert max(frames[0].size) < 1700
+    assert np.asarray(strip(shown).convert("L")).std() > 5
+
+
+def test_a_film_is_one_file_with_every_frame(tmp_path: Path) -> None:
+    animate(panels(), tmp_path / "film.webp")
+    animate(panels(), tmp_path / "film.gif")
+    for name in ("film.webp", "film.gif"):
+        with Image.open(tmp_path / name) as film:
+            assert film.n_frames == 5
+
+
+def test_a_page_gets_films_within_its_budget() -> None:
+    shown = panels(size=(64, 64), future=4)
+    fine, coarse = (encoded_frames(shown, budget=budget) for budget in (10**9, 1))
+    assert len(fine) == len(coarse) == 6
+    assert sum(map(len, coarse)) < 0.3 * sum(map(len, fine))
+    middle = (sum(map(len, coarse)) + sum(map(len, fine))) // 2
+    assert sum(map(len, encoded_frames(shown, budget=middle))) <= middle

@@ -192,7 +192,7 @@ def write_prediction(
     for k, channel in enumerate(sample.channels):
         panels = _panels(sample, k)
         animate(panels, figures / f"film-{channel}.webp")
-        strip(panels, figures / f"frames-{channel}.png")
+        strip(panels).save(figures / f"frames-{channel}.webp", quality=88)
         _save(_fan(sample, k), figures / f"flux-{channel}.svg")
     _disk(folder, sample, calibration).savefig(figures / "disk.png", dpi=140)
     _tables(folder, rows, sample, facts)
@@ -207,7 +207,7 @@ def write_prediction(
         channels=sample.channels,
         film={channel: _data(figures / f"film-{channel}.webp") for channel in sample.channels},
         fan={channel: _data(figures / f"flux-{channel}.svg") for channel in sample.channels},
-        strip={channel: _data(figures / f"frames-{channel}.png") for channel in sample.channels},
+        strip={channel: _data(figures / f"frames-{channel}.webp") for channel in sample.channels},
         disk=_data(figures / "disk.png"),
         facts=facts | {name.capitalize(): str(sample.attrs[name]) for name in _MADE if name in sample.attrs},
         command=command,
