@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,6 +9,7 @@ from framecast.data.archive import Archive
 from framecast.errors import ConfigError
 from framecast.guidance import Guidance
 from framecast.members import chunk_size
+from framecast.networks import PaletteVideo, VideoUNetConfig
 from framecast.recipes import load_recipe
 from framecast.sampler import DDIM, Heun
 from framecast.sampling import SamplingOptions
@@ -79,6 +81,37 @@ def test_impossible_options_are_refused(labelled):
         forecaster.forecast(past, members=1, chunk=0)
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((3, 6, 16, 16), 32), ((3, 6, 128, 128), 2), ((1, 6, 2048, 2048), 1)])
-def test_larger_frames_are_drawn_fewer_at_once(shape, expected):
-    assert chunk_size(shape) == expected
+@pytest.mark.parametrize(
+    ("config", "shape", "expected"),
+    [
+        # 2³⁰ bytes over 4 bytes × live values × frames × pixels
+        (VideoUNetConfig(width=32), (1, 6, 64, 64), 170),
+        (PaletteVideo(width=64), (3, 6, 128, 128), 3),
+        (PaletteVideo(width=64), (1, 6, 2048, 2048), 1),
+    ],
+)
+def test_wider_networks_and_larger_frames_are_drawn_fewer_at_once(config, shape, expected):
+    with torch.device("meta"):
+        network = config.build(past_channels=shape[0], future_channels=1)
+    assert chunk_size(network, shape, torch.device("cpu")) == expected
+
+
+@pytest.mark.slow
+def test_a_compiled_network_draws_the_same_members_and_any_number_of_them(labelled):
+    """One compilation serves ensembles of every size."""
+    from torch._dynamo.utils import counters
+
+    forecaster, past = labelled
+    expected = forecaster.forecast(past, members=7)
+    try:
+        forecaster.compile()
+        counters.clear()
+        few = forecaster.forecast(past, members=3)
+        compiled = counters["stats"]["unique_graphs"]
+        many = forecaster.forecast(past, members=7)
+        assert counters["stats"]["unique_graphs"] == compiled >= 1
+    finally:
+        forecaster.generator.network._compiled_call_impl = None
+        torch.compiler.reset()
+    np.testing.assert_allclose(many.values, expected.values, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(few.values, expected.values[:3], rtol=1e-3, atol=1e-3)

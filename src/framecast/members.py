@@ -7,15 +7,22 @@ member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from framecast.errors import ConfigError
 from framecast.generator import Generator
 from framecast.sampling import SamplingOptions
 from framecast.seeding import MemberNoise
 
-_CHUNK_VALUES = 2**25
-"""Values that the activations of one network evaluation may hold, by the estimate of `chunk_size`."""
+_CHUNK_BYTES = 2**30
+"""What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
+
+A fixed number, not what happens to be free: under bf16 members depend in their last digits on how the ensemble is cut,
+and they should be the same tomorrow. More gains nothing there: cost grows in proportion to the members at once.
+"""
+
+_GPU_SHARE = 0.25
+"""The same on a GPU, as a share of its memory."""
 
 _DRAWS_PER_BLOCK = 2**16
 """Draws of noise set aside for each block of a rollout: more than any sampler makes."""
@@ -45,7 +52,7 @@ def draw_members(
         sample_key: tells this sample from others drawn under the same seed.
         class_index: the label, or ``None``.
         options: how to draw.
-        chunk: members drawn at once; by default as many as fit into memory.
+        chunk: members drawn at once; by default as many as fit into memory, see `chunk_size`.
         block: number of this block in a rollout.
 
     Raises:
@@ -55,7 +62,7 @@ def draw_members(
         raise ConfigError("members is 0; an ensemble needs at least one")
     if chunk is not None and chunk < 1:
         raise ConfigError(f"chunk is {chunk}; at least one member is drawn at once")
-    size = chunk or chunk_size(condition.shape)
+    size = chunk or chunk_size(generator.network, condition.shape, condition.device)
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))
         numbers = list(members[chosen])
@@ -90,10 +97,17 @@ def _draw(
         return generator.generate(condition, label, noise=draw, options=options)
 
 
-def chunk_size(condition_shape: Sequence[int]) -> int:
-    """Return how many members to draw at once for a condition ``[..., time, height, width]``.
+def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:
+    """Return how many members to draw at once.
 
-    The activations of a video network are estimated at 128 values per pixel and frame.
+    Args:
+        network: its configuration tells how many values it keeps alive (`framecast.networks`).
+        condition_shape: ``[..., time, height, width]``.
+        device: where it runs.
     """
+    budget = _CHUNK_BYTES
+    if device.type == "cuda":
+        budget = int(_GPU_SHARE * torch.cuda.get_device_properties(device).total_memory)
     time, height, width = condition_shape[-3:]
-    return max(1, min(32, _CHUNK_VALUES // (128 * time * height * width)))
+    member = 4 * network.config.live_values * time * height * width  # type: ignore[union-attr, operator]
+    return max(1, int(budget / member))

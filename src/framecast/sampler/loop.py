@@ -24,11 +24,12 @@ def trajectory(
     """Yield the state after every step, the last of which is the clean video. The arguments are those of `sample`."""
     visited = torch.cat([sampler.visits(times.cpu()), torch.zeros(1, dtype=torch.float64)])
     scales = [Scale(alpha, sigma) for alpha, sigma in zip(*schedule(visited), strict=True)]
+    clock = visited.to(x.device)  # once, so that no step waits for a transfer
     last = len(visited) - 2
     previous: list[Evaluation] = []
     for k in range(last + 1):
         t, s = scales[k], scales[k + 1]
-        x0 = denoise(x, visited[k].expand(len(x)).to(x.device))
+        x0 = denoise(x, clock[k].expand(len(x)))
         x = sampler.correct(x, x0, t, previous)
         fresh = noise(k + 1) if sampler.needs_noise and k < last else None
         here = Evaluation(x, x0, t)
