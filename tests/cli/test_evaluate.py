@@ -46,3 +46,16 @@ def test_unknown_blocks_are_named(tmp_path: Path, blocks: str) -> None:
     result = invoke("f.zarr", "--out", tmp_path / "out", "--blocks", blocks)
     assert result.exit_code == 2
     assert "sequence-day" in result.output
+
+
+def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) -> None:
+    first, second = (gaussian_forecast(tmp_path / f"{name}.zarr", samples=8, sequences=8) for name in ("a", "b"))
+    result = invoke(first, second, "--out", tmp_path / "out", "--replicates", 200, "--thresholds", "90,110")
+    assert result.exit_code == 0, result.output
+    assert "a against b: undecided" in result.stdout
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["thresholds"] == [90.0, 110.0]
+    assert scores["models"] == ["a", "b"]
+    assert "--thresholds 90,110" in Path(result.stdout.rstrip().splitlines()[-1]).read_text()
+    wrong = invoke(first, "--out", tmp_path / "other", "--thresholds", "wet")
+    assert "give numbers with commas" in str(wrong.exception)

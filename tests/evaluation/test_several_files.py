@@ -171,4 +171,8 @@ def test_baselines_come_from_the_file_that_has_what_they_need(good: Path, folder
     _called(bare, "bare")
     assert list(Cases(bare).members) == ["bare", "persistence"]
     cases = Cases([bare, good])
-    assert list(cases.members) == list(cases[3].forecasts) == ["bare", "good", "persistence", "dressed_persistence", "oracle"]
+    assert (
+        list(cases.members)
+        == list(cases[3].forecasts)
+        == ["bare", "good", "persistence", "dressed_persistence", "oracle"]
+    )

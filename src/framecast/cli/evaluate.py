@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from framecast.cli.console import progress, say
+from framecast.errors import ConfigError
 
 
 class Blocks(StrEnum):
@@ -29,6 +30,9 @@ def evaluate(
     blocks: Annotated[Blocks, typer.Option(help="What is independent of each other, for the intervals.")] = Blocks.auto,
     replicates: Annotated[int, typer.Option(min=100, help="Bootstrap draws.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws and of dressed persistence.")] = 0,
+    thresholds: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Judge how well it is foreseen that a pixel reaches these values.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of that name.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
@@ -38,18 +42,35 @@ def evaluate(
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
     with progress("samples") as task:
-        evaluation = judge(forecasts, blocks=blocks.value, replicates=replicates, seed=seed, progress=task.reach)
+        evaluation = judge(
+            forecasts,
+            blocks=blocks.value,
+            replicates=replicates,
+            seed=seed,
+            thresholds=_numbers(thresholds),
+            progress=task.reach,
+        )
     command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out)]
     if blocks is not Blocks.auto:
         command += ["--blocks", blocks.value]
     if replicates != 1000:
         command += ["--replicates", str(replicates)]
+    if thresholds:
+        command += ["--thresholds", thresholds]
     if seed:
         command += ["--seed", str(seed)]
     with progress("pictures") as task:
         page = write_report(evaluation, out, command=shlex.join(command), overwrite=overwrite, progress=task.reach)
     print_scores(evaluation.scores)
     say(str(page))
+
+
+def _numbers(text: str) -> list[float]:
+    """Return ``0.5,2,5`` as numbers."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ConfigError(f"--thresholds {text}: give numbers with commas between them, such as 0.5,2,5") from None
 
 
 def print_scores(scores: dict[str, Any]) -> None:

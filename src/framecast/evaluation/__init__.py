@@ -82,6 +82,7 @@ def evaluate(
     blocks: Blocks = "auto",
     replicates: int = 1000,
     seed: int = 0,
+    thresholds: Sequence[float] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Judge one forecast file, or several on the windows that they share.
@@ -95,13 +96,15 @@ def evaluate(
             both together.
         replicates: number of bootstrap draws.
         seed: of the draws and of the residuals that dress persistence.
+        thresholds: values, in the unit of the images, whose reaching is judged as an event: Brier score, reliability,
+            fractions skill score.
         progress: called with the samples done and their number.
 
     Raises:
         FramecastError: there is no such folder.
         DataError: it is no forecast, nothing in it can be judged, or the files do not compare.
     """
-    cases = Cases(forecasts, seed=seed)
+    cases = Cases(forecasts, seed=seed, thresholds=thresholds)
     tallies = {name: Tally.empty(cases, members) for name, members in cases.members.items()}
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are

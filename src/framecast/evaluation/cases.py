@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ _DRESSING_IN_MEMORY = 256 * 2**20
 
 _SMALLEST_DRESSED = 20
 """Members of dressed persistence beside forecasts of one member: a single draw would be no ensemble."""
+
+_RANGE_PIXELS = 4_000_000
+"""How many observed pixels the range of the observations is taken from."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 
@@ -61,10 +65,18 @@ class Cases:
         unit: of all images.
         sequences: name of each sample's sequence.
         issue_times: of each sample.
+        thresholds: of the events that are judged, in the unit of the images.
     """
 
-    def __init__(self, paths: str | Path | Sequence[str | Path], *, seed: int = 0) -> None:
-        """Open one file or several; ``seed`` chooses the residuals that dress persistence.
+    def __init__(
+        self, paths: str | Path | Sequence[str | Path], *, seed: int = 0, thresholds: Sequence[float] = ()
+    ) -> None:
+        """Open one file or several.
+
+        Args:
+            paths: of the files.
+            seed: chooses the residuals that dress persistence.
+            thresholds: of events to judge.
 
         Raises:
             FramecastError: a file does not exist.
@@ -73,6 +85,7 @@ class Cases:
         self.sources = open_sources(paths)
         self._shared = shared_windows(self.sources)
         self._seed = seed
+        self.thresholds = tuple(sorted({float(value) for value in thresholds}))
         first = self.sources[0]
         self.channels = first.channels
         self.lead_times = first.lead_times
@@ -102,6 +115,20 @@ class Cases:
         """Height and width of a frame."""
         data = self.sources[0].dataset
         return int(data.sizes["y"]), int(data.sizes["x"])
+
+    @cached_property
+    def data_range(self) -> np.ndarray:
+        """Range of the observations in each channel, from their 0.1 to their 99.9 percentile; 1 where they are one."""
+        ranges = []
+        for channel in range(len(self.channels)):
+            pixels = []
+            for numbers in self._shared:
+                truth = self.sources[0].dataset["truth"].isel(sample=numbers[0], channel=channel).values.ravel()
+                pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
+            known = np.concatenate(pixels)
+            low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
+            ranges.append(float(high - low) or 1.0)
+        return np.array(ranges)
 
     @property
     def left_aside(self) -> dict[str, int]:

@@ -12,8 +12,13 @@ from framecast.evaluation.statistics import difference, quotient, skill
 from framecast.scores import Bootstrap
 from framecast.scores.bootstrap import Statistic
 
-COMPARED = ("crps", "rmse", "mae", "energy_score", "flux_crps", "mpf_crps", "fluence_crps", "t2pf_crps")
-"""Scores whose differences are reported; for all of them less is better."""
+COMPARED = (
+    *("crps", "rmse", "mae", "energy_score", "flux_crps", "mpf_crps", "fluence_crps", "t2pf_crps", "flux_dtw"),
+    *("member_rmse", "member_mae", "psnr", "ssim", "ms_ssim", "member_psnr", "member_ssim", "member_ms_ssim"),
+)
+"""Scores whose differences are reported, beside those of events."""
+
+_HIGHER_IS_BETTER = ("psnr", "ssim", "ms_ssim", "member_psnr", "member_ssim", "member_ms_ssim")
 
 Statistics = dict[str, Statistic]
 
@@ -54,15 +59,24 @@ def oracle_skill(
 
 def _pair(first: Statistics, second: Statistics, bootstrap: Bootstrap) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in COMPARED:
+    events = [name for name in first if name.startswith(("brier_", "fss_")) and not name.endswith("_by_lead")]
+    for name in (*COMPARED, *events):
         total = difference(first[name], second[name])
         estimate = bootstrap.estimate(total)
         relative = bootstrap.value(quotient(total, second[name]))
-        found[name] = {**entry(estimate), "relative": number(relative), "verdict": _verdict(-estimate.sign)}
+        found[name] = {
+            **entry(estimate),
+            "relative": number(relative),
+            "verdict": _verdict(estimate.sign if _higher_is_better(name) else -estimate.sign),
+        }
         by_lead = f"{name}_by_lead"
         if by_lead in first:
             found[name]["by_lead"] = entry(bootstrap.estimate(difference(first[by_lead], second[by_lead])))
     return found
+
+
+def _higher_is_better(name: str) -> bool:
+    return name in _HIGHER_IS_BETTER or name.startswith("fss_")
 
 
 def _verdict(sign: int) -> str:

@@ -28,12 +28,37 @@ def pixel_statistics(tally: Tally) -> dict[str, Statistic]:
     return found
 
 
+def image_statistics(tally: Tally) -> dict[str, Statistic]:
+    """Return scores of single images: PSNR, SSIM and MS-SSIM of the mean, and these, RMSE and MAE of a member."""
+    found = {}
+    images, scale = tally.likeness, tally.likeness.data_range[:, None] ** 2
+    for suffix, axes in (("", (1, 2)), ("_by_lead", (1,))):
+        count = tally.count.sum(axes)
+        found[f"psnr{suffix}"] = _decibel(mean((tally.squared / scale).sum(axes), count))
+        found[f"member_psnr{suffix}"] = _decibel(mean((images.squared / scale).sum(axes), count))
+        found[f"member_rmse{suffix}"] = root(mean(images.squared.sum(axes), count))
+        found[f"member_mae{suffix}"] = mean(images.absolute.sum(axes), count)
+        for name in ("ssim", "ms_ssim", "member_ssim", "member_ms_ssim"):
+            found[f"{name}{suffix}"] = mean_of(getattr(images, name), axes=axes)
+    return found
+
+
+def spectrum_statistics(tally: Tally) -> dict[str, Statistic]:
+    """Return the power of a member and of the ensemble mean over that of the truth, by wavenumber."""
+    true = mean_of(tally.true_spectrum, axes=(1, 2))
+    return {
+        "power_ratio": quotient(mean_of(tally.spectrum, axes=(1, 2)), true),
+        "mean_power_ratio": quotient(mean_of(tally.mean_spectrum, axes=(1, 2)), true),
+    }
+
+
 def video_statistics(tally: Tally, cadence: float) -> dict[str, Statistic]:
     """Return the energy score, and the CRPS of the flux and of what is derived from it (``mpf_crps`` …)."""
     flux, truth = tally.flux_curves()
     flux_crps = _crps(flux, truth, tally)
     found = {
         "energy_score": mean_of(tally.energy),
+        "flux_dtw": mean_of(tally.warping),
         "flux_crps": mean_of(flux_crps),
         "flux_crps_by_lead": mean_of(flux_crps.swapaxes(1, 2), axes=(2,)),
     }
@@ -75,6 +100,16 @@ def skill(score: Statistic, reference: Statistic) -> Statistic:
     """Return 1 - score / reference: the share of the reference's error that is gone."""
     ratio = quotient(score, reference)
     return lambda weights: 1 - ratio(weights)
+
+
+def _decibel(error: Statistic) -> Statistic:
+    """Return -10 log10 of a statistic; NaN where it is zero: without error there is no ratio."""
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        values = error(weights)
+        return -10 * np.log10(np.where(values > 0, values, np.nan))
+
+    return statistic
 
 
 def _crps(forecast: Tensor, truth: Tensor, tally: Tally) -> np.ndarray:

@@ -10,9 +10,16 @@ from framecast.evaluation.blocks import Blocks
 from framecast.evaluation.calibrated import calibrated_scores
 from framecast.evaluation.cases import Cases
 from framecast.evaluation.comparison import Statistics, differences, oracle_skill, skill_against
+from framecast.evaluation.events import event_scores, event_statistics
 from framecast.evaluation.plain import bounds, entry, number, percent, plain
 from framecast.evaluation.sources import BASELINES
-from framecast.evaluation.statistics import mean_of, pixel_statistics, video_statistics
+from framecast.evaluation.statistics import (
+    image_statistics,
+    mean_of,
+    pixel_statistics,
+    spectrum_statistics,
+    video_statistics,
+)
 from framecast.evaluation.tally import Tally
 from framecast.flux import quantities
 from framecast.scores import LEVELS, Bootstrap, attainable, central_interval, covered, crps, interval_score
@@ -50,6 +57,9 @@ def summarise(
         "members": first.members,
         "unit": cases.unit,
         "channels": cases.channels,
+        "data_range": number(cases.data_range),
+        "wavelengths_px": number(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)),
+        "thresholds": list(cases.thresholds),
         "lead_times_h": [seconds / 3600 for seconds in cases.lead_times],
         "intervals": [percent(level) for level in LEVELS],
         "bootstrap": {
@@ -61,7 +71,12 @@ def summarise(
         "models": cases.models,
     }
     statistics = {
-        name: pixel_statistics(tally) | video_statistics(tally, cases.cadence) for name, tally in tallies.items()
+        name: pixel_statistics(tally)
+        | image_statistics(tally)
+        | spectrum_statistics(tally)
+        | video_statistics(tally, cases.cadence)
+        | event_statistics(tally)
+        for name, tally in tallies.items()
     }
     scores["forecasts"] = {
         name: _forecast_scores(name, tally, statistics, bootstrap, cases.cadence) for name, tally in tallies.items()
@@ -100,6 +115,8 @@ def _forecast_scores(
     }
     confidence: dict[str, Any] = {}
     for score, statistic in own.items():
+        if score.startswith(("brier_", "fss_")):  # they stand together, by threshold
+            continue
         estimate = entry(bootstrap.estimate(statistic))
         result[score] = estimate.pop("value")
         confidence[score] = estimate
@@ -113,6 +130,9 @@ def _forecast_scores(
         str(percent(level)): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
     }
     result["quantities"] = {key: _quantity(values, targets[key], point=tally.point) for key, values in derived.items()}
+    if tally.events.thresholds:
+        others = {other: statistics[other] for other in _REFERENCES if other in statistics and other != name}
+        result["thresholds"] = event_scores(tally, own, others, bootstrap)
     result["ranks"] = [float(value) for value in tally.ranks.sum(0) / max(tally.ranks.sum(), 1)]
     result["skill"] = {
         other: skill_against(own, statistics[other], bootstrap)

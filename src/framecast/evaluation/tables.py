@@ -17,7 +17,8 @@ _BY_LEAD = "_by_lead"
 _LEVELS = ("90", "95")
 _TOTALS = (
     *("crps", "rmse", "mae", "spread_skill", "energy_score", "flux_crps"),
-    *("mpf_crps", "fluence_crps", "t2pf_crps"),
+    *("mpf_crps", "fluence_crps", "t2pf_crps", "flux_dtw", "psnr", "ssim", "ms_ssim"),
+    *("member_rmse", "member_mae", "member_psnr", "member_ssim", "member_ms_ssim"),
 )
 
 
@@ -60,6 +61,12 @@ def score_table(scores: dict[str, Any]) -> list[dict[str, Any]]:
             for level, value in levels.items():
                 row = _row(name, "", f"coverage_{quantity}_{level}", "", value, confidence["coverage"][quantity][level])
                 rows.append(row)
+        for threshold, events in found.get("thresholds", {}).items():
+            bounds = events["confidence"]
+            rows.append(_row(name, "", f"brier_{threshold}", "", events["brier"], bounds["brier"]))
+            rows += _rows(name, "", f"brier_{threshold}", leads, events["brier_by_lead"], bounds["brier_by_lead"])
+            for width, value in events["fss"].items():
+                rows.append(_row(name, "", f"fss_{threshold}_{width}", "", value, bounds["fss"][width]))
         for other, entry in found["skill"].items():
             rows.append(_row(name, other, "crps_skill", "", entry["value"], entry))
             rows += _rows(name, other, "crps_skill", leads, entry["by_lead"]["value"], entry["by_lead"])

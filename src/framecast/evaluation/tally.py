@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.flux import flux
+from framecast.evaluation.event_tally import EventTally
+from framecast.evaluation.likeness import Likeness
+from framecast.flux import dtw_distance, flux
 from framecast.scores import crps, energy_score, ensemble_mean, ensemble_variance, power_spectrum, rank_histogram
 
 if TYPE_CHECKING:
@@ -35,11 +37,14 @@ class Tally:
         truth: sum of the absolute truth.
         flux: flux of each member, ``[sample, member, channel, time]``.
         true_flux: flux of the truth.
+        warping: DTW distance of the flux to the true one, averaged over members, ``[sample, channel]``.
         energy: energy score of the whole video, ``[sample]``.
         ranks: pixel counts of each rank, ``[sample, member + 1]``.
         spectrum: mean power of the members, ``[sample, channel, time, wavenumber]``; NaN for masked frames.
         mean_spectrum: power of the ensemble mean, likewise.
         true_spectrum: power of the truth, likewise.
+        likeness: what single images look like.
+        events: what is forecast of events.
         spread: count, variance and squared error by the octave of the predicted spread, ``[bin, 3]``.
     """
 
@@ -53,11 +58,14 @@ class Tally:
     truth: Array
     flux: Array
     true_flux: Array
+    warping: Array
     energy: Array
     ranks: Array
     spectrum: Array
     mean_spectrum: Array
     true_spectrum: Array
+    likeness: Likeness
+    events: EventTally
     spread: Array = field(default_factory=lambda: np.zeros((2 * _OCTAVES * _BINS_PER_OCTAVE, 3)))
 
     @classmethod
@@ -72,11 +80,14 @@ class Tally:
             truth=np.zeros(shape),
             flux=np.full((shape[0], members, *shape[1:]), np.nan),
             true_flux=np.full(shape, np.nan),
+            warping=np.full(shape[:2], np.nan),
             energy=np.full(shape[0], np.nan),
             ranks=np.zeros((shape[0], members + 1)),
             spectrum=np.full(rings, np.nan),
             mean_spectrum=np.full(rings, np.nan),
             true_spectrum=np.full(rings, np.nan),
+            likeness=Likeness.empty(cases),
+            events=EventTally.empty(cases, members),
         )
 
     def record(self, case: "Case", name: str) -> None:
@@ -96,13 +107,16 @@ class Tally:
         self.squared[k] = _sum(error.square(), valid)
         self.variance[k] = _sum(variance, valid)
         self.truth[k] = _sum(truth.abs(), valid)
-        self.flux[k] = flux(forecast, valid)
-        self.true_flux[k] = flux(truth, valid)
+        curves, true_curve = flux(forecast, valid), flux(truth, valid)
+        self.flux[k], self.true_flux[k] = curves, true_curve
+        self.warping[k] = dtw_distance(curves, true_curve).nanmean(0)
         self.energy[k] = self._energy(forecast, truth)
         self.ranks[k] = rank_histogram(forecast, truth)
         self.spectrum[k] = power_spectrum(forecast).mean(0)
         self.mean_spectrum[k] = power_spectrum(mean)
         self.true_spectrum[k] = power_spectrum(truth)
+        self.likeness.record(case, forecast, mean)
+        self.events.record(case, forecast)
         if not point:
             self._bin(variance[valid], error[valid])
 

@@ -7,7 +7,6 @@ member is NaN, the point is NaN or left out.
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 
 def exceedance(
@@ -105,17 +104,24 @@ def fractions(
     """
     probability, _ = exceedance(forecast, threshold)
     known = ~torch.isnan(truth) & ~torch.isnan(probability)
-    count = _square_sums(known.to(forecast.dtype), width).clamp(min=1.0)
-    share, seen = (
-        _square_sums(torch.where(known, values, 0.0), width) / count
-        for values in (probability, (truth >= threshold).to(forecast.dtype))
+    happened = (truth >= threshold).double()
+    share, seen, count = _square_sums(
+        torch.stack([torch.where(known, probability.double(), 0.0), torch.where(known, happened, 0.0), known.double()]),
+        width,
     )
-    above = torch.where(known, (share - seen).square(), 0.0).sum((-2, -1), dtype=torch.float64)
-    below = torch.where(known, share.square() + seen.square(), 0.0).sum((-2, -1), dtype=torch.float64)
+    share, seen = share / count.clamp(min=1.0), seen / count.clamp(min=1.0)
+    above = torch.where(known, (share - seen).square(), 0.0).sum((-2, -1))
+    below = torch.where(known, share.square() + seen.square(), 0.0).sum((-2, -1))
     return above, below
 
 
 def _square_sums(image: Tensor, width: int) -> Tensor:
-    planes = image.reshape(-1, 1, *image.shape[-2:])
-    sums = avg_pool2d(planes, width, stride=1, padding=width // 2, divisor_override=1)
-    return sums.reshape(image.shape)
+    """Return the sum over the square about each pixel, at one cost for any width: differences of running sums."""
+    for dim in (-2, -1):
+        size = image.shape[dim]
+        place = torch.arange(size, device=image.device)
+        first, last = (place - width // 2).clamp(min=0), (place + width // 2 + 1).clamp(max=size)
+        start = torch.zeros_like(image.narrow(dim, 0, 1))
+        running = torch.cat([start, image.cumsum(dim)], dim)
+        image = running.index_select(dim, last) - running.index_select(dim, first)
+    return image

@@ -95,8 +95,9 @@ def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Ten
     known = ~torch.isnan(forecast + truth)
     x, y = (torch.where(known, image, 0.0) for image in (forecast, truth))
     window = _window(x)
-    mean_x, mean_y, xx, yy, xy = (_filtered(image, window) for image in (x, y, x * x, y * y, x * y))
-    whole = _filtered((~known).to(x.dtype), window) < 1e-6
+    maps = torch.stack([x, y, x * x, y * y, x * y, (~known).to(x.dtype)])
+    mean_x, mean_y, xx, yy, xy, unknown = _filtered(maps, window)
+    whole = unknown < 1e-6
     c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
     variance = xx + yy - mean_x.square() - mean_y.square()
     brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
