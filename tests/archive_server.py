@@ -3,7 +3,7 @@
 It serves a folder in the layout of JSOC's synoptic archive, the same files again as its near-real-time branch, the
 listings of folders that sunpy's client reads, and JPEG 2000 files by Helioviewer's getJP2Image. By hand:
 
-    python tests/archive_server.py FOLDER [PORT]
+    python tests/archive_server.py FOLDER [PORT [SECONDS BEFORE EACH ANSWER]]
 """
 
 import contextlib
@@ -21,6 +21,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 HELIOVIEWER_AIA = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *about: object) -> None:
+        """Clients that go away are no news."""
 
 
 class ArchiveServer:
@@ -62,7 +67,7 @@ class ArchiveServer:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = _QuietServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -199,6 +204,8 @@ def serve(folder: Path | None = None, *, jp2: Path | None = None) -> Iterator[Ar
 
 
 if __name__ == "__main__":
-    with ArchiveServer(Path(sys.argv[1]), port=int(sys.argv[2]) if len(sys.argv) > 2 else 0) as running:
+    arguments = [*sys.argv[1:], "0", "0"]
+    with ArchiveServer(Path(arguments[0]), port=int(arguments[1])) as running:
+        running.delay = float(arguments[2])
         print(running.url, flush=True)
         threading.Event().wait()

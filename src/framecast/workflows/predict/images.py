@@ -14,6 +14,9 @@ from framecast.solar.fetch import Source, Transfer, fetch
 
 Progress = Callable[[str, int, int], None]
 
+_NEIGHBOURS = (-1, 1, -2, 2)
+"""Which of a server's images are tried where one is missing, counted from it."""
+
 
 @dataclass(frozen=True)
 class Absent:
@@ -94,7 +97,7 @@ class ServerImages(Images):
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], folder: Path, *, slack: float, show: Progress
     ) -> list[Absent]:
-        """See `Images.gather`; only what is not there yet is fetched."""
+        """See `Images.gather`; what is there already is not fetched. Where an image is missing a neighbour will do."""
         report = fetch(
             times,
             wavelengths,
@@ -103,7 +106,20 @@ class ServerImages(Images):
             transfer=self.transfer,
             progress=lambda done, total: show("fetching", done, total),
         )
-        return [Absent(np.datetime64(f.time), f.wavelength, f.missing) for f in report.missing]
+        absent = [Absent(np.datetime64(f.time), f.wavelength, f.missing) for f in report.missing]
+        return [item for item in absent if not self._has_neighbour(item, folder, slack)]
+
+    def _has_neighbour(self, item: Absent, folder: Path, slack: float) -> bool:
+        """Fetch the server's image just before or after the absent one; return whether there is one."""
+        for images in _NEIGHBOURS:
+            seconds = images * self.source.step
+            time = item.time + np.timedelta64(seconds, "s")
+            if (
+                abs(seconds) <= slack
+                and not fetch([time], [item.wavelength], folder, source=self.source, transfer=self.transfer).missing
+            ):
+                return True
+        return False
 
     def describe(self) -> dict[str, Any]:
         """Return the server."""

@@ -1,0 +1,100 @@
+"""Killed at any moment, fetching leaves whole files only, and ends in the same bytes when it is run again."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framecast.solar.catalogue import scan
+from framecast.solar.fetch import SynopticSource, Transfer, fetch
+
+SERVER = Path(__file__).parents[2] / "archive_server.py"
+
+
+@pytest.fixture(scope="module")
+def url(archive: Path) -> Iterator[str]:
+    """The address of a server in a process of its own, which answers slowly enough to be interrupted."""
+    command = [sys.executable, str(SERVER), str(archive), "0", "0.03"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def fetch_in_a_child(times: list[np.datetime64], folder: Path, url: str, *, stop: int, after: float) -> int:
+    """Fetch in a child process that gets the signal ``stop`` after so many seconds; return how it ended."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            fetch(times, [171, 193], folder, source=SynopticSource(base_url=url), transfer=Transfer(connections=2))
+        except BaseException:
+            os._exit(130)
+        os._exit(0)
+    time.sleep(after)
+    os.kill(child, stop)
+    return os.waitpid(child, 0)[1]
+
+
+@pytest.mark.slow
+def test_twenty_interruptions_change_no_byte(url: str, times: list[np.datetime64], tmp_path: Path) -> None:
+    source, transfer = SynopticSource(base_url=url), Transfer(connections=2)
+    began = time.monotonic()
+    fetch(times, [171, 193], tmp_path / "whole", source=source, transfer=transfer)
+    lasts = time.monotonic() - began
+    whole = contents(tmp_path / "whole")
+    chance = random.Random(0)
+    cut = 0
+    for number in range(20):
+        folder = tmp_path / str(number)
+        stop = signal.SIGKILL if number % 2 else signal.SIGINT
+        status = fetch_in_a_child(times, folder, url, stop=stop, after=chance.uniform(0, 1.2 * lasts))
+        cut += status != 0
+        if folder.exists():
+            named = [path for path in folder.rglob("*.fits") if not path.name.startswith(".")]
+            if named:
+                assert scan(folder).rejected == []  # whatever has a name is whole
+        fetch(times, [171, 193], folder, source=source, transfer=transfer)
+        assert contents(folder) == whole
+    assert cut >= 10  # most were interrupted in the middle
+
+
+def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp_path: Path) -> None:
+    given = ["--start", "2017-08-08", "--end", "2017-08-08T10:00", "--wavelengths", "171,193", "--base-url", url]
+    command = [
+        sys.executable,
+        "-m",
+        "framecast",
+        "solar",
+        "fetch",
+        *given,
+        "--out",
+        str(tmp_path),
+        "--connections",
+        "1",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(tmp_path.rglob("AIA*.fits")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert error.strip().splitlines()[-1] == "framecast: interrupted"
+    done = len(list(tmp_path.rglob("AIA*.fits")))
+    assert 1 <= done < 12
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"there already  {done}" in again.stdout
+    assert len(list(tmp_path.rglob("AIA*.fits"))) == 12
+    assert not list(tmp_path.rglob(".*"))
