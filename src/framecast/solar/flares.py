@@ -195,6 +195,25 @@ class Samples:
     labels: Mapping[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
     classes: tuple[str, ...]
 
+    def at(self, region: str, times: npt.NDArray[np.datetime64], *, cadence: float) -> npt.NDArray[np.int64]:
+        """Return the labels of frames: each that of the nearest sample, if it is within `NEAR`, else `UNKNOWN`.
+
+        Args:
+            region: number of their region.
+            times: ``[time]``.
+            cadence: seconds between frames; a sample must also be within half of it.
+        """
+        found = np.full(len(times), UNKNOWN, np.int64)
+        if region in self.labels:
+            moments, values = self.labels[region]
+            right = np.searchsorted(moments, times).clip(0, len(moments) - 1)
+            left = np.maximum(right - 1, 0)
+            nearest = np.where(np.abs(times - moments[left]) <= np.abs(moments[right] - times), left, right)
+            slack = np.timedelta64(round(min(NEAR, cadence / 2) * 1e9), "ns")
+            close = np.abs(moments[nearest] - times) <= slack
+            found[close] = values[nearest[close]]
+        return found
+
 
 def read_samples(path: str | Path, *, horizon: float = HORIZON, classes: Sequence[str] = CLASSES) -> Samples:
     """Return the samples of a table such as Francisco et al. (2024) publish.
@@ -261,29 +280,26 @@ def _stated(record: Record, classes: Sequence[str]) -> int:
 
 
 def labels_from_samples(archive: Archive, samples: Samples) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the labels of all frames: those of the samples of their regions within `NEAR`, else `UNKNOWN`.
+    """Return the labels of all frames: those of the samples of their regions at their times, else `UNKNOWN`.
 
     Raises:
         DataError: no sample is of a frame of the archive.
     """
-    near = min(NEAR, archive.cadence / 2)
-    labels = {}
-    for name, number in region_numbers(archive).items():
-        times = archive.times(name)
-        labels[name] = np.full(len(times), UNKNOWN, np.int64)
-        if number in samples.labels:
-            moments, values = samples.labels[number]
-            after = np.searchsorted(moments, times).clip(1, max(1, len(moments) - 1))
-            left, right = moments[after - 1], moments[np.minimum(after, len(moments) - 1)]
-            nearest = np.where(times - left <= right - times, after - 1, np.minimum(after, len(moments) - 1))
-            close = np.abs(moments[nearest] - times) <= np.timedelta64(round(near * 1e9), "ns")
-            labels[name][close] = values[nearest[close]]
+    labels = {
+        name: samples.at(number, archive.times(name), cadence=archive.cadence)
+        for name, number in region_numbers(archive).items()
+    }
+    check_some_known(labels, str(archive.path))
+    return labels
+
+
+def check_some_known(labels: Mapping[str, npt.NDArray[np.int64]], place: str) -> None:
+    """Raise `DataError` if none of ``labels`` is known: the table is of other regions or times than ``place``."""
     if all((values == UNKNOWN).all() for values in labels.values()):
         raise DataError(
-            f"no sample is of a frame in {archive.path}: regions must have the same numbers, and times be within "
-            f"{near / 60:g} min"
+            f"no sample is of a frame in {place}: regions must have the same numbers, and times be within "
+            f"{NEAR / 60:g} min"
         )
-    return labels
 
 
 def region_numbers(archive: Archive) -> dict[str, str]:

@@ -26,6 +26,9 @@ JOBS_PER_WORKER = 2
 WORKER_BYTES = 2**30
 """Memory beyond which a local worker begins to save, and at the double of which it is replaced."""
 
+PATIENCE = "20s"
+"""How long a cluster may take to answer."""
+
 
 class Crew(Protocol):
     """Workers that take jobs."""
@@ -118,9 +121,9 @@ def crew(workers: int = 1, scheduler: str | None = None) -> Iterator[Crew]:
         opened.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))
         address = opened.enter_context(_local(workers)) if scheduler is None else scheduler
         try:
-            client = opened.enter_context(Client(address, timeout="20s", set_as_default=False))
+            client = opened.enter_context(Client(address, timeout=PATIENCE, set_as_default=False))
             if scheduler is not None:
-                client.wait_for_workers(1, timeout="20s")
+                client.wait_for_workers(1, timeout=PATIENCE)
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(
                 f"no dask cluster with workers answers at {scheduler} ({str(error).splitlines()[0]}): start one with "

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import typer
 
 from framecast.cli.solar.fetch import fetch
+from framecast.cli.solar.import_png import import_png
 from framecast.cli.solar.label import label
 from framecast.cli.solar.predict import predict
 from framecast.cli.solar.prepare import prepare
@@ -35,6 +36,7 @@ _add(
     example="framecast solar prepare aia-synoptic/ sun.zarr --size 64 --wavelengths 171 "
     "--start 2017-08-08 --end 2017-08-14",
 )
+_add(import_png, example="framecast solar import-png pictures/ regions.zarr --samples samples.csv")
 _add(label, example="framecast solar label regions.zarr --events goes.csv --horizon 12h")
 _add(
     predict,
