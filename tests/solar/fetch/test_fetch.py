@@ -1,5 +1,6 @@
 """Fetching from a real server on loopback that misbehaves in every way servers do."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -153,6 +154,15 @@ def test_a_server_that_dies_midway_leaves_whole_files_and_the_rest_is_fetched_la
     with serve_archive(archive) as server:
         report = fetch(times, [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=quick)
         assert (report.kept, report.fetched) == (2, 4)
+
+
+def test_it_works_within_a_running_loop_as_notebooks_have(
+    server: Any, times: Times, quick: Transfer, tmp_path: Path
+) -> None:
+    async def cell() -> int:
+        return fetch(times[:2], [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=quick).fetched
+
+    assert asyncio.run(cell()) == 2
 
 
 def test_near_real_time_names(server: Any, times: Times, quick: Transfer, tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ A frame that is not to be had ends in the record (`Report.missing`, ``fetch.json
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,8 +129,19 @@ def fetch(
             progress(len(outcomes), len(wanted))
 
     try:
-        asyncio.run(download(wanted, folder, source=source, known=known, transfer=transfer, done=note))
+        _run(download(wanted, folder, source=source, known=known, transfer=transfer, done=note))
     finally:
         if outcomes:
             write_record(folder, known | outcomes)
     return Report(folder=folder, frames=tuple(outcomes[str(item.path)] for item in wanted), **counts)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Do ``work``, in a thread of its own where a loop is running already, as in every notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
