@@ -17,6 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from framecast.data.guard import check_claims, check_frame, undamaged
 from framecast.data.layout import (
     CLASSES,
     DIMENSIONS,
@@ -64,7 +65,8 @@ class Archive:
         """
         path = Path(path)
         root = _open_root(path)
-        attrs = dict(root.attrs)
+        with undamaged(path):
+            attrs = dict(root.attrs)
         found = attrs.get("format")
         if found != FORMAT:
             what = f"its format is {found!r}" if found else "its root has no attribute 'format'"
@@ -78,7 +80,10 @@ class Archive:
                 f"{VERSION}: pip install --upgrade framecast"
             )
         others = {key: value for key, value in attrs.items() if key not in (*ROOT_ATTRIBUTES, CLASSES)}
-        return cls(path, root, read_header(path, attrs), others)
+        header = read_header(path, attrs)
+        check_frame(path, header.height, header.width)
+        with undamaged(path):
+            return cls(path, root, header, others)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -137,7 +142,9 @@ class Archive:
         group, count = self._open(name).group, len(self._open(name).times)
         if not self.classes or "label" not in group:
             return np.full(count, UNKNOWN, np.int64)
-        return check_labels(f"{self.path}/{name}", np.asarray(group["label"][:]), count, self.classes)  # type: ignore[index]
+        with undamaged(f"{self.path}/{name}"):
+            stored = np.asarray(group["label"][:])  # type: ignore[index]
+        return check_labels(f"{self.path}/{name}", stored, count, self.classes)
 
     def unusable(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Return the fraction of NaN and the number of infinite pixels of each frame, both ``[time, channel]``.
@@ -147,7 +154,8 @@ class Archive:
         group, frames = self._open(name).group, len(self._open(name).times)
         shape = frames, len(self.channels)
         if all(variable in group and group[variable].shape == shape for variable in ("masked", "infinite")):  # type: ignore[union-attr]
-            masked, infinite = group["masked"][:], group["infinite"][:]  # type: ignore[index]
+            with undamaged(f"{self.path}/{name}"):
+                masked, infinite = group["masked"][:], group["infinite"][:]  # type: ignore[index]
             return np.asarray(masked, np.float32), np.asarray(infinite, np.int32)
         parts = [
             unusable(self.read(name, rows).swapaxes(0, 1))
@@ -183,7 +191,8 @@ class Archive:
             )
         # One contiguous read, then picking in memory: a window's frames share their chunks.
         first, left = int(rows.min()), min(columns)
-        block = sequence.intensity[first : int(rows.max()) + 1, left : max(columns) + 1]
+        with undamaged(f"{self.path}/{name}"):
+            block = sequence.intensity[first : int(rows.max()) + 1, left : max(columns) + 1]
         picked = np.asarray(block)[np.ix_(rows - first, np.array(columns) - left)]
         return np.ascontiguousarray(picked.swapaxes(0, 1), dtype=np.float32)
 
@@ -203,7 +212,8 @@ class Archive:
 
     def _open(self, name: str) -> "_Sequence":
         if name not in self._opened:
-            self._opened[name] = self._open_sequence(name)
+            with undamaged(f"{self.path}/{name}"):
+                self._opened[name] = self._open_sequence(name)
         return self._opened[name]
 
     def _open_sequence(self, name: str) -> "_Sequence":
@@ -220,6 +230,7 @@ class Archive:
         dims = tuple(getattr(intensity.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS", ()))
         check_packing(place, attrs)
         check_intensity(place, dims, intensity.shape, intensity.dtype, self.header)
+        check_claims(place, arrays, intensity.shape[0])
         if "time" not in arrays:
             raise DataError(f"{place} has no coordinate 'time': give each frame its observation time")
         times = check_times(place, decode(arrays["time"], "time", place), intensity.shape[0])
@@ -248,7 +259,7 @@ def _open_root(path: Path) -> zarr.Group:
         )
     try:
         return zarr.open_group(path, mode="r")
-    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, zarr.errors.BaseZarrError):
+    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError, zarr.errors.BaseZarrError):
         raise DataError(f"{path} is not a framecast archive (no Zarr group): see docs/data-format.md") from None
 
 
