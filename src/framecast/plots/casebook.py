@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from framecast.evaluation import Evaluation
+from framecast.evaluation import Cases, Evaluation
 from framecast.plots.clock import Clock
 from framecast.plots.fan import fan_chart
 from framecast.plots.panels import Panels
@@ -67,12 +67,7 @@ def draw_case(
                 fan_chart(case, cases, looks, channel=channel),
                 figures / f"{name}-flux{end}",
                 title=f"Total flux{of}",
-                caption="Sum over the image. "
-                + (
-                    "Shaded: central 50 and 90 % intervals; thin lines: members."
-                    if len(cases.models) == 1
-                    else "Shaded: central 90 % intervals; lines: medians."
-                ),
+                caption="Sum over the image. " + _shades(cases),
                 alt=f"Fan chart of the total flux{of} of {where}: past, observed future and forecast up to {longest}.",
             )
         )
@@ -89,6 +84,15 @@ def draw_case(
         )
     done()
     return CasePictures(name, _TITLES[name], f"{where}; {_scores(evaluation, looks, index)}.", film, fans, strips)
+
+
+def _shades(cases: Cases) -> str:
+    """Return what is shaded in a fan chart."""
+    if len(cases.models) > 1:
+        return "Shaded: central 90 % intervals; lines: medians."
+    if cases.members[cases.models[0]] > 1:
+        return "Shaded: central 50 and 90 % intervals; thin lines: members."
+    return ""
 
 
 def _scores(evaluation: Evaluation, looks: dict[str, Look], index: int) -> str:

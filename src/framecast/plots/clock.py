@@ -20,7 +20,7 @@ class Clock:
         """Return the clock for lead times of up to ``longest`` seconds."""
         if longest < 300:
             return cls("s", 1.0)
-        if longest <= 2 * 3600:
+        if longest < 2 * 3600:
             return cls("min", 60.0)
         if longest <= 7 * 86400:
             return cls("h", 3600.0)
@@ -37,5 +37,5 @@ class Clock:
 
     def text(self, seconds: float, *, sign: bool = False) -> str:
         """Return ``seconds`` in words, with a sign before it if wanted: ``6 h``, ``+6 h``, ``−30 min``."""
-        value = f"{self.number(seconds):+.4g}" if sign else f"{self.number(seconds):.4g}"
+        value = f"{self.number(seconds):+.3g}" if sign else f"{self.number(seconds):.3g}"
         return f"{value} {self.unit}".replace("-", "−")

@@ -75,6 +75,7 @@ def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
     bottom = 58 if clock else _GAP
     full = columns * (width + _GAP) + _GAP, _TOP + rows * (height + _CAPTION + _GAP) + bottom - _GAP
     sheet = Image.new("RGB", (max(full[0], 380), full[1]), _BACKGROUND)
+    left = _GAP + (sheet.width - full[0]) // 2
     draw = ImageDraw.Draw(sheet)
     past = panels.times[k] <= 0
     text = when(panels, k)
@@ -82,7 +83,7 @@ def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
     room = sheet.width - 3 * _GAP - font(21).getlength(text)
     draw.text((_GAP, _TOP / 2), _fitting(panels.title, 17, room), fill=_DIM, font=font(17), anchor="lm")
     for n, panel in enumerate(panels.panels):
-        x = _GAP + n % columns * (width + _GAP)
+        x = left + n % columns * (width + _GAP)
         y = _TOP + n // columns * (height + _CAPTION + _GAP)
         sheet.paste(panel.picture(k, (width, height)), (x, y))
         if not past:

@@ -13,7 +13,7 @@ from framecast.plots.clock import Clock
 from framecast.plots.maps import error_maps
 from framecast.plots.picture import Picture, save_figure
 from framecast.plots.style import Look
-from framecast.plots.tables import Table, quantities
+from framecast.plots.tables import Table, events, quantities
 from framecast.plots.wording import listed, percent, short
 
 _CHANNELS_SHOWN = 3
@@ -62,6 +62,7 @@ def sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path) -> l
             quantities(scores, looks),
         ),
         Section("structure", "Structure at each scale", _saved(_structure(evaluation), figures)),
+        Section("events", "Reaching a threshold", _saved(_events(scores, looks), figures), events(scores, looks)),
         Section("maps", "Where it errs", _saved(_maps(evaluation, looks), figures), wide=True),
     ]
     return [part for part in parts if part.pictures]
@@ -168,6 +169,37 @@ def _reliability(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Dr
         "Error of the ensemble mean, by the spread predicted. On the line the ensemble knows its own error.",
         "Error found against spread predicted, on logarithmic axes, with the line where both are equal.",
     )
+
+
+def _events(scores: dict[str, Any], looks: dict[str, Look]) -> Iterator[_Drawn]:
+    for k, value in enumerate(scores.get("thresholds", [])):
+        threshold = f"{value:g}"
+        event = f"at least {threshold} {scores['unit']}".rstrip()
+        rate = scores["forecasts"][scores["models"][0]]["thresholds"][threshold]["base_rate"]
+        often = f"It happens in {percent(rate)} of the pixels."
+        yield _Drawn(
+            _numbered("brier-by-lead", k),
+            charts.brier_by_lead(scores, threshold),
+            f"Brier score: {event}",
+            f"Mean squared error of the probability that a pixel reaches {threshold}; lower is better. {often}",
+            f"Line chart of the Brier score of the event of {event} against lead time, for each forecast. {often}",
+        )
+        yield _Drawn(
+            _numbered("event-reliability", k),
+            charts.event_reliability(scores, threshold),
+            f"Do the probabilities hold? {event.capitalize()}",
+            "How often the event happened where it was given so much probability. On the line: reliable. Larger marks "
+            "stand for more pixels.",
+            f"Reliability diagram of the event of {event}: observed frequency against forecast probability.",
+        )
+        yield _Drawn(
+            _numbered("fractions-skill", k),
+            charts.fss_by_width(scores, threshold),
+            f"Right place, or nearly: {event}",
+            "Fractions skill score in squares of so many pixels: 1 is perfect. Above the dotted line a forecast is "
+            "useful at this size.",
+            f"Line chart of the fractions skill score of the event of {event} against the size of the squares.",
+        )
 
 
 def _structure(evaluation: Evaluation) -> Iterator[_Drawn]:

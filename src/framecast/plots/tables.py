@@ -6,7 +6,7 @@ from typing import Any
 
 from framecast.plots.clock import Clock
 from framecast.plots.style import QUANTITIES, Look
-from framecast.plots.wording import percent, short, span
+from framecast.plots.wording import counted, percent, short, span
 
 Scores = dict[str, Any]
 Found = dict[str, Any]
@@ -92,7 +92,9 @@ def headline(scores: Scores, looks: dict[str, Look]) -> Table:
         row(f"RMSE{unit}", "of the ensemble mean", figure("rmse")),
         row(f"MAE{unit}", "of the ensemble mean", figure("mae")),
         row("Spread / error", "1 is reliable", of_ensemble(figure("spread_skill"))),
+        row("SSIM of a member", "1 is identical", figure("member_ssim")),
         row(f"Flux CRPS{unit}", "sum over the image", figure("flux_crps")),
+        row("Flux curve, warped (DTW)", "0 is identical", figure("flux_dtw")),
         row("Fluence in the 50 % interval", "50 % is reliable", coverage("fluence", "50")),
         row("Fluence in the 90 % interval", "90 % is reliable", coverage("fluence", "90")),
         row("Maximum flux in the 90 % interval", "90 % is reliable", coverage("mpf", "90")),
@@ -106,7 +108,7 @@ def headline(scores: Scores, looks: dict[str, Look]) -> Table:
         rows.append(row("Share of what can be known", "0: persistence, 100 %: oracle", known))
     columns = [Column("small: 95 % interval")]
     columns += [Column(look.label, name in scores["models"]) for name, look in looks.items()]
-    return Table(f"{scores['judged_samples']} samples, all pixels and lead times", columns, rows)
+    return Table(f"{counted(scores['judged_samples'], 'sample')}, all pixels and lead times", columns, rows)
 
 
 def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -124,7 +126,8 @@ def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
             continue
         second = scores["forecasts"][pair["second"]]
         cells = [_difference(pair["scores"][score], second[score]) for score in shown]
-        rows.append(Row(f"{looks[pair['first']].label} against {looks[pair['second']].label}", "", cells))
+        if any(cell is not _NOTHING for cell in cells):
+            rows.append(Row(f"{looks[pair['first']].label} against {looks[pair['second']].label}", "", cells))
     if not rows:
         return None
     columns = [Column("negative: the first is better"), *map(Column, shown.values())]
@@ -155,6 +158,23 @@ def quantities(scores: Scores, looks: dict[str, Look]) -> Table:
             ]
             rows.append(Row(f"{look.label}: {drawn.label}", "", cells))
     return Table("What people decide on", [Column(text) for text in columns], rows)
+
+
+def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
+    """Return the Brier score of each event and its skill against the baselines, one row for each forecast."""
+    references = [name for name in looks if any(name in found["skill"] for found in scores["forecasts"].values())]
+    columns = ["", "Brier score", *(f"Brier skill against {looks[name].label.lower()}" for name in references)]
+    rows = []
+    for value in scores.get("thresholds", []):
+        threshold = f"{value:g}"
+        for name, drawn in looks.items():
+            found = scores["forecasts"][name]["thresholds"][threshold]
+            cells = [Cell(short(found["brier"]), span(found["confidence"]["brier"]["95"]))]
+            for other in references:
+                entry = found["brier_skill"].get(other)
+                cells.append(Cell(percent(entry["value"]), span(entry["95"], as_percent=True)) if entry else _NOTHING)
+            rows.append(Row(f"≥ {threshold} {scores['unit']}: {drawn.label}", "", cells))
+    return Table("Brier scores", [Column(text) for text in columns], rows) if rows else None
 
 
 def _difference(entry: Found, size: float | None) -> Cell:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from framecast.plots.style import INK, MARKER_SIZE, bounds, chart, label, legend, looks
 
@@ -54,6 +54,7 @@ def differences(scores: dict[str, Any], name: str) -> Figure | None:
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(xlim=(-1.1 * reach, 1.1 * reach), ylim=(-0.6, len(SHOWN) - 0.4))
     axes.set_yticks(rows, list(SHOWN.values()))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     axes.grid(axis="y", visible=False)
     label(axes, f"← better        {drawn[name].label}        worse →", "")
