@@ -20,8 +20,10 @@ from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
 from framecast.cli.export import export
 from framecast.cli.forecast import forecast
+from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.solar import app as solar
+from framecast.cli.split import split
 from framecast.cli.synth import synth
 from framecast.cli.train import train
 
@@ -36,13 +38,15 @@ app = typer.Typer(
 
 
 def _add(command: Callable[..., None], *, example: str) -> None:
-    app.command(epilog=f"Example:\n\n{example}")(command)
+    app.command(command.__name__.rstrip("_"), epilog=f"Example:\n\n{example}")(command)
 
 
 _add(demo, example="framecast demo --out demo")
+_add(import_, example="framecast import era5.nc era5.zarr --variable t2m --multiple 8")
 _add(synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
 app.add_typer(solar)
 _add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
+_add(split, example="framecast split tiny --data corona.zarr --out split.csv")
 _add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr --members 20 --seed 0 --limit 10")
 _add(evaluate, example="framecast evaluate forecast.zarr --out report")
 _add(calibrate, example="framecast calibrate validation.zarr runs/corona")

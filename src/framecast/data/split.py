@@ -19,12 +19,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
+from framecast.data.split_table import DROPPED, SIDES, TableSplit
 from framecast.data.windows import Window, Windows
 from framecast.errors import ConfigError, DataError
 from framecast.frames import parse_duration
-
-SIDES = ("train", "validation", "test")
-DROPPED = "dropped"
 
 IsoDate = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
 """A date as text; YAML reads ``2017-08-12`` as a date before anyone asks."""
@@ -246,7 +244,7 @@ class AutoSplit:
         return self.resolve(windows).divide(windows)
 
 
-AnySplit = Annotated[TimeSplit | RegionSplit | RandomSplit | AutoSplit, Field(discriminator="kind")]
+AnySplit = Annotated[TimeSplit | RegionSplit | RandomSplit | TableSplit | AutoSplit, Field(discriminator="kind")]
 
 
 def parse_date(text: str, name: str) -> np.datetime64:

@@ -10,7 +10,8 @@ from framecast.checkpoint import ModelConfig, attach, build_network
 from framecast.configuration import to_plain
 from framecast.data.archive import Archive
 from framecast.data.dataset import WindowDataset
-from framecast.data.split import SIDES, AutoSplit
+from framecast.data.split import SIDES, AnySplit, AutoSplit, Division
+from framecast.data.split_table import TableSplit
 from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import Windows, find_windows, manifest_hash
 from framecast.errors import ConfigError, DataError
@@ -69,9 +70,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
     recipe.network.check_size(frames.height, frames.width)
     check_target(recipe.target, frames)
     recipe.generator.check(recipe.sampling)
-    windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
-    split = options.split.resolve(windows) if isinstance(options.split, AutoSplit) else options.split
-    sides = split.divide(windows)
+    windows, split, sides = divide(recipe, archive)
     for side in ("train", "validation"):
         if not sides[side]:
             raise DataError(
@@ -97,6 +96,23 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
     )
     _check_model(recipe, model)
     return Prepared(recipe=recipe, archive=archive, windows=windows, sides=sides, model=model)
+
+
+def divide(recipe: Recipe, archive: Archive) -> tuple[Windows, AnySplit, Division]:
+    """Return all windows of ``archive``, the split with nothing left open, and the windows of each side.
+
+    Raises:
+        FramecastError: there is no window, or they cannot be divided this way.
+    """
+    options = recipe.data
+    frames = frame_spec(options, archive)
+    windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
+    split: AnySplit = options.split
+    if isinstance(split, AutoSplit):
+        split = split.resolve(windows)
+    elif isinstance(split, TableSplit):
+        split = split.pinned()
+    return windows, split, split.divide(windows)
 
 
 def _check_model(recipe: Recipe, model: ModelConfig) -> None:

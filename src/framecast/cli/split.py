@@ -1,0 +1,59 @@
+"""``framecast split``: which windows a recipe trains on and which it keeps, written down and compared."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framecast.cli.console import print_table, say
+from framecast.errors import FramecastError
+
+
+def split(
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A recipe (tiny, paper, paper-deep) or the path of a YAML file.")
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SECTION.KEY=VALUE", help="Settings in place of the recipe's, such as data.past=4."),
+    ] = None,
+    data: Annotated[Path, typer.Option("--data", help="The archive.", metavar="ARCHIVE")] = ...,  # type: ignore[assignment]
+    out: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Write a table of all windows and their sides.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Compare with such a table; exit code 1 if they differ.")
+    ] = None,
+) -> None:
+    """Divide the windows of an archive as training would, and show each side's size and checksum.
+
+    Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
+    data.split.table=split.csv
+    """
+    from framecast.data.archive import Archive
+    from framecast.data.split_table import SIDES, checksum, write_split
+    from framecast.data.split_table import compare as compare_with
+    from framecast.recipes import load_recipe
+    from framecast.workflows.prepare import divide
+
+    recipe = load_recipe(config, changes or ())
+    windows, chosen, sides = divide(recipe, Archive.open(data))
+    rows: list[tuple[str, str]] = [("by", chosen.kind)]
+    rows += [(side, f"{len(sides[side])} windows  {checksum(sides, side)}") for side in SIDES]
+    rows.append(("dropped", f"{len(sides['dropped'])} windows between two sides"))
+    print_table(f"Split of {len(windows)} windows", rows)
+    if compare is not None:
+        pairs = compare_with(sides, compare)
+        differing = {pair: count for pair, count in sorted(pairs.items()) if pair[0] != pair[1]}
+        if differing:
+            title = f"Differs from {compare}"
+            print_table(
+                title, [(f"{count}", f"{here} here, {there} there") for (here, there), count in differing.items()]
+            )
+            raise FramecastError(
+                f"{sum(differing.values())} of {pairs.total()} windows are on another side in {compare}"
+            )
+        print_table(f"Same as {compare}", [("windows", str(pairs.total()))])
+    if out is not None:
+        write_split(out, sides)
+        say(str(out))
