@@ -14,13 +14,13 @@ from framecast.errors import ConfigError
 from framecast.solar.parallel import Alone, crew
 from framecast.solar.prepare import prepare
 
-OPTIONS = {"size": 96, "pixel": 9.6, "spacing": 30.0, "minimum_frames": 2}
-FRAMES = 60
+OPTIONS = {"size": 128, "pixel": 9.6, "spacing": 45.0, "minimum_frames": 2}  # blocks of 16 frames
+FRAMES = 36
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, write_sun: Callable[..., list[Path]]) -> Path:
-    """Sixty images, one of them without pixels."""
+    """Half-hourly images, one of them without pixels."""
     path = tmp_path_factory.mktemp("sun")
     files = write_sun(path, hours=[0.5 * k for k in range(FRAMES)], size=128, scale=19.2, extension=False)
     files[21].write_bytes(files[21].read_bytes()[:40_000])
@@ -88,7 +88,7 @@ def test_killed_at_random_points_it_goes_on_to_the_same_bytes(folder: Path, undi
 
 def test_interrupted_late_it_need_not_cut_everything_again(folder: Path, undisturbed: Path, tmp_path: Path) -> None:
     def interrupt(stage: str, done: int, _: int) -> None:
-        if (stage, done) == ("frames", 50):
+        if (stage, done) == ("frames", 33):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -22,7 +22,7 @@ def split(
         Path | None, typer.Option(metavar="CSV", help="Write a table of all windows and their sides.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Compare with such a table; exit code 1 if they differ.")
+        Path | None, typer.Option(metavar="CSV", help="Compare with such a table; fail if they differ.")
     ] = None,
 ) -> None:
     """Divide the windows of an archive as training would, and show each side's size and checksum.
@@ -46,14 +46,12 @@ def split(
         pairs = compare_with(sides, compare)
         differing = {pair: count for pair, count in sorted(pairs.items()) if pair[0] != pair[1]}
         if differing:
-            title = f"Differs from {compare}"
-            print_table(
-                title, [(f"{count}", f"{here} here, {there} there") for (here, there), count in differing.items()]
-            )
+            rows = [(f"{count}", f"{here} here, {there} there") for (here, there), count in differing.items()]
+            print_table("Differences", rows)
             raise FramecastError(
                 f"{sum(differing.values())} of {pairs.total()} windows are on another side in {compare}"
             )
-        print_table(f"Same as {compare}", [("windows", str(pairs.total()))])
+        print_table("No difference", [("windows", str(pairs.total())), ("table", str(compare))])
     if out is not None:
         write_split(out, sides)
         say(str(out))
