@@ -1,5 +1,8 @@
 """Your own videos as an archive: here drifting blobs, made up on the spot, on frames that are not square.
 
+NetCDF and Zarr files on a grid need no program: `framecast import rain.nc rain.zarr` finds out what is time, y and x.
+For anything else, write the frames yourself:
+
 python examples/own_data.py blobs.zarr
 framecast train tiny --data blobs.zarr --out runs/blobs data.past=4 data.future=4 training.steps=300
 framecast forecast runs/blobs blobs.zarr forecast.zarr --members 20 --limit 10
