@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "files", "manifest", "environment", "processes", "released/"),
     # The mathematics, without a network; videos in physical units, without diffusion.
     (
-        *("schedule/", "prediction", "times", "draws", "weighting", "masks", "seeding"),
+        *("schedule/", "prediction", "times", "draws", "weighting", "masks", "seeding", "noise"),
         *("configuration", "frames", "normalise", "target", "flux", "scores/"),
     ),
     ("networks/", "guidance", "sampler/", "representation", "labelled", "data/", "solar/"),
@@ -26,10 +26,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("generator", "denoiser", "one_shot", "conditioning"),
     ("generators", "members", "forecaster"),
     ("checkpoint", "calibration", "training/", "evaluation/", "baselines", "runs", "export"),
+    ("watching",),
     ("recipes",),
     ("workflows/",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.
-    ("plots/",),
+    ("plots/", "watchers"),
     ("cli/", "__main__", "__init__"),
 )
 

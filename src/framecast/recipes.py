@@ -25,6 +25,7 @@ from framecast.sampling import SamplingOptions
 from framecast.schedule import Linear
 from framecast.times import Linspace
 from framecast.training import TrainingOptions
+from framecast.watching import WatchOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class Recipe:
         diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
         one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
         training: steps, batch, optimizer, precision, checkpoints.
+        watch: what is shown of a run while it goes on.
         sampling: how members are drawn by default.
     """
 
@@ -99,6 +101,7 @@ class Recipe:
     diffusion: DiffusionOptions | None = None
     one_shot: OneShotOptions | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    watch: WatchOptions = field(default_factory=WatchOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:

@@ -3,8 +3,9 @@
 import math
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from framecast.cli.console import Task, note, progress, say
 from framecast.cli.failures import INTERRUPTED
 from framecast.cli.stopping import Stop
 from framecast.errors import ConfigError
-from framecast.processes import Processes, join
+from framecast.processes import Processes, is_first, join
 
 if TYPE_CHECKING:
     from framecast.workflows.prepare import Prepared
@@ -88,13 +89,21 @@ def run_training(
     Raises:
         typer.Exit: a signal ended it; the code is 128 and the number of the signal.
     """
-    from framecast.workflows.train import Stopped, train
+    from framecast.configuration import to_plain
+    from framecast.watchers import open_watchers
+    from framecast.workflows.train import Begun, Stopped, train
 
     last = prepared.recipe.training.last_step
-    with progress("training", last) as task, Stop(seconds).on_signals() as stop:
-        watched = Watched(task, out, last, prepared.recipe.training.batch)
+    with progress("training", last) as task, Stop(seconds).on_signals() as stop, ExitStack() as stack:
+        watchers: list[Any] = [Watched(task, out, last, prepared.recipe.training.batch)]
         for event in train(prepared, out, device=device, overwrite=overwrite, stop=stop, processes=processes):
-            watched.see(event)
+            if isinstance(event, Begun) and is_first():
+                opened = open_watchers(prepared.recipe.watch.to, out, to_plain(prepared.recipe), step=event.step)
+                for watcher in opened:
+                    stack.callback(watcher.close)
+                watchers += opened
+            for watcher in watchers:
+                watcher.see(event)
             if isinstance(event, Stopped):
                 note(f"{stop.reason}: step {event.step} is saved, and the same command goes on from it")
     if stop.signal is not None:

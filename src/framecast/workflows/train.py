@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from framecast.checkpoint import ModelConfig, attach, build_network, save_weights
+from framecast.checkpoint import ModelConfig, attach, build_forecaster, build_network, save_weights
 from framecast.configuration import to_plain
 from framecast.environment import describe_environment
 from framecast.errors import DataError
@@ -21,6 +21,7 @@ from framecast.training import Progress, TrainingState, fit, validation_loss
 from framecast.training.sharding import shard
 from framecast.training.snapshots import is_due, save_snapshot
 from framecast.training.spikes import Spikes
+from framecast.watching import Look, look
 from framecast.workflows.prepare import Prepared
 
 _LOG_EVERY = 10
@@ -58,7 +59,7 @@ class Stopped:
     step: int
 
 
-Event = Begun | Progress | Validated | Saved | Stopped
+Event = Begun | Progress | Validated | Look | Saved | Stopped
 
 
 def train(
@@ -105,6 +106,9 @@ def train(
                 last = progress.step == options.last_step
                 if progress.step % options.validate_every == 0 or last:
                     yield session.validate()
+                watch = prepared.recipe.watch
+                if watch.every and (progress.step % watch.every == 0 or last):
+                    yield session.look()
                 if is_due(progress.step, options):
                     session.save_snapshot()
                 stopping = session.agrees(stop()) and not last
@@ -194,6 +198,16 @@ class _Session:
         if self.processes.first:
             self.run.log(event="validation", step=self.state.step, loss=_finite(loss), best=better)
         return Validated(step=self.state.step, loss=loss, best=better)
+
+    def look(self) -> Look:
+        """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
+        forecaster = build_forecaster(self.prepared.model, self.generator)
+        with self.state.ema.within(self.state.network):
+            seen = look(forecaster, self._validation, self.prepared.recipe.watch, step=self.state.step)
+        if self.processes.first:
+            scores = {name: _finite(value) for name, value in seen.scores.items()}
+            self.run.log(event="scores", step=self.state.step, **scores)
+        return seen
 
     def save(self) -> Saved:
         """Write a checkpoint; the other processes wait until it is on the disk."""

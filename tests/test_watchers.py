@@ -1,0 +1,90 @@
+import importlib.util
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from framecast.errors import ConfigError
+from framecast.training import Progress
+from framecast.watchers import Watcher, contact_sheet, gif, open_watchers
+from framecast.watching import Look
+from framecast.workflows.train import Validated
+
+
+class Notes(Watcher):
+    def __init__(self):
+        self.figures, self.films = {}, {}
+
+    def figure(self, name, value, step):
+        self.figures[name, step] = value
+
+    def film(self, name, frames, step):
+        self.films[name, step] = frames.shape
+
+    def close(self):
+        pass
+
+
+def progress(step, **changes):
+    values = {"loss": 0.5, "gradient_norm": 1.0, "learning_rate": 0.1, "seconds": 1.0, "waited": 0.0, "skipped": False}
+    return Progress(step=step, **values | changes)
+
+
+def a_look():
+    random = np.random.default_rng(0)
+    truth = random.gamma(2.0, size=(1, 3, 16, 24)).astype(np.float32)
+    truth[0, 0, 0, 0] = np.nan
+    members = random.gamma(2.0, size=(4, 1, 3, 16, 24)).astype(np.float32)
+    return Look(step=20, scores={"crps": 0.3}, truth=truth, members=members)
+
+
+def test_figures_and_films_are_those_of_the_events():
+    notes = Notes()
+    for event in (
+        progress(9),
+        progress(10),
+        progress(20, skipped=True),
+        Validated(step=10, loss=0.4, best=True),
+        a_look(),
+    ):
+        notes.see(event)
+    assert notes.figures == {
+        ("training/loss", 10): 0.5,
+        ("training/learning_rate", 10): 0.1,
+        ("training/gradient_norm", 10): 1.0,
+        ("validation/loss", 10): 0.4,
+        ("scores/crps", 20): 0.3,
+    }
+    assert notes.films == {("forecast", 20): (3, 128, 5 * 25 * 8)}
+
+
+def test_a_film_moves_and_shows_the_truth_first():
+    look = a_look()
+    frames = contact_sheet(look.truth, look.members)
+    with Image.open(io.BytesIO(gif(frames))) as image:
+        assert (image.format, image.n_frames, image.info["loop"]) == ("GIF", 3, 0)
+    truth = look.truth[0, 1]
+    shown = frames[1, ::8, : 24 * 8 : 8].astype(float)
+    assert np.corrcoef(shown.ravel(), np.sqrt(truth).ravel())[0, 1] > 0.95
+
+
+def test_tensorboard_holds_curves_and_a_film(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    [watcher] = open_watchers(("tensorboard",), tmp_path, {}, step=0)
+    watcher.see(progress(10))
+    watcher.see(a_look())
+    watcher.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(entry.step, entry.value) for entry in events.Scalars("training/loss")] == [(10, 0.5)]
+    [film] = events.Images("forecast")
+    assert film.step == 20
+    with Image.open(io.BytesIO(film.encoded_image_string)) as image:
+        assert image.n_frames == 3
+
+
+@pytest.mark.skipif(importlib.util.find_spec("wandb") is not None, reason="wandb is installed here")
+def test_what_is_not_installed_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="pip install wandb"):
+        open_watchers(("wandb",), tmp_path, {}, step=0)
