@@ -1,6 +1,8 @@
 """The quality word and its meaning."""
 
-from framecast.solar.quality import doubts, explain
+from pathlib import Path
+
+from framecast.solar.quality import MEANINGS, doubts, explain
 
 
 def test_quick_look_alone_is_no_doubt() -> None:
@@ -18,3 +20,9 @@ def test_other_bits_are_doubts_and_are_explained() -> None:
 def test_what_is_accepted_can_be_chosen() -> None:
     assert doubts(1 << 2 | 1 << 30, accepted=(2, 30)) == 0
     assert doubts(1 << 30, accepted=()) == 1 << 30
+
+
+def test_the_documentation_explains_every_bit() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "solar-calibration.md").read_text()
+    for bit, meaning in MEANINGS.items():
+        assert f"| {bit} | {meaning} |" in page

@@ -103,7 +103,7 @@ class CorrectionTable:
             with offline():
                 share = degradation(wavelength * u.angstrom, Time(f"{day}T12:00:00"), correction_table=self.rows)
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).split()).partition(": [")[0]
             raise DataError(
                 f"the correction table {self.name} has nothing for {wavelength} Å on {day}: {reason}"
             ) from None

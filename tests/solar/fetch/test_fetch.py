@@ -14,7 +14,7 @@ import pytest
 
 from framecast.errors import ConfigError, DataError
 from framecast.solar.catalogue import scan
-from framecast.solar.fetch import FILE_NAME, SynopticSource, Transfer, fetch, regular_times
+from framecast.solar.fetch import FILE_NAME, HelioviewerSource, SynopticSource, Transfer, fetch, regular_times
 
 Times = list[np.datetime64]
 
@@ -218,3 +218,27 @@ def test_sunpys_client_finds_the_same_files_at_the_same_addresses(
     found = AIASynopsisClient().search(*query, attrs.Wavelength(171 * u.angstrom))
     ours = SynopticSource(base_url=server.url).plan(times, [171])
     assert sorted(found["url"]) == [item.url for item in ours]
+
+
+def test_helioviewers_calls() -> None:
+    source = HelioviewerSource(base_url="http://127.0.0.1/v2")
+    (item,) = source.plan([np.datetime64("2014-01-01T23:59:59")], [335])
+    assert item.url == "http://127.0.0.1/v2/getJP2Image/?date=2014-01-01T23:59:00Z&sourceId=14"
+    assert str(item.path) == "2014/01/01/H2300/AIA20140101_2359_0335.jp2"
+
+
+@pytest.mark.slow
+def test_helioviewers_images_are_fetched_and_those_too_far_away_are_missing(
+    real_data: Path, serve_archive: Callable[..., AbstractContextManager], tmp_path: Path
+) -> None:
+    times = [np.datetime64("2017-08-08T00:00"), np.datetime64("2017-08-08T12:00")]
+    with serve_archive(jp2=real_data / "aia171-jp2") as server:
+        source = HelioviewerSource(base_url=f"{server.url}v2/")
+        report = fetch(times, [171], tmp_path, source=source)
+        assert report.fetched == 1
+        assert "s from the time asked for" in report.missing[0].missing
+        again = fetch(times[:1], [171], tmp_path, source=source)
+        assert (again.kept, again.fetched) == (1, 0)
+    (path,) = tmp_path.rglob("*.jp2")
+    assert path.read_bytes() == (real_data / "aia171-jp2" / "aia_171_20170807T235945.jp2").read_bytes()
+    assert scan(tmp_path).frames[0].wavelength == 171

@@ -71,6 +71,7 @@ def test_twenty_interruptions_change_no_byte(url: str, times: list[np.datetime64
     assert cut >= 10  # most were interrupted in the middle
 
 
+@pytest.mark.slow
 def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp_path: Path) -> None:
     given = ["--start", "2017-08-08", "--end", "2017-08-08T10:00", "--wavelengths", "171,193", "--base-url", url]
     command = [
