@@ -55,6 +55,8 @@ ONE_SHOT = ("diffusion=null", "one_shot.members=2")
 RUNS: dict[str, tuple[str, ...]] = {
     "base": DIFFUSION,
     "stretch: square root": (*DIFFUSION, "data.curve=sqrt"),
+    "noise slope 0": (*DIFFUSION, "diffusion.noise_slope=0"),
+    "noise slope 0.5": (*DIFFUSION, "diffusion.noise_slope=0.5"),
     "width 48": (*DIFFUSION, "network.width=48"),
     "one-shot": ONE_SHOT,
     "one-shot, pooled 0.03": (*ONE_SHOT, "one_shot.loss.pooled=0.03"),

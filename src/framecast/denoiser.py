@@ -15,6 +15,7 @@ from framecast.errors import ConfigError
 from framecast.generator import Generator
 from framecast.guidance import Guidance
 from framecast.masks import keep_observed, observed_frames
+from framecast.noise import coloured
 from framecast.prediction import Prediction
 from framecast.sampler import Noise, sample
 from framecast.sampling import SamplingOptions, describe
@@ -35,6 +36,7 @@ class Denoiser(Generator):
         weighting: how much the error at each noise level counts in the loss.
         draw: which times training visits.
         classes: number of classes; label ``classes`` is the null class, which guidance needs.
+        noise_slope: how the noise falls off with scale; 1 is white (see `framecast.noise`).
         frame_masks: whether ``past`` is a condition of `framecast.masks` and x the whole video, whose observed frames
             are kept clean and do not count in the loss.
 
@@ -52,6 +54,7 @@ class Denoiser(Generator):
         weighting: Weighting | None = None,
         draw: TimeDraw | None = None,
         classes: int = 0,
+        noise_slope: float = 1.0,
         frame_masks: bool = False,
     ) -> None:
         super().__init__(network, classes=classes)
@@ -60,6 +63,7 @@ class Denoiser(Generator):
         self.grid = grid
         self.weighting = weighting or UniformWeighting()
         self.draw = draw or UniformTimes()
+        self.noise_slope = noise_slope
         self.frame_masks = frame_masks
         self.prediction.check(schedule)
         self.draw.check(grid)
@@ -113,7 +117,7 @@ class Denoiser(Generator):
             past: what is seen; with frame masks, the condition.
             label: class of every element, some of them dropped if guidance is wanted later.
             t: diffusion times; see `draw_times`.
-            noise: standard normal deviates.
+            noise: normal deviates of variance 1, of the kind that is drawn later.
             mask: the pixels that count; all if ``None``. An element without any has loss 0.
         """
         counted = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
@@ -139,7 +143,7 @@ class Denoiser(Generator):
     ) -> Float[Tensor, " batch"]:
         """Return `loss` with noise of each window's own, at times that are spread over the whole batch."""
         t = chance.spread(self.draw_times).to(x0.device)
-        noise = chance.normal(*x0.shape[1:]).to(x0.device)
+        noise = coloured(chance.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
         return self.loss(x0, past, label, t=t, noise=noise, mask=mask)
 
     def generate(
@@ -161,8 +165,11 @@ class Denoiser(Generator):
             x0: Tensor = self(x_t, t, past, label, guidance=options.guidance)
             return x0
 
+        def draw(k: int) -> Tensor:
+            return coloured(noise(k), self.noise_slope)
+
         times = options.times(self.schedule, self.grid)
-        return sample(denoise, options.sampler, self.schedule, times, noise(0), noise)
+        return sample(denoise, options.sampler, self.schedule, times, draw(0), draw)
 
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
         """Return sampler, grid, steps and guidance."""

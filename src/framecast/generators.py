@@ -14,6 +14,7 @@ from framecast.conditioning import Conditioning, GivenFrames, GivenPast
 from framecast.denoiser import Denoiser
 from framecast.draws import AnyTimeDraw, UniformTimes
 from framecast.ensemble_loss import EnsembleLoss
+from framecast.errors import ConfigError
 from framecast.masks import FrameMasks
 from framecast.one_shot import OneShot, check_sampling
 from framecast.prediction import Prediction
@@ -34,6 +35,8 @@ class DiffusionOptions:
         grid: the rows to train on, if not all (Fast-DDPM).
         weighting: how much the error at each noise level counts.
         draw: which diffusion times training visits.
+        noise_slope: 1 for white noise; less, down to 0, the more neighbours and whole frames share of it (see
+            `framecast.noise`).
         masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
             channels in the past and in the future.
     """
@@ -45,8 +48,13 @@ class DiffusionOptions:
     grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
     weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
     draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
+    noise_slope: float = 1.0
     masks: FrameMasks | None = None
     kind: Literal["diffusion"] = "diffusion"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.noise_slope <= 1:
+            raise ConfigError(f"diffusion.noise_slope is {self.noise_slope}; it lies between 0 and 1 (white noise)")
 
     def conditioning(self, representation: Representation) -> Conditioning:
         """Return how a past is put before the network: whole, or as the given frames of a video."""
@@ -61,6 +69,7 @@ class DiffusionOptions:
             self.grid,
             weighting=self.weighting,
             draw=self.draw,
+            noise_slope=self.noise_slope,
             classes=classes,
             frame_masks=self.masks is not None,
         )

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional
 
 from framecast.chance import Chance
 from framecast.ensemble_loss import EnsembleLoss
 from framecast.errors import ConfigError
 from framecast.generator import Generator
+from framecast.noise import coloured
 from framecast.sampler import Noise
 from framecast.sampling import SamplingOptions
 
@@ -42,7 +42,7 @@ class OneShot(Generator):
         label: Int64[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch channel time height width"]:
         """Return x0 for white ``noise``."""
-        x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else at_all_scales(noise)
+        x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
         x0: Tensor = self.network(x, x.new_zeros(x.shape[0]), past, label)
         return x0.to(noise.dtype)
 
@@ -95,32 +95,3 @@ def check_sampling(options: SamplingOptions) -> None:
             "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or guidance; "
             "of sampling only the precision can be set"
         )
-
-
-def at_all_scales(noise: Float[Tensor, "batch channel time height width"]) -> Tensor:
-    """Return noise with an equal share of its variance at every scale: pixels, 2×2, 4×4, … whole frames, all frames.
-
-    White noise all but vanishes in a mean over many pixels, and a network would have to amplify what is left to move a
-    whole frame. The means m(s) over squares of s×s pixels fall by half from scale to scale, and the differences of
-    neighbouring scales, m(s) - m(2s), are independent of each other. Each is brought back to the size of the first:
-
-        x = Σ s (m(s) - m(2s)),    which is    m(1) + Σ s/2 m(s),    s = 2, 4, …
-
-    and likewise for the last, the mean over all frames, which moves a whole member. The variance is 1 for square frames
-    whose side is a power of two, and a little less where squares leave a rim.
-    """
-    total, side, variance = noise, 1, 1.0
-    while 2 * side <= min(noise.shape[-2:]):
-        side, variance = 2 * side, variance + 0.75
-        total = total + side / 2 * _spread_means(noise, side)
-    frames = noise.shape[2]
-    everywhere = noise.mean(dim=(2, 3, 4), keepdim=True) * (noise[0, 0, 0].numel() ** 0.5)
-    total = total + (frames**0.5 - 1) * everywhere
-    return total / (variance + 1 - 1 / frames) ** 0.5
-
-
-def _spread_means(noise: Tensor, side: int) -> Tensor:
-    """Return the mean over every square of ``side`` pixels at each of them; 0 where no whole square fits."""
-    means = functional.avg_pool3d(noise, (1, side, side))
-    wide = means.repeat_interleave(side, dim=3).repeat_interleave(side, dim=4)
-    return functional.pad(wide, (0, noise.shape[-1] - wide.shape[-1], 0, noise.shape[-2] - wide.shape[-2]))

@@ -1,0 +1,46 @@
+"""Noise that is shared between neighbours: how much of it there is at each scale.
+
+The brightness of a whole frame is one number among thousands. White noise perturbs it so little that a diffusion
+settles it at the very highest noise levels, and a network learns it last, for it hardly counts in the loss: members
+then agree on a brightness that nobody knows. Noise that neighbours share, as frames of a video do in Ge et al. 2023
+(arXiv 2305.10474), puts the scales on the same footing. To a sampler it is noise like any other: its arithmetic is
+linear, and nothing in it asks for the covariance.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+
+def coloured(noise: Float[Tensor, "batch channel time height width"], slope: float) -> Tensor:
+    """Return noise of variance 1 whose standard deviation at scale s, 1, 2, 4, … pixels, falls as ``s ** -slope``.
+
+    Slope 1 is white noise as it is; slope 0 varies as much over whole frames as from pixel to pixel. The means m(s)
+    of white noise over squares of s×s pixels fall as 1/s, and the differences of neighbouring scales, m(s) - m(2s),
+    are independent of each other. Each is brought to the size it should have:
+
+        x = Σ s^(1 - slope) (m(s) - m(2s)),    s = 1, 2, 4, …,    and at last the mean over all frames.
+
+    The variance is 1 for square frames whose side is a power of two, and a little less where squares leave a rim.
+    """
+    if slope == 1:
+        return noise
+    frames, power = noise.shape[2], 1 - slope
+    total, side, variance = noise, 1, 0.0
+    while 2 * side <= min(noise.shape[-2:]):
+        variance += 0.75 * side ** (-2 * slope)
+        side *= 2
+        total = total + (side**power - (side / 2) ** power) * _spread_means(noise, side)
+    # m(side) of all frames falls by another √frames, as if the scale had grown by so much.
+    everywhere = noise.mean(dim=(2, 3, 4), keepdim=True)
+    last = (side * frames**0.5) ** power
+    total = total + (last - side**power) * everywhere
+    variance += side ** (-2 * slope) * (1 - 1 / frames) + (side * frames**0.5) ** (-2 * slope)
+    return total / variance**0.5
+
+
+def _spread_means(noise: Tensor, side: int) -> Tensor:
+    """Return the mean over every square of ``side`` pixels at each of them; 0 where no whole square fits."""
+    means = functional.avg_pool3d(noise, (1, side, side))
+    wide = means.repeat_interleave(side, dim=3).repeat_interleave(side, dim=4)
+    return functional.pad(wide, (0, noise.shape[-1] - wide.shape[-1], 0, noise.shape[-2] - wide.shape[-2]))
