@@ -3,7 +3,8 @@
 Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, past[, label]) -> x0``, with its weights
 and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. Beside it stands ``export.json``:
 the shapes, how pixels are put before the network, and the diffusion times with their scales that the model's default
-sampler visits, which is all that a loop in another language needs.
+sampler visits, which is all that a loop in another language needs (with ``noise_slope`` below 1, the noise is to be
+coloured as in `framecast.noise`).
 """
 
 import json
@@ -144,7 +145,7 @@ def _describe_sampling(forecaster: Forecaster) -> dict[str, Any]:
     times = options.times(generator.schedule, generator.grid)
     scale = generator.schedule(times)
     visited = {"times": times.tolist(), "alpha": scale.alpha.tolist(), "sigma": scale.sigma.tolist()}
-    return to_plain(options) | visited
+    return to_plain(options) | visited | {"noise_slope": generator.noise_slope}
 
 
 def _require_onnx() -> None:
