@@ -51,6 +51,7 @@ def describe_archive(path: Path) -> Rows:
     import numpy as np
 
     from framecast.data.archive import Archive
+    from framecast.data.labels import count_labels
     from framecast.frames import format_duration
 
     archive = Archive.open(path)
@@ -67,6 +68,11 @@ def describe_archive(path: Path) -> Rows:
         ("time", f"{minute(first)} to {minute(last)}"),
         ("good frames", f"{np.count_nonzero(quality == 0)} of {len(quality)}"),
         ("masked pixels", masked_share(archive)),
+        *(
+            [("labels", ", ".join(f"{name} {n}" for name, n in count_labels(archive).items()))]
+            if archive.classes
+            else []
+        ),
         ("on disk", megabytes(path)),
         *nested(archive.attrs),
     ]
