@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from framecast.calibration import Calibration as IntervalCalibration
+from framecast.calibration import from_plain
 from framecast.data.archive import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.files import write_atomically
@@ -46,7 +48,7 @@ class Interval:
         quantity: ``mpf``, ``fluence`` or ``t2pf``.
         unit: of all numbers.
         median: half the members are below it.
-        low_50: lower end of the central 50 % interval.
+        low_50: lower end of the central 50 % interval; None for an interval that cannot be promised.
         high_50: its upper end.
         low_90: lower end of the central 90 % interval.
         high_90: its upper end.
@@ -57,10 +59,10 @@ class Interval:
     quantity: str
     unit: str
     median: float
-    low_50: float
-    high_50: float
-    low_90: float
-    high_90: float
+    low_50: float | None
+    high_50: float | None
+    low_90: float | None
+    high_90: float | None
     observed: float | None
 
     @property
@@ -123,6 +125,22 @@ class Sample:
         )
 
     @property
+    def calibration(self) -> IntervalCalibration | None:
+        """What calibrates the model's intervals, if there is something that holds for this forecast."""
+        plain = self.attrs.get("calibration")
+        if plain is None:
+            return None
+        calibration = from_plain(plain, where="the forecast")
+        objection = calibration.objection(
+            self.attrs,
+            channels=tuple(self.channels),
+            lead_times_h=tuple(seconds / 3600 for seconds in self.lead_times),
+            size=(self.truth.shape[-2], self.truth.shape[-1]),
+            unit=self.unit,
+        )
+        return None if objection else calibration
+
+    @property
     def known(self) -> list[bool]:
         """Whether each frame of the future has come."""
         return (~torch.isnan(self.truth)).any(dim=0).flatten(1).any(dim=1).tolist()
@@ -146,14 +164,20 @@ class Sample:
 
 
 def intervals(sample: Sample) -> list[Interval]:
-    """Return what the ensemble says of maximum, fluence and time of maximum of each channel's flux."""
-    cadence = sample.lead_times[0]
+    """Return what the ensemble says of maximum, fluence and time of maximum of each channel's flux.
+
+    The intervals are the calibrated ones where the model has a calibration that holds for this forecast.
+    """
+    cadence, calibration = sample.lead_times[0], sample.calibration
     units = {"mpf": sample.unit, "fluence": f"{sample.unit}·h", "t2pf": "h"}
     rows = []
     for k, channel in enumerate(sample.channels):
         drawn, came = quantities(sample.flux[:, k], cadence), quantities(sample.observed_flux[k], cadence)
         for name in QUANTITIES:
             ends = {level: [float(end) for end in central_interval(drawn[name], level)] for level in LEVELS}
+            if calibration is not None:
+                widened = calibration.intervals(name, quantities(sample.flux, cadence)[name])
+                ends = {level: _plain(torch.stack(widened[level])[:, k]) for level in LEVELS}
             observed = float(came[name])
             rows.append(
                 Interval(
@@ -202,6 +226,7 @@ def write_prediction(
         members=len(sample.members),
         model=sample.attrs.get("model", "the model"),
         known=sum(sample.known),
+        calibrated=sample.calibration is not None,
         rows=rows,
         number=number,
         channels=sample.channels,
@@ -312,15 +337,13 @@ def _data(path: Path) -> str:
     return f"data:{_MIME[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def number(value: float | None) -> str:
-    """Return ``value`` to three digits, without an exponent up to a million."""
+def number(value: float | None, absent: str = "–") -> str:
+    """Return ``value`` to three digits, without an exponent up to a million; ``absent`` where there is none."""
     if value is None:
-        return "not known"
-    return (
-        f"{value:.3g}"
-        if abs(value) < 1000 or abs(value) >= 1e6
-        else f"{round(value, -int(np.log10(abs(value))) + 2):,.0f}"
-    )
+        return absent
+    if abs(value) < 1000 or abs(value) >= 1e6:
+        return f"{value:.3g}"
+    return f"{round(value, 2 - int(np.log10(abs(value)))):,.0f}"
 
 
 def _minute(time: np.datetime64) -> str:

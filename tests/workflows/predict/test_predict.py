@@ -56,6 +56,7 @@ def test_from_the_server_to_a_page(model: Path, server: Any, tmp_path: Path, cap
         assert row["observed"]
 
 
+@pytest.mark.slow
 def test_in_real_time_there_is_no_future(model: Path, server: Any, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "prediction"
     server.moods = {"1000_0171": ["*404"], "1002_": ["*404"], "0958_": ["*404"]}
@@ -168,3 +169,37 @@ def test_a_doubtful_frame_is_refused_until_it_is_accepted(
     assert predict(model, tmp_path / "out", "--source", str(tmp_path / "sun")) == 2
     assert "2017-08-08 06:00 is doubtful (the spacecraft was not in science pointing)" in capsys.readouterr().err
     assert predict(model, tmp_path / "out", "--source", str(tmp_path / "sun"), "--accept-quality", "12,30") == 0
+
+
+@pytest.mark.slow
+def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_path: Path) -> None:
+    from framecast.calibration import Calibration, drawing, write_calibration
+    from framecast.checkpoint import find_model
+    from framecast.scores.intervals import LEVELS
+
+    assert predict(model, tmp_path / "own", "--source", str(jsoc)) == 0
+    copy = tmp_path / "model"
+    shutil.copytree(find_model(model), copy)
+    widths = {str(round(100 * level)): [10.0 * level] for level in LEVELS} | {"90": [None], "96": [None]}
+    calibration = Calibration(
+        model="tiny",
+        drawing=drawing(dict(open_forecast(tmp_path / "own" / "forecast.zarr").attrs)),
+        unit="DN/s",
+        channels=("171",),
+        lead_times_h=(2.0, 4.0),
+        size=(16, 16),
+        blocks="day",
+        number_of_blocks=4,
+        windows=("other@2017-08-01T00:00",),
+        scales=dict.fromkeys(("flux", "mpf", "fluence", "t2pf"), "unit"),
+        offsets=dict.fromkeys(("mpf", "fluence", "t2pf"), widths)
+        | {"flux": {level: [[offset[0]] * 2] for level, offset in widths.items()}},
+    )
+    write_calibration(copy, calibration)
+    assert predict(copy, tmp_path / "calibrated", "--source", str(jsoc)) == 0
+    own, widened = (list(csv.DictReader((tmp_path / name / "intervals.csv").open())) for name in ("own", "calibrated"))
+    assert float(widened[0]["low_50"]) == pytest.approx(float(own[0]["low_50"]) - 5, rel=1e-5)
+    assert float(widened[0]["high_50"]) == pytest.approx(float(own[0]["high_50"]) + 5, rel=1e-5)
+    assert widened[0]["low_90"] == ""  # four blocks cannot promise 90 %
+    assert "calibrated on windows" in (tmp_path / "calibrated" / "index.html").read_text()
+    assert np.array_equal(members(tmp_path / "own"), members(tmp_path / "calibrated"))

@@ -72,6 +72,7 @@ def predict(
     """
     import numpy as np
 
+    from framecast.calibration import read_calibration
     from framecast.checkpoint import find_model, load_model, read_config
     from framecast.cli.forecast import sampling_options
     from framecast.plots.prediction import PAGE, Sample, intervals, write_prediction
@@ -118,6 +119,7 @@ def predict(
             images=images,
             making=making,
             options=options,
+            calibration=read_calibration(folder),
             now=np.datetime64("now", "ns"),
             command=command,
             show=show,
@@ -151,7 +153,7 @@ def print_intervals(rows: "list[Interval]") -> None:
             number(row.median),
             f"{number(row.low_50)} – {number(row.high_50)}",
             f"{number(row.low_90)} – {number(row.high_90)}",
-            number(row.observed),
+            number(row.observed, "not known"),
         )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 

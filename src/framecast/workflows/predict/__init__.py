@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from framecast.calibration import Calibration
 from framecast.checkpoint import ModelConfig
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
@@ -96,6 +97,7 @@ def predict(
     images: Images,
     making: Making,
     options: SamplingOptions,
+    calibration: Calibration | None = None,
     now: np.datetime64,
     command: str = "",
     show: Callable[[str, int, int], None],
@@ -110,6 +112,7 @@ def predict(
         images: where the images come from.
         making: how the region is cut.
         options: how members are drawn.
+        calibration: of the model's intervals, to be kept with the forecast.
         now: the present, UTC; frames after it are not asked for.
         command: what the user typed, for the record.
         show: called with what is being done, how much of it is done, and of how much.
@@ -163,6 +166,7 @@ def predict(
         lambda: cut_region(folder / "images", archive_path, catalogue, track, frames, making),
     )
     mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
+    mark = fingerprint(mark, None if calibration is None else calibration.to_plain())
 
     def draw() -> None:
         drawn = 0
@@ -183,6 +187,7 @@ def predict(
             label=request.label,
             options=options,
             max_masked=config.max_masked,
+            calibration=calibration,
             command=command,
             progress=advance,
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from framecast.calibration import Calibration
 from framecast.data.archive import Archive
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, check_fit
@@ -30,6 +31,7 @@ def forecast_region(
     label: str | None,
     options: SamplingOptions,
     max_masked: float,
+    calibration: Calibration | None = None,
     command: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> int:
@@ -46,6 +48,7 @@ def forecast_region(
         label: the class, for a model with labels.
         options: how to draw.
         max_masked: the largest share of masked pixels the model has seen in training.
+        calibration: the model's, to be kept with the forecast.
         command: what the user typed, for the record.
         progress: called with the number of members finished since the last call.
 
@@ -97,6 +100,8 @@ def forecast_region(
         "cadence": frames.cadence,
         "command": command,
     }
+    if calibration is not None:
+        attrs["calibration"] = calibration.to_plain()
     with write_forecast(
         out,
         frames=frames,
