@@ -4,8 +4,13 @@ They see what the model sees and are judged on the same pixels. Ensembles are ``
 in physical units.
 """
 
+from typing import Literal
+
 import numpy as np
 from torch import Tensor
+
+Occasions = Literal["any", "hour", "season"]
+"""Which training occasions a climatology takes: any, those of a like hour of the day, or of a like day of the year."""
 
 
 def persistence(last: Tensor, frames: int) -> Tensor:
@@ -50,3 +55,29 @@ def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.nd
     """
     random = np.random.Generator(np.random.Philox(key=[seed, sample]))
     return random.permutation(draws)[:members]
+
+
+def draw_occasions(
+    times: np.ndarray, issue_time: np.datetime64, members: int, *, like: Occasions, seed: int, sample: int
+) -> np.ndarray:
+    """Return which training occasions are the climatology of one sample: indices without repetition.
+
+    For ``hour`` (UTC) and ``season`` those nearest on the circle of the day or the year; among equally near ones, and
+    for ``any``, the choice depends on ``seed`` and ``sample`` only.
+
+    Args:
+        times: issue time of each occasion.
+        issue_time: of the sample.
+        members: number wanted; all of them are taken if there are fewer.
+        like: in what they have to be alike.
+        seed: of the evaluation.
+        sample: index of the sample.
+    """
+    order = draw_residuals(len(times), len(times), seed=seed, sample=sample)
+    if like == "any":
+        return order[:members]
+    period = np.timedelta64(1, "D") if like == "hour" else np.timedelta64(31_556_952, "s")
+    apart = (times[order] - issue_time) / period % 1.0
+    nearest = np.argsort(np.minimum(apart, 1.0 - apart).round(9), kind="stable")
+    chosen: np.ndarray = order[nearest[:members]]
+    return chosen

@@ -21,6 +21,14 @@ class Blocks(StrEnum):
     sample = "sample"
 
 
+class Occasions(StrEnum):
+    """Which training windows make the climatology."""
+
+    any = "any"
+    hour = "hour"
+    season = "season"
+
+
 def evaluate(
     forecasts: Annotated[
         list[Path],
@@ -33,6 +41,10 @@ def evaluate(
     thresholds: Annotated[
         str, typer.Option(metavar="A,B,...", help="Judge how well it is foreseen that a pixel reaches these values.")
     ] = "",
+    climatology: Annotated[
+        Occasions,
+        typer.Option(help="Which training windows make it: any, of a like hour of the day, of a like season."),
+    ] = Occasions.any,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of that name.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
@@ -48,6 +60,7 @@ def evaluate(
             replicates=replicates,
             seed=seed,
             thresholds=_numbers(thresholds),
+            climatology=climatology.value,
             progress=task.reach,
         )
     command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out)]
@@ -55,6 +68,8 @@ def evaluate(
         command += ["--blocks", blocks.value]
     if replicates != 1000:
         command += ["--replicates", str(replicates)]
+    if climatology is not Occasions.any:
+        command += ["--climatology", climatology.value]
     if thresholds:
         command += ["--thresholds", thresholds]
     if seed:

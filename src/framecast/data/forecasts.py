@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from framecast.data.climatology import Climatology
 from framecast.errors import DataError, FramecastError
 from framecast.files import FORECAST, partial_path, publish, refuse_existing
 from framecast.frames import FrameSpec
@@ -93,6 +94,7 @@ def write_forecast(
     unit: str,
     attrs: dict[str, Any],
     dressing: np.ndarray | None,
+    climatology: Climatology | None = None,
     oracle: bool = False,
     overwrite: bool = False,
 ) -> Iterator[ForecastWriter]:
@@ -110,6 +112,7 @@ def write_forecast(
         attrs: what made the forecast (model, seed, sampler, steps, archive, split …), JSON values.
         dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), or ``None``
             where a future channel is not among the past channels and no last frame exists.
+        climatology: what came on training occasions, or ``None``.
         oracle: whether an oracle ensemble will be written too.
         overwrite: whether an existing file may be replaced.
 
@@ -122,6 +125,7 @@ def write_forecast(
     draws = 0 if dressing is None else len(dressing)
     request = json.dumps(
         [VERSION, attrs, frames.future_shape, frames.past_shape, members, oracle, draws]
+        + [[] if climatology is None else [str(time) for time in climatology.times]]
         + [[info.sequence, str(info.issue_time)] for info in samples],
         default=str,
     )
@@ -136,6 +140,8 @@ def write_forecast(
         if dressing is not None:
             values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
             _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
+        if climatology is not None:
+            _write_climatology(partial, climatology)
         group.attrs["request"] = request
     writer = ForecastWriter(group)
     try:
@@ -214,6 +220,15 @@ def _coordinates(frames: FrameSpec, samples: Sequence[SampleInfo], members: int,
             ),
         },
         attrs=attrs,
+    )
+
+
+def _write_climatology(path: Path, climatology: Climatology) -> None:
+    values = np.moveaxis(climatology.values, -4, -3)
+    dims = ("occasion", *_SAMPLE)
+    times = ("occasion", climatology.times, {"long_name": "issue time of the training window"})
+    xr.Dataset({"climatology": (dims, values)}, coords={"occasion_time": times}).to_zarr(
+        path, mode="a", consolidated=False, encoding={"climatology": {"chunks": (1, *values.shape[1:])}}
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from framecast.baselines import Occasions
 from framecast.errors import DataError
 from framecast.evaluation.blocks import BLOCKS, Blocks, block_names, choose_blocks
 from framecast.evaluation.cases import Case, Cases
@@ -83,6 +84,7 @@ def evaluate(
     replicates: int = 1000,
     seed: int = 0,
     thresholds: Sequence[float] = (),
+    climatology: Occasions = "any",
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Judge one forecast file, or several on the windows that they share.
@@ -98,13 +100,15 @@ def evaluate(
         seed: of the draws and of the residuals that dress persistence.
         thresholds: values, in the unit of the images, whose reaching is judged as an event: Brier score, reliability,
             fractions skill score.
+        climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
+            the nearest ``season``.
         progress: called with the samples done and their number.
 
     Raises:
         FramecastError: there is no such folder.
         DataError: it is no forecast, nothing in it can be judged, or the files do not compare.
     """
-    cases = Cases(forecasts, seed=seed, thresholds=thresholds)
+    cases = Cases(forecasts, seed=seed, thresholds=thresholds, climatology=climatology)
     tallies = {name: Tally.empty(cases, members) for name, members in cases.members.items()}
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are

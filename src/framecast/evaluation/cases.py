@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from framecast.baselines import draw_residuals, dressed_persistence, persistence
+from framecast.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
 from framecast.errors import DataError
 from framecast.evaluation.sources import Source, open_sources, seconds, shared_windows
 
@@ -69,14 +69,20 @@ class Cases:
     """
 
     def __init__(
-        self, paths: str | Path | Sequence[str | Path], *, seed: int = 0, thresholds: Sequence[float] = ()
+        self,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        seed: int = 0,
+        thresholds: Sequence[float] = (),
+        climatology: Occasions = "any",
     ) -> None:
         """Open one file or several.
 
         Args:
             paths: of the files.
-            seed: chooses the residuals that dress persistence.
+            seed: chooses the residuals that dress persistence, and the occasions of climatology.
             thresholds: of events to judge.
+            climatology: which training occasions make it.
 
         Raises:
             FramecastError: a file does not exist.
@@ -103,6 +109,8 @@ class Cases:
         if self._seen is not None:
             self.members["persistence"] = 1
             self._dress()
+        self._occasions: xr.Dataset | None = None
+        self._remember(climatology)
         self._oracle = self._first(lambda source: "oracle" in source.dataset)
         if self._oracle is not None:
             self.members["oracle"] = self.sources[self._oracle].members
@@ -156,6 +164,17 @@ class Cases:
             )
             residuals = _tensor(self._residuals.isel(draw=np.sort(drawn)).load().transpose("draw", *_VIDEO))
             forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], residuals)
+        if self._occasions is not None:
+            chosen = draw_occasions(
+                self._occasions["occasion_time"].values,
+                self.issue_times[index],
+                self.members["climatology"],
+                like=self.climatology_like,
+                seed=self._seed,
+                sample=index,
+            )
+            usual = self._occasions["climatology"].isel(occasion=np.sort(chosen)).load()
+            forecasts["climatology"] = _tensor(usual.transpose("occasion", *_VIDEO))
         if self._oracle is not None:
             forecasts["oracle"] = _tensor(samples[self._oracle]["oracle"].load().transpose("member", *_VIDEO))
         valid = ~torch.isnan(truth)
@@ -206,6 +225,18 @@ class Cases:
         members = max(source.members for source in self.sources)
         wanted = members if members > 1 else _SMALLEST_DRESSED
         self.members["dressed_persistence"] = min(wanted, self._residuals.sizes["draw"])
+
+    def _remember(self, like: Occasions) -> None:
+        self.climatology_like = like
+        number = self._first(lambda source: "climatology" in source.dataset and source.dataset.sizes["occasion"] >= 2)
+        if number is None:
+            return
+        self._occasions = self.sources[number].dataset[["climatology", "occasion_time"]]
+        if self._occasions["climatology"].nbytes <= _DRESSING_IN_MEMORY:
+            self._occasions = self._occasions.load()
+        members = max(source.members for source in self.sources)
+        wanted = members if members > 1 else _SMALLEST_DRESSED
+        self.members["climatology"] = min(wanted, self._occasions.sizes["occasion"])
 
     def _first(self, has: Callable[[Source], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)

@@ -60,6 +60,7 @@ def summarise(
         "data_range": number(cases.data_range),
         "wavelengths_px": number(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)),
         "thresholds": list(cases.thresholds),
+        "climatology_like": cases.climatology_like,
         "lead_times_h": [seconds / 3600 for seconds in cases.lead_times],
         "intervals": [percent(level) for level in LEVELS],
         "bootstrap": {

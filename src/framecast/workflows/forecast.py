@@ -12,6 +12,7 @@ import numpy as np
 from framecast.calibration import Calibration
 from framecast.checkpoint import ModelConfig
 from framecast.data.archive import Archive
+from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.corona import has_oracle, oracle_ensemble
 from framecast.data.dataset import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
@@ -165,6 +166,7 @@ def forecast_windows(
             unit=archive.unit,
             attrs=attrs,
             dressing=_dressing(plan, seed),
+            climatology=_climatology(plan, seed),
             oracle=oracle,
             overwrite=overwrite,
         )
@@ -229,6 +231,12 @@ def check_label(config: ModelConfig, archive: Archive, label: str | None) -> Non
 def sample_key(window: Window) -> int:
     """Return the number under which the members of ``window`` are drawn: the first 62 bits of its id's BLAKE2."""
     return int.from_bytes(hashlib.blake2b(window.id.encode(), digest_size=8).digest()) >> 2
+
+
+def _climatology(plan: Plan, seed: int) -> Climatology | None:
+    if len(plan.train) < 2:
+        return None
+    return sample_climatology(WindowDataset(plan.archive, plan.train, plan.frames, cache_bytes=0), seed=seed)
 
 
 def _dressing(plan: Plan, seed: int) -> np.ndarray | None:

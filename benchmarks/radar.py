@@ -1,0 +1,153 @@
+"""Rain from weather radar: what forecasts without a network are worth, judged as any forecast is.
+
+    framecast import radar_5min_2km.nc radar.zarr --scale 0.5 --offset -32 --coarsen 2 --multiple 8 --independent
+    python benchmarks/radar.py radar.zarr out
+
+Reflectivity becomes rain by Z = 200 R^1.6 (Marshall & Palmer 1948), R in mm/h, of the pixel as it is stored; below
+0.05 mm/h it is dry. The first half of the sequences gives the changes that dress persistence, the second is judged.
+Each forecast is an ordinary forecast file; `framecast evaluate` compares them, with persistence and dressed
+persistence beside them:
+
+- extrapolation: the last frame moved on by one vector, found by cross-correlating the last two frames (one member);
+- pysteps extrapolation (Lucas-Kanade, semi-Lagrangian) and STEPS (Pulkkinen et al. 2019, doi:10.5194/gmd-12-4185-2019),
+  where pysteps can be imported. It is no dependency: install it for this script.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from framecast.data.archive import Archive
+from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.data.windows import Window, find_windows
+from framecast.evaluation import evaluate
+from framecast.frames import FrameSpec
+
+PAST, FUTURE, CADENCE, DRY = 3, 6, 600.0, 0.05
+THRESHOLDS = (0.5, 2.0, 5.0)
+
+Nowcast = Callable[[np.ndarray, int], np.ndarray]
+"""From past rain ``[time, y, x]`` and a seed to ``[member, lead time, y, x]``."""
+
+
+def rain(reflectivity: np.ndarray) -> np.ndarray:
+    """Return mm/h for dBZ."""
+    rate = (10 ** (reflectivity / 10) / 200) ** (1 / 1.6)
+    return np.where(rate < DRY, 0.0, rate).astype(np.float32)
+
+
+def extrapolate(past: np.ndarray, seed: int) -> np.ndarray:
+    """Return the last frame moved on by the shift at which it is most like the one before, found to a pixel."""
+    before, last = (np.log1p(frame) - np.log1p(frame).mean() for frame in past[-2:])
+    match = np.fft.ifft2(np.fft.fft2(last) * np.conj(np.fft.fft2(before))).real
+    shift = np.array(np.unravel_index(match.argmax(), match.shape))
+    shift = np.where(shift > np.array(match.shape) // 2, shift - np.array(match.shape), shift)
+    moved = [ndimage.shift(past[-1], shift * k, order=1, mode="constant", cval=0.0) for k in range(1, FUTURE + 1)]
+    return np.stack(moved)[None]
+
+
+def pysteps_nowcasts(members: int) -> dict[str, Nowcast]:
+    """Return the nowcasts of pysteps, none where it cannot be imported."""
+    try:
+        from pysteps import motion, nowcasts
+        from pysteps.utils import transformation
+    except ImportError as error:
+        print(f"pysteps is left out: {error}")
+        return {}
+    flow = motion.get_method("LK")
+
+    def decibel(past: np.ndarray) -> np.ndarray:
+        return transformation.dB_transform(past, {}, threshold=0.1, zerovalue=-15.0)[0]
+
+    def linear(nowcast: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(np.where(nowcast < -10.0, 0.0, 10 ** (nowcast / 10))).astype(np.float32)
+
+    def extrapolation(past: np.ndarray, seed: int) -> np.ndarray:
+        return np.nan_to_num(nowcasts.get_method("extrapolation")(past[-1], flow(decibel(past)), FUTURE))[None]
+
+    def steps(past: np.ndarray, seed: int) -> np.ndarray:
+        past_db = decibel(past)
+        options = {"kmperpixel": 4.0, "timestep": CADENCE / 60, "seed": seed, "num_workers": 1}
+        return linear(
+            nowcasts.get_method("steps")(
+                past_db, flow(past_db), FUTURE, n_ens_members=members, precip_thr=-10.0, **options
+            )
+        )
+
+    return {"pysteps extrapolation": extrapolation, "pysteps STEPS": steps}
+
+
+def main() -> None:
+    """Forecast, evaluate, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("out", type=Path, help="folder for the forecast files")
+    parser.add_argument("--per-sequence", type=int, default=3, help="windows judged of each sequence")
+    parser.add_argument("--members", type=int, default=20)
+    arguments = parser.parse_args()
+
+    archive = Archive.open(arguments.archive)
+    channel = archive.channels[0]
+    frames = FrameSpec(
+        past_channels=(channel,),
+        future_channels=(channel,),
+        past=PAST,
+        future=FUTURE,
+        cadence=CADENCE,
+        height=archive.height,
+        width=archive.width,
+    )
+    windows = find_windows(archive, frames)
+    half = archive.sequences[: len(archive.sequences) // 2]
+    train = [window for window in windows if window.sequence in half]
+    test = []
+    for name in archive.sequences[len(half) :]:
+        own = [window for window in windows if window.sequence == name]
+        test += [own[k * len(own) // arguments.per_sequence] for k in range(arguments.per_sequence)]
+
+    def video(window: Window) -> np.ndarray:
+        return rain(archive.read(window.sequence, window.indices, [channel])[0])
+
+    dressing = np.stack([video(w)[PAST:] - video(w)[PAST - 1] for w in train[:: max(1, len(train) // 60)]])[:, None]
+    paths = []
+    for name, nowcast in {"extrapolation": extrapolate, **pysteps_nowcasts(arguments.members)}.items():
+        path = arguments.out / f"{name.replace(' ', '-')}.zarr"
+        paths.append(path)
+        with write_forecast(
+            path,
+            frames=frames,
+            samples=[SampleInfo(sequence=w.sequence, issue_time=w.issue_time) for w in test],
+            members=arguments.members if "STEPS" in name else 1,
+            unit="mm/h",
+            attrs={"model": name, "archive": archive.path.name, "split": "test", "cadence": CADENCE},
+            dressing=dressing,
+            overwrite=True,
+        ) as writer:
+            for k, window in enumerate(test):
+                if k not in writer.done:
+                    values = video(window)
+                    forecast = nowcast(values[:PAST], k)[:, None]
+                    writer.write(k, past=values[None, :PAST], truth=values[None, PAST:], forecast=forecast)
+        print(f"{name}: {len(test)} windows -> {path}", flush=True)
+    scores = evaluate(paths, thresholds=THRESHOLDS).scores
+    width = "5" if "5" in next(iter(scores["forecasts"].values()))["thresholds"]["0.5"]["fss"] else "1"
+    header = ["forecast", "CRPS mm/h", "MAE mm/h"]
+    header += [f"{what} {t:g} mm/h" for t in THRESHOLDS for what in ("Brier", f"FSS ({width} px)")]
+    print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    for name, entry in scores["forecasts"].items():
+        cells = [f"{entry['crps']:.4f}", f"{entry['member_mae']:.4f}"]
+        for threshold in THRESHOLDS:
+            event = entry["thresholds"][f"{threshold:g}"]
+            cells += ["–" if v is None else f"{v:.4f}" for v in (event["brier"], event["fss"][width])]
+        print(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    for pair in scores["differences"]:
+        crps = pair["scores"]["crps"]
+        print(f"{pair['first']} - {pair['second']}: CRPS {crps['value']:+.4f} {crps['95']} {crps['verdict']}")
+    print({t: entry["thresholds"][f"{t:g}"]["base_rate"] for t in THRESHOLDS}, scores["bootstrap"])
+
+
+if __name__ == "__main__":
+    main()
