@@ -13,19 +13,11 @@ from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
 from framecast.data.windows import find_windows
 from framecast.frames import FrameSpec
+from framecast.plots.colours import colour_map
 
 CHANNELS = ("193", "211", "94")
 CEILING = {"193": 4000.0, "211": 2000.0, "94": 400.0}
-SEQUENCE, FIRST = "region-0001", 13
-
-
-def colour_map(channel: str) -> matplotlib.colors.Colormap:
-    """Return the astronomers' colour map of a channel, or a similar one where sunpy is absent."""
-    try:
-        import sunpy.visualization.colormaps as maps
-    except ImportError:
-        return plt.get_cmap({"193": "copper", "211": "magma", "94": "viridis"}[channel])
-    return maps.cmlist[f"sdoaia{channel}"]
+SEQUENCE, FIRST = "region-0001", 21
 
 
 def main() -> None:
@@ -34,7 +26,7 @@ def main() -> None:
         past_channels=CHANNELS, future_channels=CHANNELS, past=6, future=6, cadence=7200.0, height=96, width=96
     )
     with tempfile.TemporaryDirectory() as folder:
-        write_corona(Path(folder, "sun.zarr"), regions=2, frames=32, size=96, seed=0)
+        write_corona(Path(folder, "sun.zarr"), regions=2, frames=34, size=96, seed=0)
         archive = Archive.open(Path(folder, "sun.zarr"))
         window = next(w for w in find_windows(archive, frames) if w.sequence == SEQUENCE and w.indices[0] == FIRST)
         video = archive.read(SEQUENCE, window.indices)
