@@ -28,6 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
+        (Path(folder) / "cache").mkdir()
         source = Path(folder) / "images"
         source.mkdir()
         for path in sorted(given.source.rglob("*.fits"))[: given.files]:
