@@ -37,8 +37,8 @@ def fetch(
         str,
         typer.Option(
             metavar="URL",
-            help="Another server of the same layout. Without it $FRAMECAST_JSOC_URL or $FRAMECAST_HELIOVIEWER_URL decide, "
-            "else it is the observatory's own.",
+            help="Another server of the same layout. Without it $FRAMECAST_JSOC_URL or "
+            "$FRAMECAST_HELIOVIEWER_URL decides, else it is the observatory's own.",
         ),
     ] = "",
     connections: Annotated[int, typer.Option(min=1, max=16, help="Files fetched side by side.")] = 4,
