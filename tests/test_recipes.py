@@ -104,3 +104,20 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, content, message):
 def test_an_unknown_name_lists_the_recipes():
     with pytest.raises(ConfigError, match="tiny, paper, paper-deep"):
         load_recipe("tinny")
+
+
+def test_what_does_not_go_together_is_said_at_once():
+    changes = ["diffusion.prediction=epsilon", "diffusion.schedule.kind=zero-terminal-snr", "sampling.steps=5000"]
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("tiny", [*changes, "diffusion.masks={}"])
+    for part in ("epsilon", "steps is 5000", "target is change"):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", ["diffusion.schedule.rows=1000000000000", "sampling.steps=1000000000000", "network.blocks=1000000000"]
+)
+def test_sizes_beyond_any_machine_are_refused_before_memory_is_taken(change):
+    with pytest.raises(ConfigError, match=r"at most|between"):
+        load_recipe("tiny", [change])

@@ -180,8 +180,12 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
     """
     folder = Path(folder)
     config = read_config(folder)
-    with torch.device("meta"):
-        network = build_network(config)
+    try:
+        with torch.device("meta"):
+            network = build_network(config)
+    except (RuntimeError, OverflowError, TypeError) as error:  # sizes whose product is no number any more
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{folder / CONFIG} describes a network that cannot be built ({reason})") from None
     path = folder / WEIGHTS
     if not path.is_file():
         raise DataError(f"{folder} has a {CONFIG} and no {WEIGHTS}: copy both files of the model")

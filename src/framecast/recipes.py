@@ -4,13 +4,14 @@ A recipe is built in (`tiny`, `paper`, `paper-deep`) or a YAML file of the same 
 --print-config`` prints one to start from. Single values are changed with ``section.key=value``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field
+from torch import nn
 
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
@@ -107,6 +108,21 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.diffusion and self.one_shot:
             raise ConfigError("a recipe has diffusion or one_shot, and this one has both: set one of them to null")
+        if findings := list(self._contradictions()):
+            raise ConfigError("; ".join(findings))
+
+    def _contradictions(self) -> Iterator[str]:
+        """Yield what does not go together, whatever the archive."""
+        try:
+            self.generator.attach(nn.Identity(), classes=0)
+        except ConfigError as error:
+            yield str(error)
+        try:
+            self.generator.check(self.sampling)
+        except ConfigError as error:
+            yield str(error)
+        if self.diffusion and self.diffusion.masks and self.target != "future":
+            yield f"diffusion.masks needs target=future, and target is {self.target}"
 
     @property
     def generator(self) -> AnyGenerator:

@@ -37,6 +37,8 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
+        if self.steps > 10**6:
+            raise ConfigError(f"sampling.steps is {self.steps}; at most 1000000 network evaluations are possible")
 
     def times(self, schedule: Schedule, trained: Grid | None) -> Tensor:
         """Return the diffusion times that are visited, falling, float64.

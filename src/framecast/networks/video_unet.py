@@ -209,6 +209,10 @@ class VideoUNetConfig:
         for name in ("width", "blocks", "expansion", "heads"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.blocks > 256 or len(self.multipliers) > 16:
+            raise ConfigError(
+                f"blocks is {self.blocks} with {len(self.multipliers)} multipliers; at most 256 and 16 are built"
+            )
         if not self.multipliers or min(self.multipliers) < 1:
             raise ConfigError(f"multipliers is {list(self.multipliers)}; give one whole number from 1 per resolution")
         if self.patch not in (1, 2, 4, 8):

@@ -13,6 +13,9 @@ from framecast.errors import ConfigError
 from framecast.schedule.base import Scale, Schedule
 from framecast.schedule.cosine import check_offset, cosine
 
+_MOST_ROWS = 10**6
+"""Rows are held in memory, and nobody has asked for more."""
+
 
 class Table(Schedule):
     """A variance preserving schedule in T rows: ``alpha² = alpha_bar``, ``sigma² = 1 - alpha_bar``."""
@@ -41,6 +44,8 @@ class Table(Schedule):
     def _check_rows(self) -> None:
         if self.rows < 1:
             raise ConfigError(f"rows is {self.rows}; a schedule needs at least 1 row, usually 1000")
+        if self.rows > _MOST_ROWS:
+            raise ConfigError(f"rows is {self.rows}; at most {_MOST_ROWS} are possible, usually 1000")
 
 
 @lru_cache(maxsize=64)
