@@ -30,6 +30,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
+from PIL import Image
 
 from framecast.errors import FramecastError
 
@@ -128,7 +129,7 @@ def mutations(target: Target) -> st.SearchStrategy[bytes]:
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Raise after five seconds of the processor (a busy machine is no hang), and where memory runs beyond what there was before and three gigabytes."""
+    """Raise after five seconds of the processor (a busy machine is no hang), or when three gigabytes more are taken."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise Hang(f"no end after {SECONDS} s")
@@ -238,6 +239,7 @@ def solar_targets(folder: Path) -> dict[str, Target]:
     except ModuleNotFoundError:
         return {}
     from framecast.solar.flares import read_events, read_samples
+    from framecast.solar.png import parse_name, read_picture
     from framecast.solar.reader import read_image
 
     folder.mkdir()
@@ -277,11 +279,19 @@ def solar_targets(folder: Path) -> dict[str, Target]:
         "id,HARPNUM,T,nextC_t2f_h,nextM_t2f_h,nextX_t2f_h\n1,7115,2017-09-06 08:00:00,0.5,,0.95\n"
         "2,7115,2017-09-06 10:00:00,,1.0,1.9\n"
     )
-    read_events(folder / "events.csv")
-    read_samples(folder / "samples.csv")
+    name = "7115/7115_20170906_0800_193x211x94.png"
+    (folder / "7115").mkdir()
+    Image.fromarray(np.arange(3 * 20 * 24, dtype=np.uint8).reshape(20, 24, 3)).save(folder / name)
+
+    def read_png(folder: Path) -> None:
+        picture = parse_name(folder / name)
+        assert picture is not None
+        read_picture(picture, (81139.0, 8179.0, 6099.0))
+
     return {
         "fits": Target(lambda f: read_image(f / "plain.fits"), "plain.fits", folder),
         "fits tiled": Target(lambda f: read_image(f / "tiled.fits"), "tiled.fits", folder),
+        "png": Target(read_png, name, folder),
         "csv events": Target(lambda f: read_events(f / "events.csv"), "events.csv", folder),
         "csv samples": Target(lambda f: read_samples(f / "samples.csv"), "samples.csv", folder),
     }
@@ -297,7 +307,7 @@ NAMES = (
     "zarr intensity/",
     "zarr time/",
 )
-NAMES += ("zarr chunk", "fits", "fits tiled", "csv events", "csv samples")
+NAMES += ("zarr chunk", "fits", "fits tiled", "png", "csv events", "csv samples")
 
 
 @pytest.fixture(scope="module")
