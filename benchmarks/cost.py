@@ -1,8 +1,8 @@
 """How the cost of one network evaluation grows with members, frames, size, width and cores: a table and a picture.
 
 One thing is changed at a time from a base (8 members at once, 6 frames of 64², width 32, one core, bf16 autocast).
-Every round measures the base and each point of a curve, one after another; a cost is the median of its ratios to the base
-of the same round. Steps need no curve: a sampler of n steps makes n evaluations. At the end it says which operators the
+Every round measures the base and each point of a curve, one after another; a cost is the median of its ratios to the
+base of the same round. Steps need no curve: n steps are n evaluations. At the end it says which operators the
 time of the base goes to. Run it on a machine that does nothing else, or the second core is no second core.
 
     python benchmarks/cost.py --out docs/pictures/cost.png        # some minutes

@@ -16,7 +16,7 @@ def test_maps_are_the_means_over_samples_and_lead_times(gaussian_forecast: Write
     mask[3:5, 2] = True
     path = gaussian_forecast(tmp_path / "f.zarr", mask=mask, samples=5)
     found = evaluate(path).maps["gaussian"]
-    cases = [case for case in Cases(path)]
+    cases = list(Cases(path))
     members = np.stack([case.forecasts["gaussian"].numpy() for case in cases])
     error = members.mean(axis=1) - np.stack([case.truth.numpy() for case in cases])
     shown = ~np.isnan(error).any(axis=(0, 2))

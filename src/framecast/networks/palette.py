@@ -90,7 +90,7 @@ class Block(nn.Module):
         self.residual, self.checkpointing = residual, checkpointing
         first = [*convolutions(convolution, in_channels, middle), VideoNorm(middle), nn.GELU()]
         second = [*convolutions(convolution, middle, out_channels), VideoNorm(out_channels)]
-        self.half = len(first)
+        self.first_half = len(first)
         self.layers = nn.Sequential(*first, *second)
 
     def forward(self, x: Video) -> Video:
@@ -101,10 +101,10 @@ class Block(nn.Module):
         return self._leave(self._enter(x), x if self.residual else None)
 
     def _enter(self, x: Tensor) -> Tensor:
-        return self.layers[: self.half](x)
+        return self.layers[: self.first_half](x)
 
     def _leave(self, middle: Tensor, residual: Tensor | None) -> Tensor:
-        x = self.layers[self.half :](middle)
+        x = self.layers[self.first_half :](middle)
         return x if residual is None else functional.gelu(residual + x)
 
 
