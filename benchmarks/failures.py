@@ -167,7 +167,7 @@ def draw(rows: list[tuple[str, dict[str, np.ndarray]]], target: Path) -> None:
     """Draw one row of pictures for each case, alike in brightness but for the last, which is a difference."""
     count = len(rows[0][1])
     figure, axes = plt.subplots(len(rows), count, figsize=(1.8 * count, 1.9 * len(rows)), layout="constrained")
-    for line, (name, pictures) in zip(axes, rows, strict=True):
+    for number, (line, (name, pictures)) in enumerate(zip(axes, rows, strict=True)):
         top = float(np.sqrt(np.nanpercentile(pictures["last seen"].clip(0), 99.7)))
         for axis, (title, picture) in zip(line, pictures.items(), strict=True):
             if "−" in title:
@@ -175,7 +175,7 @@ def draw(rows: list[tuple[str, dict[str, np.ndarray]]], target: Path) -> None:
             else:
                 axis.imshow(np.sqrt(picture.clip(0)), cmap="sdoaia171", vmin=0, vmax=top, origin="lower")
             axis.set(xticks=[], yticks=[])
-            if line is axes[0]:
+            if number == 0:
                 axis.set_title(title, fontsize=9)
         line[0].set_ylabel(name, fontsize=8)
     save(figure, target)

@@ -1,0 +1,14 @@
+import sys
+from pathlib import Path
+
+from framecast.cli import run
+
+
+def test_the_demo_goes_the_whole_way(tmp_path, monkeypatch, capsys):
+    for name, value in {"REGIONS": 24, "FRAMES": 12, "WINDOWS": 2, "MEMBERS": 3}.items():
+        monkeypatch.setattr(sys.modules["framecast.cli.demo"], name, value)
+    out = tmp_path / "demo"
+    assert run(["demo", "--out", str(out)]) == 0
+    page = Path(capsys.readouterr().out.split()[-1])
+    assert page == out / "report" / "report.html"
+    assert "corona-synth" in page.read_text(encoding="utf-8")
