@@ -9,6 +9,7 @@ end, or memory beyond three gigabytes is a failure. The tests try a few hundred;
 
 import argparse
 import contextlib
+import copy
 import hashlib
 import json
 import resource
@@ -92,7 +93,8 @@ def mutated_json(content: bytes) -> st.SearchStrategy[bytes]:
 
     def apply(edits: list[tuple[tuple, str, object]]) -> bytes:
         document = json.loads(content)
-        for path, kind, value in edits:
+        for path, kind, odd in edits:
+            value = copy.deepcopy(odd)  # a later edit may change it
             with contextlib.suppress(KeyError, IndexError, TypeError):
                 parent = document
                 for key in path[:-1]:
