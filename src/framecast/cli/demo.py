@@ -17,9 +17,9 @@ MARKER = ".framecast-demo"
 MODEL = Path("corona-synth")
 """A released model, see `framecast.released`."""
 
-REGIONS, FRAMES, SIZE, CADENCE = 48, 24, 64, 7200.0
+REGIONS, FRAMES, SIZE, CADENCE = 40, 16, 64, 7200.0
 
-WINDOWS, MEMBERS = 16, 20
+WINDOWS, MEMBERS = 8, 20
 
 
 def demo(
