@@ -104,7 +104,7 @@ def drift(forecaster: Forecaster, archive: Archive, path: Path, target: Path) ->
 
 
 def missed_flares(path: Path, target: Path) -> None:
-    """Draw the fluxes of the three windows whose peak lies furthest above all members."""
+    """Draw the fluxes of the three windows whose peak comes closest to leaving all members below."""
     forecast = open_forecast(path)
     flux = {name: forecast[name].sum(("y", "x")).values[..., 0] for name in ("truth", "forecast", "oracle")}
     peak = {name: values.max(axis=-1) for name, values in flux.items()}
@@ -114,7 +114,7 @@ def missed_flares(path: Path, target: Path) -> None:
         strong = rise > least
         shares = {name: f"{values[strong].mean():.0%}" for name, values in missed.items()}
         print(f"peaks above {least} times the last flux: {strong.sum()} windows; above every member: {shares}")
-    excess = np.where(missed["forecast"], peak["truth"] / peak["forecast"].max(axis=1), 0)
+    excess = np.where(rise > 1, peak["truth"] / peak["forecast"].max(axis=1), 0)
     figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
     hours = forecast["lead_time"].values.astype("timedelta64[m]").astype(float) / 60
     for axis, index in zip(axes, np.argsort(-excess)[:3], strict=True):
