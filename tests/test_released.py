@@ -41,6 +41,14 @@ def test_it_forecasts_by_name(name, tmp_path, monkeypatch):
     assert float(ensemble.std("member").mean()) > 0
 
 
+def test_info_describes_it_by_name(tmp_path, monkeypatch, capsys):
+    from framecast.cli import run
+
+    monkeypatch.chdir(tmp_path)
+    assert run(["info", "sun-171"]) == 0
+    assert "6 frames of 171" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_folder_of_that_name_goes_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sun-171").mkdir()

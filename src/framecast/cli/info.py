@@ -26,6 +26,8 @@ def info(
 ) -> None:
     """Show what an archive, a forecast, a run or a model holds."""
     if not path.exists():
+        path = released_models().get(str(path), path)
+    if not path.exists():
         raise DataError(f"there is nothing at {path}")
     kind = kind_of(path)
     if kind not in DESCRIPTIONS:
