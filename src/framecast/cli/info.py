@@ -11,6 +11,7 @@ from framecast.cli.console import print_table
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.cli.run_summary import describe_training
 from framecast.errors import DataError, FramecastError
+from framecast.released import released_models
 
 if TYPE_CHECKING:
     from framecast.data.archive import Archive
@@ -22,7 +23,9 @@ MASK_FRAMES = 48
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run or a model.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run, a model or a released one.")
+    ],
 ) -> None:
     """Show what an archive, a forecast, a run or a model holds."""
     if not path.exists():
