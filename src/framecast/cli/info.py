@@ -23,9 +23,7 @@ MASK_FRAMES = 48
 
 
 def info(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run, a model or a released one.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run or a model.")],
 ) -> None:
     """Show what an archive, a forecast, a run or a model holds."""
     if not path.exists():
