@@ -225,4 +225,4 @@ class TestFrameMasks:
 
     def test_what_masks_need_is_said(self, untrained):
         with pytest.raises(ConfigError, match="frame masks need the same past and future channels"):
-            untrained("diffusion.masks={}")
+            untrained("diffusion.masks={}", "target=future")

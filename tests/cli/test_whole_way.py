@@ -47,7 +47,7 @@ def test_the_forecast_holds_what_was_asked_for(folder):
         ("corona.zarr", ["archive", "10 (region-0000 … region-0009)", "80, 8 per sequence", "16 × 16 pixels", "2h"]),
         (
             "run",
-            ["run", "1; the newest is checkpoints/00000003/model", "video-unet (width 8", "parameters", "cosine"],
+            ["run", "steps 3;", "video-unet (width 8", "parameters", "cosine"],
         ),
         ("run/checkpoints/00000003/model", ["model", "3 frames of 193, 211, 94", "dpm-solver++", "change"]),
         ("forecast.zarr", ["forecast", "2 of", "2, 2h to 4h", "oracle yes", "seed 0"]),

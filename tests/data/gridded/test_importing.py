@@ -19,7 +19,7 @@ VALUES = np.random.default_rng(0).normal(size=(6, 5, 8)).astype(np.float32)
 def rain(**attrs: str) -> xr.Dataset:
     """Six frames of 5×8 pixels, latitude from north to south."""
     return xr.Dataset(
-        {"rain": (("time", "lat", "lon"), VALUES, {"units": "mm/h", **attrs})},
+        {"rain": (("time", "lat", "lon"), VALUES.copy(), {"units": "mm/h", **attrs})},
         coords={
             "time": TIMES,
             "lat": ("lat", np.linspace(60, 50, 5), {"units": "degrees_north"}),
