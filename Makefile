@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (about 3 minutes after installation)"
+	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (about a minute after installation)"
 	@echo "make test    the tests"
 	@echo "make slow    the tests that take minutes"
 	@echo "make lint    ruff and mypy"
