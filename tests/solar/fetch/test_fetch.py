@@ -133,9 +133,18 @@ def test_pauses_grow(server: Any, times: Times, quick: Transfer, tmp_path: Path)
         assert pause >= 0.5 * longest
 
 
-def test_a_server_that_is_not_there_is_an_error_at_once(times: Times, quick: Transfer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frames", [1, 300])
+def test_a_server_that_is_not_there_is_an_error_at_once(
+    frames: int, times: Times, quick: Transfer, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match="cannot be reached"):
-        fetch(times * 100, [171, 193], tmp_path, source=SynopticSource(base_url="http://127.0.0.1:9"), transfer=quick)
+        fetch(
+            (times * 100)[:frames],
+            [171],
+            tmp_path,
+            source=SynopticSource(base_url="http://127.0.0.1:9"),
+            transfer=quick,
+        )
 
 
 def test_a_server_that_dies_midway_leaves_whole_files_and_the_rest_is_fetched_later(

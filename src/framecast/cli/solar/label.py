@@ -73,4 +73,6 @@ def _covered(text: str | None) -> "tuple[np.datetime64 | None, np.datetime64 | N
         first, last = (moment(part) if part.strip() else None for part in text.split(".."))
     except ValueError:
         raise ConfigError(f"--covers is {text!r}; write two times, such as 2012-01-01..2018-01-01") from None
+    if first is not None and last is not None and last < first:
+        raise ConfigError(f"--covers is {text!r}: its end is before its start; exchange them")
     return first, last

@@ -78,7 +78,7 @@ def regular_times(start: np.datetime64, end: np.datetime64, cadence: float) -> l
     if not cadence > 0:
         raise ConfigError(f"the cadence is {cadence:g} s; it must be positive")
     if end < start:
-        raise ConfigError(f"--end {end} is before --start {start}: exchange them")
+        raise ConfigError(f"--end {str(end)[:19]} is before --start {str(start)[:19]}: exchange them")
     step = np.timedelta64(round(cadence * 1e9), "ns")
     start, end = start.astype("datetime64[ns]"), end.astype("datetime64[ns]")
     return [start + k * step for k in range(int((end - start) // step) + 1)]

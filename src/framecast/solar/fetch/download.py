@@ -102,7 +102,9 @@ async def download(
     agent = {"User-Agent": f"framecast/{__version__}"}
     connector = aiohttp.TCPConnector(limit=transfer.connections)
     async with aiohttp.ClientSession(timeout=timeout, headers=agent, connector=connector, trust_env=True) as session:
-        works = _Works(session, folder, source, known, transfer, done)
+        works = _Works(
+            session, folder, source, known, transfer, done, unanswered=min(transfer.connections, len(wanted))
+        )
         queue = iter(wanted)
         async with asyncio.TaskGroup() as group:
             for _ in range(transfer.connections):
@@ -122,6 +124,7 @@ class _Works:
         known: Mapping[str, Frame],
         transfer: Transfer,
         done: Callable[[Frame, bool], None],
+        unanswered: int,
     ) -> None:
         self.stopped = ""
         self._session = session
@@ -131,6 +134,7 @@ class _Works:
         self._transfer = transfer
         self._done = done
         self._unanswered = 0
+        self._most_unanswered = unanswered
         self._resume = 0.0
 
     async def take_from(self, queue: Iterator[Wanted]) -> None:
@@ -184,9 +188,9 @@ class _Works:
         return Frame(time=str(item.time), wavelength=item.wavelength, path=str(item.path), url=item.url, missing=reason)
 
     def _count_unanswered(self, failure: _TryError) -> None:
-        """Stop everything after as many frames in a row without any answer as there are connections."""
+        """Stop everything after as many frames in a row without any answer as there are connections, or frames."""
         self._unanswered = self._unanswered + 1 if isinstance(failure, _UnreachableError) else 0
-        if self._unanswered >= self._transfer.connections:
+        if self._unanswered >= self._most_unanswered:
             self.stopped = (
                 f"{self._source.base_url} cannot be reached ({failure}): check the connection, or name another server "
                 "with --base-url; the same command goes on where it stopped"
