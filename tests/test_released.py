@@ -4,9 +4,11 @@ import re
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from framecast.checkpoint import WEIGHTS, find_model, load, read_config
-from framecast.errors import FramecastError
+from framecast.cli import app
+from framecast.errors import ConfigError, FramecastError
 from framecast.released import CARD, released_models
 
 MODELS = released_models()
@@ -60,3 +62,12 @@ def test_a_wrong_name_is_answered_with_the_right_ones():
     with pytest.raises(FramecastError, match=r"corona-synth, sun-171"):
         find_model("sun-172")
     assert (find_model("sun-171") / WEIGHTS).is_file()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_its_calibration_is_not_replaced(name, tmp_path):
+    before = {path.name: path.stat().st_mtime_ns for path in MODELS[name].iterdir()}
+    result = CliRunner().invoke(app, ["calibrate", str(tmp_path / "forecast.zarr"), name])
+    assert isinstance(result.exception, ConfigError)
+    assert "copy" in str(result.exception)
+    assert {path.name: path.stat().st_mtime_ns for path in MODELS[name].iterdir()} == before

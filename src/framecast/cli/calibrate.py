@@ -7,6 +7,7 @@ import typer
 
 from framecast.cli.console import note, progress, say
 from framecast.cli.evaluate import Blocks
+from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
     from framecast.calibration import Calibration
@@ -29,8 +30,11 @@ def calibrate(
     from framecast.calibration import write_calibration
     from framecast.checkpoint import find_model
     from framecast.evaluation.calibrate import calibrate as fit
+    from framecast.released import released_models
 
     folder = find_model(model)
+    if folder.resolve() in {released.resolve() for released in released_models().values()}:
+        raise ConfigError(f"{model} comes with framecast and stays as it is: copy {folder} and calibrate the copy")
     with progress("samples") as task:
         calibration = fit(forecast, blocks=blocks.value, progress=task.reach)
     path = write_calibration(folder, calibration)
