@@ -71,6 +71,11 @@ def test_twenty_interruptions_change_no_byte(url: str, times: list[np.datetime64
     assert cut >= 10  # most were interrupted in the middle
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a suite that runs in its background: there, processes are born deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp_path: Path) -> None:
     given = ["--start", "2017-08-08", "--end", "2017-08-08T10:00", "--wavelengths", "171,193", "--base-url", url]
@@ -86,7 +91,9 @@ def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp
         "--connections",
         "1",
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     while process.poll() is None and not list(tmp_path.rglob("AIA*.fits")):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
