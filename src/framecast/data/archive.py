@@ -17,7 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from framecast.data.guard import check_claims, check_frame, undamaged
+from framecast.data.guard import check_claims, check_frame, check_metadata, undamaged
 from framecast.data.layout import (
     CLASSES,
     DIMENSIONS,
@@ -219,6 +219,7 @@ class Archive:
     def _open_sequence(self, name: str) -> "_Sequence":
         if name not in self.sequences:
             raise DataError(f"{self.path} has no sequence {name}; it has {_listing(self.sequences)}")
+        check_metadata(self.path / name)
         group = self._root[name]
         assert isinstance(group, zarr.Group)
         place = f"{self.path}/{name}"

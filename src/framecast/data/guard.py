@@ -15,6 +15,9 @@ MOST_FRAMES = 10**8
 MOST_PIXELS = 2**26
 """Pixels of a frame: 8192 by 8192."""
 
+MOST_METADATA_BYTES = 2**20
+"""Bytes of the metadata of one variable: a few kilobytes describe any."""
+
 MOST_CHUNK_BYTES = 2**31
 """Bytes of a chunk, which is decoded as a whole however little of it is wanted."""
 
@@ -40,6 +43,15 @@ def check_frame(path: Path, height: int, width: int) -> None:
         raise DataError(
             f"{path} claims frames of {height} by {width} pixels; at most {MOST_PIXELS} pixels are possible"
         )
+
+
+def check_metadata(group: Path) -> None:
+    """Raise `DataError` if the metadata of a variable below ``group`` is so long that reading it would take minutes."""
+    for path in group.glob("*/zarr.json"):
+        if path.stat().st_size > MOST_METADATA_BYTES:
+            raise DataError(
+                f"{path} has {path.stat().st_size} bytes of metadata; at most {MOST_METADATA_BYTES} describe a variable"
+            )
 
 
 def check_claims(place: str, arrays: dict[str, zarr.Array], frames: int) -> None:
