@@ -1,10 +1,11 @@
 """Rain from weather radar: what forecasts without a network are worth, judged as any forecast is.
 
-    framecast import radar_5min_2km.nc radar.zarr --scale 0.5 --offset -32 --coarsen 2 --multiple 8 --independent
+    framecast import radar_5min_2km.nc radar.zarr --scale 0.5 --offset -32 --multiple 4 --independent
     python benchmarks/radar.py radar.zarr out
 
-Reflectivity becomes rain by Z = 200 R^1.6 (Marshall & Palmer 1948), R in mm/h, of the pixel as it is stored; below
-0.05 mm/h it is dry. The first half of the sequences gives the changes that dress persistence, the second is judged.
+Reflectivity becomes rain by Z = 200 R^1.6 (Marshall & Palmer 1948), R in mm/h; below 0.05 mm/h it is dry. Rain, not
+reflectivity, is then averaged over squares of pixels. Every other sequence gives the changes that dress persistence,
+the rest is judged.
 Each forecast is an ordinary forecast file; `framecast evaluate` compares them, with persistence and dressed
 persistence beside them:
 
@@ -14,7 +15,10 @@ persistence beside them:
 """
 
 import argparse
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +37,12 @@ Nowcast = Callable[[np.ndarray, int], np.ndarray]
 """From past rain ``[time, y, x]`` and a seed to ``[member, lead time, y, x]``."""
 
 
-def rain(reflectivity: np.ndarray) -> np.ndarray:
-    """Return mm/h for dBZ."""
+def rain(reflectivity: np.ndarray, coarsen: int) -> np.ndarray:
+    """Return mm/h for dBZ ``[time, y, x]``, averaged over squares of ``coarsen`` pixels."""
     rate = (10 ** (reflectivity / 10) / 200) ** (1 / 1.6)
-    return np.where(rate < DRY, 0.0, rate).astype(np.float32)
+    rate = np.where(rate < DRY, 0.0, rate).astype(np.float32)
+    time, height, width = rate.shape
+    return rate.reshape(time, height // coarsen, coarsen, width // coarsen, coarsen).mean((2, 4))
 
 
 def extrapolate(past: np.ndarray, seed: int) -> np.ndarray:
@@ -49,18 +55,17 @@ def extrapolate(past: np.ndarray, seed: int) -> np.ndarray:
     return np.stack(moved)[None]
 
 
-def pysteps_nowcasts(members: int) -> dict[str, Nowcast]:
+def pysteps_nowcasts(members: int, pixel_km: float) -> dict[str, Nowcast]:
     """Return the nowcasts of pysteps, none where it cannot be imported."""
     try:
         from pysteps import motion, nowcasts
-        from pysteps.utils import transformation
     except ImportError as error:
         print(f"pysteps is left out: {error}")
         return {}
     flow = motion.get_method("LK")
 
     def decibel(past: np.ndarray) -> np.ndarray:
-        return transformation.dB_transform(past, {}, threshold=0.1, zerovalue=-15.0)[0]
+        return np.where(past < 0.1, -15.0, 10 * np.log10(np.maximum(past, 0.1)))
 
     def linear(nowcast: np.ndarray) -> np.ndarray:
         return np.nan_to_num(np.where(nowcast < -10.0, 0.0, 10 ** (nowcast / 10))).astype(np.float32)
@@ -70,12 +75,11 @@ def pysteps_nowcasts(members: int) -> dict[str, Nowcast]:
 
     def steps(past: np.ndarray, seed: int) -> np.ndarray:
         past_db = decibel(past)
-        options = {"kmperpixel": 4.0, "timestep": CADENCE / 60, "seed": seed, "num_workers": 1}
-        return linear(
-            nowcasts.get_method("steps")(
-                past_db, flow(past_db), FUTURE, n_ens_members=members, precip_thr=-10.0, **options
-            )
-        )
+        options = {"kmperpixel": pixel_km, "timestep": CADENCE / 60, "seed": seed, "num_workers": 1}
+        draw = nowcasts.get_method("steps")
+        with redirect_stdout(io.StringIO()):  # it prints its settings for every forecast
+            members_db = draw(past_db, flow(past_db), FUTURE, n_ens_members=members, precip_thr=-10.0, **options)
+        return linear(members_db)
 
     return {"pysteps extrapolation": extrapolation, "pysteps STEPS": steps}
 
@@ -86,6 +90,8 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("out", type=Path, help="folder for the forecast files")
     parser.add_argument("--per-sequence", type=int, default=3, help="windows judged of each sequence")
+    parser.add_argument("--pixel-km", type=float, default=2.0, help="side of a stored pixel")
+    parser.add_argument("--coarsen", type=int, default=2, help="stored pixels along a side of a judged one")
     parser.add_argument("--members", type=int, default=20)
     arguments = parser.parse_args()
 
@@ -97,23 +103,25 @@ def main() -> None:
         past=PAST,
         future=FUTURE,
         cadence=CADENCE,
-        height=archive.height,
-        width=archive.width,
+        height=archive.height // arguments.coarsen,
+        width=archive.width // arguments.coarsen,
     )
-    windows = find_windows(archive, frames)
-    half = archive.sequences[: len(archive.sequences) // 2]
-    train = [window for window in windows if window.sequence in half]
+    windows = find_windows(archive, replace(frames, height=archive.height, width=archive.width))
+    train = [window for window in windows if window.sequence in archive.sequences[1::2]]
     test = []
-    for name in archive.sequences[len(half) :]:
+    for name in archive.sequences[::2]:
         own = [window for window in windows if window.sequence == name]
         test += [own[k * len(own) // arguments.per_sequence] for k in range(arguments.per_sequence)]
 
     def video(window: Window) -> np.ndarray:
-        return rain(archive.read(window.sequence, window.indices, [channel])[0])
+        return rain(archive.read(window.sequence, window.indices, [channel])[0], arguments.coarsen)
 
     dressing = np.stack([video(w)[PAST:] - video(w)[PAST - 1] for w in train[:: max(1, len(train) // 60)]])[:, None]
     paths = []
-    for name, nowcast in {"extrapolation": extrapolate, **pysteps_nowcasts(arguments.members)}.items():
+    for name, nowcast in {
+        "extrapolation": extrapolate,
+        **pysteps_nowcasts(arguments.members, arguments.pixel_km * arguments.coarsen),
+    }.items():
         path = arguments.out / f"{name.replace(' ', '-')}.zarr"
         paths.append(path)
         with write_forecast(
