@@ -121,12 +121,12 @@ def test_it_objects_to_forecasts_made_otherwise(calibration: Calibration, later:
     }
     own = calibration.drawing
     assert calibration.objection(own, **asked) is None
-    assert calibration.objection({**own, "members": 50}, **asked) == "it was made for members 10, and this is 50"
+    assert calibration.objection({**own, "members": 50}, **asked) == "it was made for members: 10, and here it is 50"
     assert "other weights" in (calibration.objection({**own, "weights_sha256": "x"}, **asked) or "")
     assert "frame size" in (calibration.objection(own, **{**asked, "size": (8, 8)}) or "")
     plain = calibration.to_plain()
     assert from_plain(plain, where="here") == calibration
     changed = replace(calibration, drawing={**own, "steps": 7})
     entry = evaluate(_with(later, changed), replicates=100).scores["forecasts"]["gaussian"]
-    assert entry["calibration_objection"] == "it was made for steps 7, and this is 1"
+    assert entry["calibration_objection"] == "it was made for steps: 7, and here it is 1"
     assert "calibrated" not in entry

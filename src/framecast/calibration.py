@@ -114,7 +114,7 @@ class Calibration:
             if made != asked and name == "weights_sha256":
                 return "it was made for other weights"
             if made != asked:
-                return f"it was made for {name} {made}, and this is {asked}"
+                return f"it was made for {name}: {made}, and here it is {asked}"
         for what, made, asked in (
             ("channels", self.channels, channels),
             ("lead times", tuple(round(h, 6) for h in self.lead_times_h), tuple(round(h, 6) for h in lead_times_h)),

@@ -235,7 +235,7 @@ class AutoSplit:
         if not all(division.get(side) for side in SIDES):
             raise DataError(
                 f"the windows span {span / 3.6e12:g} h, too little to divide by time into three sides of at least one "
-                f"window ({window / 3.6e12:g} h) each: give more data, or set split to region or random"
+                f"window ({window / 3.6e12:g} h) each: give more data, or set data.split.kind to region or random"
             )
         return split
 

@@ -146,9 +146,10 @@ def _honesty(own: str, found: dict[str, Any]) -> list[str]:
         if value is None or low is None:
             continue
         word = "too narrow" if high < promise else "too wide" if low > promise else "reliable, as far as one can tell"
+        reach = "" if promise > 0.895 else f"; so few members reach {percent(promise)} at most"
         said.append(
             f"Its {'calibrated ' if calibrated else ''}90 % intervals of the fluence are {word}: they held "
-            f"{percent(value)} of the time (95 % interval {percent(low)} to {percent(high)})."
+            f"{percent(value)} of the time (95 % interval {percent(low)} to {percent(high)}{reach})."
         )
     return said
 
