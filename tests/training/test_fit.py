@@ -100,3 +100,32 @@ def test_before_averaging_begins_the_weights_stand_for_their_average(prepared):
     assert state.ema.count == 0
     current = state.network.state_dict()
     assert all(torch.equal(value, current[name]) for name, value in state.ema.weights(state.network).items())
+
+
+def test_half_precision_is_taken_up_again_with_its_loss_scale(prepared):
+    """The scale is so large at first that steps are skipped to find it, which is no sign of divergence."""
+    options = replace(prepared.recipe.training, steps=6, precision="fp16", max_bad_steps=2)
+    conditioning, windows = prepared.model.conditioning, prepared.dataset("train")
+    saved: dict[str, torch.Tensor] = {}
+
+    def run(state, denoiser):
+        history = []
+        for progress in fit(state, denoiser, conditioning, windows, options):
+            history.append(progress)
+            if progress.step == 4 and not saved:
+                saved.update({name: value.clone() for name, value in state.tensors().items()})
+        return history
+
+    torch.manual_seed(0)
+    first = attach(prepared.model, build_network(prepared.model))
+    state = TrainingState(first.network, options)
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    history = run(state, first)
+    assert [progress.skipped for progress in history[:3]] == [True, True, True]
+    second = attach(prepared.model, build_network(prepared.model))
+    resumed = TrainingState(second.network, options)
+    resumed.load(saved)
+    assert resumed.scaler.get_scale() == 2.0**36
+    assert [progress.step for progress in run(resumed, second)] == [5, 6]
+    straight, again = state.tensors(), resumed.tensors()
+    assert all(torch.equal(straight[name], again[name]) for name in straight)

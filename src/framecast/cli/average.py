@@ -28,7 +28,8 @@ def average(
 
     config = read_config(find_model(run))
     weights, ended, distance = make_average(run, width, step=step)
-    provenance = config.provenance | {"steps": ended, "average": {"width": width, "misfit": round(distance, 4)}}
+    trained = {name: value for name, value in config.provenance.items() if name != "best_validation_loss"}
+    provenance = trained | {"steps": ended, "average": {"width": width, "misfit": round(distance, 4)}}
     with new_folder(out, overwrite=overwrite, kind=MODEL) as folder:
         save_weights(folder, replace(config, provenance=provenance), weights)
     note(f"an average of width {width:g} at step {ended}; its profile is {distance:.1%} off the one asked for")
