@@ -47,6 +47,9 @@ def forecast(
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
     ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first: a minute, worth it for many windows.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a forecast of that name.")] = False,
 ) -> None:
     """Forecast windows of an archive. The same command again goes on where it was interrupted."""
@@ -61,6 +64,7 @@ def forecast(
         changes={"sampler": sampler, "grid": grid, "steps": steps, "precision": precision, "guidance": guidance},
         label=None if label == "none" else label,
         device=device,
+        compiled=compiled,
         overwrite=overwrite,
     )
     say(str(out))
@@ -78,6 +82,7 @@ def run_forecast(
     changes: dict[str, Any] | None = None,
     label: str | None = None,
     device: str | None = None,
+    compiled: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Forecast under a progress bar; for the arguments see `forecast`."""
@@ -94,6 +99,8 @@ def run_forecast(
     place = choose_device(device)
     processes = join(cpu=place.type == "cpu")
     forecaster = load_model(folder, device=processes.device(place))
+    if compiled:
+        forecaster.compile()
     options = sampling_options(forecaster.sampling, changes or {})
     # What cannot be drawn is refused before anything is written.
     config.generator.check(options)
