@@ -71,9 +71,9 @@ class Forecaster:
     def compile(self) -> "Forecaster":
         """Compile the network and return self: the first forecast takes a minute longer, those after it less time.
 
-        The batch is left open, so that another number of members compiles nothing again (or once more: PyTorch convolves
-        few frames by a path of their own). On a GPU operators are fused, and the launches of one evaluation are
-        recorded as a CUDA graph for each number of members drawn at once.
+        The batch is left open, so that another number of members compiles nothing again (or once more: PyTorch
+        convolves few frames by a path of their own). On a GPU operators are fused, and the launches of one evaluation
+        are recorded as a CUDA graph for each number of members drawn at once.
         """
         mode = "reduce-overhead" if self.device.type == "cuda" else "default"
         self.generator.network.compile(mode=mode, dynamic=True)
