@@ -143,13 +143,14 @@ def main() -> None:
     scores = evaluate(paths, thresholds=THRESHOLDS).scores
     width = "5" if "5" in next(iter(scores["forecasts"].values()))["thresholds"]["0.5"]["fss"] else "1"
     header = ["forecast", "CRPS mm/h", "MAE mm/h"]
-    header += [f"{what} {t:g} mm/h" for t in THRESHOLDS for what in ("Brier", f"FSS ({width} px)")]
+    header += [f"{what} {t:g} mm/h" for t in THRESHOLDS for what in ("1000 Brier", f"FSS ({width} px)")]
     print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
     for name, entry in scores["forecasts"].items():
         cells = [f"{entry['crps']:.4f}", f"{entry['member_mae']:.4f}"]
         for threshold in THRESHOLDS:
             event = entry["thresholds"][f"{threshold:g}"]
-            cells += ["–" if v is None else f"{v:.4f}" for v in (event["brier"], event["fss"][width])]
+            cells += [f"{1e3 * event['brier']:.3f}"]
+            cells += ["–" if event["fss"][width] is None else f"{event['fss'][width]:.2f}"]
         print(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     for pair in scores["differences"]:
         crps = pair["scores"]["crps"]
