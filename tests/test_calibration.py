@@ -33,7 +33,7 @@ def _with(path: Path, calibration: Calibration) -> Path:
 @pytest.fixture(scope="module")
 def later(gaussian_forecast: Write, calibration: Calibration, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("calibration") / "test.zarr"
-    return _with(gaussian_forecast(path, **{**SHAPE, "seed": 5, "samples": 120, "sequences": 120}), calibration)
+    return _with(gaussian_forecast(path, **{**SHAPE, "seed": 5, "samples": 80, "sequences": 80}), calibration)
 
 
 def test_it_repairs_intervals_that_are_too_narrow(later: Path) -> None:
@@ -41,7 +41,7 @@ def test_it_repairs_intervals_that_are_too_narrow(later: Path) -> None:
     raw, repaired = entry["coverage"], entry["calibrated"]["coverage"]
     for quantity in ("flux", "mpf", "fluence"):
         assert raw[quantity]["80"] < 0.6, quantity
-        # 60 windows to calibrate and 120 to judge: four standard deviations of both
+        # 60 windows to calibrate and 80 to judge: three standard deviations of both
         assert 0.8 - 0.25 < repaired[quantity]["80"] < 0.8 + 0.2, quantity
         assert repaired[quantity]["80"] > raw[quantity]["80"] + 0.15
         assert entry["calibrated"]["half_width"][quantity]["80"] > 0

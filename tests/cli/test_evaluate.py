@@ -48,6 +48,7 @@ def test_unknown_blocks_are_named(tmp_path: Path, blocks: str) -> None:
     assert "sequence-day" in result.output
 
 
+@pytest.mark.slow
 def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) -> None:
     first, second = (gaussian_forecast(tmp_path / f"{name}.zarr", samples=8, sequences=8) for name in ("a", "b"))
     result = invoke(first, second, "--out", tmp_path / "out", "--replicates", 200, "--thresholds", "90,110")
