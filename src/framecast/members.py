@@ -14,11 +14,13 @@ from framecast.generator import Generator
 from framecast.sampling import SamplingOptions
 from framecast.seeding import MemberNoise
 
-_CHUNK_BYTES = 2**30
+_CHUNK_BYTES = 2**27
 """What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
 
-A fixed number, not what happens to be free: under bf16 members depend in their last digits on how the ensemble is cut,
-and they should be the same tomorrow. More gains nothing there: cost grows in proportion to the members at once.
+Where it is fastest, not what there is room for: much less leaves matrix products too small, and much more is up to
+twice as slow per member, as tensors outgrow the caches and malloc fetches them anew from the system each time. A fixed
+number, since under bf16 members depend in their last digits on how the ensemble is cut, and they should be the same
+tomorrow.
 """
 
 _GPU_SHARE = 0.25
