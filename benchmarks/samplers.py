@@ -1,27 +1,31 @@
 """Sample quality against network evaluations: which sampler and how many steps a forecast needs.
 
     python benchmarks/samplers.py [--out samplers.json] [--steps 800] [--windows 12] [--members 8]
+    python benchmarks/samplers.py sun-171 sun.zarr          # a trained model, on the test side of its archive
 
-Trains a small network on a synthetic archive (once on every diffusion time, once for each Fast-DDPM grid), then
-forecasts windows of regions it never saw with every sampler and number of network evaluations, and prints the fair
-CRPS of each, in per cent of what 1000 steps of DDPM reach with the same weights, with the 95 % interval of that ratio
-over windows, and the spread/skill ratio. Seeds are fixed: a member starts from the same noise in every forecast.
+Without a model, trains a small network on a synthetic archive (once on every diffusion time, once for each Fast-DDPM
+grid) and goes through every sampler and number of network evaluations. A given model is judged in the few ways that
+somebody would use. Forecasts windows of the test side and prints the fair CRPS of each way, in per cent of what 1000
+steps of DDPM reach with the same weights, with the 95 % interval of that ratio over windows, and the spread/skill
+ratio. Seeds are fixed: a member starts from the same noise in every forecast.
 """
 
 import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from framecast.checkpoint import load
+from framecast.checkpoint import find_model, load, load_model, read_config
 from framecast.data.archive import Archive
-from framecast.data.corona import oracle_ensemble, write_corona
+from framecast.data.corona import has_oracle, oracle_ensemble, write_corona
 from framecast.data.dataset import WindowDataset
+from framecast.data.windows import Window, find_windows
 from framecast.forecaster import Forecaster
 from framecast.recipes import load_recipe
 from framecast.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, UniPC
@@ -46,6 +50,15 @@ SAMPLERS: dict[str, tuple[AnySampler, AnyGrid]] = {
 EVALUATIONS = (4, 6, 8, 10, 15, 25, 50, 100, 1000)
 FAST = (10, 25, 100)
 REFERENCE = ("DDPM, trailing", 1000)
+USED = (
+    ("DPM-Solver++ 2M, log-SNR", 8),
+    ("DPM-Solver++ 2M, log-SNR", 12),
+    ("DPM-Solver++ 2M, log-SNR", 25),
+    ("UniPC, log-SNR", 12),
+    ("DDIM, trailing", 25),
+    ("DDIM, trailing", 50),
+)
+"""Of a given model: name and network evaluations."""
 
 RECIPE = (
     "network.kind=video-unet",
@@ -75,39 +88,85 @@ def trained(folder: Path, archive: Archive, steps: int, grid: int | None) -> For
     return load(out)
 
 
-def cases(forecasters: dict[int | None, Forecaster]) -> Iterator[tuple[str, int, Forecaster, SamplingOptions]]:
-    """Yield name, network evaluations, forecaster and options of every forecast, the reference first."""
-    full = forecasters[None]
+class Case(NamedTuple):
+    """One way of drawing."""
+
+    name: str
+    evaluations: int
+    forecaster: Forecaster
+    options: SamplingOptions
+
+
+class Subject(NamedTuple):
+    """What is judged: windows, and the ways of drawing their forecasts, the reference first."""
+
+    archive: Archive
+    chosen: list[Window]
+    cases: list[Case]
+
+
+def small_network(folder: Path, options: argparse.Namespace) -> Subject:
+    """Train the small networks; return every sampler and number of evaluations."""
+    if not (folder / "corona.zarr").exists():
+        write_corona(folder / "corona.zarr", regions=64, frames=36, size=32, seed=0)
+    archive = Archive.open(folder / "corona.zarr")
+    full = trained(folder, archive, options.steps, None)
     order = [REFERENCE, *((name, n) for name in SAMPLERS for n in EVALUATIONS if (name, n) != REFERENCE)]
+    cases = []
     for name, evaluations in order:
         if evaluations < 1000 or name in ("DDPM, trailing", "DDIM, trailing"):
             sampler, grid = SAMPLERS[name]
-            yield name, evaluations, full, SamplingOptions(sampler=sampler, grid=grid, steps=evaluations)
-    for steps, forecaster in forecasters.items():
-        if steps:
-            rows = len(FastDDPMUniform(steps=steps).rows(1000))
-            options = SamplingOptions(sampler=DDIM(), grid=FastDDPMUniform(steps=steps), steps=rows)
-            yield "Fast-DDPM (own weights)", rows, forecaster, options
+            cases.append(Case(name, evaluations, full, SamplingOptions(sampler=sampler, grid=grid, steps=evaluations)))
+    for steps in FAST:
+        grid = FastDDPMUniform(steps=steps)
+        rows = len(grid.rows(1000))
+        drawing = SamplingOptions(sampler=DDIM(), grid=grid, steps=rows)
+        cases.append(Case("Fast-DDPM (own weights)", rows, trained(folder, archive, options.steps, steps), drawing))
+    return Subject(archive, prepare(load_recipe("tiny", RECIPE), archive).sides["test"], cases)
+
+
+def given_model(options: argparse.Namespace) -> Subject:
+    """Return a trained model, drawn from in its own precision, in the ways that somebody would use."""
+    folder = find_model(options.model)
+    config, forecaster = read_config(folder), load_model(folder)
+    archive = Archive.open(options.archive)
+    windows = find_windows(archive, config.frames, stride=config.stride, max_masked=config.max_masked)
+    cases = []
+    for name, evaluations in (REFERENCE, *USED):
+        sampler, grid = SAMPLERS[name]
+        drawing = replace(config.sampling, sampler=sampler, grid=grid, steps=evaluations)
+        cases.append(Case(name, evaluations, forecaster, drawing))
+    print(f"{config.name}, weights {config.weights_sha256[:12]}, {config.sampling.precision}, {options.archive}")
+    return Subject(archive, config.split.divide(windows)["test"], cases)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", help="a run, a model folder, or a released model's name")
+    parser.add_argument("archive", nargs="?", type=Path, help="on whose test side the model is judged")
     parser.add_argument("--out", type=Path, default=None, help="also write the figures as JSON")
-    parser.add_argument("--steps", type=int, default=800, help="training steps of each network")
+    parser.add_argument("--steps", type=int, default=800, help="training steps of each small network")
     parser.add_argument("--windows", type=int, default=12)
     parser.add_argument("--members", type=int, default=8)
     parser.add_argument("--folder", type=Path, default=None, help="keep archive and runs here, and go on with them")
     options = parser.parse_args()
-    temporary = tempfile.TemporaryDirectory() if options.folder is None else None
-    folder = options.folder or Path(temporary.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "corona.zarr").exists():
-        write_corona(folder / "corona.zarr", regions=64, frames=36, size=32, seed=0)
-    archive = Archive.open(folder / "corona.zarr")
-    forecasters = {grid: trained(folder, archive, options.steps, grid) for grid in (None, *FAST)}
-    test = prepare(load_recipe("tiny", RECIPE), archive).sides["test"]
-    chosen = [test[k * len(test) // options.windows] for k in range(options.windows)]
-    frames = forecasters[None].frames
+    if options.model and not options.archive:
+        parser.error("a model is judged on an archive: samplers.py MODEL ARCHIVE")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        archive, side, cases = given_model(options) if options.model else small_network(folder, options)
+        chosen = [side[k * len(side) // options.windows] for k in range(options.windows)]
+        record = judge(archive, chosen, cases, options.members)
+    print(table(record["rows"]))
+    print(", ".join(f"{name} {value:.3f}" for name, value in record.items() if name != "rows"), archive.unit)
+    if options.out:
+        options.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+
+
+def judge(archive: Archive, chosen: list[Window], cases: list[Case], members: int) -> dict:
+    """Return the figures of every case, and what frames that stand still and, where there is one, the oracle reach."""
+    frames = cases[0].forecaster.frames
     windows = WindowDataset(archive, chosen, frames)
 
     def score(ensemble: torch.Tensor, index: int) -> float:
@@ -117,18 +176,19 @@ def main() -> None:
         error = ensemble_mean(ensemble) - windows[index].future
         return ensemble_variance(ensemble).mean().item(), error.square().mean().item()
 
-    persistence = [(windows[k].future - windows[k].past[:1, -1:]).abs().mean().item() for k in range(len(chosen))]
-    oracle = [
-        score(torch.from_numpy(oracle_ensemble(archive, w, frames=frames, members=options.members, seed=0)), k)
-        for k, w in enumerate(chosen)
-    ]
-    rows = []
+    seen = [frames.past_channels.index(name) for name in frames.future_channels]
+    still = [(windows[k].future - windows[k].past[seen, -1:]).abs().mean().item() for k in range(len(chosen))]
+    record: dict = {"persistence": np.mean(still)}
+    if has_oracle(archive):
+        perfect = [oracle_ensemble(archive, window, frames=frames, members=members, seed=0) for window in chosen]
+        record["oracle"] = np.mean([score(torch.from_numpy(ensemble), k) for k, ensemble in enumerate(perfect)])
+    record["rows"] = []
     reference: np.ndarray | None = None
-    for name, evaluations, forecaster, sampling in cases(forecasters):
+    for name, evaluations, forecaster, drawing in cases:
         begin = time.perf_counter()
         ensembles = [
             forecaster.draw(
-                windows[k].past, members=range(options.members), seed=0, sample_key=sample_key(window), options=sampling
+                windows[k].past, members=range(members), seed=0, sample_key=sample_key(window), options=drawing
             )
             for k, window in enumerate(chosen)
         ]
@@ -137,7 +197,7 @@ def main() -> None:
         spread, error = np.mean([spread_and_error(ensemble, k) for k, ensemble in enumerate(ensembles)], axis=0)
         reference = values if reference is None else reference
         low, high = interval(values, reference)
-        rows.append(
+        record["rows"].append(
             {
                 "sampler": name,
                 "evaluations": evaluations,
@@ -149,11 +209,7 @@ def main() -> None:
             }
         )
         print(f"{name:30}{evaluations:6d}  CRPS {values.mean():8.3f}  {seconds:7.1f} s", flush=True)
-    print(table(rows))
-    print(f"persistence {np.mean(persistence):.3f}, oracle {np.mean(oracle):.3f} DN/s")
-    if options.out:
-        record = {"persistence": np.mean(persistence), "oracle": np.mean(oracle), "rows": rows}
-        options.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    return record
 
 
 def interval(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
