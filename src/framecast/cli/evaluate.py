@@ -3,11 +3,12 @@
 import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from framecast.cli.console import progress, say
+from framecast.cli.score_table import print_scores
 from framecast.errors import ConfigError
 
 
@@ -86,54 +87,3 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError:
         raise ConfigError(f"--thresholds {text}: give numbers with commas between them, such as 0.5,2,5") from None
-
-
-def print_scores(scores: dict[str, Any]) -> None:
-    """Print one row for each forecast: CRPS, RMSE, spread/error, coverage, and its skill; then what differs."""
-    from rich.console import Console
-    from rich.table import Table
-
-    forecasts = scores["forecasts"]
-    unit = f" [{scores['unit']}]" if scores["unit"] else ""
-    reference = next((name for name in ("persistence", "climatology") if name in forecasts), None)
-    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left", title_style="bold")
-    table.title = f"{scores['samples']} samples, averaged over all pixels and lead times"
-    columns = ["", "members", f"CRPS{unit}", "RMSE", "spread/error", "90 % interval holds"]
-    columns += [f"skill against {reference}"] if reference else []
-    for name in columns:
-        table.add_column(name.replace("[", r"\["), justify="right" if name else "left")
-    for name, entry in forecasts.items():
-        ensemble = entry["members"] > 1
-        skill = entry["skill"].get(reference)
-        table.add_row(
-            name.replace("_", " ") if entry["kind"] != "model" else name,
-            str(entry["members"]),
-            _short(entry["crps"]),
-            _short(entry["rmse"]),
-            _short(entry["spread_skill"]) if ensemble else "-",
-            _percent(entry["coverage"]["fluence"]["90"]) if ensemble else "-",
-            f"{_percent(skill['value'])} ({_percent(skill['95'][0])} to {_percent(skill['95'][1])})" if skill else "",
-        )
-    console = Console(width=None if Console().is_terminal else 120)
-    console.print(table)
-    for pair in scores["differences"]:
-        if pair["first"] in scores["models"] and pair["second"] in scores["models"]:
-            console.print(_sentence(pair), highlight=False)
-
-
-def _sentence(pair: dict[str, Any]) -> str:
-    """Return what is known of the difference between two models."""
-    crps = pair["scores"]["crps"]
-    names = f"{pair['first']} against {pair['second']}"
-    if crps["verdict"] == "undecided":
-        return f"{names}: undecided, the 95 % interval of their difference in CRPS holds zero"
-    low, high = (_short(bound) for bound in crps["95"])
-    return f"{names}: {crps['verdict']}, CRPS {crps['value']:+.4g} (95 % interval {low} to {high})"
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
