@@ -35,11 +35,11 @@ def test_few_members_are_told_what_they_can_reach(scores: dict[str, Any], capsys
 
 def test_calibrated_coverage_stands_beside_the_own(scores: dict[str, Any], capsys: Capture) -> None:
     calibrated = copy.deepcopy(scores)
-    calibrated["forecasts"]["gaussian"]["calibrated"] = {"coverage": {"fluence": {"90": 0.8765}}, "seen_samples": 3}
+    calibrated["forecasts"]["gaussian"]["calibrated"] = {"coverage": {"fluence": {"90": 0.876}}, "seen_samples": 3}
     print_scores(calibrated)
     said = capsys.readouterr().out
     (row,) = [line for line in said.splitlines() if line.startswith("gaussian  ")]
-    assert "87.7 %" in row
+    assert "87.6 %" in row
     assert "gaussian was calibrated on 3 of these samples: its calibrated coverage flatters it" in said
 
 
