@@ -147,6 +147,21 @@ def test_mistakes_are_told_in_one_line(
     assert predict(model, tmp_path / "out", "--source", str(jsoc), **changes) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("framecast:")]
     assert complaint in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
+    model: Path, server: Any, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "out"
+    assert predict(model, out, "--source", str(tmp_path / "nowhere")) == 2
+    assert "nowhere is not a folder" in capsys.readouterr().err
+    assert not out.exists()
+    assert predict(model, out, "--base-url", server.url, center="925,0") == 2
+    assert capsys.readouterr().err.startswith("forecasting the Sun at 925,0 on 2017-08-08T08:00 with")
+    asked = server.files
+    assert predict(model, out, "--base-url", server.url) == 0
+    assert server.files == asked > 0
 
 
 def test_a_folder_of_something_else_is_left_alone(model: Path, jsoc: Path, tmp_path: Path, capsys: Capture) -> None:

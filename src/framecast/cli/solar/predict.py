@@ -70,6 +70,9 @@ def predict(
 
     The same command again goes on where it was interrupted, and looks for frames of the future that have come since.
     """
+    if source is not None and not source.is_dir():
+        raise ConfigError(f"--source {source} is not a folder: name the one that holds the images")
+    note(f"forecasting the Sun at {center} on {time} with {model}")  # before libraries that take seconds to load
     import numpy as np
 
     from framecast.calibration import read_calibration

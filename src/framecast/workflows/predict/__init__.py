@@ -2,6 +2,8 @@
 
 Fetch the images that the model must see (and those of the future that are there already), follow the region through
 them, draw the ensemble. Showing it is the business of `framecast.plots.prediction`.
+
+A prediction that cannot be made leaves nothing behind but images that were downloaded, for the next attempt.
 """
 
 from collections.abc import Callable
@@ -134,65 +136,65 @@ def predict(
     if request.time > now:
         raise ConfigError(f"--time {minute(request.time)} is in the future: the last frame seen must have been taken")
     refuse_existing(folder, overwrite=True, kind=PREDICTION)
-    stages, done = Stages(folder), {}
     step = np.timedelta64(round(frames.cadence * 1e9), "ns")
     past = [request.time + (k + 1 - frames.past) * step for k in range(frames.past)]
     future = [request.time + (k + 1) * step for k in range(frames.future)] if request.future else []
     wanted = [*past, *(time for time in future if time <= now)]
 
     absent: list[Absent] = []
+    with Stages(folder) as stages:
 
-    def gather() -> None:
-        seconds = slack(frames) / np.timedelta64(1, "s")
-        wavelengths = [int(channel) for channel in channels]
-        absent.extend(images.gather(wanted, wavelengths, folder / "images", slack=seconds, show=show))
+        def gather() -> None:
+            seconds = slack(frames) / np.timedelta64(1, "s")
+            wavelengths = [int(channel) for channel in channels]
+            absent.extend(images.gather(wanted, wavelengths, folder / "images", slack=seconds, show=show))
 
-    # Frames that are missing may come later: an incomplete collection is gathered again.
-    mark = fingerprint(images.describe(), [str(time) for time in wanted], channels)
-    done["images"] = stages.once("images", mark, [folder / "images"], gather)
-    if absent:
-        stages.forget("images")
-    _check_past(absent, past, frames)
-    catalogue = scan(folder / "images")
-    issue = issue_frame(catalogue, frames, request.time)
-    track = point(issue, request.center)
-    files = [(frame.path.name, frame.path.stat().st_size) for frame in catalogue.frames]
-    mark = fingerprint(files, vars(track), vars(frames), repr(making), making.calibration.provenance())
-    archive_path = folder / "region.zarr"
-    done["region"] = stages.once(
-        "region",
-        mark,
-        [archive_path],
-        lambda: cut_region(folder / "images", archive_path, catalogue, track, frames, making),
-    )
-    mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
-    mark = fingerprint(mark, None if calibration is None else calibration.to_plain())
-
-    def draw() -> None:
-        drawn = 0
-
-        def advance(members: int) -> None:
-            nonlocal drawn
-            drawn += members
-            show("members", drawn, request.members)
-
-        forecast_region(
-            forecaster,
-            Archive.open(archive_path),
-            folder / "forecast.zarr",
-            frames=frames,
-            issue=issue.time,
-            members=request.members,
-            seed=request.seed,
-            label=request.label,
-            options=options,
-            max_masked=config.max_masked,
-            calibration=calibration,
-            command=command,
-            progress=advance,
+        # Frames that are missing may come later: an incomplete collection is gathered again.
+        mark = fingerprint(images.describe(), [str(time) for time in wanted], channels)
+        stages.once("images", mark, [folder / "images"], gather)
+        if absent:
+            stages.forget("images")
+        _check_past(absent, past, frames)
+        catalogue = scan(folder / "images")
+        issue = issue_frame(catalogue, frames, request.time)
+        track = point(issue, request.center)
+        files = [(frame.path.name, frame.path.stat().st_size) for frame in catalogue.frames]
+        mark = fingerprint(files, vars(track), vars(frames), repr(making), making.calibration.provenance())
+        archive_path = folder / "region.zarr"
+        stages.once(
+            "region",
+            mark,
+            [archive_path],
+            lambda: cut_region(folder / "images", archive_path, catalogue, track, frames, making),
         )
+        mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
+        mark = fingerprint(mark, None if calibration is None else calibration.to_plain())
 
-    done["forecast"] = stages.once("forecast", mark, [folder / "forecast.zarr"], draw)
+        def draw() -> None:
+            drawn = 0
+
+            def advance(members: int) -> None:
+                nonlocal drawn
+                drawn += members
+                show("members", drawn, request.members)
+
+            forecast_region(
+                forecaster,
+                Archive.open(archive_path),
+                folder / "forecast.zarr",
+                frames=frames,
+                issue=issue.time,
+                members=request.members,
+                seed=request.seed,
+                label=request.label,
+                options=options,
+                max_masked=config.max_masked,
+                calibration=calibration,
+                command=command,
+                progress=advance,
+            )
+
+        stages.once("forecast", mark, [folder / "forecast.zarr"], draw)
     return Prediction(
         folder=folder,
         frames=frames,
@@ -200,7 +202,7 @@ def predict(
         longitude=track.longitude,
         latitude=track.latitude,
         absent=tuple(absent),
-        stages=done,
+        stages=stages.made,
         mark=mark,
     )
 

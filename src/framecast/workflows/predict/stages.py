@@ -6,14 +6,20 @@ whole or absent. It is repeated when either has changed.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+from framecast.errors import FramecastError
 from framecast.files import write_atomically
 
 FILE_NAME = "stages.json"
 FORMAT = "framecast-prediction"
+IMAGES = "images"
+"""The folder within, of images."""
 
 
 def fingerprint(*parts: Any) -> str:
@@ -21,12 +27,26 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class Stages:
-    """The stages that were finished in a folder."""
+def downloads(folder: Path) -> int:
+    """Return how many images in ``folder`` were downloaded; those that are links to files elsewhere were not."""
+    return sum(path.is_file() and not path.is_symlink() for path in folder.rglob("*.*") if path.suffix != ".json")
+
+
+class Stages(AbstractContextManager["Stages"]):
+    """The stages that were finished in a folder.
+
+    Left by an error of the user's, a folder that was made here goes again, unless something in it was downloaded.
+
+    Attributes:
+        folder: where everything is made.
+        made: name of each stage asked for so far -> whether it was done now, or had been before.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Read what was done in ``folder``, which is made if it is not there."""
         self.folder = folder
+        self.made: dict[str, bool] = {}
+        self._new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._done: dict[str, str] = dict(json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["done"])
@@ -34,20 +54,28 @@ class Stages:
             self._done = {}
             self._write()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._new and isinstance(error, FramecastError) and not downloads(self.folder / IMAGES):
+            shutil.rmtree(self.folder)
+
     def once(self, name: str, mark: str, outputs: Sequence[Path], work: Callable[[], object]) -> bool:
         """Do ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``outputs`` are there.
 
         Returns:
             Whether it was done now.
         """
-        if self._done.get(name) == mark and all(path.exists() for path in outputs):
-            return False
-        self._done.pop(name, None)
-        self._write()
-        work()
-        self._done[name] = mark
-        self._write()
-        return True
+        self.made[name] = self._done.get(name) != mark or not all(path.exists() for path in outputs)
+        if self.made[name]:
+            self.forget(name)
+            work()
+            self._done[name] = mark
+            self._write()
+        return self.made[name]
 
     def forget(self, name: str) -> None:
         """Let stage ``name`` be done again the next time."""
