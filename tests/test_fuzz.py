@@ -2,16 +2,19 @@
 
 Valid files are mutated: bytes flipped, cut out, doubled, cut off, and values of JSON documents replaced by what nobody
 expects. Loading one may succeed or end in a `FramecastError`; any other error, five seconds of the processor without an
-end, or memory beyond three gigabytes is a failure. The tests try a few hundred; more are tried with
+end, memory beyond three gigabytes or the death of the process is a failure. The tests try a few hundred; more with
 
-    python tests/test_fuzz.py --runs 100000
+    python tests/test_fuzz.py --runs 100000              # an hour on one core
+    python tests/test_fuzz.py --runs 1000 --only fits
 """
 
 import argparse
 import contextlib
 import copy
 import hashlib
+import io
 import json
+import multiprocessing
 import resource
 import shutil
 import signal
@@ -22,13 +25,14 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from PIL import Image
@@ -37,6 +41,10 @@ from framecast.errors import FramecastError
 
 SECONDS = 5
 GIGABYTES = 3
+PORTION = 1000
+"""Inputs of one process in a long run: what a loader or hypothesis keeps of them goes with it."""
+PATIENCE = 60
+"""Seconds on the clock after which a process that the timer cannot reach, in C or asleep, is given up."""
 
 ODD = (None, True, -1, 0, 1, 2, 10**5, 2**31, 2**63, 10**18, 0.5, -0.0, 1e308)
 ODD += ("", "x", "é" * 300, "1e400", [], {}, [[]])
@@ -55,61 +63,76 @@ class Target:
         name: of the file that is mutated.
         folder: a valid example.
         settle: called with the folder after the mutation, such as to bring a checksum up to date.
+        content: of the valid file.
     """
 
     load: Callable[[Path], object]
     name: str
     folder: Path
     settle: Callable[[Path], None] = lambda folder: None
+    content: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", (self.folder / self.name).read_bytes())
+
+    @property
+    def header(self) -> int:
+        """Bytes at the beginning of the file in which half of the edits are made: a header, where it has one."""
+        return int.from_bytes(self.content[:8], "little") + 8 if self.name.endswith(".safetensors") else 3000
 
 
-def mutated_bytes(content: bytes) -> st.SearchStrategy[bytes]:
-    """Flipped, cut out, doubled and cut off bytes, up to four times."""
-    place = st.integers(0, max(0, len(content) - 1))
-    edit = st.tuples(st.sampled_from(("flip", "cut", "double", "end", "zero")), place, st.integers(1, 255))
+@dataclass(frozen=True)
+class Mutation:
+    """What is done to a file: a few edits, so that hypothesis has small things to remember and not whole files.
 
-    def apply(edits: list[tuple[str, int, int]]) -> bytes:
-        data = bytearray(content)
-        for kind, at, amount in edits:
-            if kind == "flip" and at < len(data):
-                data[at] ^= amount
-            elif kind == "cut":
-                del data[at : at + amount]
-            elif kind == "double":
-                data[at:at] = data[at : at + amount]
-            elif kind == "end":
-                del data[at:]
+    Attributes:
+        edits: of its bytes, (kind, place, amount), or of its JSON document, (path, kind, odd value).
+        document: whether it is edited as JSON.
+    """
+
+    edits: list[tuple]
+    document: bool
+
+    def of(self, content: bytes) -> bytes:
+        """Return ``content`` mutated."""
+        return edit_document(content, self.edits) if self.document else edit_bytes(content, self.edits)
+
+
+def edit_bytes(content: bytes, edits: list[tuple[str, int, int]]) -> bytes:
+    """Return ``content`` with bytes flipped, cut out, doubled, cut off or zeroed."""
+    data = bytearray(content)
+    for kind, at, amount in edits:
+        if kind == "flip" and at < len(data):
+            data[at] ^= amount
+        elif kind == "cut":
+            del data[at : at + amount]
+        elif kind == "double":
+            data[at:at] = data[at : at + amount]
+        elif kind == "end":
+            del data[at:]
+        else:
+            data[at : at + amount] = bytes(len(data[at : at + amount]))
+    return bytes(data)
+
+
+def edit_document(content: bytes, edits: list[tuple[tuple, str, object]]) -> bytes:
+    """Return the JSON document with values anywhere in it replaced, left out or put in."""
+    document = json.loads(content)
+    for path, kind, odd in edits:
+        value = copy.deepcopy(odd)  # a later edit may change it
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            parent = document
+            for key in path[:-1]:
+                parent = parent[key]
+            if kind == "drop":
+                del parent[path[-1]]
+            elif kind == "add":
+                parent[path[-1]]["surprise"] = value
+            elif kind == "long":
+                parent[path[-1]] = parent[path[-1]] * 50
             else:
-                data[at : at + amount] = bytes(len(data[at : at + amount]))
-        return bytes(data)
-
-    return st.lists(edit, min_size=1, max_size=4).map(apply)
-
-
-def mutated_json(content: bytes) -> st.SearchStrategy[bytes]:
-    """Values anywhere in the document replaced, left out or put in, up to three times."""
-    paths = list(walk(json.loads(content)))
-    edit = st.tuples(st.sampled_from(paths), st.sampled_from(("put", "drop", "add", "long")), st.sampled_from(ODD))
-
-    def apply(edits: list[tuple[tuple, str, object]]) -> bytes:
-        document = json.loads(content)
-        for path, kind, odd in edits:
-            value = copy.deepcopy(odd)  # a later edit may change it
-            with contextlib.suppress(KeyError, IndexError, TypeError):
-                parent = document
-                for key in path[:-1]:
-                    parent = parent[key]
-                if kind == "drop":
-                    del parent[path[-1]]
-                elif kind == "add":
-                    parent[path[-1]]["surprise"] = value
-                elif kind == "long":
-                    parent[path[-1]] = parent[path[-1]] * 50
-                else:
-                    parent[path[-1]] = value
-        return json.dumps(document).encode()
-
-    return st.lists(edit, min_size=1, max_size=3).map(apply)
+                parent[path[-1]] = value
+    return json.dumps(document).encode()
 
 
 def walk(document: object, path: tuple = ()) -> Iterator[tuple]:
@@ -122,11 +145,18 @@ def walk(document: object, path: tuple = ()) -> Iterator[tuple]:
         yield from walk(value, (*path, key))
 
 
-def mutations(target: Target) -> st.SearchStrategy[bytes]:
-    content = (target.folder / target.name).read_bytes()
+def mutations(target: Target) -> st.SearchStrategy[Mutation]:
+    """Draw up to four edits of the bytes of the target's file, half of them near its beginning, or three of JSON."""
+    last = max(0, len(target.content) - 1)
+    place = st.one_of(st.integers(0, last), st.integers(0, min(last, target.header)))
+    edit = st.tuples(st.sampled_from(("flip", "cut", "double", "end", "zero")), place, st.integers(1, 255))
+    in_bytes = st.builds(Mutation, st.lists(edit, min_size=1, max_size=4), st.just(False))
     if not target.name.endswith(".json"):
-        return mutated_bytes(content)
-    return st.one_of(mutated_json(content), mutated_json(content), mutated_bytes(content))
+        return in_bytes
+    paths = list(walk(json.loads(target.content)))
+    change = st.tuples(st.sampled_from(paths), st.sampled_from(("put", "drop", "add", "long")), st.sampled_from(ODD))
+    in_document = st.builds(Mutation, st.lists(change, min_size=1, max_size=3), st.just(True))
+    return st.one_of(in_document, in_document, in_bytes)
 
 
 @contextlib.contextmanager
@@ -172,9 +202,10 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
         run: a small finished run on ``archive``.
         archive: a small archive.
     """
-    from framecast.checkpoint import find_model, load_model
+    from framecast.checkpoint import build_network, find_model, load_model, read_config
     from framecast.recipes import load_recipe
     from framecast.runs import Run
+    from framecast.training import TrainingOptions, TrainingState
 
     model = shutil.copytree(find_model(run), folder / "model")
     checkpoint = shutil.copytree(Run(run).checkpoints[-1], folder / "run" / "checkpoints" / "00000006")
@@ -196,10 +227,33 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
         plain["weights_sha256"] = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
         (folder / "config.json").write_text(json.dumps(plain))
 
+    def vouch_for_state(folder: Path) -> None:
+        """Bring the manifest up to date."""
+        path = folder / "checkpoints/00000006/manifest.json"
+        plain = json.loads(path.read_text())
+        state = (path.parent / "state.safetensors").read_bytes()
+        plain["files"]["state.safetensors"] = {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
+        path.write_text(json.dumps(plain))
+
+    config = read_config(model)
+    options = TrainingOptions(steps=6)
+
+    def take_up(folder: Path) -> None:
+        """Do as a run does that goes on."""
+        newest, _ = Run(folder).newest()
+        assert newest is not None
+        tensors, _ = Run(folder).load(newest)
+        TrainingState(build_network(config), options).load(tensors)
+
+    forecast = write_small_forecast(folder / "forecast" / "small.zarr")
+    state = "checkpoints/00000006/state.safetensors"
     targets = {
         "config.json": Target(load_model, "config.json", model),
         "safetensors": Target(load_model, "weights.safetensors", model, vouch),
         "checkpoint": Target(lambda f: Run(f).newest(), "checkpoints/00000006/manifest.json", folder / "run"),
+        "training state": Target(take_up, state, folder / "run", vouch_for_state),
+        "forecast": Target(read_forecast, "zarr.json", forecast),
+        "forecast array": Target(read_forecast, "forecast/zarr.json", forecast),
         "recipe": Target(lambda f: load_recipe(f / "recipe.yaml"), "recipe.yaml", folder / "run"),
         "zarr root": Target(read_archive, "zarr.json", data),
     }
@@ -232,6 +286,33 @@ def read_archive(folder: Path) -> None:
     windows = find_windows(archive, frames)
     if windows:
         archive.read(windows[0].sequence, windows[0].indices)
+
+
+def write_small_forecast(path: Path) -> Path:
+    """Write two forecasts of two members, without consolidated metadata."""
+    from framecast.data.forecasts import SampleInfo, write_forecast
+    from framecast.frames import FrameSpec
+
+    channels = {"past_channels": ("193", "171"), "future_channels": ("171",)}
+    frames = FrameSpec(**channels, past=2, future=3, cadence=7200.0, height=8, width=10)
+    samples = [SampleInfo(sequence="a", issue_time=np.datetime64(f"2017-08-1{k}")) for k in range(2)]
+    with write_forecast(path, frames=frames, samples=samples, members=2, unit="DN/s", attrs={}, dressing=None) as file:
+        for k in range(2):
+            future = np.ones((1, 3, 8, 10), np.float32)
+            file.write(k, past=np.ones((2, 2, 8, 10), np.float32), truth=future, forecast=np.stack([future, future]))
+    document = path / "zarr.json"
+    plain = json.loads(document.read_text())
+    plain.pop("consolidated_metadata", None)
+    document.write_text(json.dumps(plain))
+    return path
+
+
+def read_forecast(folder: Path) -> None:
+    """Open a forecast as evaluation does, and read what identifies its windows."""
+    from framecast.evaluation.sources import open_sources
+
+    [source] = open_sources(folder)
+    assert source.windows and source.lead_times and source.unit is not None
 
 
 def solar_targets(folder: Path) -> dict[str, Target]:
@@ -285,6 +366,18 @@ def solar_targets(folder: Path) -> dict[str, Target]:
     (folder / "7115").mkdir()
     Image.fromarray(np.arange(3 * 20 * 24, dtype=np.uint8).reshape(20, 24, 3)).save(folder / name)
 
+    percentiles = "".join(
+        f"<DATA{name}>{np.percentile(pixels.astype(float), share)}</DATA{name}>"
+        for name, share in {"P10": 10, "P25": 25, "MEDN": 50, "P75": 75, "P90": 90}.items()
+    )
+    cards = "".join(f"<{name}>{value}</{name}>" for name, value in header.items()) + percentiles
+    xml = f"<meta><fits><NAXIS1>48</NAXIS1><NAXIS2>48</NAXIS2>{cards}</fits></meta>".encode()
+    shown = io.BytesIO()
+    Image.fromarray((5 * np.sqrt(pixels[::-1])).astype(np.uint8)).save(shown, "JPEG2000")
+    before, picture = shown.getvalue().split(b"jp2c")
+    box = (len(xml) + 8).to_bytes(4) + b"xml " + xml
+    (folder / "small.jp2").write_bytes(before[:-4] + box + before[-4:] + b"jp2c" + picture)
+
     def read_png(folder: Path) -> None:
         picture = parse_name(folder / name)
         assert picture is not None
@@ -293,6 +386,7 @@ def solar_targets(folder: Path) -> dict[str, Target]:
     return {
         "fits": Target(lambda f: read_image(f / "plain.fits"), "plain.fits", folder),
         "fits tiled": Target(lambda f: read_image(f / "tiled.fits"), "tiled.fits", folder),
+        "jpeg 2000": Target(lambda f: read_image(f / "small.jp2"), "small.jp2", folder),
         "png": Target(read_png, name, folder),
         "csv events": Target(lambda f: read_events(f / "events.csv"), "events.csv", folder),
         "csv samples": Target(lambda f: read_samples(f / "samples.csv"), "samples.csv", folder),
@@ -303,13 +397,19 @@ NAMES = (
     "config.json",
     "safetensors",
     "checkpoint",
+    "training state",
+    "forecast",
+    "forecast array",
     "recipe",
     "zarr root",
     "zarr group",
     "zarr intensity/",
     "zarr time/",
 )
-NAMES += ("zarr chunk", "fits", "fits tiled", "png", "csv events", "csv samples")
+NAMES += ("zarr chunk", "fits", "fits tiled", "jpeg 2000", "png", "csv events", "csv samples")
+
+SHARES: dict[str, float] = {}
+"""How many inputs a loader gets in a long run, where it is not 1: fewer where each takes long."""
 
 
 @pytest.fixture(scope="module")
@@ -323,13 +423,13 @@ def test_a_mutated_file_is_loaded_or_refused(name, targets, tmp_path):
     if name not in targets:
         pytest.skip("the Sun needs pip install 'framecast[solar]'")
     target = targets[name]
-    assert attempt(target, (target.folder / target.name).read_bytes(), copied(target, tmp_path / "valid"))
+    assert attempt(target, target.content, copied(target, tmp_path / "valid"))
     folder = copied(target, tmp_path / "mutated")
 
     @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(mutations(target))
-    def run(content: bytes) -> None:
-        attempt(target, content, renewed(target, folder))
+    def run(mutation: Mutation) -> None:
+        attempt(target, mutation.of(target.content), renewed(target, folder))
 
     run()
 
@@ -345,23 +445,59 @@ def renewed(target: Target, folder: Path) -> Path:
         copied(target, folder)
     elif target.settle.__name__ == "vouch":
         shutil.copy(target.folder / "config.json", folder)
+    elif target.settle.__name__ == "vouch_for_state":
+        shutil.copy(target.folder / "checkpoints/00000006/manifest.json", folder / "checkpoints/00000006")
     return folder
 
 
-def fuzz(target: Target, runs: int, seed: int, scratch: Path) -> tuple[int, int, Counter, float]:
-    """Return how many inputs were loaded and refused, the failures by kind, and the longest time of one."""
-    failures: Counter = Counter()
-    loaded = refused = 0
-    longest = 0.0
+@dataclass
+class Tally:
+    """What came of some inputs.
+
+    Attributes:
+        inputs: how many.
+        loaded: of them.
+        refused: of them, with one of the documented errors.
+        failures: by kind.
+        longest: seconds of the processor for one of them.
+        megabytes: the most memory of the process.
+    """
+
+    inputs: int = 0
+    loaded: int = 0
+    refused: int = 0
+    failures: Counter = field(default_factory=Counter)
+    longest: float = 0.0
+    megabytes: float = 0.0
+
+    def add(self, other: "Tally") -> None:
+        self.inputs += other.inputs
+        self.loaded += other.loaded
+        self.refused += other.refused
+        self.failures += other.failures
+        self.longest = max(self.longest, other.longest)
+        self.megabytes = max(self.megabytes, other.megabytes)
+
+
+def fuzz(target: Target, runs: int, seed: int, scratch: Path, results: Connection) -> None:
+    """Try ``runs`` inputs, and send the tally after each; what makes a loader fail is kept beside ``scratch``."""
+    tally = Tally()
     folder = copied(target, scratch)
 
     @hypothesis_seed(seed)
-    @settings(max_examples=runs, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=runs,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(mutations(target))
-    def run(content: bytes) -> None:
-        nonlocal loaded, refused, longest
+    def run(mutation: Mutation) -> None:
+        content = mutation.of(target.content)
         renewed(target, folder)
-        began = time.perf_counter()
+        began = time.process_time()
+        tally.inputs += 1
         try:
             well = attempt(target, content, folder)
         except BaseException as error:
@@ -369,15 +505,46 @@ def fuzz(target: Target, runs: int, seed: int, scratch: Path) -> tuple[int, int,
                 raise
             where = traceback.extract_tb(error.__traceback__)[-1]
             kind = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}: {str(error)[:90]}"
-            if not failures[kind]:
-                (scratch.parent / f"failure-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(content)
-            failures[kind] += 1
+            if not tally.failures[kind]:
+                keep(scratch.parent, kind, content)
+            tally.failures[kind] += 1
         else:
-            loaded, refused = loaded + well, refused + (not well)
-        longest = max(longest, time.perf_counter() - began)
+            tally.loaded += well
+            tally.refused += not well
+        tally.longest = max(tally.longest, time.process_time() - began)
+        tally.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        results.send(tally)
 
     run()
-    return loaded, refused, failures, longest
+
+
+def keep(folder: Path, kind: str, content: bytes) -> None:
+    """Write down an input that made a loader fail in this way."""
+    (folder / f"failure-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(content)
+
+
+def fuzz_apart(target: Target, runs: int, seed: int, scratch: Path) -> Tally:
+    """Try up to ``runs`` inputs in a process of their own, which may die or hang."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=fuzz, args=(target, runs, seed, scratch, sender))
+    process.start()
+    sender.close()
+    tally = Tally()
+    with contextlib.suppress(EOFError):
+        while receiver.poll(PATIENCE):
+            tally = receiver.recv()
+    if process.is_alive():
+        process.join(1)
+    if process.exitcode != 0:
+        kind = f"the process ended with {process.exitcode}" if not process.is_alive() else f"nothing for {PATIENCE} s"
+        process.kill()
+        process.join()
+        keep(scratch.parent, kind, (scratch / target.name).read_bytes())
+        tally.failures[kind] += 1
+        tally.inputs += 1
+    shutil.rmtree(scratch, ignore_errors=True)
+    return tally
 
 
 def main() -> None:
@@ -386,10 +553,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100_000, help="mutated files, over all loaders")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="one loader")
+    parser.add_argument("--only", action="append", help="a loader; may be given again")
     parser.add_argument("--keep", type=Path, help="a folder for what made a loader fail")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = options.keep or Path(name)
         folder.mkdir(exist_ok=True)
         archive, run = folder / "corona.zarr", folder / "run"
@@ -398,27 +565,33 @@ def main() -> None:
         assert command(["train", "tiny", "--data", str(archive), "--out", str(run), *changes]) == 0
         (folder / "targets").mkdir()
         targets = make_targets(folder / "targets", run, archive)
-        chosen = {key: value for key, value in targets.items() if options.only in (None, key)}
-        print(
-            f"{'loader':<18}{'inputs':>9}{'loaded':>9}{'refused':>9}{'failures':>10}{'seconds':>9}{'longest':>9}",
-            flush=True,
-        )
-        total = failed = 0
+        chosen = {key: value for key, value in targets.items() if options.only is None or key in options.only}
+        shares = {key: SHARES.get(key, 1.0) for key in chosen}
+        columns = ("inputs", "loaded", "refused", "failures", "ms each", "longest s", "MB")
+        print(f"{'loader':<18}" + "".join(f"{column:>11}" for column in columns), flush=True)
+        total = Tally()
         began = time.monotonic()
         for key, target in chosen.items():
-            start = time.monotonic()
-            scratch = folder / f"scratch-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-            loaded, refused, failures, longest = fuzz(target, options.runs // len(chosen), options.seed, scratch)
-            bad = sum(failures.values())
-            total, failed = total + loaded + refused + bad, failed + bad
+            wanted = round(options.runs * shares[key] / sum(shares.values())) + 1
+            start, tally, portion = time.monotonic(), Tally(), 0
+            while tally.inputs < wanted:
+                seed = options.seed * 10**6 + portion
+                portion += 1
+                scratch = folder / f"scratch-{portion}"
+                tally.add(fuzz_apart(target, min(PORTION, wanted - tally.inputs), seed, scratch))
+            each = 1000 * (time.monotonic() - start) / tally.inputs
+            figures = (tally.inputs, tally.loaded, tally.refused, tally.failures.total())
             print(
-                f"{key:<18}{loaded + refused + bad:>9}{loaded:>9}{refused:>9}{bad:>10}"
-                f"{time.monotonic() - start:>9.0f}{longest:>9.2f}",
+                f"{key:<18}"
+                + "".join(f"{figure:>11}" for figure in figures)
+                + f"{each:>11.1f}{tally.longest:>11.2f}{tally.megabytes:>11.0f}",
                 flush=True,
             )
-            for kind, count in failures.most_common(8):
+            for kind, count in tally.failures.most_common(8):
                 print(f"    {count} × {kind}", flush=True)
-        print(f"{total} inputs in {time.monotonic() - began:.0f} s, {failed} failures")
+            total.add(tally)
+        failed = total.failures.total()
+        print(f"{total.inputs} inputs in {time.monotonic() - began:.0f} s, {failed} failures")
     sys.exit(failed > 0)
 
 

@@ -22,6 +22,7 @@ import xarray as xr
 import zarr
 
 from framecast.data.climatology import Climatology
+from framecast.data.guard import check_metadata, undamaged
 from framecast.errors import DataError, FramecastError
 from framecast.files import FORECAST, partial_path, publish, refuse_existing
 from framecast.frames import FrameSpec
@@ -172,14 +173,15 @@ def open_forecast(path: str | Path) -> xr.Dataset:
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is not a forecast, an unfinished one, or one of a newer version.
+        DataError: it is not a forecast, damaged, unfinished, or of a newer version.
     """
     path = Path(path)
     if not path.exists():
         raise FramecastError(f"there is no forecast at {path}: give the folder that `framecast forecast` wrote")
     try:
-        attrs = dict(zarr.open_group(path, mode="r").attrs)
-    except (OSError, ValueError, KeyError, TypeError):
+        with undamaged(path):
+            attrs = dict(zarr.open_group(path, mode="r").attrs)
+    except DataError:
         attrs = {}
     if attrs.get("format") != FORMAT:
         raise DataError(f"{path} is no framecast forecast: give the folder that `framecast forecast` wrote")
@@ -190,7 +192,9 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         )
     if "request" in attrs:
         raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
-    return xr.open_zarr(path, chunks=None, decode_timedelta=True)
+    check_metadata(path)
+    with undamaged(path):
+        return xr.open_zarr(path, chunks=None, decode_timedelta=True)
 
 
 def _continued(partial: Path, request: str) -> zarr.Group | None:
