@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNetConfig
 
@@ -129,3 +130,13 @@ def test_training_and_inference_are_the_same_function(config):
         inference = network(*arguments)
     training = network(*arguments).detach()
     assert ((inference - training).norm() / training.norm()).item() < 1e-5
+
+
+@pytest.mark.slow
+def test_nothing_comes_from_the_host_during_an_evaluation(config):
+    """Numbers that a network made a tensor of would be such a copy: a GPU would wait, and no CUDA graph could hold it."""
+    with torch.no_grad():
+        graph = make_fx(build(config, classes=1))(*inputs(config, 2), torch.tensor([0, 1])).graph
+    held = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
+    assert len(held) > 10
+    assert all(name.startswith("_param_constant") for name in held), held

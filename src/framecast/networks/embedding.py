@@ -14,8 +14,9 @@ def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch
     distinct (Vaswani et al. 2017, §3.5, arXiv 1706.03762).
     """
     phase_type = torch.promote_types(time.dtype, torch.float32)
-    frequencies = [10000.0 ** (-k / width) for k in range(0, width, 2)]
-    phases = time.to(phase_type)[:, None] * torch.tensor(frequencies, device=time.device, dtype=phase_type)
+    # Made where they are used: numbers from the host would make a GPU wait for them, and could be in no CUDA graph.
+    exponents = torch.arange(0, width, 2, device=time.device, dtype=torch.float64) / -width
+    phases = time.to(phase_type)[:, None] * (10000.0**exponents).to(phase_type)
     return torch.cat([phases.sin(), phases.cos()], dim=1)
 
 
