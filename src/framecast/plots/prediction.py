@@ -23,6 +23,7 @@ from framecast.plots.disk import Box, disk_picture
 from framecast.plots.fan import fan
 from framecast.plots.film import animate
 from framecast.plots.panels import Panels
+from framecast.plots.provenance import title
 from framecast.plots.strip import strip
 from framecast.plots.style import QUANTITIES, Look
 from framecast.scores import central_interval
@@ -234,7 +235,7 @@ def write_prediction(
         fan={channel: _data(figures / f"flux-{channel}.svg") for channel in sample.channels},
         strip={channel: _data(figures / f"frames-{channel}.webp") for channel in sample.channels},
         disk=_data(figures / "disk.png"),
-        facts=facts | {name.capitalize(): str(sample.attrs[name]) for name in _MADE if name in sample.attrs},
+        facts=facts | {title(name): str(sample.attrs[name]) for name in _MADE if name in sample.attrs},
         command=command,
     )
     write_atomically(folder / PAGE, page)

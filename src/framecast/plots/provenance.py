@@ -5,18 +5,16 @@ from typing import Any
 
 from framecast.frames import format_duration
 
-_FIRST = {
-    "model": "Model",
-    "model_hash": "Model weights",
-    "archive": "Archive",
-    "data_hash": "Archive's content",
-    "split": "Split",
-    "sampler": "Sampler",
-    "steps": "Steps",
-    "seed": "Seed",
-    "created": "Forecast made",
+_FIRST = ("model", "weights_sha256", "archive", "split", "sampler", "steps", "seed", "members", "evaluated_with")
+_WORDS = {
+    "weights_sha256": "Checksum of the weights (SHA-256)",
+    "framecast_version": "framecast version",
     "evaluated_with": "framecast version (evaluation)",
+    "steps": "Network evaluations per member",
+    "grid": "Diffusion times",
 }
+"""What the names of attributes mean, where the name itself does not say so."""
+
 _UNTOLD = ("format", "version", "unit", "command")
 
 
@@ -39,13 +37,15 @@ def commands(scores: dict[str, Any], last: str) -> list[str]:
     return [text for text in (*dict.fromkeys(known), last) if text]
 
 
+def title(name: str) -> str:
+    """Return the name of an attribute in words: ``split_seed`` is ``Split seed``."""
+    return _WORDS.get(name, name[:1].upper() + name[1:].replace("_", " "))
+
+
 def _rows(attributes: dict[str, Any]) -> list[tuple[str, str]]:
     for key in _UNTOLD:
         attributes.pop(key, None)
     if isinstance(attributes.get("cadence"), int | float):
         attributes["cadence"] = format_duration(attributes["cadence"])
-    rows = [(label, attributes.pop(key)) for key, label in _FIRST.items() if attributes.get(key) is not None]
-    rows += sorted(
-        (key.replace("_", " ").capitalize(), value) for key, value in attributes.items() if value is not None
-    )
-    return [(label, str(value)) for label, value in rows]
+    names = sorted(attributes, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), title(name)))
+    return [(title(name), str(attributes[name])) for name in names if attributes[name] is not None]
