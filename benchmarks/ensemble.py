@@ -8,7 +8,7 @@ is in benchmarks/samplers.py: nothing that its CRPS could tell.
 
     python benchmarks/ensemble.py                            # width 32 at 64²
     python benchmarks/ensemble.py --size 128 --width 64      # the paper's size; some minutes
-    python benchmarks/ensemble.py --peers                    # one evaluation of diffusers' video UNet too
+    python benchmarks/ensemble.py --peers                    # one evaluation of other libraries' video UNets too
 """
 
 import argparse
@@ -25,6 +25,7 @@ from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
 from framecast.sampling import SamplingOptions
 from framecast.schedule import Cosine
 from networks import plain_module
+from peers import installed_peers
 
 CHANNELS = {"past_channels": 1, "future_channels": 1}
 EVALUATIONS = 1000
@@ -35,19 +36,6 @@ def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def reference(options: argparse.Namespace) -> Callable[[], None]:
-    """Return a call that evaluates the plain network for one member."""
-    network = plain_module().Reference(width=options.width, **CHANNELS).eval()
-    shape = (1, 1, options.frames, options.size, options.size)
-    x, past, t = torch.randn(shape), torch.randn(shape), torch.full((1,), 500.0)
-
-    def once() -> None:
-        with torch.inference_mode():
-            network(x, t, past)
-
-    return once
 
 
 def forecast(options: argparse.Namespace, config: AnyNetwork, sampling: SamplingOptions) -> Callable[[], None]:
@@ -74,27 +62,16 @@ def forecast(options: argparse.Namespace, config: AnyNetwork, sampling: Sampling
     return once
 
 
-def peer(options: argparse.Namespace) -> tuple[nn.Module, Callable[[], None]]:
-    """Return diffusers' video UNet at about six million parameters, and a call that evaluates it for one member."""
-    from diffusers import UNet3DConditionModel
-
-    network = UNet3DConditionModel(
-        sample_size=options.size,
-        in_channels=2,
-        out_channels=1,
-        block_out_channels=(32, 64, 64, 96),
-        norm_num_groups=8,
-        cross_attention_dim=32,
-        attention_head_dim=8,
-        layers_per_block=1,
-    ).eval()
-    x, words = torch.randn(1, 2, options.frames, options.size, options.size), torch.zeros(1, 1, 32)
+def evaluation(options: argparse.Namespace, network: nn.Module) -> Callable[[], None]:
+    """Return a call that evaluates ``network`` for one member."""
+    shape = (1, 1, options.frames, options.size, options.size)
+    x, past, t = torch.randn(shape), torch.randn(shape), torch.full((1,), 500.0)
 
     def once() -> None:
         with torch.inference_mode():
-            network(x, 500, words)
+            network(x, t, past)
 
-    return network, once
+    return once
 
 
 def main() -> None:
@@ -105,7 +82,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--peers", action="store_true", help="also evaluate diffusers' UNet3DConditionModel")
+    parser.add_argument("--peers", action="store_true", help="also evaluate the video UNets of other libraries")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
@@ -114,12 +91,9 @@ def main() -> None:
         for config in (PaletteVideo(width=options.width), VideoUNetConfig(width=options.width))
         for precision in ("float32", "bf16")
     }
-    plain = reference(options)
-    others = {}
-    if options.peers:
-        network, call = peer(options)
-        millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-        others[f"diffusers UNet3DConditionModel, {millions:.1f} M parameters"] = call
+    plain = evaluation(options, plain_module().Reference(width=options.width, **CHANNELS).eval())
+    peers = installed_peers(width=options.width, size=options.size, **CHANNELS) if options.peers else {}
+    others = {name: evaluation(options, network) for name, network in peers.items()}
     for call in (plain, *others.values()):
         call()
     rounds = []

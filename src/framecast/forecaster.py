@@ -16,6 +16,7 @@ from framecast.frames import FrameSpec
 from framecast.generator import Generator
 from framecast.labelled import Video, to_ensemble, to_tensor
 from framecast.members import draw_members
+from framecast.networks.compiled import compile_network
 from framecast.sampler import AnySampler
 from framecast.sampling import SamplingOptions
 from framecast.times import AnyGrid
@@ -71,12 +72,9 @@ class Forecaster:
     def compile(self) -> "Forecaster":
         """Compile the network and return self: the first forecast takes a minute longer, those after it less time.
 
-        The batch is left open, so that another number of members compiles nothing again (or once more: PyTorch
-        convolves few frames by a path of their own). On a GPU operators are fused, and the launches of one evaluation
-        are recorded as a CUDA graph for each number of members drawn at once.
+        Other numbers of members compile nothing again; see `framecast.networks.compiled`.
         """
-        mode = "reduce-overhead" if self.device.type == "cuda" else "default"
-        self.generator.network.compile(mode=mode, dynamic=True)
+        compile_network(self.generator.network)
         return self
 
     def options(

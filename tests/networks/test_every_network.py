@@ -134,7 +134,7 @@ def test_training_and_inference_are_the_same_function(config):
 
 @pytest.mark.slow
 def test_nothing_comes_from_the_host_during_an_evaluation(config):
-    """Numbers that a network made a tensor of would be such a copy: a GPU would wait, and no CUDA graph could hold it."""
+    """A tensor made of Python's numbers would: a GPU waits for it, and no CUDA graph can hold the copy."""
     with torch.no_grad():
         graph = make_fx(build(config, classes=1))(*inputs(config, 2), torch.tensor([0, 1])).graph
     held = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
