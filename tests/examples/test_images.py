@@ -1,0 +1,45 @@
+"""The program that makes an archive of a folder of pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from framecast.data.archive import Archive
+
+PROGRAM = Path(__file__).parents[2] / "examples" / "images.py"
+
+
+def convert(folder: Path, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, str(PROGRAM), str(folder), str(archive), *options]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_pictures_become_frames_in_physical_units(dtype: type, white: int, tmp_path: Path) -> None:
+    folder = tmp_path / "bilder über alles"
+    folder.mkdir()
+    for hour in (3, 0, 1):
+        grey = np.zeros((8, 16), dtype)
+        grey[0, hour] = white  # in the top row
+        Image.fromarray(grey).save(folder / f"20240101_{hour:02d}00.png")
+    (folder / "notes.txt").write_text("no picture")
+    made = convert(folder, tmp_path / "film.zarr", "--unit", "K", "--low", "180", "--high", "320")
+    assert made.returncode == 0, made.stderr
+    assert "left out, no time in its name: notes.txt" in made.stdout
+    archive = Archive.open(tmp_path / "film.zarr")
+    assert (archive.unit, archive.cadence) == ("K", 5400.0)
+    frames = archive.read("film", [0, 1, 2], ["grey"])[0]
+    assert np.unravel_index(frames.argmax(), frames.shape) == (0, 7, 0)  # upward
+    assert [frame.argmax() % 16 for frame in frames] == [0, 1, 3]
+    assert frames.min() == pytest.approx(180)
+    assert frames.max() == pytest.approx(320)
+
+
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    made = convert(tmp_path, tmp_path / "film.zarr")
+    assert made.returncode == 2
+    assert "holds no picture whose name is a time like %Y%m%d_%H%M" in made.stderr
