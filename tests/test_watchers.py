@@ -1,5 +1,6 @@
 import importlib.util
 import io
+import json
 
 import numpy as np
 import pytest
@@ -84,7 +85,58 @@ def test_tensorboard_holds_curves_and_a_film(tmp_path):
         assert image.n_frames == 3
 
 
+@pytest.mark.slow
+def test_weights_and_biases_holds_curves_and_a_film_of_all_sittings(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for step in (10, 20):
+        [watcher] = open_watchers(("wandb",), tmp_path, {"name": "tiny"}, step=0)
+        watcher.see(progress(step))
+        watcher.see(a_look())
+        watcher.close()
+    written = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    assert len(written) == 2
+    assert {path.stem for path in written} == {f"run-{(tmp_path / 'wandb.id').read_text()}"}
+    seen = [points(path) for path in written]
+    assert [(point["step"], point["training/loss"]) for point in seen[0] + seen[1] if "training/loss" in point] == [
+        (10, 0.5),
+        (20, 0.5),
+    ]
+    [film] = [point["forecast/path"] for point in seen[1] if "forecast/path" in point]
+    with Image.open(written[1].parent / "files" / film) as image:
+        assert image.n_frames == 3
+
+
+def points(path) -> list[dict]:
+    """What was logged, from the file that ``wandb sync`` would send."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    found = []
+    for message in messages(path.read_bytes()):
+        items = Record.FromString(message).history.item
+        if items:
+            found.append({item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items})
+    return found
+
+
+def messages(content: bytes, header: int = 7, block: int = 2**15):
+    """The messages in a file of LevelDB's log format: parts with checksum, length and kind, in blocks of 32 KiB."""
+    at, message = header, b""
+    while at + header <= len(content):
+        left = block - at % block
+        if left < header:
+            at += left
+            continue
+        length, kind = int.from_bytes(content[at + 4 : at + 6], "little"), content[at + 6]
+        message += content[at + header : at + header + length]
+        at += header + length
+        if kind in (1, 4):  # a whole message, or the last part of one
+            yield message
+            message = b""
+
+
 @pytest.mark.skipif(importlib.util.find_spec("wandb") is not None, reason="wandb is installed here")
 def test_what_is_not_installed_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="pip install wandb"):
+    with pytest.raises(ConfigError, match="framecast\\[wandb"):
         open_watchers(("wandb",), tmp_path, {}, step=0)

@@ -1,6 +1,7 @@
 """Where a run is watched besides its log: TensorBoard, or Weights & Biases. One setting, ``watch.to``, names them."""
 
 import io
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from framecast.errors import ConfigError
+from framecast.files import write_atomically
 from framecast.training import Progress
 from framecast.watching import Look
 from framecast.workflows.train import Validated
@@ -87,8 +89,11 @@ class TensorBoard(Watcher):
 class WeightsAndBiases(Watcher):
     """Sends to Weights & Biases, under the account that ``wandb login`` set up.
 
+    With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later.
+
     Args:
-        run: the run's folder; its name is the run's name there.
+        run: the run's folder; its name is the run's name there. The file ``wandb.id`` in it says which run it is there,
+            so that a run that goes on here goes on there too.
         recipe: shown as the run's configuration.
     """
 
@@ -97,10 +102,21 @@ class WeightsAndBiases(Watcher):
             import wandb
         except ModuleNotFoundError:
             raise ConfigError(
-                "watch.to has wandb, which is not installed: pip install wandb, or leave it out"
+                "watch.to has wandb, which is not installed: pip install 'framecast[wandb]', or leave it out"
             ) from None
+        record = run / "wandb.id"
+        if not record.is_file():
+            write_atomically(record, secrets.token_hex(4))
         self._wandb = wandb
-        self._run = wandb.init(project="framecast", name=run.name, dir=run, config=dict(recipe), resume="allow")
+        self._run = wandb.init(
+            project="framecast",
+            name=run.name,
+            id=record.read_text(encoding="utf-8").strip(),
+            dir=run,
+            config=dict(recipe),
+            resume="allow",
+        )
+        self._run.define_metric("*", step_metric="step")  # wandb's own count is of messages, not of steps
 
     def figure(self, name: str, value: float, step: int) -> None:
         """Send a point of a curve."""
