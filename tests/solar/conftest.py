@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 pytest.importorskip("sunpy", reason="the Sun needs pip install 'framecast[solar]'")
 
@@ -17,6 +18,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from sunpy.coordinates import HeliographicCarrington, HeliographicStonyhurst, Helioprojective
 from sunpy.sun.models import differential_rotation
 
+from framecast.data.archive import Archive, ArchiveWriter
 from framecast.solar.offline import offline
 
 START = np.datetime64("2017-08-08T00:00:00", "ns")
@@ -173,3 +175,16 @@ def sunpy_place() -> Callable[..., tuple[float, float]]:
 @pytest.fixture(scope="session")
 def start() -> np.datetime64:
     return START
+
+
+@pytest.fixture
+def hourly_regions(tmp_path: Path) -> Archive:
+    """Two regions of 24 hourly frames; one is known by its name, the other by an attribute."""
+    path = tmp_path / "regions.zarr"
+    times = np.datetime64("2017-09-06T00:00", "ns") + np.arange(24) * np.timedelta64(1, "h") - np.timedelta64(9, "s")
+    frames = np.ones((24, 1, 4, 4), np.float32)
+    with ArchiveWriter(path, channels=["94"], unit="DN/s", cadence=3600, height=4, width=4) as writer:
+        for name, attrs in (("AR12673", {}), ("second", {"region": "12674"})):
+            data = {"intensity": (("time", "channel", "y", "x"), frames)}
+            writer.add(name, xr.Dataset(data, coords={"time": times}, attrs=attrs))
+    return Archive.open(path)

@@ -10,8 +10,9 @@ from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
 from framecast.solar.catalogue import scan
 from framecast.solar.image import FrameHeader
+from framecast.solar.location import parse_location
 from framecast.solar.prepare import prepare
-from framecast.solar.regions import Observers, parse_location, read_regions
+from framecast.solar.regions import Observers, read_regions
 from framecast.solar.tracks import Fix, Track, follow, grid
 
 HOURS = [0.0, 12.0, 24.0, 36.0, 48.0]

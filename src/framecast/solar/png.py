@@ -23,7 +23,8 @@ from PIL import Image, UnidentifiedImageError
 from framecast.data.archive import Archive, ArchiveWriter
 from framecast.errors import ConfigError, DataError
 from framecast.solar.exclusions import Exclusions
-from framecast.solar.flares import Samples, check_some_known, region_number
+from framecast.solar.flares import region_number
+from framecast.solar.samples import Samples, check_some_known
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
 """DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""

@@ -23,6 +23,7 @@ from framecast.solar.clock import EXPECTED, moment
 from framecast.solar.flares import region_number
 from framecast.solar.geometry import Observer, unproject
 from framecast.solar.image import FrameHeader
+from framecast.solar.location import parse_location
 from framecast.solar.rotation import days_between
 from framecast.solar.tracks import TURN, Fix, Track, ahead_of_earth
 
@@ -39,7 +40,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "location": ("location", "position"),
 }
 _PREFIX = {"noaa": "AR", "harp": "HARP", "id": ""}
-_LOCATION = re.compile(r"([NS])\s*(\d{1,2}(?:\.\d+)?)\s*([EW])\s*(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
 
 
@@ -122,19 +122,6 @@ def _fix(record: Record, observers: Observers) -> Fix:
     if not -90 <= latitude <= 90:
         raise DataError(f"{record.place} has latitude {latitude:g}; it must be from -90 to 90 degrees")
     return Fix(time=time, longitude=longitude % 360, latitude=latitude)
-
-
-def parse_location(text: str) -> tuple[float, float]:
-    """Return Stonyhurst longitude (west positive) and latitude in degrees from ``N12W34``.
-
-    Raises:
-        ValueError: it is no location.
-    """
-    found = _LOCATION.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(text)
-    north, west = float(found[2]), float(found[4])
-    return west if found[3] in "Ww" else -west, north if found[1] in "Nn" else -north
 
 
 def _track(region: str, prefix: str, fixes: Sequence[Fix]) -> Track:

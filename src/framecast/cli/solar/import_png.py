@@ -40,8 +40,8 @@ def import_png(
 ) -> None:
     """Read the 8-bit pictures of active regions of Francisco et al. (2024) into an archive in DN/s, labels included."""
     from framecast.frames import format_duration, parse_duration
-    from framecast.solar.flares import read_samples
     from framecast.solar.png import SATURATION, import_pictures
+    from framecast.solar.samples import read_samples
 
     names = tuple(name.strip() for name in classes.split(","))
     table = None if samples is None else read_samples(samples, horizon=parse_duration(horizon), classes=names)

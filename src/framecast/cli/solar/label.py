@@ -46,7 +46,8 @@ def label(
     from framecast.data.archive import Archive
     from framecast.data.labels import count_labels, write_labels
     from framecast.frames import format_duration, parse_duration
-    from framecast.solar.flares import labels_from_events, labels_from_samples, read_events, read_samples
+    from framecast.solar.events import labels_from_events, read_events
+    from framecast.solar.samples import labels_from_samples, read_samples
 
     opened, seconds = Archive.open(archive), parse_duration(horizon)
     names = tuple(name.strip() for name in classes.split(","))
