@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from framecast.errors import ConfigError
 from framecast.prediction import Prediction
-from framecast.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, Heun, UniPC, sample
+from framecast.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, Evaluation, Heun, UniPC, sample
 from framecast.schedule import ContinuousCosine, Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.times import FastDDPMNonUniform, FastDDPMUniform, Leading, Linspace, Quadratic, Trailing
 
@@ -108,7 +108,7 @@ def test_the_predictor_of_unipc_is_dpm_solver_until_the_first_correction():
     times = Trailing().times(schedule, 2)
     assert torch.equal(run(UniPC(), schedule, times[:1]), run(DPMSolverPP(), schedule, times[:1]))
     t, s = (schedule(time) for time in times)
-    step = [sampler.step(x, x.tanh(), t, s, [], None) for sampler in (UniPC(), DPMSolverPP())]
+    step = [sampler.step(Evaluation(x, x.tanh(), t), s, [], None) for sampler in (UniPC(), DPMSolverPP())]
     assert torch.equal(*step)
 
 
@@ -180,7 +180,7 @@ def test_clipping_the_estimate_bounds_the_result_and_the_carried_noise_follows()
     t, s = (schedule(time) for time in Trailing().times(schedule, 2))
     x_t, x0 = torch.tensor([3.0], dtype=torch.float64), torch.tensor([0.5], dtype=torch.float64)
     noise = (x_t - t.alpha * x0) / t.sigma
-    torch.testing.assert_close(DDIM().step(x_t, x0, t, s, [], None), s.alpha * x0 + s.sigma * noise)
+    torch.testing.assert_close(DDIM().step(Evaluation(x_t, x0, t), s, [], None), s.alpha * x0 + s.sigma * noise)
 
 
 @pytest.mark.parametrize("grid", [FastDDPMUniform(), FastDDPMNonUniform()], ids=repr)

@@ -34,20 +34,15 @@ class DDPM(Sampler):
         return True
 
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``; see `Sampler.step`."""
-        std = posterior_std(t, s)
-        mean = transition(x_t, x0, t, s, std)
+        std = posterior_std(here.scale, s)
+        mean = transition(here, s, std)
         if noise is None:
             return mean
         if self.variance == "large":
+            t = here.scale
             forward = (t.sigma.square() - (t.alpha / s.alpha * s.sigma).square()).clamp(min=0).sqrt()
             std = torch.where(s.sigma > 0, forward, 0.0)
         return mean + std * noise
@@ -79,15 +74,9 @@ class DDIM(Sampler):
         return self.eta > 0
 
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``; see `Sampler.step`."""
-        std = self.eta * posterior_std(t, s)
-        mean = transition(x_t, x0, t, s, std)
+        std = self.eta * posterior_std(here.scale, s)
+        mean = transition(here, s, std)
         return mean if noise is None else mean + std * noise

@@ -23,7 +23,13 @@ from framecast.schedule import Scale
 
 
 class Evaluation(NamedTuple):
-    """One call of the network: where it stood (corrected), what it estimated, and the scales there."""
+    """One call of the network.
+
+    Attributes:
+        x: where sampling stood, corrected by what the call taught.
+        x0: the estimate of the clean video, of the same shape.
+        scale: alpha and sigma there.
+    """
 
     x: Tensor
     x0: Tensor
@@ -51,50 +57,33 @@ class Sampler(ABC):
         """Return the times at which the network is evaluated, in order, for the ``times`` of a grid."""
         return times
 
-    def correct(
-        self, x_t: Float[Tensor, "*shape"], x0: Float[Tensor, "*shape"], t: Scale, previous: Sequence[Evaluation]
-    ) -> Float[Tensor, "*shape"]:
+    def correct(self, here: Evaluation, previous: Sequence[Evaluation]) -> Tensor:
         """Return ``x_t`` improved by the estimate that was made from it; most samplers leave it as it is."""
-        return x_t
+        return here.x
 
     @abstractmethod
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``.
 
         Args:
-            x_t: where sampling stands.
-            x0: the estimate of the clean video there.
-            t: the scales there.
+            here: where sampling stands: ``x_t``, the estimate of the clean video, and the scales of t.
             s: the scales of the next, earlier time; alpha 1 and sigma 0 at the end, where ``x_s = x0``.
             previous: the evaluations before this one, the latest last, at most `memory`.
             noise: standard normal deviates, or ``None`` if the sampler is not stochastic.
         """
 
 
-def transition(
-    x_t: Float[Tensor, "*shape"],
-    x0: Float[Tensor, "*shape"],
-    t: Scale,
-    s: Scale,
-    std: Float64[Tensor, ""],
-) -> Float[Tensor, "*shape"]:
+def transition(here: Evaluation, s: Scale, std: Float64[Tensor, ""]) -> Tensor:
     """Return ``alpha_s x0 + sqrt(sigma_s² - std²) / sigma_t (x_t - alpha_t x0)``: the one formula before fresh noise.
 
     Args:
-        x_t: where sampling stands.
-        x0: the estimate of the clean video there.
-        t: the scales there. At ``sigma_t = 0`` there is no noise to carry over.
+        here: where sampling stands. At ``sigma_t = 0`` there is no noise to carry over.
         s: the scales of the next time.
         std: standard deviation of the fresh noise, at most ``sigma_s`` but for rounding.
     """
+    x_t, x0, t = here
     kept = (s.sigma.square() - std.square()).clamp(min=0).sqrt()
     ratio = torch.where(t.sigma > 0, kept / t.sigma, 0.0)
     return (s.alpha - ratio * t.alpha) * x0 + ratio * x_t

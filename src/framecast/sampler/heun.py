@@ -44,22 +44,16 @@ class Heun(Sampler):
         return times.repeat_interleave(2)[1:]
 
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``; see `Sampler.step`."""
-        if s.sigma < t.sigma:
-            return transition(x_t, x0, t, s, _NO_NOISE)
+        if s.sigma < here.scale.sigma:
+            return transition(here, s, _NO_NOISE)
         start = previous[-1]
-        d_alpha, d_sigma = t.alpha - start.scale.alpha, t.sigma - start.scale.sigma
-        noise_here, noise_there = _noise(x_t, x0, t), _noise(*start)
-        return start.x + d_alpha / 2 * (x0 + start.x0) + d_sigma / 2 * (noise_here + noise_there)
+        d_alpha, d_sigma = here.scale.alpha - start.scale.alpha, here.scale.sigma - start.scale.sigma
+        return start.x + d_alpha / 2 * (here.x0 + start.x0) + d_sigma / 2 * (_noise(here) + _noise(start))
 
 
-def _noise(x: Tensor, x0: Tensor, scale: Scale) -> Tensor:
+def _noise(evaluation: Evaluation) -> Tensor:
+    x, x0, scale = evaluation
     return (x - scale.alpha * x0) / scale.sigma

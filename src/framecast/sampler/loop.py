@@ -29,11 +29,10 @@ def trajectory(
     previous: list[Evaluation] = []
     for k in range(last + 1):
         t, s = scales[k], scales[k + 1]
-        x0 = denoise(x, clock[k].expand(len(x)))
-        x = sampler.correct(x, x0, t, previous)
+        here = Evaluation(x, denoise(x, clock[k].expand(len(x))), t)
+        here = here._replace(x=sampler.correct(here, previous))
         fresh = noise(k + 1) if sampler.needs_noise and k < last else None
-        here = Evaluation(x, x0, t)
-        x = sampler.step(x, x0, t, s, previous, fresh)
+        x = sampler.step(here, s, previous, fresh)
         previous = [*previous, here][-sampler.memory :] if sampler.memory else []
         yield x
 

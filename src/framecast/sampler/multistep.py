@@ -50,22 +50,14 @@ class DPMSolverPP(Sampler):
         return self.order - 1
 
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``; see `Sampler.step`."""
-        nodes = _between_ends(previous, t, s)
-        if nodes:
-            x0 = _extrapolate(x0, t, nodes, _log_step(t, s))
+        here = _extrapolated(here, _between_ends(previous, here.scale, s), s)
         if not self.stochastic:
-            return transition(x_t, x0, t, s, torch.zeros_like(s.sigma))
-        std = posterior_std(t, s)
-        mean = transition(x_t, x0, t, s, std)
+            return transition(here, s, torch.zeros_like(s.sigma))
+        std = posterior_std(here.scale, s)
+        mean = transition(here, s, std)
         return mean if noise is None else mean + std * noise
 
 
@@ -98,31 +90,20 @@ class UniPC(Sampler):
         """The start of the step that is corrected and the nodes of its extrapolation."""
         return self.order
 
-    def correct(
-        self, x_t: Float[Tensor, "*shape"], x0: Float[Tensor, "*shape"], t: Scale, previous: Sequence[Evaluation]
-    ) -> Float[Tensor, "*shape"]:
+    def correct(self, here: Evaluation, previous: Sequence[Evaluation]) -> Tensor:
         """Return ``x_t``, reached again with ``x0`` known; see `Sampler.correct`."""
         if not previous:
-            return x_t
+            return here.x
         *earlier, start = previous
-        nodes = [*_between_ends(earlier, start.scale, t), Evaluation(x_t, x0, t)]
-        mixed = _extrapolate(start.x0, start.scale, nodes, _log_step(start.scale, t))
-        return transition(start.x, mixed, start.scale, t, torch.zeros_like(t.sigma))
+        nodes = [*_between_ends(earlier, start.scale, here.scale), here]
+        return transition(_extrapolated(start, nodes, here.scale), here.scale, torch.zeros_like(here.scale.sigma))
 
     def step(
-        self,
-        x_t: Float[Tensor, "*shape"],
-        x0: Float[Tensor, "*shape"],
-        t: Scale,
-        s: Scale,
-        previous: Sequence[Evaluation],
-        noise: Float[Tensor, "*shape"] | None,
+        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
     ) -> Float[Tensor, "*shape"]:
         """Return ``x_s``; see `Sampler.step`."""
-        nodes = _between_ends(previous[-(self.order - 1) :] if self.order > 1 else [], t, s)
-        if nodes:
-            x0 = _extrapolate(x0, t, nodes, _log_step(t, s))
-        return transition(x_t, x0, t, s, torch.zeros_like(s.sigma))
+        nodes = _between_ends(previous[-(self.order - 1) :] if self.order > 1 else [], here.scale, s)
+        return transition(_extrapolated(here, nodes, s), s, torch.zeros_like(s.sigma))
 
 
 def _between_ends(previous: Sequence[Evaluation], t: Scale, s: Scale) -> list[Evaluation]:
@@ -132,28 +113,27 @@ def _between_ends(previous: Sequence[Evaluation], t: Scale, s: Scale) -> list[Ev
     return [evaluation for evaluation in previous if evaluation.scale.alpha > 0]
 
 
-def _log_step(t: Scale, s: Scale) -> Float64[Tensor, ""]:
-    return s.log_snr - t.log_snr
-
-
-def _extrapolate(x0: Tensor, t: Scale, nodes: Sequence[Evaluation], h: Float64[Tensor, ""]) -> Tensor:
-    """Return the constant D that moves x over a step of length ``h`` as the polynomial through all estimates would.
+def _extrapolated(here: Evaluation, nodes: Sequence[Evaluation], s: Scale) -> Evaluation:
+    """Return ``here`` with the constant D that moves x to s as the polynomial through all estimates would.
 
     The polynomial is Newton's around t: ``D = x0 + sum_k w_k (D_k - x0) / r_k`` with the places
     ``r_k = (lambda_k - lambda_t) / h`` of the nodes and weights w that solve ``sum_k w_k r_k^i = b_i`` (Zhao et al.
     2023, theorem 3.1). A single node has the weight 1/2, to which b_0 tends for short steps, as in DPM-Solver++ 2M.
     """
+    if not nodes:
+        return here
+    at, h = here.scale.log_snr, s.log_snr - here.scale.log_snr
     if len(nodes) == 1:
         weights = torch.full((1,), 0.5, dtype=torch.float64)
-        places = torch.where(h.isfinite(), (nodes[0].scale.log_snr - t.log_snr) / h, 1.0)[None]
+        places = torch.where(h.isfinite(), (nodes[0].scale.log_snr - at) / h, 1.0)[None]
     else:
-        places = torch.stack([(node.scale.log_snr - t.log_snr) / h for node in nodes])
+        places = torch.stack([(node.scale.log_snr - at) / h for node in nodes])
         powers = torch.stack([places**i for i in range(len(nodes))])
         weights = torch.linalg.solve(powers, _moments(h, len(nodes)))
-    mixed = x0
+    mixed = here.x0
     for weight, node in zip(weights / places, nodes, strict=True):
-        mixed = mixed + weight * (node.x0 - x0)
-    return mixed
+        mixed = mixed + weight * (node.x0 - here.x0)
+    return here._replace(x0=mixed)
 
 
 def _moments(h: Float64[Tensor, ""], count: int) -> Float64[Tensor, " count"]:
