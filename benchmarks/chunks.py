@@ -18,11 +18,11 @@ from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
 
 NETWORKS: dict[str, tuple[AnyNetwork, int]] = {
     "video-unet 32, four resolutions, 128²": (
-        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4), attention_levels=0),
+        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4)),
         128,
     ),
     "video-unet 32, four resolutions, 64²": (
-        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4), attention_levels=0),
+        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4)),
         64,
     ),
     "video-unet 48, 128²": (VideoUNetConfig(), 128),

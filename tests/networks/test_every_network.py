@@ -11,7 +11,9 @@ CONFIGS = {
     "palette-video, 3d": PaletteVideo(width=8, bottleneck="3d"),
     "palette-video-deep": PaletteVideoDeep(width=8),
     "video-unet": VideoUNetConfig(width=8),
-    "video-unet, four resolutions": VideoUNetConfig(width=8, multipliers=(1, 1, 2, 3), blocks=1, patch=1),
+    "video-unet, four resolutions, attention": VideoUNetConfig(
+        width=8, multipliers=(1, 1, 2, 3), blocks=1, patch=1, attention_levels=1
+    ),
 }
 
 

@@ -26,7 +26,7 @@ def level_count(c, *, blocks, expansion, attention):
 
 
 def test_parameters_are_those_counted_by_hand():
-    network = VideoUNetConfig(width=8, multipliers=(1, 2, 3), blocks=2, expansion=3, patch=2).build(
+    network = VideoUNetConfig(width=8, multipliers=(1, 2, 3), blocks=2, expansion=3, patch=2, attention_levels=1).build(
         past_channels=2, future_channels=1, classes=4
     )
     levels = [level_count(c, blocks=2, expansion=3, attention=c == 24) for c in (8, 16, 24)]
@@ -62,9 +62,7 @@ def test_patches_leave_where_they_entered(patch):
 
 def test_a_pixel_of_the_output_follows_its_pixel_of_the_input_first():
     torch.manual_seed(0)
-    network = VideoUNetConfig(width=16, multipliers=(1,), blocks=1, attention_levels=0).build(
-        past_channels=2, future_channels=1
-    )
+    network = VideoUNetConfig(width=16, multipliers=(1,), blocks=1).build(past_channels=2, future_channels=1)
     torch.nn.init.normal_(network.last.weight)
     x, time, past = inputs(batch=1)
     x.requires_grad_()
@@ -91,7 +89,8 @@ def test_checkpointing_gives_the_same_gradients():
     results = []
     for checkpointing in (False, True):
         torch.manual_seed(0)
-        network = VideoUNetConfig(width=8, checkpointing=checkpointing).build(past_channels=2, future_channels=1)
+        config = VideoUNetConfig(width=8, attention_levels=1, checkpointing=checkpointing)
+        network = config.build(past_channels=2, future_channels=1)
         for parameter in network.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
         network(*inputs()).square().mean().backward()
@@ -107,7 +106,7 @@ def test_checkpointing_gives_the_same_gradients():
         ({"multipliers": (1, 0)}, "one whole number from 1 per resolution"),
         ({"patch": 3}, "patch is 3"),
         ({"attention_levels": 4}, "there are 3 resolutions"),
-        ({"width": 9}, "twice that must divide the width 36"),
+        ({"width": 9, "attention_levels": 1}, "twice that must divide the width 36"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -13,8 +13,9 @@ It takes and returns what the paper's networks do. What is different, and why:
   arXiv 2212.09748).
 - **The newest frame beside every future frame.** On the shared time axis the newest past frame stands beside the
   last future frame, far from the first one; given to all of them, persistence is one linear map away.
-- **Attention only where tokens are few**, with rotary positions over time, height and width (Su et al. 2021, arXiv
-  2104.09864), so that it knows distances and takes any number of frames and any size.
+- **Attention only where it is asked for**, on the lowest resolutions, where tokens are few, with rotary positions over
+  time, height and width (Su et al. 2021, arXiv 2104.09864), so that it knows distances and takes any number of frames
+  and any size. By default there is none: for the same training time it left the CRPS on the Sun as it was.
 - **Every residual starts at zero**, and so does the output (Goyal et al. 2017, arXiv 1706.02677, §5.1).
 
 The norm is the paper's, over a whole sample: it keeps how bright a pixel is beside the others, which a norm per pixel
@@ -187,8 +188,8 @@ class VideoUNetConfig:
         multipliers: channels of each resolution over ``width``, highest first; each resolution is half the one before.
         blocks: blocks of each resolution on the way down, and again on the way up.
         expansion: widening inside a block.
-        attention_levels: on how many of the lowest resolutions attention sits behind the blocks.
-        heads: heads of every attention.
+        attention_levels: on how many of the lowest resolutions attention sits behind the blocks; 0 for none.
+        heads: heads of every attention; twice their number divides the width of each level that has attention.
         patch: side of the square of pixels that enters as one position: 1, 2, 4 or 8.
         checkpointing: compute every block again in the backward pass instead of keeping what is inside it.
     """
@@ -200,7 +201,7 @@ class VideoUNetConfig:
     multipliers: tuple[int, ...] = (1, 2, 4)
     blocks: int = 2
     expansion: int = 2
-    attention_levels: int = 1
+    attention_levels: int = 0
     heads: int = 4
     patch: int = 2
     checkpointing: bool = False
