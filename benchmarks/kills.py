@@ -3,8 +3,9 @@
 A small network is trained twice on a synthetic archive: undisturbed, and killed again and again, each time begun again
 by the same command. The moments are random: steps drawn from the whole run; every other time within the writing of the
 next checkpoint; every seventh time before the first step. Mostly it is SIGKILL for all processes, every third time
-SIGTERM, and of several processes every fourth time SIGKILL for one of them alone. In the end weights, averages,
-moments, the model, the snapshots of averages and the logged losses are compared bit by bit.
+SIGTERM; with several processes every fourth time SIGKILL for one of them alone, and every fourth for torchrun alone.
+In the end weights, averages, moments, the model, the snapshots of averages and the logged losses are compared bit by
+bit.
 
     python benchmarks/kills.py --kills 20                        # five minutes on one core
     python benchmarks/kills.py --kills 20 --processes 2
@@ -162,17 +163,22 @@ class Sitting:
         files = self.unfinished()
         if not self._alive():
             return "it had ended"
+        launcher, workers = self.process.pid, children(self.process.pid) if self.processes > 1 else []
         victim, chosen = "all", signal.SIGKILL
         began = time.monotonic()
-        if self.processes > 1 and number % 4 == 3 and (workers := children(self.process.pid)):
+        if workers and number % 4 == 3:
             victim = "one of them"
             os.kill(self.chance.choice(workers), chosen)
+        elif workers and number % 4 == 1:
+            victim = "torchrun alone"
+            os.kill(launcher, chosen)
         elif number % 3 == 2:
             chosen = signal.SIGTERM
             self.process.send_signal(chosen)
         else:
-            os.killpg(self.process.pid, chosen)
-        self.process.communicate(timeout=120)
+            for process in (launcher, *workers):
+                os.kill(process, chosen)
+        self.process.communicate(timeout=300)
         took = time.monotonic() - began
         half = f", the next half written ({', '.join(files)})" if files else ""
         return f"{chosen.name} to {victim} {self.moment}{half}; gone in {took:.1f} s, {self.run.step} steps kept"

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "framecast"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # The ground: what every file may use.
-    ("_version", "errors", "files", "manifest", "environment", "processes", "released/"),
+    ("_version", "errors", "files", "manifest", "environment", "allocator", "processes", "released/"),
     # The mathematics, without a network; videos in physical units, without diffusion.
     (
         *("schedule/", "prediction", "times", "draws", "weighting", "masks", "seeding", "noise"),

@@ -409,8 +409,9 @@ NAMES = (
 )
 NAMES += ("zarr chunk", "fits", "fits tiled", "jpeg 2000", "png", "csv events", "csv samples")
 
-SHARES = {"config.json": 0.7, "safetensors": 0.7, "training state": 0.37, "forecast": 0.37, "forecast array": 0.37}
-SHARES |= dict.fromkeys(("zarr root", "zarr group", "zarr intensity/", "zarr time/", "zarr chunk"), 0.37)
+SHARES = {"config.json": 0.6, "safetensors": 0.6}
+SHARES |= dict.fromkeys(("training state", "forecast", "forecast array"), 0.16)
+SHARES |= dict.fromkeys(("zarr root", "zarr group", "zarr intensity/", "zarr time/", "zarr chunk"), 0.16)
 """How many inputs a loader gets in a long run beside one that gets 1: fewer where each takes long."""
 
 

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 
 import pytest
@@ -117,3 +118,13 @@ def test_a_line_cut_short_does_not_spoil_the_log(run):
 def test_what_the_log_says_of_steps_that_are_made_again_is_taken_out(run):
     run.rewind(4)
     assert {record["step"] for record in run.records()} == {0, 3}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such locks")
+def test_one_process_at_a_time_trains_in_a_folder(run):
+    run.hold()
+    with pytest.raises(FramecastError, match="another process is training in"):
+        Run(run.path).hold()
+    run.release()
+    Run(run.path).hold()
+    Run(run.path / "none yet").hold()

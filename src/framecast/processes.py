@@ -6,7 +6,10 @@ One process pays nothing for this: no import, no communication. Several are brou
 chooses the device of each and the way they talk (NCCL between GPUs, gloo between CPUs).
 """
 
+import ctypes
 import os
+import signal
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -23,6 +26,9 @@ T = TypeVar("T")
 
 _TIMEOUT = timedelta(minutes=30)
 """How long one process waits for the others before it gives up: longer than the first takes for a checkpoint."""
+
+
+_PR_SET_PDEATHSIG = 1
 
 
 class ElsewhereError(FramecastError):
@@ -131,6 +137,7 @@ class Several(Processes):
             raise ConfigError(
                 "several processes need accelerate, which is not installed: pip install 'framecast[scale]'"
             ) from None
+        _stop_with_launcher()
         # DistributedDataParallel keeps gradients in rows, whatever layout the network prefers; it says so once.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         self._accelerator = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)])
@@ -201,6 +208,15 @@ def started() -> int:
 def is_first() -> bool:
     """Whether this process is the first of its job, by its environment alone."""
     return started() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def _stop_with_launcher() -> None:
+    """Ask the system for SIGTERM when ``torchrun`` dies, which otherwise leaves its processes running; Linux alone can.
+
+    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, as for want of memory.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def join(*, cpu: bool) -> Processes:

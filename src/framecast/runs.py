@@ -12,6 +12,7 @@ file has the checksum of its manifest; one that has not is set aside as ``checkp
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from framecast.errors import ConfigError, DataError
+from framecast.errors import ConfigError, DataError, FramecastError
 from framecast.files import RUN, flush_folder, refuse_existing, write_atomically
 from framecast.manifest import MANIFEST, NewerVersionError, check_seal, seal
 
@@ -43,6 +44,7 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._held: int | None = None
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -79,6 +81,38 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
+
+    def hold(self) -> None:
+        """Keep other processes from training in the folder until `release`, or until this process ends in any way.
+
+        Nothing is held where there is no folder yet, and where the system or the file system has no such locks.
+
+        Raises:
+            FramecastError: another process holds it.
+        """
+        self.release()
+        if os.name != "posix" or not self.path.is_dir():
+            return
+        import fcntl
+
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise FramecastError(
+                f"another process is training in {self.path}: wait until it has ended, or end it"
+            ) from None
+        except OSError:  # a network file system without locks
+            os.close(descriptor)
+        else:
+            self._held = descriptor
+
+    def release(self) -> None:
+        """Let others train in the folder."""
+        if self._held is not None:
+            os.close(self._held)
+        self._held = None
 
     def _other(self, what: str, path: Path) -> str:
         return (

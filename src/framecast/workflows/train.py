@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from framecast.allocator import return_freed_blocks
 from framecast.checkpoint import ModelConfig, attach, build_forecaster, build_network, save_weights
 from framecast.configuration import to_plain
 from framecast.environment import describe_environment
@@ -85,14 +86,16 @@ def train(
         processes: that train together; this one alone by default.
 
     Raises:
-        FramecastError: the folder is taken, or the loss stayed not finite.
+        FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
     """
     processes = processes or Alone()
     options = prepared.recipe.training
     run = Run(out)
     _check_agreement(processes, prepared)
-    checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
-    with _matmul(options.matmul):
+    with ExitStack() as stack:
+        stack.callback(run.release)
+        stack.enter_context(_matmul(options.matmul))
+        checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
         session = _Session(prepared, run, torch.device(device), processes, checkpoint)
         state, windows = session.state, prepared.dataset("train")
         yield Begun(step=state.step, damaged=damaged)
@@ -133,7 +136,10 @@ class _Session:
         self.prepared, self.run, self.processes = prepared, run, processes
         self.options = prepared.recipe.training
         torch.manual_seed(self.options.seed)
-        network = build_network(prepared.model).to(processes.device(device))
+        place = processes.device(device)
+        if place.type == "cpu" and prepared.recipe.network.checkpointing:
+            return_freed_blocks()
+        network = build_network(prepared.model).to(place)
         if self.options.shard and processes.count > 1:
             shard(network, processes)
         self.generator = attach(prepared.model, network)
@@ -242,8 +248,10 @@ class _Session:
 
 
 def _open(run: Run, prepared: Prepared, *, overwrite: bool) -> tuple[Path | None, tuple[str, ...]]:
-    """Make the run's folder or look into the one that is there; see `Run.begin` and `Run.newest`."""
+    """Make the run's folder or look into the one that is there, and hold it; see `Run.begin` and `Run.newest`."""
+    run.hold()  # before it may be replaced
     run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite)
+    run.hold()
     checkpoint, damaged = run.newest()
     return checkpoint, tuple(damaged)
 
