@@ -78,6 +78,9 @@ def test_steps_and_grid_of_a_call_are_used_and_recorded(forecaster, past):
     given = forecaster.forecast(past, members=1, steps=5, grid=Leading())
     assert (given.attrs["steps"], given.attrs["grid"]) == (5, "leading")
     assert not np.array_equal(own, given)
+    assert forecaster.forecast(past, members=1, steps=None, precision="bf16").attrs["precision"] == "bf16"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'step'"):
+        forecaster.forecast(past, members=1, step=5)
 
 
 def test_steps_are_network_evaluations_with_every_sampler(forecaster, past):

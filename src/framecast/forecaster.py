@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -14,12 +14,23 @@ from framecast.conditioning import Conditioning, GivenFrames
 from framecast.errors import ConfigError, DataError
 from framecast.frames import FrameSpec
 from framecast.generator import Generator
+from framecast.guidance import Guidance
 from framecast.labelled import Video, to_ensemble, to_tensor
 from framecast.members import draw_members
 from framecast.networks.compiled import compile_network
 from framecast.sampler import AnySampler
 from framecast.sampling import SamplingOptions
 from framecast.times import AnyGrid
+
+
+class Choices(TypedDict, total=False):
+    """Settings of `SamplingOptions` that a call may give in place of the model's own; None is the model's own."""
+
+    sampler: AnySampler | None
+    grid: AnyGrid | None
+    steps: int | None
+    guidance: Guidance | None
+    precision: Literal["float32", "bf16"] | None
 
 
 class Forecaster:
@@ -77,14 +88,10 @@ class Forecaster:
         compile_network(self.generator.network)
         return self
 
-    def options(
-        self, *, sampler: AnySampler | None = None, grid: AnyGrid | None = None, steps: int | None = None
-    ) -> SamplingOptions:
-        """Return the sampling options with those given here in place of the model's own."""
-        own = self.sampling
-        return replace(
-            own, sampler=sampler or own.sampler, grid=grid or own.grid, steps=own.steps if steps is None else steps
-        )
+    def options(self, **choices: Unpack[Choices]) -> SamplingOptions:
+        """Return the model's sampling options with those of ``choices`` in their place that are not None."""
+        given: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
+        return replace(self.sampling, **given)
 
     def forecast(
         self,
@@ -93,11 +100,9 @@ class Forecaster:
         *,
         members: int = 20,
         seed: int = 0,
-        sampler: AnySampler | None = None,
-        grid: AnyGrid | None = None,
-        steps: int | None = None,
         chunk: int | None = None,
         progress: Callable[[int], None] | None = None,
+        **choices: Unpack[Choices],
     ) -> xr.DataArray:
         """Return an ensemble of futures for one past.
 
@@ -107,11 +112,10 @@ class Forecaster:
             label: the class, for models with labels; ``None`` draws without one.
             members: size of the ensemble.
             seed: the same seed gives the same members; member m does not depend on ``members``.
-            sampler: in place of the model's own.
-            grid: in place of the model's own.
-            steps: network evaluations per member, in place of the model's own.
-            chunk: members drawn at once; by default as many as fit into memory.
+            chunk: members drawn at once; by default as many as are drawn fastest.
             progress: called with the number of members finished since the last call.
+            choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance`` and ``precision``,
+                in place of the model's own.
 
         Returns:
             ``(member, lead_time, channel, y, x)`` in the physical unit, with ``valid_time`` where the past has times;
@@ -121,7 +125,7 @@ class Forecaster:
             DataError: the past has other channels, frames, cadence or an impossible size.
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
-        options = self.options(sampler=sampler, grid=grid, steps=steps)
+        options = self.options(**choices)
         drawn = self.draw(
             to_tensor(past, self.frames),
             members=range(members),
@@ -141,10 +145,8 @@ class Forecaster:
         blocks: int,
         members: int = 20,
         seed: int = 0,
-        sampler: AnySampler | None = None,
-        grid: AnyGrid | None = None,
-        steps: int | None = None,
         chunk: int | None = None,
+        **choices: Unpack[Choices],
     ) -> Iterator[xr.DataArray]:
         """Forecast further than the model's F frames, block by block, each member from its own past.
 
@@ -157,10 +159,8 @@ class Forecaster:
             blocks: how many times F frames.
             members: see `forecast`.
             seed: see `forecast`.
-            sampler: see `forecast`.
-            grid: see `forecast`.
-            steps: see `forecast`.
             chunk: see `forecast`.
+            choices: see `forecast`.
 
         Yields:
             ``(member, lead_time, channel, y, x)``; lead times go on from block to block.
@@ -178,7 +178,7 @@ class Forecaster:
                 "next past: train with data.future_channels that include all past channels"
             )
         order = [frames.future_channels.index(name) for name in frames.past_channels]
-        options = self.options(sampler=sampler, grid=grid, steps=steps)
+        options = self.options(**choices)
         pasts = to_tensor(past, frames)[None].expand(members, *([-1] * 4))
         for block in range(blocks):
             drawn = self.draw(
@@ -195,10 +195,8 @@ class Forecaster:
         *,
         members: int = 20,
         seed: int = 0,
-        sampler: AnySampler | None = None,
-        grid: AnyGrid | None = None,
-        steps: int | None = None,
         chunk: int | None = None,
+        **choices: Unpack[Choices],
     ) -> Tensor:
         """Generate the frames of a video that are not given, for a model trained with frame masks.
 
@@ -209,10 +207,8 @@ class Forecaster:
                 around a gap to fill it, none to make a video from nothing.
             members: see `forecast`.
             seed: see `forecast`.
-            sampler: see `forecast`.
-            grid: see `forecast`.
-            steps: see `forecast`.
             chunk: see `forecast`.
+            choices: see `forecast`.
 
         Returns:
             ``[member, channel, time, y, x]`` in physical units, P + F frames, the given ones as they were.
@@ -223,7 +219,7 @@ class Forecaster:
         """
         if not isinstance(self.conditioning, GivenFrames):
             raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
-        options = self.options(sampler=sampler, grid=grid, steps=steps)
+        options = self.options(**choices)
         known = to_tensor(video, self.frames).to(self.device)
         marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
         condition = self.conditioning.condition_on(known[None], marks[None])
