@@ -55,6 +55,7 @@ def test_a_model_tells_what_it_was_made_from(small_run, capsys):
 def test_nested_records_become_rows():
     record = {"a": {"b": {"c": 1, "d": [1, 2]}, "e": 0.25}, "f": None, "g_h": "x"}
     assert nested(record) == [("a b", "c 1, d 1, 2"), ("a e", "0.25"), ("g h", "x")]
+    assert nested({"b": {"c": None, "d": True}, "e": False}) == [("b", "c none, d yes"), ("e", "no")]
     assert nested({"k": list(range(40))})[0][1].endswith("11 … (40 in all)")
 
 

@@ -38,6 +38,8 @@ def phrase(value: Any) -> str:
         return value[:12]
     if isinstance(value, float):
         return f"{value:.6g}"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
     return str(value)
 
 
