@@ -1,4 +1,4 @@
-"""Drawing the members of an ensemble, in chunks that fit into memory.
+"""Drawing the members of an ensemble, as many at once as are drawn fastest.
 
 The noise of a member depends on (seed, sample, member) alone and the networks treat each sample by itself, so that a
 member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
@@ -54,7 +54,7 @@ def draw_members(
         sample_key: tells this sample from others drawn under the same seed.
         class_index: the label, or ``None``.
         options: how to draw.
-        chunk: members drawn at once; by default as many as fit into memory, see `chunk_size`.
+        chunk: members drawn at once; by default `chunk_size`.
         block: number of this block in a rollout.
 
     Raises:
@@ -100,7 +100,7 @@ def _draw(
 
 
 def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:
-    """Return how many members to draw at once.
+    """Return how many members to draw at once: on a CPU as many as are fastest, on a GPU as many as fit.
 
     Args:
         network: its configuration tells how many values it keeps alive (`framecast.networks`).

@@ -60,6 +60,23 @@ def test_the_norm_runs_over_channels_time_and_space_together():
     torch.testing.assert_close(outside(norm(inside(x))), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_norm_for_a_gpu_is_the_same_function(groups):
+    x = inside(video(2, 4, 5, 6, 10) * 3 + 1).requires_grad_()
+    norm = VideoNorm(4, groups=groups)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    inputs, direction = (x, norm.weight, norm.bias), torch.randn(x.shape)
+    outputs = norm(x), norm.by_moments(x)
+    torch.testing.assert_close(*outputs, rtol=1e-5, atol=1e-5)
+    gradients = [torch.autograd.grad(output, inputs, direction) for output in outputs]
+    for native, ours in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, native, rtol=1e-4, atol=1e-4)
+    rounded = norm.by_moments(x.bfloat16())
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), outputs[0], rtol=0.02, atol=0.05)
+
+
 def test_halving_and_doubling_are_pooling_and_trilinear_interpolation():
     x = video(2, 4, 3, 6, 10)
     assert torch.equal(outside(halve(inside(x))), functional.max_pool3d(x, (1, 2, 2)))

@@ -91,16 +91,29 @@ class VideoNorm(nn.GroupNorm):
         super().__init__(groups, channels)
 
     def forward(self, x: Video) -> Video:
-        """Normalise on the view ``[B, C, T·H, W]``, for which there is a native channels-last kernel.
+        """Normalise on the view ``[B, C, T·H, W]``, for which a CPU has a native channels-last kernel.
 
         In inference on a CPU, with one group, as the norm of one row per sample: no row is divided among threads.
         """
+        if x.is_cuda:
+            return self.by_moments(x)
         batch, time, height, width, channels = x.shape
         if self.num_groups == 1 and for_each_sample(x):
             rows = functional.layer_norm(x.reshape(batch, -1), (time * height * width * channels,), eps=self.eps)
             return torch.addcmul(self.bias.to(x.dtype), rows.reshape(x.shape), self.weight.to(x.dtype))
         image = x.reshape(batch, time * height, width, channels).permute(0, 3, 1, 2)
         return super().forward(image).permute(0, 2, 3, 1).reshape(x.shape)
+
+    def by_moments(self, x: Video) -> Video:
+        """Normalise by mean and variance in float32 and return the type of ``x``: the same without moving the data.
+
+        PyTorch's GroupNorm on a GPU copies channels in front of pixels and back, and autocast makes it float32.
+        """
+        grouped = x.unflatten(4, (self.num_groups, -1))
+        variance, mean = torch.var_mean(grouped.float(), dim=(1, 2, 3, 5), correction=0, keepdim=True)
+        scale = (variance + self.eps).rsqrt() * self.weight.unflatten(0, (self.num_groups, -1))
+        shift = self.bias.unflatten(0, (self.num_groups, -1)) - mean * scale
+        return torch.addcmul(shift, grouped, scale).to(x.dtype).reshape(x.shape)
 
 
 class SampleLinear(nn.Linear):

@@ -101,10 +101,14 @@ class Block(nn.Module):
         return self._leave(self._enter(x), x if self.residual else None)
 
     def _enter(self, x: Tensor) -> Tensor:
-        return self.layers[: self.first_half](x)
+        for layer in list(self.layers)[: self.first_half]:  # a slice of a Sequential would be a new module each time
+            x = layer(x)
+        return x
 
     def _leave(self, middle: Tensor, residual: Tensor | None) -> Tensor:
-        x = self.layers[self.first_half :](middle)
+        x = middle
+        for layer in list(self.layers)[self.first_half :]:
+            x = layer(x)
         return x if residual is None else functional.gelu(residual + x)
 
 
