@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sampling", "chance", "ensemble_loss"),
     ("generator", "denoiser", "one_shot", "conditioning"),
     ("generators", "members", "forecaster"),
-    ("checkpoint", "calibration", "training/", "evaluation/", "baselines", "runs", "export"),
+    ("checkpoint", "calibration", "training/", "evaluation/", "baselines", "runs", "export", "packing"),
     ("watching",),
     ("recipes",),
     ("workflows/",),

@@ -201,11 +201,18 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
             if found != expected:
                 wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
                 raise DataError(f"{path} does not fit {CONFIG}: tensor {wrong} differs in name or shape")
-            tensors = {name: file.get_tensor(name) for name in expected}
+            tensors = {name: _as_float32(file.get_tensor(name), f"tensor {name} of {path}") for name in expected}
     except SafetensorError as error:
         raise DataError(f"{path} is no safetensors file ({error})") from None
     network.load_state_dict(tensors, assign=True)
     return build_forecaster(config, attach(config, network))
+
+
+def _as_float32(weights: Tensor, what: str) -> Tensor:
+    """Return weights as the network computes with them; they may have been kept in half precision."""
+    if not weights.is_floating_point():
+        raise DataError(f"{what} is {weights.dtype}; weights are floating-point numbers")
+    return weights.float()
 
 
 def find_model(path: str | Path) -> Path:

@@ -14,14 +14,28 @@ def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A run, a model folder, or a released model's name.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
     format: Annotated[
-        Literal["onnx", "torch"], typer.Option(help="onnx for onnxruntime and its kin, torch for torch.export.load.")
+        Literal["onnx", "torch", "model"],
+        typer.Option(help="onnx for onnxruntime and its kin, torch for torch.export.load, model for framecast itself."),
     ] = "onnx",
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Of the frames, such as 128x128. [default: as trained]")
     ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of that name.")] = False,
 ) -> None:
-    """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it."""
+    """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.
+
+    With --format model it is a folder for framecast: the model of a run by itself, to keep or to give away.
+    """
+    if format == "model":
+        if size:
+            raise ConfigError("--size is for --format onnx and torch: a model of framecast's takes frames of any size")
+        _pack(model, out, half=half, overwrite=overwrite)
+        return
+    if half:
+        raise ConfigError(f"--half is for --format model, and --format is {format}: leave it out")
     from framecast.checkpoint import load
     from framecast.export import export_model
     from framecast.files import EXPORT, refuse_existing
@@ -32,6 +46,15 @@ def export(
     path = export_model(forecaster, out, format=format, size=_parse_size(size), overwrite=overwrite)
     note(f"{path.stat().st_size / 1e6:.1f} MB; inputs, stretch and sampling times are in {out / EXPORT.marker}")
     say(str(path))
+
+
+def _pack(model: str, out: Path, *, half: bool, overwrite: bool) -> None:
+    from framecast.checkpoint import WEIGHTS
+    from framecast.packing import pack_model
+
+    folder = pack_model(model, out, half=half, overwrite=overwrite)
+    note(f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights in {'float16' if half else 'float32'}")
+    say(str(folder))
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:
