@@ -1,6 +1,8 @@
-"""How the options of several ``framecast solar`` commands are read."""
+"""Options that several ``framecast solar`` commands have, and how they are read."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from framecast.errors import ConfigError
 
@@ -8,6 +10,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from framecast.solar.calibration import Calibration
+
+Despike = Annotated[bool, typer.Option("--despike", help="Replace hits of particles on the detector.")]
+Degradation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TABLE", help="Undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one."
+    ),
+]
 
 
 def whole_numbers(option: str, text: str) -> list[int]:

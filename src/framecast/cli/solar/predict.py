@@ -11,7 +11,7 @@ import typer
 
 from framecast.cli.console import Task, note, print_table, progress, say
 from framecast.cli.solar.fetch import Server, choose_source
-from framecast.cli.solar.options import choose_calibration, moment, whole_numbers
+from framecast.cli.solar.options import Degradation, Despike, choose_calibration, moment, whole_numbers
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,13 +45,8 @@ def predict(
     pixel: Annotated[
         float | None, typer.Option(help="Side of a pixel in arcsec. [default: as in the model's training, else 4.8]")
     ] = None,
-    despike: Annotated[bool, typer.Option("--despike", help="Replace hits of particles on the detector.")] = False,
-    degradation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TABLE", help="Undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one."
-        ),
-    ] = None,
+    despike: Despike = False,
+    degradation: Degradation = None,
     accept_quality: Annotated[
         str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
     ] = "30",

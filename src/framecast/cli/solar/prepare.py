@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framecast.cli.console import Task, note, print_table, progress, say
-from framecast.cli.solar.options import choose_calibration, whole_numbers
+from framecast.cli.solar.options import Degradation, Despike, choose_calibration, whole_numbers
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,13 +59,8 @@ def prepare(
     ] = None,
     rotation: Annotated[str, typer.Option(help="Rotation law: howard, snodgrass, allen or rigid.")] = "howard",
     off_limb: Annotated[str, typer.Option(help="Pixels beyond the limb: mask or keep.")] = "mask",
-    despike: Annotated[bool, typer.Option("--despike", help="Replace hits of particles on the detector.")] = False,
-    degradation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TABLE", help="Undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one."
-        ),
-    ] = None,
+    despike: Despike = False,
+    degradation: Degradation = None,
     accept_quality: Annotated[
         str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
     ] = "30",
