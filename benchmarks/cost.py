@@ -125,7 +125,7 @@ def draw(costs: dict[str, dict[str, Curve]], path: Path) -> None:
         axis.grid(axis="y", color="0.9")
         axis.minorticks_off()
         axis.legend(fontsize=7, frameon=False)
-    ticks = [2.0**power for power in range(-3, 4)]
+    ticks = [2.0**power for power in range(-2, 4)]
     axes[0].set_yticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     axes[0].set_ylabel("cost over the base")
     figure.savefig(path, dpi=110)
