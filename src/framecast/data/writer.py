@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +14,7 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
+from framecast.data.filling import Block, Filling
 from framecast.data.journal import Journal, journal_path
 from framecast.data.layout import (
     CLASSES,
@@ -32,7 +32,6 @@ from framecast.data.layout import (
     consolidate,
     plain,
     storable,
-    unusable,
 )
 from framecast.errors import ConfigError, DataError, FramecastError
 from framecast.files import ARCHIVE, partial_path, publish, refuse_existing
@@ -103,8 +102,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         self._final, self._overwrite, self._request = Path(path), overwrite, request
         self._path = partial_path(self._final)
         self._journal: Journal | None = None
-        self._sequences: dict[str, _Filling] = {}
-        self._blocks: dict[tuple[str, int], _Block] = {}
+        self._sequences: dict[str, Filling] = {}
+        self._blocks: dict[tuple[str, int], Block] = {}
         self.remembered: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -172,7 +171,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             if "sequence" in entry:
                 intensity = self._root[f"{entry['sequence']}/intensity"]
                 assert isinstance(intensity, zarr.Array)
-                self._sequences[entry["sequence"]] = _Filling(intensity, entry["block_size"])
+                self._sequences[entry["sequence"]] = Filling(intensity, entry["block_size"])
             elif "block" in entry:
                 self._sequences[entry["of"]].take_up(entry)
             else:
@@ -321,7 +320,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             raise DataError(f"{name} has {', '.join(taken)} already: choose other names")
         _write_group(self._path, name, variables, mode="a")
 
-    def _create(self, name: str, others: xr.Dataset, *, block_bytes: int, attrs: Mapping[str, Any]) -> "_Filling":
+    def _create(self, name: str, others: xr.Dataset, *, block_bytes: int, attrs: Mapping[str, Any]) -> Filling:
         if not _NAME.fullmatch(name):
             raise DataError(
                 f"{name!r} cannot name a sequence: begin with a letter or digit, then up to 99 more of these or _ . + -"
@@ -359,13 +358,13 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             dimension_names=DIMENSIONS,
             attributes=plain(attrs) | {"units": h.unit},
         )
-        filling = _Filling(intensity, block)
+        filling = Filling(intensity, block)
         self._sequences[name] = filling
         if self._journal is not None:
             self._journal.add(sequence=name, block_size=block)
         return filling
 
-    def _block(self, name: str, number: int) -> "_Block":
+    def _block(self, name: str, number: int) -> Block:
         key = name, number
         if key not in self._blocks:
             filling = self._sequences[name]
@@ -376,7 +375,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             values = np.full(shape, np.nan, np.float32)
             if number in filling.flushed:
                 values = np.asarray(filling.intensity[start : start + shape[0]])
-            self._blocks[key] = _Block(values, filling.quality[start : start + shape[0]] != MISSING)
+            self._blocks[key] = Block(values, filling.quality[start : start + shape[0]] != MISSING)
         return self._blocks[key]
 
     def _flush(self, name: str, number: int) -> None:
@@ -408,61 +407,6 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
                 )
                 array[:] = values
         consolidate(self._path, self._sequences)
-
-
-class _Filling:
-    """A sequence being written, and what is known of its frames."""
-
-    def __init__(self, intensity: zarr.Array, block: int) -> None:
-        frames, channels = intensity.shape[:2]
-        self.intensity = intensity
-        self.block = block
-        self.flushed: set[int] = set()
-        self.complete: set[int] = set()
-        self.quality = np.full(frames, MISSING, np.int64)
-        self.masked = np.ones((frames, channels), np.float32)
-        self.infinite = np.zeros((frames, channels), np.int32)
-
-    def count(self, start: int, values: npt.NDArray[np.float32]) -> None:
-        """Count the unusable pixels of frames ``values`` ``[time, channel, y, x]`` that begin at ``start``."""
-        masked, infinite = unusable(values)
-        self.masked[start : start + len(values)] = masked
-        self.infinite[start : start + len(values)] = infinite
-
-    def record(self, name: str, number: int) -> dict[str, Any]:
-        """Return what a journal must say of block ``number``, now that its pixels are on disk."""
-        rows = slice(number * self.block, (number + 1) * self.block)
-        return {
-            "block": number,
-            "of": name,
-            "quality": self.quality[rows].tolist(),
-            "masked": self.masked[rows].tolist(),
-            "infinite": self.infinite[rows].tolist(),
-        }
-
-    def take_up(self, record: Mapping[str, Any]) -> None:
-        """Take over what a `record` says."""
-        rows = slice(record["block"] * self.block, (record["block"] + 1) * self.block)
-        self.quality[rows], self.masked[rows] = record["quality"], record["masked"]
-        self.infinite[rows] = record["infinite"]
-        self.flushed.add(record["block"])
-        self.complete.add(record["block"])
-
-    def frame_variables(self) -> dict[str, tuple[npt.NDArray[Any], tuple[str, ...], str]]:
-        """Return values, dimensions and meaning of what is stored beside the intensity."""
-        return {
-            "quality": (self.quality, ("time",), "0 good, -1 never written, else the instrument's reason for doubt"),
-            "masked": (self.masked, ("time", "channel"), "fraction of pixels that are NaN"),
-            "infinite": (self.infinite, ("time", "channel"), "number of pixels that are infinite"),
-        }
-
-
-@dataclass
-class _Block:
-    """Frames of one sequence that wait for their neighbours."""
-
-    values: npt.NDArray[np.float32]
-    written: npt.NDArray[np.bool_]
 
 
 def _write_group(path: Path, name: str, dataset: xr.Dataset, *, mode: Any) -> None:

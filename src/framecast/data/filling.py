@@ -1,0 +1,66 @@
+"""A sequence on its way to the disk: what is known of its frames, and the blocks that wait for their neighbours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from framecast.data.layout import MISSING, unusable
+
+
+class Filling:
+    """A sequence being written, and what is known of its frames."""
+
+    def __init__(self, intensity: zarr.Array, block: int) -> None:
+        frames, channels = intensity.shape[:2]
+        self.intensity = intensity
+        self.block = block
+        self.flushed: set[int] = set()
+        self.complete: set[int] = set()
+        self.quality = np.full(frames, MISSING, np.int64)
+        self.masked = np.ones((frames, channels), np.float32)
+        self.infinite = np.zeros((frames, channels), np.int32)
+
+    def count(self, start: int, values: npt.NDArray[np.float32]) -> None:
+        """Count the unusable pixels of frames ``values`` ``[time, channel, y, x]`` that begin at ``start``."""
+        masked, infinite = unusable(values)
+        self.masked[start : start + len(values)] = masked
+        self.infinite[start : start + len(values)] = infinite
+
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        """Return what a journal must say of block ``number``, now that its pixels are on disk."""
+        rows = slice(number * self.block, (number + 1) * self.block)
+        return {
+            "block": number,
+            "of": name,
+            "quality": self.quality[rows].tolist(),
+            "masked": self.masked[rows].tolist(),
+            "infinite": self.infinite[rows].tolist(),
+        }
+
+    def take_up(self, record: Mapping[str, Any]) -> None:
+        """Take over what a `record` says."""
+        rows = slice(record["block"] * self.block, (record["block"] + 1) * self.block)
+        self.quality[rows], self.masked[rows] = record["quality"], record["masked"]
+        self.infinite[rows] = record["infinite"]
+        self.flushed.add(record["block"])
+        self.complete.add(record["block"])
+
+    def frame_variables(self) -> dict[str, tuple[npt.NDArray[Any], tuple[str, ...], str]]:
+        """Return values, dimensions and meaning of what is stored beside the intensity."""
+        return {
+            "quality": (self.quality, ("time",), "0 good, -1 never written, else the instrument's reason for doubt"),
+            "masked": (self.masked, ("time", "channel"), "fraction of pixels that are NaN"),
+            "infinite": (self.infinite, ("time", "channel"), "number of pixels that are infinite"),
+        }
+
+
+@dataclass
+class Block:
+    """Frames of one sequence that wait for their neighbours."""
+
+    values: npt.NDArray[np.float32]
+    written: npt.NDArray[np.bool_]
