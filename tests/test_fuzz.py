@@ -215,10 +215,11 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
     sequence = sorted(path.name for path in data.iterdir() if path.is_dir())[0]
     for other in [path for path in data.iterdir() if path.is_dir() and path.name != sequence]:
         shutil.rmtree(other)
-    # Consolidated metadata would hide what stands in the groups' own files.
-    for document in (data / "zarr.json", data / sequence / "zarr.json"):
+    # Consolidated metadata would hide what stands in the groups' own files, and a checksum every mutation.
+    manifest = checkpoint / "manifest.json"
+    for document in (data / "zarr.json", data / sequence / "zarr.json", manifest):
         plain = json.loads(document.read_text())
-        plain.pop("consolidated_metadata", None)
+        plain.pop("sha256" if document == manifest else "consolidated_metadata", None)
         document.write_text(json.dumps(plain))
 
     def vouch(folder: Path) -> None:
@@ -263,7 +264,6 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
         0
     ]
     targets["zarr chunk"] = Target(read_archive, str(chunk.relative_to(data)), data)
-    assert checkpoint.is_dir()
     return targets | solar_targets(folder / "solar")
 
 

@@ -1,5 +1,7 @@
 """A folder sealed by a list of its files: their sizes and checksums, written last and compared before it is believed.
 
+The list has a checksum of its own. Lists of before this was so have none, and are believed without it.
+
 Sealing waits until every file is on the disk, so that a folder renamed afterwards is whole even after a power cut; a
 byte that changes later (a bad disk, a copy cut short) is found when the seal is checked.
 """
@@ -33,7 +35,7 @@ def seal(folder: Path, format: str, record: Mapping[str, Any]) -> None:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
     plain = {"format": format, "version": VERSION, "record": dict(record), "files": files}
-    write_atomically(folder / MANIFEST, json.dumps(plain, indent=2) + "\n")
+    write_atomically(folder / MANIFEST, json.dumps({**plain, "sha256": _digest(plain)}, indent=2) + "\n")
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         flush_folder(path)
 
@@ -50,18 +52,26 @@ def check_seal(folder: Path, format: str) -> dict[str, Any]:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["format"] != format:
             raise DataError(f"{path} is of the format {plain['format']!r}, not {format!r}")
+        own = plain.pop("sha256", None)
         version, files, record = int(plain["version"]), dict(plain["files"]), dict(plain["record"])
         if version > VERSION:
             raise NewerVersionError(
                 f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
             )
+        if own is not None and own != _digest(plain):
+            raise DataError(f"{path} is not as it was written: its own checksum differs")
         for name, expected in files.items():
             _compare(folder / name, int(expected["bytes"]), str(expected["sha256"]))
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({type(error).__name__})") from None
     return record
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    """Return the checksum of the manifest itself, whatever its spaces and the order of its keys."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _compare(path: Path, size: int, digest: str) -> None:

@@ -3,7 +3,10 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+import zarr
+from zarr.codecs import BloscCodec
 
 from framecast.data.archive import Archive
 from framecast.data.guard import undamaged
@@ -65,3 +68,15 @@ def test_a_damaged_chunk_is_named(archive):
 def test_memory_that_does_not_suffice_is_no_damage():
     with pytest.raises(MemoryError), undamaged("x"):
         raise MemoryError
+
+
+@pytest.mark.parametrize(("place", "size"), [(12, 10**9), (12, 0), (4, 2**31 + 1), (8, 2**30)])
+def test_a_chunk_that_lies_about_its_sizes_is_refused_before_it_is_decoded(tmp_path, place, size):
+    array = zarr.create_array(tmp_path / "a", shape=(64,), chunks=(64,), dtype="f4", compressors=BloscCodec())
+    array[:] = np.arange(64)
+    chunk = tmp_path / "a/c/0"
+    content = bytearray(chunk.read_bytes())
+    content[place : place + 4] = size.to_bytes(4, "little")
+    chunk.write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"), undamaged(tmp_path):
+        zarr.open_array(tmp_path / "a", mode="r")[:]

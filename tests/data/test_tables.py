@@ -41,6 +41,7 @@ def test_a_file_of_one_column_needs_no_names(tmp_path):
     ("text", "complaint"),
     [
         ("", r"t.csv is empty: its first line must name the columns time"),
+        ('time,name\n1,"a\n2,b\n', r"t\.csv, line 2 has a quotation mark that is not closed there"),
         ("size,name\n1,a\n", r"has the columns size, name; it needs time \(or T, date\)"),
     ],
 )

@@ -93,6 +93,8 @@ def test_the_curve_is_found_and_an_impossible_one_is_not(dn: np.ndarray) -> None
         (dict.fromkeys(PERCENTILES.values()), "unknown curve"),
         ({"DATAMEDN": 4000.0}, "unknown curve"),
         ({"NAXIS1": 128}, "picture of 48x64 pixels, and its header says 48x128"),
+        ({"NAXIS1": "wide"}, "picture of 48x64 pixels, and its header says 48x0"),
+        (dict.fromkeys(PERCENTILES.values(), "many"), "unknown curve"),
         ({"CRPIX1": None}, "no pointing"),
         ({"DATE-OBS": "yesterday"}, "yesterday"),
     ],
@@ -110,10 +112,12 @@ def test_damaged_files_say_so_in_one_line(dn: np.ndarray, tmp_path: Path) -> Non
     content = write(tmp_path / "sun.jp2", dn, lambda dn: 3.5 * np.sqrt(dn) - 12).read_bytes()
     damaged = tmp_path / "damaged.jp2"
     start = content.index(b"<?xml")
+    sides = content.index(b"ihdr") + 4
     for body, complaint in (
         (SIGNATURE, "no XML box"),
         (content[: len(content) // 2], "cut short|header that is no XML|no XML box"),
         (content[:start] + b"<broken" + content[start + 7 :], "no XML"),
+        (content[:sides] + 2 * (10**6).to_bytes(4) + content[sides + 8 :], "cannot be decoded"),
         (content.replace(b"<fits>", b"<nots>").replace(b"</fits>", b"</nots>"), "without a FITS header"),
     ):
         damaged.write_bytes(body)

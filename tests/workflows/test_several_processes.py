@@ -85,13 +85,32 @@ assert run(["forecast", run_folder, archive, out, "--members", "3", "--limit", "
 
 
 @pytest.mark.slow
-def test_divided_weights_make_the_same_run_and_the_same_checkpoint(small_archive, small_changes, small_run, tmp_path):
-    changes = [*small_changes, "training.shard=true", "training.averages=[0.1]"]
-    process = start("train", "tiny", "--data", small_archive, "--out", tmp_path / "run", *changes)
+def test_divided_weights_make_the_same_checkpoint_and_one_process_goes_on_from_it(
+    small_archive, small_changes, small_run, tmp_path
+):
+    three_steps = """
+import sys
+from framecast.data.archive import Archive
+from framecast.processes import join
+from framecast.recipes import load_recipe
+from framecast.workflows.prepare import prepare
+from framecast.workflows.train import train
+archive, out, *changes = sys.argv[1:]
+asked = iter([False, False, True])
+prepared = prepare(load_recipe("tiny", changes), Archive.open(archive))
+for _ in train(prepared, out, stop=lambda: next(asked), processes=join(cpu=True)):
+    pass
+"""
+    run, changes = tmp_path / "run", [*small_changes, "training.shard=true", "training.averages=[0.1]"]
+    process = start(small_archive, run, *changes, code=three_steps)
     said = end(process)
     assert process.returncode == 0, said
-    ours = load_file(tmp_path / "run/checkpoints/00000006/state.safetensors")
-    theirs = load_file(small_run / "checkpoints/00000006/state.safetensors")
+    assert Run(run).step == 3
+    from framecast.cli import run as command
+
+    assert command(["train", "tiny", "--data", str(small_archive), "--out", str(run), *changes]) == 0
+    assert [r["processes"] for r in Run(run).records() if r["event"] == "session"] == [2, 1]
+    ours, theirs = (load_file(path / "checkpoints/00000006/state.safetensors") for path in (run, small_run))
     assert theirs.keys() <= ours.keys()
     assert all(torch.allclose(ours[name].double(), theirs[name].double(), atol=1e-6) for name in theirs)
 

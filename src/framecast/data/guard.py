@@ -7,6 +7,7 @@ from pathlib import Path
 
 import zarr
 
+from framecast.data.codecs import MOST_CHUNK_BYTES, check_codecs
 from framecast.errors import DataError, FramecastError
 
 MOST_FRAMES = 10**8
@@ -18,8 +19,7 @@ MOST_PIXELS = 2**26
 MOST_METADATA_BYTES = 2**20
 """Bytes of the metadata of one variable: a few kilobytes describe any."""
 
-MOST_CHUNK_BYTES = 2**31
-"""Bytes of a chunk, which is decoded as a whole however little of it is wanted."""
+check_codecs()
 
 
 @contextmanager

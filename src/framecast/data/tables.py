@@ -112,7 +112,10 @@ def read_table(
         wanted = " and ".join(f"{column} (or {', '.join(columns[column][1:])})" for column in missing)
         raise DataError(f"{path} has the columns {', '.join(names)}; it needs {wanted}")
     records = []
-    for (number, _), row in zip(numbered, csv.reader([line for _, line in numbered], delimiter=separator), strict=True):
+    reader = csv.reader([line for _, line in numbered], delimiter=separator)
+    for (number, _), row in zip(numbered, reader, strict=False):
+        if reader.line_num > len(records) + 1:
+            raise DataError(f"{path.name}, line {number} has a quotation mark that is not closed there: close it")
         cells = {column: row[k].strip() for column, k in found.items() if k < len(row) and row[k].strip()}
         records.append(Record(f"{path.name}, line {number}", cells))
     return Table(path, frozenset(found), tuple(records))

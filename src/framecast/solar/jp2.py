@@ -84,7 +84,7 @@ def read_jp2_header(path: Path) -> FrameHeader:
         DataError: as `framecast.solar.reader.read_header`.
     """
     cards, comments = _cards(path)
-    shape = int(cards.get("NAXIS2", 0)), int(cards.get("NAXIS1", 0))
+    shape = _side(cards, "NAXIS2"), _side(cards, "NAXIS1")
     header = interpret(path, cards, shape, comments)
     return FrameHeader(**{**vars(header), "notes": (*header.notes, _NOTE)})
 
@@ -102,7 +102,7 @@ def read_jp2(path: Path) -> SolarImage:
     try:
         with Image.open(path) as picture:
             bytes_ = np.asarray(picture.convert("L"))
-    except (OSError, SyntaxError, UnidentifiedImageError, ValueError) as error:
+    except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).replace(str(path), "the file").split())
         raise DataError(f"{path} is cut short or damaged: its picture cannot be decoded ({reason})") from None
     if bytes_.shape != header.shape:
@@ -110,7 +110,11 @@ def read_jp2(path: Path) -> SolarImage:
             f"{path} has a picture of {bytes_.shape[0]}x{bytes_.shape[1]} pixels, and its header says "
             f"{header.shape[0]}x{header.shape[1]}: only pictures of full size can be placed"
         )
-    known = {per_cent: float(cards[name]) for name, per_cent in _PERCENTILES.items() if name in cards}
+    known = {
+        per_cent: float(cards[name])
+        for name, per_cent in _PERCENTILES.items()
+        if isinstance(cards.get(name), int | float)  # text is none, and the file may be damaged
+    }
     curve = DisplayCurve.fit(bytes_, known)
     if curve is None:
         raise DataError(
@@ -118,6 +122,12 @@ def read_jp2(path: Path) -> SolarImage:
             "or do not fit, so that its 8-bit values cannot become DN; use the FITS file"
         )
     return SolarImage(header=header, data=curve.table()[bytes_[::-1]])
+
+
+def _side(cards: Mapping[str, Any], name: str) -> int:
+    """Return a length of the picture in pixels; 0, which no picture has, if the card gives none."""
+    value = cards.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:
