@@ -121,3 +121,8 @@ def test_what_does_not_go_together_is_said_at_once():
 def test_sizes_beyond_any_machine_are_refused_before_memory_is_taken(change):
     with pytest.raises(ConfigError, match=r"at most|between"):
         load_recipe("tiny", [change])
+
+
+def test_a_misspelt_recipe_is_told_its_neighbour():
+    with pytest.raises(ConfigError, match=r"tny is neither a recipe .*did you mean tiny\?"):
+        load_recipe("tny")

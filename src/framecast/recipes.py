@@ -4,6 +4,7 @@ A recipe is built in (`tiny`, `paper`, `paper-deep`) or a YAML file of the same 
 --print-config`` prints one to start from. Single values are changed with ``section.key=value``.
 """
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,7 +184,9 @@ def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
     if str(source) in BUILT_IN and not path.is_file():
         return f"recipe {source}", to_plain(BUILT_IN[str(source)])
     if not path.is_file():
-        raise ConfigError(f"{source} is neither a recipe ({', '.join(BUILT_IN)}) nor a YAML file")
+        nearest = difflib.get_close_matches(str(source), BUILT_IN, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise ConfigError(f"{source} is neither a recipe ({', '.join(BUILT_IN)}) nor a YAML file{hint}")
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

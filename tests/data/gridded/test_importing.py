@@ -141,6 +141,7 @@ def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
         ("text.nc", "cannot be read as a NetCDF file"),
         ("bare.nc", "say what its values are in with --unit"),
         ("one.nc", "a video has two or more"),
+        ("", r"is a folder, which holds 3 NetCDF files \(bare.nc …\) and no Zarr store"),
     ):
         with pytest.raises(FramecastError, match=words) as error:
             import_gridded(tmp_path / name, tmp_path / "out.zarr")

@@ -171,6 +171,13 @@ def open_gridded(path: str | Path, names: AxisNames, reading: Reading) -> Gridde
     path = Path(path)
     if not path.exists():
         raise FramecastError(f"there is nothing at {path}: give a NetCDF file or a Zarr folder")
+    if path.is_dir() and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        files = sorted(file.name for file in path.glob("*.nc*"))
+        within = f", which holds {len(files)} NetCDF files ({files[0]} …)" if files else ""
+        raise FramecastError(
+            f"{path} is a folder{within} and no Zarr store: give one NetCDF file, or a Zarr folder; several files are "
+            "joined by xarray (open_mfdataset, to_netcdf)"
+        )
     try:
         dataset = xr.open_zarr(path, chunks=None) if path.is_dir() else xr.open_dataset(path, chunks=None)
     except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
