@@ -129,3 +129,15 @@ def test_pictures_of_another_kind_are_left_out(folder: Path, tmp_path: Path, pix
     Image.fromarray(pixels).save(folder / "1234" / "1234_20110214_0800_193x211x94.png")
     made = import_pictures(folder, tmp_path / "a.zarr")
     assert "1234_20110214_0800_193x211x94.png" in [path.name for path, _ in made.rejected]
+
+
+def test_damaged_and_enormous_pictures_are_left_out(folder: Path, tmp_path: Path) -> None:
+    short, huge = (folder / "1234" / f"1234_20110214_{hour:02d}00_193x211x94.png" for hour in (8, 10))
+    content = bytearray((folder / "1234" / "1234_20110214_0000_193x211x94.png").read_bytes())
+    content[8:12] = (5).to_bytes(4)  # of the 13 bytes of the header
+    short.write_bytes(content)
+    Image.new("1", (9000, 9000)).save(huge)
+    made = import_pictures(folder, tmp_path / "a.zarr")
+    reasons = {path.name: reason for path, reason in made.rejected}
+    assert "cannot be read as PNG" in reasons[short.name]
+    assert "at most" in reasons[huge.name]

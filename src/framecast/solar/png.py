@@ -21,6 +21,7 @@ import xarray as xr
 from PIL import Image, UnidentifiedImageError
 
 from framecast.data.archive import Archive, ArchiveWriter
+from framecast.data.guard import check_frame
 from framecast.errors import ConfigError, DataError
 from framecast.solar.exclusions import Exclusions
 from framecast.solar.flares import region_number
@@ -28,6 +29,9 @@ from framecast.solar.samples import Samples, check_some_known
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
 """DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
+
+_DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError)
+"""What Pillow says of files that are no pictures, or no longer."""
 
 _LABEL = "class of what follows, from the table of samples"
 
@@ -117,12 +121,15 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
         saturation: DN/s of the byte 255, for each channel.
 
     Raises:
-        DataError: the file is no PNG of 8 bits, or has not one colour for each wavelength.
+        DataError: the file is no PNG of 8 bits, too large, or has not one colour for each wavelength.
     """
     try:
         with Image.open(picture.path) as image:
+            check_frame(picture.path, image.height, image.width)
             pixels = np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except DataError:
+        raise
+    except _DAMAGED as error:
         raise DataError(f"{picture.path} cannot be read as PNG: {' '.join(str(error).split())}") from None
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.dtype != np.uint8:
@@ -259,7 +266,7 @@ def _size(pictures: Sequence[Picture]) -> tuple[int, int]:
         try:
             with Image.open(picture.path) as image:
                 return image.height, image.width
-        except (UnidentifiedImageError, OSError, SyntaxError):
+        except _DAMAGED:
             continue
     raise DataError(f"none of {len(pictures)} pictures can be read as PNG")
 
