@@ -30,8 +30,8 @@ from framecast.solar.samples import Samples, check_some_known
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
 """DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
 
-_DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError)
-"""What Pillow says of files that are no pictures, or no longer."""
+_DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, MemoryError)
+"""What Pillow says of files that are no pictures, or no longer: a chunk may claim gigabytes that are not there."""
 
 _LABEL = "class of what follows, from the table of samples"
 
