@@ -115,7 +115,9 @@ def test_the_command_labels_an_archive(
 ) -> None:
     options = ["--horizon", "2h", "--covers", "2017-09-06..2017-09-06T18:00"]
     assert run(["solar", "label", str(hourly_regions.path), "--events", str(events), *options]) == 0
-    said = capsys.readouterr().out
+    captured = capsys.readouterr()
+    said = captured.out
+    assert "1 of 6 events were left out: they say no place, and the number of no region" in captured.err
     assert said.splitlines()[-1] == str(hourly_regions.path)
     assert "that start within 2h" in said
     labelled = Archive.open(hourly_regions.path)

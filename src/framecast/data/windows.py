@@ -230,6 +230,7 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str]) -> str
     if rejected[MISSING_FRAME] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
         hint = (
             f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
-            f"{format_duration(frames.cadence)} is no multiple: choose another cadence"
+            f"{format_duration(frames.cadence)} is no multiple: choose another cadence for training, or for a trained "
+            f"model prepare the images every {format_duration(frames.cadence)} or a fraction of it"
         )
     return f"{archive.path} holds no window of {need}; candidates rejected: {counts}{hint}"

@@ -113,6 +113,12 @@ def flares_by_sequence(archive: Archive, flares: Sequence[Flare]) -> dict[str, l
     }
 
 
+def homeless(archive: Archive, flares: Sequence[Flare]) -> int:
+    """Return how many flares can be told no region: they say no place, and the number of no region of the archive."""
+    known = set(region_numbers(archive).values())
+    return sum(flare.place is None and flare.region not in known for flare in flares)
+
+
 def region_numbers(archive: Archive) -> dict[str, str]:
     """Return for each sequence the number of its region: its attribute ``region``, else what its name says."""
     return {name: region_number(str(archive.sequence(name).attrs.get("region", name))) for name in archive.sequences}

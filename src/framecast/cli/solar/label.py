@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framecast.cli.console import print_table, say
+from framecast.cli.console import note, print_table, say
 from framecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,14 +46,20 @@ def label(
     from framecast.data.archive import Archive
     from framecast.data.labels import count_labels, write_labels
     from framecast.frames import format_duration, parse_duration
-    from framecast.solar.events import labels_from_events, read_events
+    from framecast.solar.events import homeless, labels_from_events, read_events
     from framecast.solar.samples import labels_from_samples, read_samples
 
     opened, seconds = Archive.open(archive), parse_duration(horizon)
     names = tuple(name.strip() for name in classes.split(","))
     if events is not None:
         limits = _covered(covers)
-        labels = labels_from_events(opened, read_events(events), horizon=seconds, classes=names, covered=limits)
+        flares = read_events(events)
+        labels = labels_from_events(opened, flares, horizon=seconds, classes=names, covered=limits)
+        if lost := homeless(opened, flares):
+            note(
+                f"{lost} of {len(flares)} events were left out: they say no place, and the number of no region of "
+                f"{archive}"
+            )
     else:
         labels = labels_from_samples(opened, read_samples(str(samples), horizon=seconds, classes=names))
     within = format_duration(seconds)
