@@ -111,7 +111,7 @@ def read_table(
     if missing := [column for column in required if column not in found]:
         wanted = " and ".join(f"{column} (or {', '.join(columns[column][1:])})" for column in missing)
         raise DataError(f"{path} has the columns {', '.join(names)}; it needs {wanted}")
-    records = []
+    records: list[Record] = []
     reader = csv.reader([line for _, line in numbered], delimiter=separator)
     for (number, _), row in zip(numbered, reader, strict=False):
         if reader.line_num > len(records) + 1:
