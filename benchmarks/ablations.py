@@ -29,8 +29,8 @@ from framecast.flux import flux, quantities
 from framecast.forecaster import Forecaster
 from framecast.recipes import Recipe, load_recipe
 from framecast.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
-from framecast.target import latest_frame
 from framecast.training import TrainingState, fit
+from framecast.videos.target import latest_frame
 from framecast.workflows.forecast import sample_key
 from framecast.workflows.prepare import Prepared, prepare
 

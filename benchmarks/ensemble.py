@@ -19,11 +19,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from framecast.denoiser import Denoiser
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import Cosine
+from framecast.generators.denoiser import Denoiser
 from framecast.members import draw_members
 from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
-from framecast.sampling import SamplingOptions
-from framecast.schedule import Cosine
 from networks import plain_module
 from peers import installed_peers
 

@@ -29,12 +29,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ensemble import CHANNELS, EVALUATIONS
-from framecast.denoiser import Denoiser
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import Cosine
+from framecast.generators.denoiser import Denoiser
 from framecast.members import draw_members
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from framecast.networks.compiled import compile_network
-from framecast.sampling import SamplingOptions
-from framecast.schedule import Cosine
 from framecast.training import TrainingOptions
 from framecast.training.optimiser import build_optimiser
 from networks import plain_module

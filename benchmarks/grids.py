@@ -17,10 +17,10 @@ from framecast.checkpoint import find_model, load_model, read_config
 from framecast.data.archive import Archive
 from framecast.data.dataset import WindowDataset
 from framecast.data.windows import find_windows
-from framecast.sampler import DDIM, DPMSolverPP
-from framecast.sampling import SamplingOptions
+from framecast.diffusion.sampler import DDIM, DPMSolverPP
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.times import LogSNR, Trailing
 from framecast.scores import crps, ensemble_mean, ensemble_variance
-from framecast.times import LogSNR, Trailing
 from framecast.workflows.forecast import sample_key
 
 

@@ -14,8 +14,8 @@ import torch
 from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
 from framecast.data.windows import find_windows
-from framecast.frames import FrameSpec
 from framecast.scores import crps
+from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")
 

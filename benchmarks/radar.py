@@ -28,7 +28,7 @@ from framecast.data.archive import Archive
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, find_windows
 from framecast.evaluation import evaluate
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 PAST, FUTURE, CADENCE, DRY = 3, 6, 600.0, 0.05
 THRESHOLDS = (0.5, 2.0, 5.0)

@@ -26,12 +26,12 @@ from framecast.data.archive import Archive
 from framecast.data.corona import has_oracle, oracle_ensemble, write_corona
 from framecast.data.dataset import WindowDataset
 from framecast.data.windows import Window, find_windows
+from framecast.diffusion.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, UniPC
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
 from framecast.forecaster import Forecaster
 from framecast.recipes import load_recipe
-from framecast.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, UniPC
-from framecast.sampling import SamplingOptions
 from framecast.scores import crps, ensemble_mean, ensemble_variance
-from framecast.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
 from framecast.workflows.forecast import sample_key
 from framecast.workflows.prepare import prepare
 from framecast.workflows.train import train

@@ -20,7 +20,7 @@ from framecast.data.climatology import Climatology
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, find_windows
 from framecast.evaluation import evaluate
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 PAST, FUTURE, EVERY = 6, 24, 6
 GAP = np.timedelta64(2, "D")

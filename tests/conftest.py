@@ -60,7 +60,7 @@ def gaussian_forecast() -> Callable[..., Path]:
     (``spread`` (lead + 1))²), the oracle and the training residuals from the law itself.
     """
     from framecast.data.forecasts import SampleInfo, write_forecast
-    from framecast.frames import FrameSpec
+    from framecast.videos.frames import FrameSpec
 
     def write(
         path: Path,

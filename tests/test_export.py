@@ -7,11 +7,11 @@ import torch
 
 from framecast.checkpoint import load
 from framecast.data.archive import Archive
+from framecast.diffusion.sampler import DDIM
 from framecast.errors import ConfigError, FramecastError
 from framecast.export import describe_export, example_inputs, export_model
-from framecast.labelled import to_tensor
 from framecast.recipes import load_recipe
-from framecast.sampler import DDIM
+from framecast.videos.labelled import to_tensor
 from framecast.workflows.prepare import prepare
 from framecast.workflows.train import train
 

@@ -5,10 +5,10 @@ import xarray as xr
 
 from framecast.checkpoint import attach, build_forecaster, build_network, load
 from framecast.data.archive import Archive
+from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC
+from framecast.diffusion.times import Leading
 from framecast.errors import ConfigError, DataError
 from framecast.recipes import load_recipe
-from framecast.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC
-from framecast.times import Leading
 from framecast.workflows.prepare import prepare
 
 

@@ -271,7 +271,7 @@ def read_archive(folder: Path) -> None:
     """Open an archive, find its windows and read the first."""
     from framecast.data.archive import Archive
     from framecast.data.windows import find_windows
-    from framecast.frames import FrameSpec
+    from framecast.videos.frames import FrameSpec
 
     archive = Archive.open(folder)
     frames = FrameSpec(
@@ -291,7 +291,7 @@ def read_archive(folder: Path) -> None:
 def write_small_forecast(path: Path) -> Path:
     """Write two forecasts of two members, without consolidated metadata."""
     from framecast.data.forecasts import SampleInfo, write_forecast
-    from framecast.frames import FrameSpec
+    from framecast.videos.frames import FrameSpec
 
     channels = {"past_channels": ("193", "171"), "future_channels": ("171",)}
     frames = FrameSpec(**channels, past=2, future=3, cadence=7200.0, height=8, width=10)

@@ -7,15 +7,15 @@ import torch
 
 from framecast.checkpoint import attach, build_forecaster, build_network
 from framecast.data.archive import Archive
+from framecast.diffusion.guidance import Guidance
+from framecast.diffusion.sampler import DDIM, Heun
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import Cosine, RectifiedFlow
+from framecast.diffusion.times import FastDDPMUniform, LogSNR, Trailing
 from framecast.errors import ConfigError
-from framecast.guidance import Guidance
 from framecast.members import chunk_size
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from framecast.recipes import load_recipe
-from framecast.sampler import DDIM, Heun
-from framecast.sampling import SamplingOptions
-from framecast.schedule import Cosine, RectifiedFlow
-from framecast.times import FastDDPMUniform, LogSNR, Trailing
 from framecast.workflows.prepare import prepare
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from framecast.data.archive import Archive
 from framecast.data.corona import oracle_ensemble, write_corona
 from framecast.data.windows import find_windows
-from framecast.frames import FrameSpec
 from framecast.plots.colours import colour_map
+from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")
 CEILING = {"193": 4000.0, "211": 2000.0, "94": 400.0}

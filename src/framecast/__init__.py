@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from framecast.data.writer import ArchiveWriter as ArchiveWriter
     from framecast.evaluation import evaluate as evaluate
     from framecast.forecaster import Forecaster as Forecaster
-    from framecast.frames import FrameSpec as FrameSpec
     from framecast.recipes import load_recipe as load_recipe
+    from framecast.videos.frames import FrameSpec as FrameSpec
 
 # Where each name is defined.
 _HOME = {
     "Archive": "data.archive",
     "ArchiveWriter": "data.writer",
     "Forecaster": "forecaster",
-    "FrameSpec": "frames",
+    "FrameSpec": "videos.frames",
     "evaluate": "evaluation",
     "load": "checkpoint",
     "load_recipe": "recipes",

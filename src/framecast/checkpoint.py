@@ -19,21 +19,21 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from framecast._version import __version__
-from framecast.conditioning import Conditioning
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
+from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import DataError, FramecastError
 from framecast.files import write_atomically
 from framecast.forecaster import Forecaster
-from framecast.frames import FrameSpec
-from framecast.generator import Generator
-from framecast.generators import AnyGenerator
+from framecast.generators.generator import Generator
+from framecast.generators.kinds import AnyGenerator
 from framecast.networks import AnyNetwork
-from framecast.normalise import Normaliser
 from framecast.released import released_models
-from framecast.representation import Representation
-from framecast.sampling import SamplingOptions
-from framecast.target import AnyTarget
+from framecast.videos.conditioning import Conditioning
+from framecast.videos.frames import FrameSpec
+from framecast.videos.normalise import Normaliser
+from framecast.videos.representation import Representation
+from framecast.videos.target import AnyTarget
 
 FORMAT = "framecast-model"
 VERSION = 1

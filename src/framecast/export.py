@@ -4,7 +4,7 @@ Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, pa
 and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. Beside it stands ``export.json``:
 the shapes, how pixels are put before the network, and the diffusion times with their scales that the model's default
 sampler visits, which is all that a loop in another language needs (with ``noise_slope`` below 1, the noise is to be
-coloured as in `framecast.noise`).
+coloured as in `framecast.diffusion.noise`).
 """
 
 import json
@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from framecast._version import __version__
 from framecast.configuration import to_plain
-from framecast.denoiser import Denoiser
 from framecast.errors import ConfigError, FramecastError
 from framecast.files import EXPORT, new_folder
 from framecast.forecaster import Forecaster
+from framecast.generators.denoiser import Denoiser
 
 Format = Literal["onnx", "torch"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -10,17 +10,17 @@ import xarray as xr
 from torch import Tensor
 
 from framecast._version import __version__
-from framecast.conditioning import Conditioning, GivenFrames
+from framecast.diffusion.guidance import Guidance
+from framecast.diffusion.sampler import AnySampler
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.times import AnyGrid
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
-from framecast.generator import Generator
-from framecast.guidance import Guidance
-from framecast.labelled import Video, to_ensemble, to_tensor
+from framecast.generators.generator import Generator
 from framecast.members import draw_members
 from framecast.networks.compiled import compile_network
-from framecast.sampler import AnySampler
-from framecast.sampling import SamplingOptions
-from framecast.times import AnyGrid
+from framecast.videos.conditioning import Conditioning, GivenFrames
+from framecast.videos.frames import FrameSpec
+from framecast.videos.labelled import Video, to_ensemble, to_tensor
 
 
 class Choices(TypedDict, total=False):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import ConfigError
-from framecast.generator import Generator
-from framecast.sampling import SamplingOptions
+from framecast.generators.generator import Generator
 from framecast.seeding import MemberNoise
 
 _CHUNK_BYTES = 2**27

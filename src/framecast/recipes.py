@@ -16,17 +16,17 @@ from torch import nn
 
 from framecast.configuration import from_plain, to_plain
 from framecast.data.split import AnySplit, AutoSplit
+from framecast.diffusion.prediction import Prediction
+from framecast.diffusion.sampler import DDPM
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import Linear
+from framecast.diffusion.times import Linspace
 from framecast.errors import ConfigError
-from framecast.frames import parse_duration
-from framecast.generators import AnyGenerator, DiffusionOptions, OneShotOptions
+from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
 from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep, VideoUNetConfig
-from framecast.normalise import Curve
-from framecast.prediction import Prediction
-from framecast.sampler import DDPM
-from framecast.sampling import SamplingOptions
-from framecast.schedule import Linear
-from framecast.times import Linspace
 from framecast.training import TrainingOptions
+from framecast.videos.frames import parse_duration
+from framecast.videos.normalise import Curve
 from framecast.watching import WatchOptions
 
 

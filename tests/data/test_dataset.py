@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from framecast.data.dataset import WindowDataset, batch_at, batches, epoch_order
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 FRAMES = FrameSpec(
     past_channels=("94", "193"), future_channels=("94",), past=3, future=2, cadence=7200.0, height=3, width=4

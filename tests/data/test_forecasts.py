@@ -7,7 +7,7 @@ import xarray as xr
 
 from framecast.data.forecasts import SampleInfo, open_forecast, write_forecast
 from framecast.errors import DataError, FramecastError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 FRAMES = FrameSpec(
     past_channels=("a", "b"), future_channels=("b",), past=3, future=2, cadence=7200.0, height=4, width=6

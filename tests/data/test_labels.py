@@ -10,7 +10,7 @@ from framecast.data.dataset import WindowDataset
 from framecast.data.labels import count_labels, write_labels
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 CLASSES = ("quiet", "C", "M")
 FRAMES = FrameSpec(past_channels=("94",), future_channels=("94",), past=3, future=2, cadence=3600.0, height=3, width=4)

@@ -6,8 +6,8 @@ from framecast.data.dataset import WindowDataset
 from framecast.data.statistics import fit_change_scale, fit_normaliser, sample_residuals
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
-from framecast.normalise import Normaliser, Stretch
+from framecast.videos.frames import FrameSpec
+from framecast.videos.normalise import Normaliser, Stretch
 
 FRAMES = FrameSpec(
     past_channels=("94", "193"), future_channels=("94",), past=3, future=2, cadence=3600.0, height=3, width=4

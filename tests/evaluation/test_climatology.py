@@ -9,7 +9,7 @@ import xarray as xr
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.evaluation import Cases, evaluate
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 
 @pytest.fixture(scope="module")

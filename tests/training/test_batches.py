@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from framecast.chance import Chance
 from framecast.errors import ConfigError
+from framecast.generators.chance import Chance
 from framecast.processes import Alone
 from framecast.training import TrainingOptions
 from framecast.training.batches import cut

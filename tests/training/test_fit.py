@@ -73,7 +73,7 @@ def test_the_average_begins_when_it_should(prepared):
 
 
 def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, monkeypatch):
-    from framecast.denoiser import Denoiser
+    from framecast.generators.denoiser import Denoiser
 
     true_loss, calls = Denoiser.loss, []
 

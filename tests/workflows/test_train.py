@@ -7,10 +7,10 @@ from safetensors.torch import load_file
 
 from framecast.checkpoint import load
 from framecast.data.archive import Archive
+from framecast.diffusion.times import Leading
 from framecast.errors import ConfigError, FramecastError
 from framecast.recipes import load_recipe
 from framecast.runs import Run
-from framecast.times import Leading
 from framecast.training import Progress
 from framecast.training.averaging import ExponentialAverage
 from framecast.workflows.prepare import choose_device, prepare

@@ -20,9 +20,7 @@ def export(
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Of the frames, such as 128x128. [default: as trained]")
     ] = None,
-    half: Annotated[
-        bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")
-    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of that name.")] = False,
 ) -> None:
     """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.

@@ -12,7 +12,7 @@ from framecast.errors import ConfigError
 from framecast.processes import join
 
 if TYPE_CHECKING:
-    from framecast.sampling import SamplingOptions
+    from framecast.diffusion.sampling import SamplingOptions
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -133,7 +133,7 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
         ConfigError: no such sampler or grid, or an impossible setting of it.
     """
     from framecast.configuration import from_plain, to_plain
-    from framecast.sampling import SamplingOptions
+    from framecast.diffusion.sampling import SamplingOptions
 
     plain = to_plain(own)
     for name, given in changes.items():

@@ -61,7 +61,7 @@ def import_(
 
 def _explain(imported: "Imported") -> None:
     """Say what was taken for what, and what is not there."""
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     axes = imported.axes
     rows = f"rows {axes.y}" + (" (turned to run upward)" if imported.flipped else "")

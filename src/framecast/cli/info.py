@@ -55,7 +55,7 @@ def describe_archive(path: Path) -> Rows:
 
     from framecast.data.archive import Archive
     from framecast.data.labels import count_labels
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     archive = Archive.open(path)
     counts = [len(archive.times(name)) for name in archive.sequences]
@@ -84,7 +84,7 @@ def describe_archive(path: Path) -> Rows:
 def describe_forecast(path: Path) -> Rows:
     """Return names and values that describe the forecast at ``path``."""
     from framecast.data.forecasts import open_forecast
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     forecast = open_forecast(path)
     sizes = forecast.sizes
@@ -121,7 +121,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
 
     from framecast.checkpoint import build_network, read_config
     from framecast.configuration import to_plain
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     config = read_config(path)
     with torch.device("meta"):

@@ -61,7 +61,7 @@ def _validation(validations: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def _pace(steps: Sequence[Mapping[str, Any]], batch: int) -> Rows:
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     timed = [step for step in steps if step.get("seconds")]
     if not timed:

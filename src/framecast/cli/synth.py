@@ -19,7 +19,7 @@ def synth(
 ) -> None:
     """Write an archive of synthetic active regions. Their future is random, but its law is known exactly."""
     from framecast.data.corona import write_corona
-    from framecast.frames import parse_duration
+    from framecast.videos.frames import parse_duration
 
     with progress("regions", regions) as task:
         write_corona(

@@ -18,7 +18,7 @@ from framecast.data.archive import Archive
 from framecast.data.layout import UNKNOWN
 from framecast.data.windows import Window, check_fit
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 
 class Sample(NamedTuple):
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
         future: ``[channel, time, height, width]`` of the future channels, likewise.
         index: position in the dataset, int64.
         label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
-            the null class of `framecast.guidance`.
+            the null class of `framecast.diffusion.guidance`.
     """
 
     past: Tensor

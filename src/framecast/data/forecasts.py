@@ -25,7 +25,7 @@ from framecast.data.climatology import Climatology
 from framecast.data.guard import check_metadata, undamaged
 from framecast.errors import DataError, FramecastError
 from framecast.files import FORECAST, partial_path, publish, refuse_existing
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 FORMAT = "framecast-forecast"
 VERSION = 1

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field
 from framecast.data.split_table import DROPPED, SIDES, TableSplit
 from framecast.data.windows import Window, Windows
 from framecast.errors import ConfigError, DataError
-from framecast.frames import parse_duration
+from framecast.videos.frames import parse_duration
 
 IsoDate = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
 """A date as text; YAML reads ``2017-08-12`` as a date before anyone asks."""

@@ -13,8 +13,8 @@ import torch
 
 from framecast.data.dataset import WindowDataset, epoch_order
 from framecast.errors import ConfigError, DataError
-from framecast.normalise import Curve, Normaliser, fit_stretch
-from framecast.target import latest_frame
+from framecast.videos.normalise import Curve, Normaliser, fit_stretch
+from framecast.videos.target import latest_frame
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from framecast.data.archive import Archive
 from framecast.data.layout import MISSING
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec, format_duration
+from framecast.videos.frames import FrameSpec, format_duration
 
 MISSING_FRAME = "missing frame"
 BAD_QUALITY = "bad quality"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from framecast.frames import format_duration
+from framecast.videos.frames import format_duration
 
 _FIRST = ("model", "weights_sha256", "archive", "split", "sampler", "steps", "seed", "members", "evaluated_with")
 _WORDS = {

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from framecast.chance import Chance
-from framecast.conditioning import Conditioning
 from framecast.data.dataset import WindowDataset, batch_at
 from framecast.errors import FramecastError
-from framecast.generator import Generator
+from framecast.generators.chance import Chance
+from framecast.generators.generator import Generator
 from framecast.processes import Alone, Processes
 from framecast.training.batches import cut, load_parts
 from framecast.training.objective import Objective
@@ -28,6 +27,7 @@ from framecast.training.optimiser import learning_rate
 from framecast.training.options import TrainingOptions
 from framecast.training.sharding import is_sharded, whole
 from framecast.training.state import TrainingState
+from framecast.videos.conditioning import Conditioning
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from framecast.chance import Chance
-from framecast.conditioning import Conditioning, Example
 from framecast.data.dataset import Sample
-from framecast.generator import Generator
-from framecast.guidance import drop_labels
+from framecast.diffusion.guidance import drop_labels
+from framecast.generators.chance import Chance
+from framecast.generators.generator import Generator
 from framecast.training.options import TrainingOptions
+from framecast.videos.conditioning import Conditioning, Example
 
 
 class Objective(nn.Module):

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import torch
 
-from framecast.chance import Chance
-from framecast.conditioning import Conditioning
 from framecast.data.dataset import WindowDataset
-from framecast.generator import Generator
+from framecast.generators.chance import Chance
+from framecast.generators.generator import Generator
 from framecast.processes import Alone, Processes
 from framecast.training.objective import Objective
 from framecast.training.options import TrainingOptions
+from framecast.videos.conditioning import Conditioning
 
 _KEY = -1
 """In place of the step, which is 0 at least."""

@@ -18,11 +18,11 @@ from framecast.data.dataset import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
+from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
-from framecast.frames import FrameSpec
 from framecast.processes import Alone, Processes
-from framecast.sampling import SamplingOptions
+from framecast.videos.frames import FrameSpec
 
 Side = Literal["train", "validation", "test", "all"]
 

@@ -15,10 +15,10 @@ from framecast.data.split_table import TableSplit
 from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import Windows, find_windows, manifest_hash
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec, parse_duration
-from framecast.normalise import Normaliser
 from framecast.recipes import DataOptions, Recipe
-from framecast.target import AnyTarget, Change, Future, check_target
+from framecast.videos.frames import FrameSpec, parse_duration
+from framecast.videos.normalise import Normaliser
+from framecast.videos.target import AnyTarget, Change, Future, check_target
 
 _MAKING = ("pixel_arcsec", "off_limb", "rotation", "calibration")
 

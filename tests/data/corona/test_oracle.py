@@ -13,7 +13,7 @@ from framecast.data.corona.response import expose
 from framecast.data.corona.writing import evolve
 from framecast.data.windows import find_windows
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")
 

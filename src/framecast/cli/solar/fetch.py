@@ -50,9 +50,9 @@ def fetch(
     Every file is opened and checked before it gets its name. The same command again fetches only what is missing;
     frames that are not to be had are listed at the end and in fetch.json, and are no failure.
     """
-    from framecast.frames import parse_duration
     from framecast.solar.fetch import Transfer, regular_times
     from framecast.solar.fetch import fetch as bring
+    from framecast.videos.frames import parse_duration
 
     server = choose_source(source, nrt=nrt, base_url=base_url)
     step = parse_duration(cadence)

@@ -39,9 +39,9 @@ def import_png(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
     """Read the 8-bit pictures of active regions of Francisco et al. (2024) into an archive in DN/s, labels included."""
-    from framecast.frames import format_duration, parse_duration
     from framecast.solar.png import SATURATION, import_pictures
     from framecast.solar.samples import read_samples
+    from framecast.videos.frames import format_duration, parse_duration
 
     names = tuple(name.strip() for name in classes.split(","))
     table = None if samples is None else read_samples(samples, horizon=parse_duration(horizon), classes=names)

@@ -45,9 +45,9 @@ def label(
         raise ConfigError("give either --events or --samples: labels come from one of them")
     from framecast.data.archive import Archive
     from framecast.data.labels import count_labels, write_labels
-    from framecast.frames import format_duration, parse_duration
     from framecast.solar.events import homeless, labels_from_events, read_events
     from framecast.solar.samples import labels_from_samples, read_samples
+    from framecast.videos.frames import format_duration, parse_duration
 
     opened, seconds = Archive.open(archive), parse_duration(horizon)
     names = tuple(name.strip() for name in classes.split(","))

@@ -167,7 +167,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _facts(made: "Prediction", images: dict[str, Any], making: Any, model: str) -> dict[str, str]:
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     frames = made.frames
     history = making.calibration.history(per_second=False)

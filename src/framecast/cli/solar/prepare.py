@@ -83,8 +83,8 @@ def prepare(
     The images may lie in any folders under any names (JSOC's synoptic layout, for instance): their headers decide.
     A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up.
     """
-    from framecast.frames import parse_duration
     from framecast.solar.prepare import prepare as prepare_archive
+    from framecast.videos.frames import parse_duration
 
     calibration = choose_calibration(despike=despike, degradation=degradation)
 
@@ -139,7 +139,7 @@ def _size(text: str) -> int | tuple[int, int]:
 
 def _report(summary: "Summary", source: Path) -> None:
     """Say what was made, and what was left out and why."""
-    from framecast.frames import format_duration
+    from framecast.videos.frames import format_duration
 
     rows = [
         ("frames", f"{summary.frames}, every {format_duration(summary.cadence)}"),

@@ -21,7 +21,7 @@ from framecast.data.corona.spec import CoronaSpec
 from framecast.data.corona.state import VERSION, Layout
 from framecast.data.corona.writing import GENERATOR
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
+from framecast.videos.frames import FrameSpec
 
 if TYPE_CHECKING:
     from framecast.data.windows import Window

@@ -19,9 +19,9 @@ from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
 from framecast.files import PREDICTION, refuse_existing
 from framecast.forecaster import Forecaster
-from framecast.frames import FrameSpec, format_duration
 from framecast.members import SamplingOptions
 from framecast.solar.catalogue import scan
+from framecast.videos.frames import FrameSpec, format_duration
 from framecast.workflows.predict.ensemble import forecast_region
 from framecast.workflows.predict.images import Absent, Images, LocalImages, ServerImages
 from framecast.workflows.predict.region import Making, cut_region, issue_frame, minute, point, slack

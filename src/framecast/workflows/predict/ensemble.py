@@ -12,9 +12,9 @@ from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, check_fit
 from framecast.errors import DataError
 from framecast.forecaster import Forecaster
-from framecast.frames import FrameSpec
 from framecast.members import SamplingOptions
 from framecast.solar.quality import explain
+from framecast.videos.frames import FrameSpec
 from framecast.workflows.forecast import sample_key
 from framecast.workflows.predict.region import minute, slack
 

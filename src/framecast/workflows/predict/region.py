@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from framecast.errors import ConfigError, DataError
-from framecast.frames import FrameSpec
 from framecast.solar.calibration import Calibration
 from framecast.solar.catalogue import Catalogue
 from framecast.solar.geometry import unproject
@@ -15,6 +14,7 @@ from framecast.solar.image import FrameHeader
 from framecast.solar.prepare import OffLimb, prepare
 from framecast.solar.rotation import Rotation
 from framecast.solar.tracks import Track
+from framecast.videos.frames import FrameSpec
 
 _FURTHEST = 85.0
 """Degrees from the middle of the disk up to which the region is followed; the model's own limits are checked later."""

@@ -1,0 +1,61 @@
+"""How members are drawn: the settings a recipe, a model and a call can give."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from framecast.diffusion.guidance import Guidance
+from framecast.diffusion.sampler import AnySampler, DPMSolverPP
+from framecast.diffusion.schedule import Schedule
+from framecast.diffusion.times import AnyGrid, Grid, LogSNR, check_trained
+from framecast.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """How members are drawn unless a call says otherwise; all but the precision are for diffusion alone.
+
+    Attributes:
+        sampler: the reverse step.
+        grid: which diffusion times are visited.
+        steps: number of network evaluations.
+        guidance: how strongly a label is followed, for models with labels.
+        precision: ``float32``, or ``bf16`` autocast in the network: faster, and members then depend in their last
+            digits on how the ensemble is cut.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    sampler: Annotated[AnySampler, Field(discriminator="kind")] = DPMSolverPP()
+    grid: Annotated[AnyGrid, Field(discriminator="kind")] = LogSNR()
+    steps: int = 12
+    guidance: Guidance = Guidance()
+    precision: Literal["float32", "bf16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
+        if self.steps > 10**6:
+            raise ConfigError(f"sampling.steps is {self.steps}; at most 1000000 network evaluations are possible")
+
+    def times(self, schedule: Schedule, trained: Grid | None) -> Tensor:
+        """Return the diffusion times that are visited, falling, float64.
+
+        Args:
+            schedule: of the model.
+            trained: the grid the network was trained on, if not every time.
+
+        Raises:
+            ConfigError: the schedule has fewer times, or the network was not trained at one of them.
+        """
+        times = self.grid.times(schedule, self.sampler.nodes(self.steps))
+        check_trained(times, schedule, trained)
+        return times
+
+
+def describe(choice: AnySampler | AnyGrid) -> str:
+    """Return a sampler or grid in a few words: ``ddim(eta=0.0)``."""
+    settings = ", ".join(f"{key}={value}" for key, value in vars(choice).items() if key != "kind")
+    return f"{choice.kind}({settings})" if settings else str(choice.kind)

@@ -1,0 +1,75 @@
+"""What training and forecasting know of a model: it has a loss, and it draws.
+
+There are two kinds. A `framecast.generators.denoiser.Denoiser` is trained to remove noise and draws in many small
+steps; a `framecast.generators.one_shot.OneShot` is trained on the score of its own ensembles and draws in one.
+Everything above this folder treats them alike.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from framecast.diffusion.sampler import Noise
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.generators.chance import Chance
+
+
+class Generator(nn.Module, ABC):
+    """A network that draws x0 given a condition.
+
+    Args:
+        network: ``(x, time, past, label) -> F``, see `framecast.networks`.
+        classes: number of classes; label ``classes`` is the null class.
+    """
+
+    def __init__(self, network: nn.Module, *, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.classes = classes
+
+    @abstractmethod
+    def training_loss(
+        self,
+        x0: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+        *,
+        chance: Chance,
+        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Return what is minimised, one value per batch element.
+
+        Args:
+            x0: the true future in network space; anything, NaN included, where ``mask`` is false.
+            past: the condition.
+            label: class of every element.
+            chance: gives whatever is drawn at random, the same for a window however the batch is cut.
+            mask: the pixels that count; all if ``None``.
+        """
+
+    @abstractmethod
+    def generate(
+        self,
+        past: Float[Tensor, "member past_channel past_time height width"],
+        label: Int64[Tensor, " member"] | None = None,
+        *,
+        noise: Noise,
+        options: SamplingOptions,
+    ) -> Float[Tensor, "member channel time height width"]:
+        """Return x0 of one member for every condition.
+
+        Args:
+            past: the conditions.
+            label: class of every member.
+            noise: ``k -> standard normal deviates`` of the shape of the result, for k = 0, 1, …
+            options: how to draw.
+
+        Raises:
+            ConfigError: the model cannot be drawn from in this way.
+        """
+
+    @abstractmethod
+    def describe(self, options: SamplingOptions) -> dict[str, Any]:
+        """Return what a forecast must say of how it was drawn, as JSON values."""

@@ -1,0 +1,121 @@
+"""The kinds of generator as configurations: what a recipe asks for and a model's file remembers.
+
+Each says how a past is put before the network (`conditioning`), what is built around the network (`attach`), and which
+ways of drawing exist (`check`).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import nn
+
+from framecast.diffusion.draws import AnyTimeDraw, UniformTimes
+from framecast.diffusion.prediction import Prediction
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import AnySchedule, Cosine
+from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform
+from framecast.diffusion.weighting import AnyWeighting, UniformWeighting
+from framecast.errors import ConfigError
+from framecast.generators.denoiser import Denoiser
+from framecast.generators.ensemble_loss import EnsembleLoss
+from framecast.generators.one_shot import OneShot, check_sampling
+from framecast.videos.conditioning import Conditioning, GivenFrames, GivenPast
+from framecast.videos.masks import FrameMasks
+from framecast.videos.representation import Representation
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionOptions:
+    """A diffusion: the law of the noise and what the network learns about it.
+
+    Attributes:
+        schedule: the noise schedule.
+        prediction: what the network predicts.
+        grid: the rows to train on, if not all (Fast-DDPM).
+        weighting: how much the error at each noise level counts.
+        draw: which diffusion times training visits.
+        noise_slope: 1 for white noise; less, down to 0, the more neighbours and whole frames share of it (see
+            `framecast.diffusion.noise`).
+        masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
+            channels in the past and in the future.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    schedule: Annotated[AnySchedule, Field(discriminator="kind")] = Cosine()
+    prediction: Prediction = Prediction.V
+    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
+    weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
+    draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
+    noise_slope: float = 1.0
+    masks: FrameMasks | None = None
+    kind: Literal["diffusion"] = "diffusion"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.noise_slope <= 1:
+            raise ConfigError(f"diffusion.noise_slope is {self.noise_slope}; it lies between 0 and 1 (white noise)")
+
+    def conditioning(self, representation: Representation) -> Conditioning:
+        """Return how a past is put before the network: whole, or as the given frames of a video."""
+        return GivenFrames(representation, self.masks) if self.masks else GivenPast(representation)
+
+    def attach(self, network: nn.Module, *, classes: int) -> Denoiser:
+        """Return ``network`` as a denoiser."""
+        return Denoiser(
+            network,
+            self.schedule,
+            self.prediction,
+            self.grid,
+            weighting=self.weighting,
+            draw=self.draw,
+            noise_slope=self.noise_slope,
+            classes=classes,
+            frame_masks=self.masks is not None,
+        )
+
+    def check(self, options: SamplingOptions) -> None:
+        """Raise unless members can be drawn in this way.
+
+        Raises:
+            ConfigError: the schedule has fewer times than steps, or the network was not trained at one of them.
+        """
+        options.times(self.schedule, self.grid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneShotOptions:
+    """One network evaluation per member, trained on the score of small ensembles.
+
+    Attributes:
+        loss: what the ensembles are judged by.
+        members: of each training window's ensemble; 1 with ``loss.kind: mse`` is a deterministic network.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    loss: EnsembleLoss = EnsembleLoss()
+    members: int = 2
+    kind: Literal["one-shot"] = "one-shot"
+
+    def __post_init__(self) -> None:
+        self.loss.check(self.members)
+
+    def conditioning(self, representation: Representation) -> Conditioning:
+        """Return how a past is put before the network: whole."""
+        return GivenPast(representation)
+
+    def attach(self, network: nn.Module, *, classes: int) -> OneShot:
+        """Return ``network`` as a one-shot generator."""
+        return OneShot(network, loss=self.loss, members=self.members, classes=classes)
+
+    def check(self, options: SamplingOptions) -> None:
+        """Raise unless members can be drawn in this way.
+
+        Raises:
+            ConfigError: a sampler, grid, number of steps or guidance is asked for.
+        """
+        check_sampling(options)
+
+
+AnyGenerator = DiffusionOptions | OneShotOptions

@@ -1,0 +1,97 @@
+"""The one-shot generator: noise and a past go in, a member comes out, in one network evaluation.
+
+The same networks as for diffusion. Where a denoiser is given a noisy future, this one is given noise alone, and it is
+trained on what its members are worth together: on the score of a small ensemble that saw the same past
+(`framecast.generators.ensemble_loss`).
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from framecast.diffusion.noise import coloured
+from framecast.diffusion.sampler import Noise
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.errors import ConfigError
+from framecast.generators.chance import Chance
+from framecast.generators.ensemble_loss import EnsembleLoss
+from framecast.generators.generator import Generator
+
+
+class OneShot(Generator):
+    """``(noise, past) -> x0``, and the loss of an ensemble.
+
+    Args:
+        network: ``(x, time, past, label) -> F``; x is noise, time is always 0, F is x0.
+        loss: what ensembles are judged by; under the squared error the network is given zeros for noise.
+        members: of the ensemble drawn for each element of a training batch.
+        classes: number of classes; label ``classes`` is the null class.
+    """
+
+    def __init__(self, network: nn.Module, *, loss: EnsembleLoss, members: int, classes: int = 0) -> None:
+        super().__init__(network, classes=classes)
+        self.ensemble_loss = loss
+        self.members = members
+
+    def forward(
+        self,
+        noise: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch channel time height width"]:
+        """Return x0 for white ``noise``."""
+        x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
+        x0: Tensor = self.network(x, x.new_zeros(x.shape[0]), past, label)
+        return x0.to(noise.dtype)
+
+    def training_loss(
+        self,
+        x0: Float[Tensor, "batch channel time height width"],
+        past: Float[Tensor, "batch past_channel past_time height width"],
+        label: Int64[Tensor, " batch"] | None = None,
+        *,
+        chance: Chance,
+        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Return the loss of an ensemble of `members` for each element."""
+        noise = chance.normal(self.members, *x0.shape[1:]).transpose(0, 1).flatten(0, 1).to(x0.device)
+        labels = None if label is None else label.repeat(self.members)
+        drawn = self(noise, past.repeat(self.members, 1, 1, 1, 1), labels)
+        known = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
+        return self.ensemble_loss(drawn.unflatten(0, (self.members, len(x0))), x0, known)
+
+    def generate(
+        self,
+        past: Float[Tensor, "member past_channel past_time height width"],
+        label: Int64[Tensor, " member"] | None = None,
+        *,
+        noise: Noise,
+        options: SamplingOptions,
+    ) -> Float[Tensor, "member channel time height width"]:
+        """Return one member for every condition; draw 0 of the noise is all it takes.
+
+        Raises:
+            ConfigError: see `check_sampling`.
+        """
+        check_sampling(options)
+        drawn: Tensor = self(noise(0), past, label)
+        return drawn
+
+    def describe(self, options: SamplingOptions) -> dict[str, Any]:
+        """Return that there is one step."""
+        return {"sampler": "one-shot", "grid": "none", "steps": 1, "guidance": 1.0}
+
+
+def check_sampling(options: SamplingOptions) -> None:
+    """Raise unless members can be drawn in this way.
+
+    Raises:
+        ConfigError: a sampler, grid, number of steps or guidance is asked for.
+    """
+    if options != SamplingOptions(precision=options.precision):
+        raise ConfigError(
+            "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or guidance; "
+            "of sampling only the precision can be set"
+        )

@@ -1,0 +1,1 @@
+"""From videos in physical units to the numbers a network works on, and back."""

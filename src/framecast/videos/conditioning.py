@@ -1,0 +1,157 @@
+"""What the network is given and what it generates: two ways to put a past and a future before it.
+
+`GivenPast`: the past is given, the future is generated. `GivenFrames`: past and future are one video, some of whose
+frames are given and the others generated, so that one network predicts, fills gaps, runs backward and generates from
+nothing (see `framecast.videos.masks`).
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from framecast.errors import ConfigError, DataError
+from framecast.videos.masks import FrameMasks, make_condition, observe_past
+from framecast.videos.representation import Representation
+from framecast.videos.target import Future
+
+
+class Example(NamedTuple):
+    """A batch as the denoiser is trained on it: x0, what is given, and which pixels of x0 are known."""
+
+    x0: Tensor
+    condition: Tensor
+    known: Tensor
+
+
+class Conditioning(ABC):
+    """How a past and a future in physical units are put before the denoiser.
+
+    Args:
+        representation: between physical units and network space.
+    """
+
+    def __init__(self, representation: Representation) -> None:
+        self.representation = representation
+
+    @property
+    def channels(self) -> int:
+        """How many channels the condition has."""
+        return len(self.representation.frames.past_channels)
+
+    @abstractmethod
+    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
+        """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
+
+    @abstractmethod
+    def condition(self, past: Tensor) -> Tensor:
+        """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
+
+    @abstractmethod
+    def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the shape ``[channel, time, height, width]`` of what is generated."""
+
+    @abstractmethod
+    def future(self, x0: Tensor, past: Tensor) -> Tensor:
+        """Return the future in physical units that the generated ``x0`` stands for."""
+
+
+class GivenPast(Conditioning):
+    """The past is given, the future is generated: the task of Francisco et al. 2024."""
+
+    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
+        """Return the future as x0 and the past as condition."""
+        x0, known = self.representation.encode(past, future)
+        return Example(x0, self.condition(past), known)
+
+    def condition(self, past: Tensor) -> Tensor:
+        """Return the normalised past."""
+        return self.representation.encode_past(past)
+
+    def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the shape of a future."""
+        frames = self.representation.frames
+        return len(frames.future_channels), frames.future, height, width
+
+    def future(self, x0: Tensor, past: Tensor) -> Tensor:
+        """Return the future in physical units."""
+        return self.representation.decode(x0, past)
+
+
+class GivenFrames(Conditioning):
+    """Some frames of a video of P + F are given, the others are generated.
+
+    Args:
+        representation: with the same channels in the past and in the future, and the future itself as target.
+        masks: how often each task is drawn in training.
+
+    Raises:
+        ConfigError: the channels differ, or the target is not the future itself.
+    """
+
+    def __init__(self, representation: Representation, masks: FrameMasks) -> None:
+        super().__init__(representation)
+        frames = representation.frames
+        if frames.past_channels != frames.future_channels or not isinstance(representation.target, Future):
+            channels = f"{list(frames.past_channels)} and {list(frames.future_channels)}"
+            raise ConfigError(
+                "frame masks need the same past and future channels and target=future; "
+                f"these are {channels} and target={representation.target.kind}"
+            )
+        self.masks = masks
+
+    @property
+    def channels(self) -> int:
+        """Those of the video, and one that marks the given frames."""
+        return super().channels + 1
+
+    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
+        """Return the whole video as x0 and randomly chosen frames of it as condition."""
+        frames = self.representation.frames
+        video, known = self._encode(torch.cat([past, future], dim=-3))
+        observed = self.masks.draw(len(video), frames.past, frames.future, random).to(video.device)
+        return Example(video, make_condition(video, observed), known)
+
+    def condition(self, past: Tensor) -> Tensor:
+        """Return the condition of a forecast: the past is given."""
+        frames = self.representation.frames
+        empty = torch.zeros_like(past[..., :1, :, :]).expand(*past.shape[:-3], frames.future, *past.shape[-2:])
+        given = observe_past(frames.past, frames.future).expand(len(past), -1)
+        return self.condition_on(torch.cat([past, empty], dim=-3), given)
+
+    def condition_on(
+        self,
+        video: Float[Tensor, "batch channel frames height width"],
+        given: Bool[Tensor, "batch frames"],
+    ) -> Tensor:
+        """Return the condition in which the frames ``given`` of ``video`` (physical units) are given.
+
+        Raises:
+            DataError: the video has not P + F frames.
+        """
+        count = self.representation.frames.past + self.representation.frames.future
+        if video.shape[-3] != count or given.shape[-1] != count:
+            raise DataError(
+                f"the video has {video.shape[-3]} frames and {given.shape[-1]} marks; this model takes {count} of both"
+            )
+        return make_condition(self._encode(video)[0], given)
+
+    def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the shape of a whole video."""
+        frames = self.representation.frames
+        return len(frames.future_channels), frames.past + frames.future, height, width
+
+    def future(self, x0: Tensor, past: Tensor) -> Tensor:
+        """Return the future frames of the generated video in physical units."""
+        return self.representation.decode(x0[..., self.representation.frames.past :, :, :], past)
+
+    def video(self, x0: Tensor) -> Tensor:
+        """Return the whole generated video in physical units."""
+        return self.representation.normaliser.inverse(x0, self.representation.frames.future_channels)
+
+    def _encode(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        normalised = self.representation.normaliser.forward(video, self.representation.frames.future_channels)
+        known = torch.isfinite(normalised)
+        return torch.where(known, normalised, 0.0), known

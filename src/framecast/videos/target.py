@@ -1,0 +1,109 @@
+"""What the diffusion generates: the future itself, or the change since the last frame.
+
+Most of the next frame is the last one. A network that generates the change spends nothing on reproducing what is
+already known, and its samples are sharp at the first lead time. The change is measured in units of its own standard
+deviation per channel and lead time, so that each lead time weighs the same.
+
+Everything here is in normalised units (see `framecast.videos.normalise`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from framecast.errors import ConfigError
+from framecast.videos.frames import FrameSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Future:
+    """x0 is the future itself."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    kind: Literal["future"] = "future"
+
+    def encode(self, future: Tensor, last: Tensor) -> Tensor:
+        """Return x0 for the normalised ``future`` ``[..., channel, time, height, width]``."""
+        return future
+
+    def decode(self, x0: Tensor, last: Tensor) -> Tensor:
+        """Return the normalised future. The inverse of `encode`."""
+        return x0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """x0 is ``(future - last frame) / scale``.
+
+    Attributes:
+        scale: standard deviation of the change over training windows, ``[channel][lead time]``, normalised units.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    scale: tuple[tuple[float, ...], ...]
+    kind: Literal["change"] = "change"
+
+    def __post_init__(self) -> None:
+        if not all(value > 0 for row in self.scale for value in row):
+            raise ConfigError("the scale of the change must be positive for every channel and lead time")
+
+    def encode(self, future: Tensor, last: Tensor) -> Tensor:
+        """Return x0 for a normalised ``future``.
+
+        Args:
+            future: ``[..., channel, time, height, width]``.
+            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``.
+        """
+        return (future - last) / self._scale(future)
+
+    def decode(self, x0: Tensor, last: Tensor) -> Tensor:
+        """Return the normalised future. The inverse of `encode`."""
+        return last + x0 * self._scale(x0)
+
+    def _scale(self, like: Tensor) -> Tensor:
+        return torch.tensor(self.scale, dtype=like.dtype, device=like.device)[:, :, None, None]
+
+
+AnyTarget = Future | Change
+
+
+def check_target(kind: str, frames: FrameSpec) -> None:
+    """Raise if a target of this ``kind`` cannot be formed from what is seen.
+
+    Raises:
+        ConfigError: the change of a channel is asked for that is not among the past channels.
+    """
+    unseen = [name for name in frames.future_channels if name not in frames.past_channels]
+    if kind == "change" and unseen:
+        raise ConfigError(
+            f"the change since the last frame needs {', '.join(unseen)} among the past channels "
+            f"({', '.join(frames.past_channels)}): add it, or use target=future"
+        )
+
+
+def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
+    """Return the latest value that each pixel of the future channels had in the past.
+
+    A pixel masked in the last frame has the value of the frame before, and so on.
+
+    Args:
+        past: ``[..., past channel, time, height, width]``, NaN where masked.
+        frames: names its channels.
+
+    Returns:
+        ``[..., channel, 1, height, width]``, NaN where no past frame shows the pixel.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
+    """
+    check_target("change", frames)
+    video = past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
+    latest = video[..., :1, :, :]
+    for k in range(1, video.shape[-3]):
+        frame = video[..., k : k + 1, :, :]
+        latest = torch.where(torch.isnan(frame), latest, frame)
+    return latest

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from framecast.checkpoint import attach, build_forecaster, build_network, load, save_model
+from framecast.data.archive import Archive
+from framecast.errors import ConfigError
+from framecast.generators.chance import Chance
+from framecast.generators.ensemble_loss import EnsembleLoss
+from framecast.generators.one_shot import OneShot
+from framecast.recipes import load_recipe
+from framecast.training import TrainingState, fit
+from framecast.workflows.prepare import prepare
+
+ONE_SHOT = ("diffusion=null", "one_shot.members=2", "sampling={precision: float32}")
+
+
+@pytest.fixture(scope="module")
+def archive(small_archive):
+    return Archive.open(small_archive)
+
+
+@pytest.fixture(scope="module")
+def prepared(archive, small_changes):
+    return prepare(load_recipe("tiny", [*small_changes, *ONE_SHOT]), archive)
+
+
+@pytest.fixture(scope="module")
+def forecaster(prepared):
+    torch.manual_seed(0)
+    network = build_network(prepared.model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return build_forecaster(prepared.model, attach(prepared.model, network))
+
+
+@pytest.fixture(scope="module")
+def past(archive):
+    return torch.from_numpy(archive.read(archive.sequences[0], range(2)))
+
+
+def test_members_are_the_same_however_they_are_drawn(forecaster, past):
+    together = forecaster.forecast(past, members=5, seed=3)
+    assert (together.attrs["sampler"], together.attrs["steps"]) == ("one-shot", 1)
+    assert torch.equal(
+        forecaster.draw(past, members=[3], seed=3), forecaster.draw(past, members=range(5), seed=3, chunk=2)[3:4]
+    )
+    assert together.std("member").mean() > 0
+
+
+def test_rollouts_work_block_by_block(archive, small_changes):
+    changes = [*small_changes, *ONE_SHOT, 'data.future_channels=["94", "193", "211"]']
+    model = prepare(load_recipe("tiny", changes), archive).model
+    forecaster = build_forecaster(model, attach(model, build_network(model)))
+    past = torch.from_numpy(archive.read(archive.sequences[0], range(2)))
+    blocks = list(forecaster.rollout(past, blocks=2, members=2))
+    assert [block.sizes["lead_time"] for block in blocks] == [3, 3]
+
+
+@pytest.mark.parametrize("change", [{"steps": 3}, {"guidance": 2.0}])
+def test_what_only_diffusion_has_is_refused(forecaster, past, change):
+    from framecast.diffusion.guidance import Guidance
+
+    change = {"guidance": Guidance(scale=2.0)} if "guidance" in change else change
+    with pytest.raises(ConfigError, match="one network evaluation"):
+        forecaster.draw(past, members=[0], seed=0, options=replace(forecaster.sampling, **change))
+
+
+def test_recipes_have_one_of_both(small_changes):
+    with pytest.raises(ConfigError, match="has both"):
+        load_recipe("tiny", [*small_changes, "one_shot.members=2"])
+    with pytest.raises(ConfigError, match="compares at least two"):
+        load_recipe("tiny", ["diffusion=null", "one_shot.members=1"])
+
+
+def test_a_folder_gives_back_the_same_model(forecaster, prepared, past, tmp_path):
+    save_model(tmp_path / "model", prepared.model, forecaster.generator.network)
+    again = load(tmp_path / "model")
+    assert isinstance(again.generator, OneShot)
+    assert torch.equal(again.draw(past, members=[1], seed=0), forecaster.draw(past, members=[1], seed=0))
+
+
+def test_training_lowers_the_score_and_members_differ(prepared):
+    options = replace(prepared.recipe.training, steps=60, learning_rate=5e-3)
+    torch.manual_seed(0)
+    generator = attach(prepared.model, build_network(prepared.model))
+    state = TrainingState(generator.network, options)
+    windows = prepared.dataset("train")
+    losses = [p.loss for p in fit(state, generator, prepared.model.conditioning, windows, options)]
+    assert sum(losses[-20:]) / 20 < 0.95 * sum(losses[:10]) / 10
+    forecaster = build_forecaster(prepared.model, generator)
+    drawn = forecaster.draw(windows.sample(0).past, members=range(4), seed=0)
+    assert (drawn.std(dim=0) > 0).float().mean() > 0.9
+
+
+def test_the_deterministic_network_says_the_same_every_time(prepared, past):
+    generator = OneShot(build_network(prepared.model), loss=EnsembleLoss(kind="mse"), members=1)
+    with torch.no_grad():
+        generator.network.last.weight.normal_()
+    x0 = torch.randn(3, 2, 3, 16, 24)
+    condition = torch.randn(3, 3, 2, 16, 24)
+    first, second = (generator.training_loss(x0, condition, chance=Chance(k, total=3)) for k in range(2))
+    assert torch.equal(first, second)

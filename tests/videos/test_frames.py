@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from framecast.errors import ConfigError
+from framecast.videos.frames import FrameSpec, format_duration, parse_duration
+
+SPEC = FrameSpec(
+    past_channels=("193", "211", "94"),
+    future_channels=("94",),
+    past=6,
+    future=4,
+    cadence=7200.0,
+    height=96,
+    width=128,
+)
+
+
+class TestFrameSpec:
+    def test_shapes_and_lead_times(self):
+        assert SPEC.past_shape == (3, 6, 96, 128)
+        assert SPEC.future_shape == (1, 4, 96, 128)
+        assert SPEC.lead_times == (7200.0, 14400.0, 21600.0, 28800.0)
+
+    @pytest.mark.parametrize("name", ["past", "future", "cadence", "height", "width"])
+    @pytest.mark.parametrize("value", [0, -1, float("nan")])
+    def test_what_must_be_positive(self, name, value):
+        with pytest.raises(ConfigError, match=f"{name} is {value}; it must be positive"):
+            dataclasses.replace(SPEC, **{name: value})
+
+    @pytest.mark.parametrize("name", ["past_channels", "future_channels"])
+    @pytest.mark.parametrize("channels", [(), ("94", "94")])
+    def test_channels_are_named_once(self, name, channels):
+        with pytest.raises(ConfigError, match=name):
+            dataclasses.replace(SPEC, **{name: channels})
+
+    def test_its_json_is_its_arguments(self):
+        adapter = TypeAdapter(FrameSpec)
+        assert adapter.validate_json(adapter.dump_json(SPEC)) == SPEC
+        with pytest.raises(ValidationError, match="cadance"):
+            adapter.validate_python(dataclasses.asdict(SPEC) | {"cadance": 1})
+
+
+class TestDuration:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("12s", 12),
+            ("12 sec", 12),
+            ("5min", 300),
+            ("5 m", 300),
+            ("2h", 7200),
+            ("1.5d", 129600),
+            ("90", 90),
+            (90, 90),
+            (0.5, 0.5),
+            (" 2 h ", 7200),
+            ("1e3s", 1000),
+        ],
+    )
+    def test_known_ones(self, text, seconds):
+        assert parse_duration(text) == seconds
+
+    @pytest.mark.parametrize("text", ["", "h", "2 weeks", "-2h", "0", "0min", "nan", "inf", "1h30", "2hh", "two hours"])
+    def test_what_is_none_is_told_with_an_example(self, text):
+        with pytest.raises(ConfigError) as error:
+            parse_duration(text)
+        assert repr(text) in str(error.value) and "such as 12s, 5min or 2h" in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(7200, "2h"), (86400, "1d"), (129600, "36h"), (300, "5min"), (45, "45s"), (0.5, "0.5s"), (12.25, "12.25s")],
+    )
+    def test_written_in_the_longest_unit_that_is_exact(self, seconds, text):
+        assert format_duration(seconds) == text
+
+    @settings(deadline=None)
+    @given(
+        st.one_of(st.integers(1, 999_999), st.integers(1, 10**6).map(lambda n: n * 60), st.sampled_from([0.5, 12.24]))
+    )
+    def test_reading_undoes_writing(self, seconds):
+        assert parse_duration(format_duration(seconds)) == seconds
+
+    @settings(deadline=None)
+    @given(st.floats(1e-3, 1e9))
+    def test_reading_undoes_writing_of_any_number(self, seconds):
+        assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, rel=1e-5)
