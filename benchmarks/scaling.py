@@ -28,10 +28,10 @@ CASES = {
     "paper (palette-video 64), 128²": (PaletteVideo(width=64), 3, 1, 6, 128),
     "palette-video 64, 256²": (PaletteVideo(width=64), 3, 1, 6, 256),
     "palette-video 64, 512²": (PaletteVideo(width=64), 3, 1, 6, 512),
-    "video-unet 96, 128²": (VideoUNetConfig(width=96, attention_levels=1), 3, 1, 6, 128),
-    "video-unet 96, 512²": (VideoUNetConfig(width=96, attention_levels=1), 3, 1, 6, 512),
+    "video-unet 96, 128²": (VideoUNetConfig(width=96), 3, 1, 6, 128),
+    "video-unet 96, 512²": (VideoUNetConfig(width=96), 3, 1, 6, 512),
     "palette-video 32, 64²": (PaletteVideo(width=32), 3, 1, 6, 64),
-    "tiny (video-unet 32), 32²": (VideoUNetConfig(width=32, attention_levels=1), 3, 3, 6, 32),
+    "tiny (video-unet 32), 32²": (VideoUNetConfig(width=32), 3, 3, 6, 32),
 }
 
 
