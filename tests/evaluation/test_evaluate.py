@@ -224,3 +224,12 @@ def test_the_forecasts_of_a_case_are_physical_and_ordered(gaussian_forecast: Wri
     np.testing.assert_array_equal(case.forecasts["persistence"][0, 0, 1], seen)
     assert cases.cadence == 7200.0
     assert Tally.empty(cases, 4).ranks.shape == (12, 5)
+
+
+@pytest.mark.parametrize("name", ["forecast", "truth", "past", "dressing", "oracle"])
+def test_a_damaged_array_is_named_as_such(gaussian_forecast: Write, tmp_path: Path, name: str) -> None:
+    path = gaussian_forecast(tmp_path / "forecast.zarr", samples=2, sequences=2)
+    for chunk in (chunk for chunk in (path / name / "c").rglob("*") if chunk.is_file()):
+        chunk.write_bytes(chunk.read_bytes()[:20])
+    with pytest.raises(DataError, match=r"forecast.zarr is damaged \(.*\): copy it again, or write it anew"):
+        evaluate(path)

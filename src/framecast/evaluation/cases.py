@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
+from framecast.data.guard import undamaged
 from framecast.errors import DataError
 from framecast.evaluation.sources import Source, open_sources, seconds, shared_windows
 
@@ -24,6 +26,8 @@ _RANGE_PIXELS = 4_000_000
 """How many observed pixels the range of the observations is taken from."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
+
+_Data = TypeVar("_Data", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +135,10 @@ class Cases:
         for channel in range(len(self.channels)):
             pixels = []
             for numbers in self._shared:
-                truth = self.sources[0].dataset["truth"].isel(sample=numbers[0], channel=channel).values.ravel()
+                first = self.sources[0]
+                truth = _loaded(
+                    first.dataset["truth"].isel(sample=numbers[0], channel=channel), first.path
+                ).values.ravel()
                 pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
             known = np.concatenate(pixels)
             low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
@@ -150,7 +157,7 @@ class Cases:
         truth = self._truth(index, samples)
         past = self._past(self._seen or 0, samples)
         forecasts = {
-            source.name: _tensor(sample["forecast"].load().transpose("member", *_VIDEO))
+            source.name: _tensor(_loaded(sample["forecast"], source.path).transpose("member", *_VIDEO))
             for source, sample in zip(self.sources, samples, strict=True)
         }
         if "persistence" in self.members:
@@ -162,10 +169,11 @@ class Cases:
                 seed=self._seed,
                 sample=index,
             )
-            residuals = _tensor(self._residuals.isel(draw=np.sort(drawn)).load().transpose("draw", *_VIDEO))
+            chosen = _loaded(self._residuals.isel(draw=np.sort(drawn)), self._dressed_by)
+            residuals = _tensor(chosen.transpose("draw", *_VIDEO))
             forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], residuals)
         if self._occasions is not None:
-            chosen = draw_occasions(
+            numbers = draw_occasions(
                 self._occasions["occasion_time"].values,
                 self.issue_times[index],
                 self.members["climatology"],
@@ -173,10 +181,11 @@ class Cases:
                 seed=self._seed,
                 sample=index,
             )
-            usual = self._occasions["climatology"].isel(occasion=np.sort(chosen)).load()
+            usual = _loaded(self._occasions["climatology"].isel(occasion=np.sort(numbers)), self._remembered_by)
             forecasts["climatology"] = _tensor(usual.transpose("occasion", *_VIDEO))
         if self._oracle is not None:
-            forecasts["oracle"] = _tensor(samples[self._oracle]["oracle"].load().transpose("member", *_VIDEO))
+            perfect = _loaded(samples[self._oracle]["oracle"], self.sources[self._oracle].path)
+            forecasts["oracle"] = _tensor(perfect.transpose("member", *_VIDEO))
         valid = ~torch.isnan(truth)
         for ensemble in forecasts.values():
             valid &= (~torch.isnan(ensemble)).sum(0) >= min(2, len(ensemble))
@@ -192,7 +201,10 @@ class Cases:
 
     def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
         """Return what came; NaN where a file does not know it."""
-        truth, *others = (_tensor(sample["truth"].load().transpose(*_VIDEO)) for sample in samples)
+        truth, *others = (
+            _tensor(_loaded(sample["truth"], source.path).transpose(*_VIDEO))
+            for source, sample in zip(self.sources, samples, strict=True)
+        )
         for source, other in zip(self.sources[1:], others, strict=True):
             unknown = torch.isnan(truth) | torch.isnan(other)
             if not torch.allclose(truth[~unknown], other[~unknown], rtol=1e-4, atol=1e-6):
@@ -205,7 +217,8 @@ class Cases:
         return truth
 
     def _past(self, number: int, samples: list[xr.Dataset]) -> Tensor:
-        seen = _tensor(samples[number]["past"].load().transpose("past_channel", "past_time", "y", "x"))
+        videos = _loaded(samples[number]["past"], self.sources[number].path)
+        seen = _tensor(videos.transpose("past_channel", "past_time", "y", "x"))
         known = self.sources[number].past_channels
         past = seen.new_full((len(self.channels), *seen.shape[1:]), torch.nan)
         for k, name in enumerate(self.channels):
@@ -219,9 +232,9 @@ class Cases:
         )
         if number is None:
             return
-        self._residuals = self.sources[number].dataset["dressing"]
+        self._residuals, self._dressed_by = self.sources[number].dataset["dressing"], self.sources[number].path
         if self._residuals.nbytes <= _DRESSING_IN_MEMORY:
-            self._residuals = self._residuals.load()
+            self._residuals = _loaded(self._residuals, self._dressed_by)
         members = max(source.members for source in self.sources)
         wanted = members if members > 1 else _SMALLEST_DRESSED
         self.members["dressed_persistence"] = min(wanted, self._residuals.sizes["draw"])
@@ -232,14 +245,21 @@ class Cases:
         if number is None:
             return
         self._occasions = self.sources[number].dataset[["climatology", "occasion_time"]]
+        self._remembered_by = self.sources[number].path
         if self._occasions["climatology"].nbytes <= _DRESSING_IN_MEMORY:
-            self._occasions = self._occasions.load()
+            self._occasions = _loaded(self._occasions, self._remembered_by)
         members = max(source.members for source in self.sources)
         wanted = members if members > 1 else _SMALLEST_DRESSED
         self.members["climatology"] = min(wanted, self._occasions.sizes["occasion"])
 
     def _first(self, has: Callable[[Source], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)
+
+
+def _loaded(data: _Data, path: Path) -> _Data:
+    """Return ``data`` of the file at ``path`` read into memory; a damaged one is a `DataError`."""
+    with undamaged(path):
+        return data.load()
 
 
 def _tensor(array: xr.DataArray) -> Tensor:

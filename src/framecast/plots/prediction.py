@@ -17,6 +17,7 @@ from framecast.calibration import Calibration as IntervalCalibration
 from framecast.calibration import from_plain
 from framecast.data.archive import Archive
 from framecast.data.forecasts import open_forecast
+from framecast.data.guard import undamaged
 from framecast.files import write_atomically
 from framecast.flux import flux, quantities
 from framecast.plots.disk import Box, disk_picture
@@ -103,7 +104,9 @@ class Sample:
     @classmethod
     def read(cls, path: Path) -> "Sample":
         """Return the first sample of the forecast file at ``path``."""
-        data = open_forecast(path).isel(sample=0).load()
+        lazy = open_forecast(path).isel(sample=0)
+        with undamaged(path):
+            data = lazy.load()
         video = ("channel", "lead_time", "y", "x")
         channels = [str(name) for name in data["channel"].values]
         seen = [str(name) for name in data["past_channel"].values]
