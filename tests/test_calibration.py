@@ -1,6 +1,7 @@
 """A calibration kept with a model: it repairs intervals, survives the disk, and refuses the forecasts of others."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,16 +53,18 @@ def test_it_repairs_intervals_that_are_too_narrow(later: Path) -> None:
     assert widths == sorted(widths)  # outer intervals hold the inner ones
     about = entry["calibrated"]
     assert (about["calibration_samples"], about["number_of_blocks"], about["blocks"]) == (60, 60, "sequence")
-    assert about["seen_samples"] == 60  # windows of the same names
+    assert about["seen_samples"] == 0  # windows of the same names and times, in which other things came
     json.dumps(entry, allow_nan=False)
 
 
 def test_a_level_that_cannot_be_promised_is_no_interval(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "samples": 12, "sequences": 12})
     few = calibrate(path)
+    assert re.fullmatch(r"region-000@2017-08-13T00:00:00=[\d.]+", few.windows[0])
     assert few.offsets["mpf"]["90"][0] is not None  # 12 of 13 is 92.3 %
     assert few.offsets["mpf"]["96"] == [None]
     entry = evaluate(_with(path, few), replicates=100).scores["forecasts"]["gaussian"]["calibrated"]
+    assert entry["seen_samples"] == 12
     assert entry["coverage"]["mpf"]["96"] is None
     assert entry["half_width"]["mpf"]["96"] is None
     assert entry["coverage"]["mpf"]["90"] >= 0.9

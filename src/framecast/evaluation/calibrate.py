@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from framecast.calibration import Calibration, drawing, fit_offsets
 from framecast.errors import DataError
@@ -58,13 +59,24 @@ def calibrate(
         size=cases.size,
         blocks=chosen,
         number_of_blocks=len(set(names)),
-        windows=tuple(window_names(cases)),
+        windows=tuple(window_names(cases, truth)),
         scales={name: scale for name, (scale, _) in fitted.items()},
         offsets={name: offsets for name, (_, offsets) in fitted.items()},
     )
 
 
-def window_names(cases: Cases) -> list[str]:
-    """Return ``sequence@issue time`` of each sample."""
+def window_names(cases: Cases, truth: Tensor) -> list[str]:
+    """Return ``sequence@issue time=flux`` of each sample.
+
+    Two archives may know different things by one name at one time, as any two of the synthetic corona do: what came
+    tells them apart.
+
+    Args:
+        cases: the samples.
+        truth: flux of what came ``[sample, channel, time]``; its sum is given to five digits.
+    """
     times = np.datetime_as_string(cases.issue_times, unit="s")
-    return [f"{sequence}@{time}" for sequence, time in zip(cases.sequences, times, strict=True)]
+    sums = truth.nansum(dim=(1, 2)).tolist()
+    return [
+        f"{sequence}@{time}={total:.5g}" for sequence, time, total in zip(cases.sequences, times, sums, strict=True)
+    ]

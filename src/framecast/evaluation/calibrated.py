@@ -31,7 +31,7 @@ def calibrated_scores(
         "blocks": calibration.blocks,
         "number_of_blocks": calibration.number_of_blocks,
         "calibration_samples": len(calibration.windows),
-        "seen_samples": sum(name in seen for name in window_names(cases)),
+        "seen_samples": sum(name in seen for name in window_names(cases, truth)),
         **{name: {} for name in ("coverage", "half_width", "relative_half_width", "interval_score")},
         "confidence": {"coverage": {}},
     }
