@@ -30,6 +30,9 @@ _TIMEOUT = timedelta(minutes=30)
 
 _PR_SET_PDEATHSIG = 1
 
+_LAUNCHER = os.getppid()
+"""What started this process: looked up as early as this file is read, before libraries take seconds to load."""
+
 
 class ElsewhereError(FramecastError):
     """What stopped the first process of several, told to the others; the first one says it to the person."""
@@ -137,7 +140,7 @@ class Several(Processes):
             raise ConfigError(
                 "several processes need accelerate, which is not installed: pip install 'framecast[scale]'"
             ) from None
-        _stop_with_launcher()
+        stop_with_launcher()
         # DistributedDataParallel keeps gradients in rows, whatever layout the network prefers; it says so once.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         self._accelerator = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)])
@@ -210,13 +213,17 @@ def is_first() -> bool:
     return started() == 1 or os.environ.get("RANK", "0") == "0"
 
 
-def _stop_with_launcher() -> None:
+def stop_with_launcher() -> None:
     """Ask the system for SIGTERM when ``torchrun`` dies, which otherwise leaves its processes running; Linux alone can.
 
-    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, as for want of memory.
+    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, as for want of memory. If it is
+    gone already, this process ends here: it would wait half an hour for a meeting that nobody holds.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if sys.platform != "linux" or started() == 1:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != _LAUNCHER:
+        sys.exit(128 + signal.SIGTERM)
 
 
 def join(*, cpu: bool) -> Processes:

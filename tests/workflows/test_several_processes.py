@@ -32,6 +32,12 @@ def start(*arguments, code="from framecast.cli import main; main()") -> subproce
     )
 
 
+def children(process: subprocess.Popen) -> list[int]:
+    """Return the processes that the launcher has started so far."""
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
 def end(process: subprocess.Popen, *, seconds: float = 240.0) -> str:
     """Return what the processes said, after they have ended; whatever is left of them is killed."""
     try:
@@ -121,9 +127,8 @@ def test_a_process_that_dies_takes_the_others_with_it_and_the_run_goes_on(small_
     command = ("train", "tiny", "--data", small_archive, "--out", tmp_path / "run", *changes)
     process = start(*command)
     wait_for_checkpoint(tmp_path / "run", process)
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
     began = time.monotonic()
-    os.kill(int(children.stdout.split()[-1]), signal.SIGKILL)
+    os.kill(children(process)[-1], signal.SIGKILL)
     end(process, seconds=60)
     assert time.monotonic() - began < 60
     assert process.returncode != 0
@@ -137,6 +142,38 @@ def test_a_process_that_dies_takes_the_others_with_it_and_the_run_goes_on(small_
     assert "stopped by SIGTERM" in said
     sessions = [record for record in Run(tmp_path / "run").records() if record["event"] == "session"]
     assert [record["step"] for record in sessions] == [0, step]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["while libraries load", "in training"])
+def test_nobody_goes_on_without_the_launcher(small_archive, small_changes, tmp_path, moment):
+    changes = [*small_changes, "training.steps=2000", "training.checkpoint_every=20", "training.validate_every=1000"]
+    module = "import runpy; runpy.run_module('framecast', run_name='__main__')"
+    process = start("train", "tiny", "--data", small_archive, "--out", tmp_path / "run", *changes, code=module)
+    if moment == "in training":
+        wait_for_checkpoint(tmp_path / "run", process)
+    else:
+        while len(children(process)) < 2:
+            time.sleep(0.02)
+        time.sleep(0.5)
+    workers = children(process)
+    os.kill(process.pid, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while any(alive(worker) for worker in workers) and time.monotonic() < until:
+        time.sleep(0.1)
+    left = [worker for worker in workers if alive(worker)]
+    for worker in left:
+        os.kill(worker, signal.SIGKILL)
+    assert len(workers) == 2
+    assert not left
+
+
+def alive(process: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def wait_for_checkpoint(run: Path, process: subprocess.Popen, *, beyond: int = 0) -> None:
