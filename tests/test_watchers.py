@@ -1,6 +1,7 @@
 import importlib.util
 import io
 import json
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -90,11 +91,11 @@ def test_weights_and_biases_holds_curves_and_a_film_of_all_sittings(tmp_path, mo
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    for step in (10, 20):
-        [watcher] = open_watchers(("wandb",), tmp_path, {"name": "tiny"}, step=0)
-        watcher.see(progress(step))
-        watcher.see(a_look())
-        watcher.close()
+    for step in (10, 20):  # each sitting is a process of its own: that of a run which is gone on with, always is
+        sitting = get_context("spawn").Process(target=sit, args=(tmp_path, step))
+        sitting.start()
+        sitting.join()
+        assert sitting.exitcode == 0
     written = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
     assert len(written) == 2
     assert {path.stem for path in written} == {f"run-{(tmp_path / 'wandb.id').read_text()}"}
@@ -106,6 +107,13 @@ def test_weights_and_biases_holds_curves_and_a_film_of_all_sittings(tmp_path, mo
     [film] = [point["forecast/path"] for point in seen[1] if "forecast/path" in point]
     with Image.open(written[1].parent / "files" / film) as image:
         assert image.n_frames == 3
+
+
+def sit(run, step):
+    [watcher] = open_watchers(("wandb",), run, {"name": "tiny"}, step=0)
+    watcher.see(progress(step))
+    watcher.see(a_look())
+    watcher.close()
 
 
 def points(path) -> list[dict]:
