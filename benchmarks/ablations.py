@@ -54,6 +54,8 @@ ONE_SHOT = ("diffusion=null", "one_shot.members=2")
 
 RUNS: dict[str, tuple[str, ...]] = {
     "base": DIFFUSION,
+    "base, seed 1": (*DIFFUSION, "training.seed=1"),
+    "base, seed 2": (*DIFFUSION, "training.seed=2"),
     "stretch: square root": (*DIFFUSION, "data.curve=sqrt"),
     "noise slope 0": (*DIFFUSION, "diffusion.noise_slope=0"),
     "noise slope 0.5": (*DIFFUSION, "diffusion.noise_slope=0.5"),
