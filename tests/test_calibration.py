@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import zarr
@@ -68,6 +69,16 @@ def test_a_level_that_cannot_be_promised_is_no_interval(gaussian_forecast: Write
     assert entry["coverage"]["mpf"]["96"] is None
     assert entry["half_width"]["mpf"]["96"] is None
     assert entry["coverage"]["mpf"]["90"] >= 0.9
+
+
+def test_windows_are_known_beside_a_file_that_knows_less_of_them(gaussian_forecast: Write, tmp_path: Path) -> None:
+    shape = {**SHAPE, "samples": 12, "sequences": 12}
+    whole = gaussian_forecast(tmp_path / "whole.zarr", **shape)
+    corner = np.zeros(shape["size"], bool)
+    corner[0, 0] = True
+    masked = gaussian_forecast(tmp_path / "masked.zarr", **shape, mask=corner)
+    judged = evaluate([_with(whole, calibrate(whole)), masked], replicates=100)
+    assert judged.scores["forecasts"]["whole"]["calibrated"]["seen_samples"] == 12
 
 
 def test_the_offsets_of_each_channel_and_lead_time_are_its_own(gaussian_forecast: Write, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from framecast.calibration import Calibration, drawing, fit_offsets
 from framecast.errors import DataError
 from framecast.evaluation.blocks import Blocks, block_names, choose_blocks
 from framecast.evaluation.cases import Cases
+from framecast.evaluation.sources import Source
 from framecast.flux import flux, quantities
 
 
@@ -59,24 +59,24 @@ def calibrate(
         size=cases.size,
         blocks=chosen,
         number_of_blocks=len(set(names)),
-        windows=tuple(window_names(cases, truth)),
+        windows=tuple(window_names(cases, source)),
         scales={name: scale for name, (scale, _) in fitted.items()},
         offsets={name: offsets for name, (_, offsets) in fitted.items()},
     )
 
 
-def window_names(cases: Cases, truth: Tensor) -> list[str]:
+def window_names(cases: Cases, source: Source) -> list[str]:
     """Return ``sequence@issue time=flux`` of each sample.
 
-    Two archives may know different things by one name at one time, as any two of the synthetic corona do: what came
-    tells them apart.
+    Two archives may know different things by one name at one time, as any two of the synthetic corona do: the flux of
+    what came, summed to five digits, tells them apart. It is that of the file alone, whatever others lack.
 
     Args:
         cases: the samples.
-        truth: flux of what came ``[sample, channel, time]``; its sum is given to five digits.
+        source: one of their files.
     """
     times = np.datetime_as_string(cases.issue_times, unit="s")
-    sums = truth.nansum(dim=(1, 2)).tolist()
+    sums = [flux(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
     return [
         f"{sequence}@{time}={total:.5g}" for sequence, time, total in zip(cases.sequences, times, sums, strict=True)
     ]

@@ -9,13 +9,14 @@ from framecast.calibration import Calibration
 from framecast.evaluation.calibrate import window_names
 from framecast.evaluation.cases import Cases
 from framecast.evaluation.plain import bounds, number, percent
+from framecast.evaluation.sources import Source
 from framecast.evaluation.statistics import mean_of
 from framecast.flux import quantities
 from framecast.scores import Bootstrap, interval_score
 
 
 def calibrated_scores(
-    calibration: Calibration, flux: Tensor, truth: Tensor, cases: Cases, bootstrap: Bootstrap
+    calibration: Calibration, flux: Tensor, truth: Tensor, cases: Cases, source: Source, bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """Return coverage, half-widths and interval scores of the calibrated intervals.
 
@@ -24,6 +25,7 @@ def calibrated_scores(
         flux: of its members, ``[member, sample, channel, time]``.
         truth: flux of the truth, ``[sample, channel, time]``.
         cases: where the samples are from.
+        source: the model's file.
         bootstrap: the draws of blocks.
     """
     seen = set(calibration.windows)
@@ -31,7 +33,7 @@ def calibrated_scores(
         "blocks": calibration.blocks,
         "number_of_blocks": calibration.number_of_blocks,
         "calibration_samples": len(calibration.windows),
-        "seen_samples": sum(name in seen for name in window_names(cases, truth)),
+        "seen_samples": sum(name in seen for name in window_names(cases, source)),
         **{name: {} for name in ("coverage", "half_width", "relative_half_width", "interval_score")},
         "confidence": {"coverage": {}},
     }

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,22 +11,15 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
-from framecast.data.guard import undamaged
 from framecast.errors import DataError
+from framecast.evaluation.pool import Pool, finite, videos
 from framecast.evaluation.sources import Source, open_sources, seconds, shared_windows
 
-_DRESSING_IN_MEMORY = 256 * 2**20
-"""Bytes of training residuals that are kept in memory; beyond that the drawn ones are read for each sample."""
-
-_SMALLEST_DRESSED = 20
-"""Members of dressed persistence beside forecasts of one member: a single draw would be no ensemble."""
+_SMALLEST_DRAWN = 20
+"""Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
 
 _RANGE_PIXELS = 4_000_000
 """How many observed pixels the range of the observations is taken from."""
-
-_VIDEO = ("channel", "lead_time", "y", "x")
-
-_Data = TypeVar("_Data", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +101,15 @@ class Cases:
         # What the baselines are made of comes from the first file that has it.
         self._seen = self._first(lambda source: source.sees_targets)
         self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
-        self._residuals: xr.DataArray | None = None
         if self._seen is not None:
             self.members["persistence"] = 1
-            self._dress()
-        self._occasions: xr.Dataset | None = None
-        self._remember(climatology)
+        self._residuals = self._pool("dressing", "draw", lambda source: source.sees_targets)
+        if self._residuals is not None:
+            self.members["dressed_persistence"] = self._drawn(self._residuals)
+        self.climatology_like = climatology
+        self._occasions = self._pool("climatology", "occasion")
+        if self._occasions is not None:
+            self.members["climatology"] = self._drawn(self._occasions)
         self._oracle = self._first(lambda source: "oracle" in source.dataset)
         if self._oracle is not None:
             self.members["oracle"] = self.sources[self._oracle].members
@@ -131,14 +126,12 @@ class Cases:
     @cached_property
     def data_range(self) -> np.ndarray:
         """Range of the observations in each channel, from their 0.1 to their 99.9 percentile; 1 where they are one."""
-        ranges = []
+        source, ranges = self.sources[0], []
         for channel in range(len(self.channels)):
+            truths = source.dataset["truth"].isel(channel=channel)
             pixels = []
-            for numbers in self._shared:
-                first = self.sources[0]
-                truth = _loaded(
-                    first.dataset["truth"].isel(sample=numbers[0], channel=channel), first.path
-                ).values.ravel()
+            for number, *_ in self._shared:
+                truth = source.read(truths.isel(sample=number)).values.ravel()
                 pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
             known = np.concatenate(pixels)
             low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
@@ -157,35 +150,27 @@ class Cases:
         truth = self._truth(index, samples)
         past = self._past(self._seen or 0, samples)
         forecasts = {
-            source.name: _tensor(_loaded(sample["forecast"], source.path).transpose("member", *_VIDEO))
+            source.name: videos(source.read(sample["forecast"]), "member")
             for source, sample in zip(self.sources, samples, strict=True)
         }
         if "persistence" in self.members:
             forecasts["persistence"] = persistence(past[:, -1], len(self.lead_times))
         if self._residuals is not None:
-            drawn = draw_residuals(
-                self._residuals.sizes["draw"],
-                self.members["dressed_persistence"],
-                seed=self._seed,
-                sample=index,
-            )
-            chosen = _loaded(self._residuals.isel(draw=np.sort(drawn)), self._dressed_by)
-            residuals = _tensor(chosen.transpose("draw", *_VIDEO))
-            forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], residuals)
+            members = self.members["dressed_persistence"]
+            drawn = draw_residuals(len(self._residuals), members, seed=self._seed, sample=index)
+            forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], self._residuals[drawn])
         if self._occasions is not None:
-            numbers = draw_occasions(
-                self._occasions["occasion_time"].values,
+            drawn = draw_occasions(
+                self._occasions.times,
                 self.issue_times[index],
                 self.members["climatology"],
                 like=self.climatology_like,
                 seed=self._seed,
                 sample=index,
             )
-            usual = _loaded(self._occasions["climatology"].isel(occasion=np.sort(numbers)), self._remembered_by)
-            forecasts["climatology"] = _tensor(usual.transpose("occasion", *_VIDEO))
+            forecasts["climatology"] = self._occasions[drawn]
         if self._oracle is not None:
-            perfect = _loaded(samples[self._oracle]["oracle"], self.sources[self._oracle].path)
-            forecasts["oracle"] = _tensor(perfect.transpose("member", *_VIDEO))
+            forecasts["oracle"] = videos(self.sources[self._oracle].read(samples[self._oracle]["oracle"]), "member")
         valid = ~torch.isnan(truth)
         for ensemble in forecasts.values():
             valid &= (~torch.isnan(ensemble)).sum(0) >= min(2, len(ensemble))
@@ -199,11 +184,15 @@ class Cases:
             valid=valid,
         )
 
+    def truth_of(self, source: Source, index: int) -> Tensor:
+        """Return what came after a sample ``[channel, time, height, width]`` as one of the files knows it."""
+        number = self._shared[index][self.models.index(source.name)]
+        return videos(source.read(source.dataset["truth"].isel(sample=number)))
+
     def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
         """Return what came; NaN where a file does not know it."""
         truth, *others = (
-            _tensor(_loaded(sample["truth"], source.path).transpose(*_VIDEO))
-            for source, sample in zip(self.sources, samples, strict=True)
+            videos(source.read(sample["truth"])) for source, sample in zip(self.sources, samples, strict=True)
         )
         for source, other in zip(self.sources[1:], others, strict=True):
             unknown = torch.isnan(truth) | torch.isnan(other)
@@ -217,8 +206,9 @@ class Cases:
         return truth
 
     def _past(self, number: int, samples: list[xr.Dataset]) -> Tensor:
-        videos = _loaded(samples[number]["past"], self.sources[number].path)
-        seen = _tensor(videos.transpose("past_channel", "past_time", "y", "x"))
+        seen = finite(
+            self.sources[number].read(samples[number]["past"]).transpose("past_channel", "past_time", "y", "x")
+        )
         known = self.sources[number].past_channels
         past = seen.new_full((len(self.channels), *seen.shape[1:]), torch.nan)
         for k, name in enumerate(self.channels):
@@ -226,43 +216,17 @@ class Cases:
                 past[k] = seen[known.index(name)]
         return past
 
-    def _dress(self) -> None:
+    def _pool(self, name: str, along: str, fits: Callable[[Source], bool] = lambda source: True) -> Pool | None:
+        """Return the videos of the first file that has at least two of them."""
         number = self._first(
-            lambda source: source.sees_targets and "dressing" in source.dataset and source.dataset.sizes["draw"] >= 2
+            lambda source: name in source.dataset and source.dataset.sizes[along] >= 2 and fits(source)
         )
-        if number is None:
-            return
-        self._residuals, self._dressed_by = self.sources[number].dataset["dressing"], self.sources[number].path
-        if self._residuals.nbytes <= _DRESSING_IN_MEMORY:
-            self._residuals = _loaded(self._residuals, self._dressed_by)
-        members = max(source.members for source in self.sources)
-        wanted = members if members > 1 else _SMALLEST_DRESSED
-        self.members["dressed_persistence"] = min(wanted, self._residuals.sizes["draw"])
+        return None if number is None else Pool(self.sources[number], name, along)
 
-    def _remember(self, like: Occasions) -> None:
-        self.climatology_like = like
-        number = self._first(lambda source: "climatology" in source.dataset and source.dataset.sizes["occasion"] >= 2)
-        if number is None:
-            return
-        self._occasions = self.sources[number].dataset[["climatology", "occasion_time"]]
-        self._remembered_by = self.sources[number].path
-        if self._occasions["climatology"].nbytes <= _DRESSING_IN_MEMORY:
-            self._occasions = _loaded(self._occasions, self._remembered_by)
+    def _drawn(self, pool: Pool) -> int:
+        """Return how many members a baseline has that is drawn from a pool."""
         members = max(source.members for source in self.sources)
-        wanted = members if members > 1 else _SMALLEST_DRESSED
-        self.members["climatology"] = min(wanted, self._occasions.sizes["occasion"])
+        return min(members if members > 1 else _SMALLEST_DRAWN, len(pool))
 
     def _first(self, has: Callable[[Source], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)
-
-
-def _loaded(data: _Data, path: Path) -> _Data:
-    """Return ``data`` of the file at ``path`` read into memory; a damaged one is a `DataError`."""
-    with undamaged(path):
-        return data.load()
-
-
-def _tensor(array: xr.DataArray) -> Tensor:
-    """Return float32 values; what is infinite is no forecast and no observation, and becomes NaN."""
-    values = torch.from_numpy(np.ascontiguousarray(array.values, dtype=np.float32).copy())
-    return torch.where(torch.isfinite(values), values, torch.nan)

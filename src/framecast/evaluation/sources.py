@@ -15,6 +15,7 @@ import xarray as xr
 
 from framecast.calibration import Calibration, from_plain
 from framecast.data.forecasts import open_forecast
+from framecast.data.guard import undamaged
 from framecast.errors import DataError
 
 BASELINES = ("persistence", "dressed_persistence", "climatology", "oracle")
@@ -84,6 +85,11 @@ class Source:
             size=(int(sizes["y"]), int(sizes["x"])),
             unit=self.unit,
         )
+
+    def read(self, array: xr.DataArray) -> xr.DataArray:
+        """Return ``array``, which is of this file, read into memory; a damaged one is a `DataError`."""
+        with undamaged(self.path):
+            return array.load()
 
     @property
     def windows(self) -> list[tuple[str, np.datetime64, int]]:

@@ -88,7 +88,7 @@ def summarise(
         elif source.calibration is not None:
             flux, truth = tallies[source.name].flux_curves()
             scores["forecasts"][source.name]["calibrated"] = calibrated_scores(
-                source.calibration, flux, truth, cases, bootstrap
+                source.calibration, flux, truth, cases, source, bootstrap
             )
     scores["differences"] = differences(statistics, bootstrap)
     for name, key in [(cases.models[0], "model"), *((name, name) for name in BASELINES if name in tallies)]:
