@@ -4,11 +4,13 @@ A flare belongs to the region whose number it bears. One that bears none, or the
 grid has none, HARP counts otherwise than NOAA), belongs to every region in whose field of view it is when it starts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from framecast.data.archive import Archive
 from framecast.data.layout import UNKNOWN
@@ -50,30 +52,66 @@ def _event(record: Record) -> Flare:
     return Flare(start, flux, region_number(record.text("region")), read_place(record))
 
 
+@dataclass(frozen=True)
+class Allotment:
+    """Which flares belong to which sequence of an archive.
+
+    Attributes:
+        own: name of each sequence -> its flares.
+        homeless: how many flares belong to none because they say no place, and the number of no region.
+    """
+
+    own: dict[str, list[Flare]]
+    homeless: int
+
+
+def allot(archive: Archive, flares: Sequence[Flare]) -> Allotment:
+    """Give each sequence the flares of its number, and those seen in it that are of no region's number.
+
+    Raises:
+        DataError: no flare is of a region of the archive, and none says where it was, or no sequence where it looks.
+    """
+    sequences = {name: archive.sequence(name) for name in archive.sequences}
+    numbers = {name: _number(name, sequence) for name, sequence in sequences.items()}
+    known = set(numbers.values())
+    named = [flare for flare in flares if flare.region in known]
+    placed = [flare for flare in flares if flare.region not in known and flare.place is not None]
+    if not named and not (placed and any("hpc_x" in sequence.coords for sequence in sequences.values())):
+        raise DataError(
+            f"no event is of a region in {archive.path}: its sequences are {_few(sorted(known))}, and the events are "
+            f"of {_few(sorted({flare.region or 'no region' for flare in flares}))}; regions must have the same numbers "
+            "(prepare with --regions), or the list must say where each event was (columns hpc_x and hpc_y, or location)"
+        )
+    times = np.array([flare.start for flare in placed], "datetime64[ns]")
+    points = seen_from_earth([flare.place for flare in placed if flare.place is not None], times)
+    own = {
+        name: [flare for flare in named if flare.region == number]
+        + [flare for flare, shown in zip(placed, shows(sequences[name], times, points), strict=True) if shown]
+        for name, number in numbers.items()
+    }
+    return Allotment(own, homeless=len(flares) - len(named) - len(placed))
+
+
 def labels_from_events(
     archive: Archive,
-    flares: Sequence[Flare],
+    own: Mapping[str, Sequence[Flare]],
     *,
     horizon: float = HORIZON,
     classes: Sequence[str] = CLASSES,
     covered: tuple[np.datetime64 | None, np.datetime64 | None] = (None, None),
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the labels of all frames, from a list of events that is complete.
+    """Return the labels of all frames, from the flares of each sequence, of which none is missing.
 
     A region without a flare is quiet.
 
     Args:
         archive: whose frames are labelled.
-        flares: the list.
+        own: name of each sequence -> its flares, as `allot` gives them.
         horizon: seconds.
         classes: their names.
-        covered: first and last moment of which the list tells all flares; a frame whose horizon is not within is
+        covered: first and last moment of which all flares are known; a frame whose horizon is not within is
             `UNKNOWN`. None is no limit.
-
-    Raises:
-        DataError: no event is of a region of the archive, and none says where it was.
     """
-    own = flares_by_sequence(archive, flares)
     first, last = covered
     span = np.timedelta64(round(horizon * 1e9), "ns")
     labels = {}
@@ -87,41 +125,13 @@ def labels_from_events(
     return labels
 
 
-def flares_by_sequence(archive: Archive, flares: Sequence[Flare]) -> dict[str, list[Flare]]:
-    """Return the flares of each sequence: those of its number, and those seen in it that are of no region's number.
-
-    Raises:
-        DataError: no flare is of a region of the archive, and none says where it was, or no sequence where it looks.
-    """
-    numbers = region_numbers(archive)
-    known = set(numbers.values())
-    named = [flare for flare in flares if flare.region in known]
-    placed = [flare for flare in flares if flare.region not in known and flare.place is not None]
-    sequences = {name: archive.sequence(name) for name in archive.sequences}
-    if not named and not (placed and any("hpc_x" in sequence.coords for sequence in sequences.values())):
-        raise DataError(
-            f"no event is of a region in {archive.path}: its sequences are {_few(sorted(known))}, and the events are "
-            f"of {_few(sorted({flare.region or 'no region' for flare in flares}))}; regions must have the same numbers "
-            "(prepare with --regions), or the list must say where each event was (columns hpc_x and hpc_y, or location)"
-        )
-    times = np.array([flare.start for flare in placed], "datetime64[ns]")
-    points = seen_from_earth([flare.place for flare in placed if flare.place is not None], times)
-    return {
-        name: [flare for flare in named if flare.region == number]
-        + [flare for flare, shown in zip(placed, shows(sequences[name], times, points), strict=True) if shown]
-        for name, number in numbers.items()
-    }
-
-
-def homeless(archive: Archive, flares: Sequence[Flare]) -> int:
-    """Return how many flares can be told no region: they say no place, and the number of no region of the archive."""
-    known = set(region_numbers(archive).values())
-    return sum(flare.place is None and flare.region not in known for flare in flares)
-
-
 def region_numbers(archive: Archive) -> dict[str, str]:
     """Return for each sequence the number of its region: its attribute ``region``, else what its name says."""
-    return {name: region_number(str(archive.sequence(name).attrs.get("region", name))) for name in archive.sequences}
+    return {name: _number(name, archive.sequence(name)) for name in archive.sequences}
+
+
+def _number(name: str, sequence: xr.Dataset) -> str:
+    return region_number(str(sequence.attrs.get("region", name)))
 
 
 def _few(names: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ def label(
         raise ConfigError("give either --events or --samples: labels come from one of them")
     from framecast.data.archive import Archive
     from framecast.data.labels import count_labels, write_labels
-    from framecast.solar.events import homeless, labels_from_events, read_events
+    from framecast.solar.events import allot, labels_from_events, read_events
     from framecast.solar.samples import labels_from_samples, read_samples
     from framecast.videos.frames import format_duration, parse_duration
 
@@ -54,11 +54,12 @@ def label(
     if events is not None:
         limits = _covered(covers)
         flares = read_events(events)
-        labels = labels_from_events(opened, flares, horizon=seconds, classes=names, covered=limits)
-        if lost := homeless(opened, flares):
+        allotted = allot(opened, flares)
+        labels = labels_from_events(opened, allotted.own, horizon=seconds, classes=names, covered=limits)
+        if allotted.homeless:
             note(
-                f"{lost} of {len(flares)} events were left out: they say no place, and the number of no region of "
-                f"{archive}"
+                f"{allotted.homeless} of {len(flares)} events were left out: they say no place, and the number of no "
+                f"region of {archive}"
             )
     else:
         labels = labels_from_samples(opened, read_samples(str(samples), horizon=seconds, classes=names))
