@@ -23,10 +23,11 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
 from framecast.members import draw_members
-from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNetConfig
 from networks import plain_module
 from peers import installed_peers
 
+CPU = torch.device("cpu")
 CHANNELS = {"past_channels": 1, "future_channels": 1}
 EVALUATIONS = 1000
 """Of the reference practice, for each member."""
@@ -38,12 +39,13 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def forecast(options: argparse.Namespace, config: AnyNetwork, sampling: SamplingOptions) -> Callable[[], None]:
-    """Return a call that draws all members by diffusion."""
-    network = config.build(**CHANNELS)
+def forecast(
+    options: argparse.Namespace, network: nn.Module, sampling: SamplingOptions, device: torch.device = CPU
+) -> Callable[[], None]:
+    """Return a call that draws all members by diffusion and brings them to the processor's memory."""
     denoiser = Denoiser(network, Cosine(), "v").eval()
     shape = (1, options.frames, options.size, options.size)
-    past = torch.randn(1, *shape)
+    past = torch.randn(1, *shape, device=device)
 
     def once() -> None:
         chunks = draw_members(
@@ -56,8 +58,8 @@ def forecast(options: argparse.Namespace, config: AnyNetwork, sampling: Sampling
             class_index=None,
             options=sampling,
         )
-        for _ in chunks:
-            pass
+        for _, x0 in chunks:
+            x0.cpu()
 
     return once
 
@@ -87,7 +89,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     ways = {
-        f"{type(config).__name__}, {precision}": forecast(options, config, SamplingOptions(precision=precision))
+        f"{type(config).__name__}, {precision}": forecast(
+            options, config.build(**CHANNELS), SamplingOptions(precision=precision)
+        )
         for config in (PaletteVideo(width=options.width), VideoUNetConfig(width=options.width))
         for precision in ("float32", "bf16")
     }

@@ -28,11 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ensemble import CHANNELS, EVALUATIONS
+from ensemble import CHANNELS, EVALUATIONS, forecast
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.diffusion.schedule import Cosine
-from framecast.generators.denoiser import Denoiser
-from framecast.members import draw_members
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from framecast.networks.compiled import compile_network
 from framecast.training import TrainingOptions
@@ -180,27 +177,14 @@ def step(way: Way, given: Inputs) -> Callable[[], None]:
     return once
 
 
-def forecast(way: Way, options: argparse.Namespace, device: torch.device) -> Callable[[], None]:
+def whole_forecast(way: Way, options: argparse.Namespace, device: torch.device) -> Callable[[], None]:
     """Return a call that draws all members by diffusion, as many at once as fit."""
-    denoiser = Denoiser(way.network, Cosine(), "v").eval()
-    shape = (1, options.frames, options.size, options.size)
-    past = torch.randn(1, *shape, device=device)
     sampling = SamplingOptions(precision="bf16" if way.precision == "bf16" else "float32")
+    drawn = forecast(options, way.network, sampling, device)
 
     def once() -> None:
         with arithmetic(device, "tf32" if way.precision == "tf32" else "float32"):
-            chunks = draw_members(
-                denoiser,
-                past,
-                shape,
-                members=range(options.members),
-                seed=0,
-                sample_key=0,
-                class_index=None,
-                options=sampling,
-            )
-            for _, x0 in chunks:
-                x0.cpu()
+            drawn()
 
     return once
 
@@ -217,7 +201,7 @@ def measure(name: str, way: Way, options: argparse.Namespace, device: torch.devi
     given = inputs(options, device, options.batch)
     calls: dict[str, Callable[[], object]] = {"forward": evaluation(way, given), "step": step(way, given)}
     if way.ours:
-        calls["forecast"] = forecast(way, options, device)
+        calls["forecast"] = whole_forecast(way, options, device)
     for what, call in calls.items():
         if what != "forecast":
             way.operations[what] = way.counted.operations[what] if way.counted else operations(call)

@@ -1,14 +1,15 @@
 """Compiling a network: fewer passes over memory and fewer launches, for minutes of waiting the first time."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def compile_network(network: nn.Module) -> None:
-    """Compile ``network`` in place, for batches, lengths and sizes of any kind.
+    """Compile ``network`` in place, for batches of any number.
 
-    Batch, frames and size are left open, so that other ones compile nothing again. Two exceptions, each compiled once
-    when it first comes: a single sample, and on a CPU fewer than 16 frames in a batch, which PyTorch convolves by a
-    path of their own.
+    The batch is left open, so that another one compiles nothing again; a single sample is compiled once more when it
+    comes. So is another size or number of frames: with those open too, the compiler of PyTorch fails on the backward
+    pass (pytorch/pytorch 185510).
 
     On a GPU the launches of an evaluation are recorded as a CUDA graph besides, one for each batch that occurs.
     PyTorch warms up and captures on a stream of its own, copies the inputs to where the graph reads them, and hands out
@@ -16,4 +17,13 @@ def compile_network(network: nn.Module) -> None:
     a sampler does. Noise is drawn and the sampler steps outside of the graph.
     """
     on_gpu = all(parameter.is_cuda for parameter in network.parameters())
-    network.compile(mode="reduce-overhead" if on_gpu else "default", dynamic=True)
+    compiled = torch.compile(network.forward, mode="reduce-overhead" if on_gpu else "default", dynamic=False)
+
+    def forward(*inputs: Tensor | None) -> Tensor:
+        for tensor in inputs:
+            if tensor is not None and len(tensor) > 1:
+                torch._dynamo.mark_dynamic(tensor, 0)
+        result: Tensor = compiled(*inputs)
+        return result
+
+    network.forward = forward
