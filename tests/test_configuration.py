@@ -35,6 +35,20 @@ class Drawing:
     depth: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Strict:
+    __pydantic_config__ = {"extra": "forbid"}
+    side: float | None = None
+    deep: int = 0
+
+    def __post_init__(self) -> None:
+        findings = ["side is None: set it"] if self.side is None else []
+        if self.deep > 1:
+            findings.append("deep is over 1")
+        if findings:
+            raise ConfigError(*findings)
+
+
 def test_a_configuration_comes_back_from_its_plain_form():
     drawing = Drawing(title="a", shape=Circle(radius=2.0), tags=("x", "y"), depth={"k": 3})
     plain = to_plain(drawing)
@@ -57,6 +71,29 @@ def test_all_findings_stand_in_one_line_with_the_nearest_names():
         "tags is 3",
     ):
         assert part in message
+
+
+def test_values_out_of_range_stand_beside_wrong_types_and_names_of_the_same_section():
+    plain = {"title": 3, "shape": {"kind": "square", "side": -1, "sides": 4, "round": False}, "tags": [7]}
+    with pytest.raises(ConfigError) as caught:
+        from_plain(Drawing, plain, where="x")
+    for part in (
+        "title is 3",
+        "shape.sides is unknown",
+        "shape.round is unknown",
+        "tags.0 is 7",
+        "side is -1.0; it must",
+    ):
+        assert str(caught.value).count(part) == 1
+    assert "missing" not in str(caught.value)
+
+
+def test_a_default_in_the_place_of_what_is_wrong_is_not_complained_of():
+    with pytest.raises(ConfigError) as caught:
+        from_plain(Strict, {"side": "long", "deep": 2}, where="x")
+    assert str(caught.value).startswith('x: side is "long": ')
+    assert str(caught.value).endswith("; deep is over 1")
+    assert "None" not in str(caught.value)
 
 
 def test_an_unknown_kind_names_the_known_ones():

@@ -4,6 +4,7 @@ A configuration is a tree of frozen dataclasses whose constructor arguments are 
 it; here its findings become one line that names every wrong key with the nearest right one.
 """
 
+import copy
 import dataclasses
 import difflib
 import json
@@ -37,8 +38,8 @@ def from_plain(kind: type[T], data: object, *, where: str) -> T:
         checked: T = _adapter(kind).validate_python(data)
         return checked
     except ValidationError as error:
-        findings = list(dict.fromkeys(_finding(kind, entry) for entry in error.errors()))
-        raise ConfigError(f"{where}: {'; '.join(findings)}") from None
+        findings = _findings(kind, data, error)
+    raise ConfigError(f"{where}: {'; '.join(findings)}")
 
 
 def to_plain(configuration: object) -> dict[str, Any]:
@@ -55,6 +56,51 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
+def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None) -> list[str]:
+    """Return what is wrong, also what a section can only say of itself once its keys are known and of the right type.
+
+    For that, what was found is taken out, and the rest is looked at again with defaults in its place.
+    """
+    findings: dict[str, None] = {}
+    rest, gone = copy.deepcopy(dict(data)), set[str]()
+    while error is not None:
+        for finding in (finding for entry in error.errors() for finding in _said(kind, entry)):
+            if not any(name in finding for name in gone):  # the default in the place of what is told already
+                findings[finding] = None
+        taken = {name for entry in error.errors() if (name := _take_out(kind, rest, entry))}
+        gone |= taken
+        error = _error(kind, rest) if taken else None
+    return list(findings)
+
+
+def _error(kind: type, data: object) -> ValidationError | None:
+    try:
+        _adapter(kind).validate_python(data)
+    except ValidationError as error:
+        return error
+    return None
+
+
+def _take_out(kind: type, data: dict[Any, Any], entry: Any) -> str | None:
+    """Take what ``entry`` is about out of ``data``; return where it was, None if it is not there or a whole section."""
+    path = _without_tags(kind, list(entry["loc"]))
+    here: Any = data
+    for part in path[:-1]:
+        here = here.get(part) if isinstance(here, dict) else None
+    if entry["type"] == "value_error" or not path or not isinstance(here, dict) or path[-1] not in here:
+        return None
+    del here[path[-1]]
+    return ".".join(map(str, path))
+
+
+def _said(kind: type, entry: Any) -> tuple[str, ...]:
+    """Return what a section says of itself, or the one thing that is wrong with a key."""
+    if entry["type"] != "value_error":
+        return (_finding(kind, entry),)
+    error = entry["ctx"]["error"]
+    return error.findings if isinstance(error, ConfigError) else (str(error),)
+
+
 def _finding(kind: type, entry: Any) -> str:
     location = list(entry["loc"])
     dotted = ".".join(str(part) for part in _without_tags(kind, location))
@@ -63,8 +109,6 @@ def _finding(kind: type, entry: Any) -> str:
         nearest = difflib.get_close_matches(str(location[-1]), names, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(names)}"
         return f"{dotted} is unknown ({hint})"
-    if entry["type"] == "value_error":
-        return str(entry["ctx"]["error"])
     if entry["type"].startswith("union_tag"):
         context = entry.get("ctx", {})
         given = f"kind {context['tag']!r}" if "tag" in context else "no kind"

@@ -11,7 +11,15 @@ class FramecastError(ValueError):
 
 
 class ConfigError(FramecastError):
-    """A configuration or an option is misspelt, out of range, or impossible together with another."""
+    """A configuration or an option is misspelt, out of range, or impossible together with another.
+
+    Args:
+        findings: each thing that is wrong; the message is all of them in one line.
+    """
+
+    def __init__(self, *findings: str) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings
 
 
 class DataError(FramecastError):

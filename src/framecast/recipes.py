@@ -110,7 +110,7 @@ class Recipe:
         if self.diffusion and self.one_shot:
             raise ConfigError("a recipe has diffusion or one_shot, and this one has both: set one of them to null")
         if findings := list(self._contradictions()):
-            raise ConfigError("; ".join(findings))
+            raise ConfigError(*findings)
 
     def _contradictions(self) -> Iterator[str]:
         """Yield what does not go together, whatever the archive."""

@@ -79,7 +79,7 @@ class TrainingOptions:
         if self.shard and self.precision == "fp16":
             findings.append("training.shard does not go with training.precision=fp16: use bf16")
         if findings:
-            raise ConfigError("; ".join(findings))
+            raise ConfigError(*findings)
 
     def _length(self) -> Iterator[str]:
         """Yield what is wrong about how long the run is."""
