@@ -15,15 +15,14 @@ install_import_hook(
     [
         f"framecast.{module}"
         for module in (
-            "schedule",
-            "prediction",
-            "times",
-            "seeding",
-            "scores",
-            "sampler",
-            "guidance",
+            "diffusion",
+            "generators",
             "networks",
-            "denoiser",
+            "scores",
+            "seeding",
+            "videos.conditioning",
+            "videos.masks",
+            "videos.representation",
         )
     ],
     "beartype.beartype",

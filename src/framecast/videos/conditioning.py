@@ -124,7 +124,7 @@ class GivenFrames(Conditioning):
     def condition_on(
         self,
         video: Float[Tensor, "batch channel frames height width"],
-        given: Bool[Tensor, "batch frames"],
+        given: Bool[Tensor, "batch marks"],
     ) -> Tensor:
         """Return the condition in which the frames ``given`` of ``video`` (physical units) are given.
 
