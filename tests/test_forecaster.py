@@ -57,6 +57,26 @@ def test_a_member_is_the_same_however_the_ensemble_is_cut(forecaster, past):
     assert torch.equal(draw([2, 5]), together[[2, 5]])
 
 
+def test_clipped_members_stay_within_their_bounds_however_they_are_drawn(forecaster, past):
+    free = forecaster.forecast(past, members=3, seed=7)
+    low, high = (float(free.sel(channel="94").quantile(share)) for share in (0.2, 0.8))
+    clipped = forecaster.forecast(past, members=3, seed=7, clip={"94": (low, high)})
+    values = clipped.sel(channel="94").values
+    np.testing.assert_allclose([values.min(), values.max()], [low, high], rtol=1e-4)
+    assert float(clipped.sel(channel="193").max()) > high
+    assert clipped.attrs["clip"] == {"94": [low, high]}
+    assert "clip" not in free.attrs
+    blocks = forecaster.options(clip={"94": (low, high)})
+    video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
+    pasts = torch.stack([video, 1.5 * video, 2 * video])
+    together, apart = (forecaster.draw(pasts, members=range(3), seed=1, options=blocks, chunk=c) for c in (3, 1))
+    assert torch.equal(together, apart)
+    with pytest.raises(ConfigError, match=r"sampling.clip names 171; what is forecast is 94, 193"):
+        forecaster.forecast(past, clip={"171": (0.0, 1.0)})
+    with pytest.raises(ConfigError, match=r"sampling.clip of 94 is 2 to 1; the first must be the lower one"):
+        forecaster.forecast(past, clip={"94": (2.0, 1.0)})
+
+
 def test_the_order_of_axes_and_channels_does_not_matter(forecaster, past):
     shuffled = past.isel(channel=[2, 0, 1]).transpose("y", "channel", "x", "time")
     expected = forecaster.forecast(past, members=1)

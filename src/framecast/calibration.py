@@ -30,7 +30,7 @@ VERSION = 1
 Scale = Literal["spread", "unit"]
 Interval = tuple[Tensor, Tensor]
 
-_DRAWING = ("weights_sha256", "members", "sampler", "grid", "steps", "guidance", "label")
+_DRAWING = ("weights_sha256", "members", "sampler", "grid", "steps", "guidance", "clip", "label")
 """Attributes of a forecast on which its intervals depend."""
 
 
@@ -40,7 +40,7 @@ class Calibration:
 
     Attributes:
         model: its name.
-        drawing: how the members were drawn: weights, members, sampler, grid, steps, guidance, label.
+        drawing: how the members were drawn: weights, members, sampler, grid, steps, guidance, clip, label.
         unit: of the images.
         channels: target channels.
         lead_times_h: hours.

@@ -15,7 +15,7 @@ from framecast.diffusion.sampler import AnySampler
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import AnyGrid
 from framecast.errors import ConfigError, DataError
-from framecast.generators.generator import Generator
+from framecast.generators.generator import Bounds, Generator
 from framecast.members import draw_members
 from framecast.networks.compiled import compile_network
 from framecast.videos.conditioning import Conditioning, GivenFrames
@@ -30,6 +30,7 @@ class Choices(TypedDict, total=False):
     grid: AnyGrid | None
     steps: int | None
     guidance: Guidance | None
+    clip: dict[str, tuple[float, float]] | None
     precision: Literal["float32", "bf16"] | None
 
 
@@ -114,8 +115,8 @@ class Forecaster:
             seed: the same seed gives the same members; member m does not depend on ``members``.
             chunk: members drawn at once; by default as many as are drawn fastest.
             progress: called with the number of members finished since the last call.
-            choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance`` and ``precision``,
-                in place of the model's own.
+            choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance``, ``precision`` and
+                ``clip`` (channel -> lowest and highest value), in place of the model's own.
 
         Returns:
             ``(member, lead_time, channel, y, x)`` in the physical unit, with ``valid_time`` where the past has times;
@@ -234,6 +235,7 @@ class Forecaster:
             class_index=self._class(None),
             options=options,
             chunk=chunk,
+            bounds=self._bounds(known[None], options),
         )
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
         return torch.where(marks.cpu()[:, None, None], known.cpu(), generated)
@@ -270,6 +272,7 @@ class Forecaster:
             raise DataError("the past holds no known pixel, only NaN: nothing can be forecast from it")
         if pasts.ndim == 4:
             pasts = pasts[None]
+        options = options or self.sampling
         chunks = draw_members(
             self.generator,
             self.conditioning.condition(pasts),
@@ -278,9 +281,10 @@ class Forecaster:
             seed=seed,
             sample_key=sample_key,
             class_index=self._class(label),
-            options=options or self.sampling,
+            options=options,
             chunk=chunk,
             block=block,
+            bounds=self._bounds(pasts, options),
         )
         drawn = []
         for chosen, x0 in chunks:
@@ -297,12 +301,17 @@ class Forecaster:
             "framecast_version": __version__,
             "seed": seed,
             "precision": options.precision,
+            **({"clip": {name: list(bounds) for name, bounds in options.clip.items()}} if options.clip else {}),
             **self.generator.describe(options),
         }
 
     def _attrs(self, seed: int, options: SamplingOptions, label: str | None) -> dict[str, Any]:
         attrs = {"unit": self.unit, "units": self.unit, **self.provenance(seed, options)}
         return attrs if label is None else {**attrs, "label": label}
+
+    def _bounds(self, past: Tensor, options: SamplingOptions) -> Bounds | None:
+        options.check_channels(self.frames.future_channels)
+        return self.conditioning.bounds(past, options.clip) if options.clip else None
 
     def _class(self, label: str | None) -> int | None:
         if label is None:

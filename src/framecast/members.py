@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import ConfigError
-from framecast.generators.generator import Generator
+from framecast.generators.generator import Bounds, Generator
 from framecast.seeding import MemberNoise
 
 _CHUNK_BYTES = 2**27
@@ -42,6 +42,7 @@ def draw_members(
     options: SamplingOptions,
     chunk: int | None = None,
     block: int = 0,
+    bounds: Bounds | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield x0 of the members, some at a time: which of ``members``, and ``[member, *shape]``.
 
@@ -56,6 +57,7 @@ def draw_members(
         options: how to draw.
         chunk: members drawn at once; by default `chunk_size`.
         block: number of this block in a rollout.
+        bounds: lowest and highest x0, one for all members or one for each.
 
     Raises:
         ConfigError: no member is asked for, or the model cannot be drawn from in this way.
@@ -68,11 +70,14 @@ def draw_members(
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))
         numbers = list(members[chosen])
-        given = condition[chosen] if len(condition) > 1 else condition.expand(len(numbers), *condition.shape[1:])
+        given = _of_members(condition, chosen).expand(len(numbers), *condition.shape[1:])
         if len(numbers) == 1:
             # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
             numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
-        x0 = _draw(generator, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, block)
+        within = None if bounds is None else (_of_members(bounds[0], chosen), _of_members(bounds[1], chosen))
+        x0 = _draw(
+            generator, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, block, within
+        )
         yield chosen, x0[: chosen.stop - chosen.start]
 
 
@@ -87,6 +92,7 @@ def _draw(
     class_index: int | None,
     options: SamplingOptions,
     block: int,
+    bounds: Bounds | None,
 ) -> Tensor:
     device, count = condition.device, len(numbers)
     noise = MemberNoise(seed, torch.full((count,), sample_key), numbers, shape, device=device)
@@ -96,7 +102,11 @@ def _draw(
         return noise(block * _DRAWS_PER_BLOCK + step)
 
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.precision == "bf16"):
-        return generator.generate(condition, label, noise=draw, options=options)
+        return generator.generate(condition, label, noise=draw, options=options, bounds=bounds)
+
+
+def _of_members(values: Tensor, chosen: slice) -> Tensor:
+    return values[chosen] if len(values) > 1 else values
 
 
 def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:

@@ -50,6 +50,16 @@ def test_a_calibration_that_does_not_hold_is_named_with_its_reason(scores: dict[
     assert "the calibration of gaussian is not used: it was made for 20 members" in capsys.readouterr().out
 
 
+def test_pixels_that_are_infinite_are_told_of(scores: dict[str, Any], capsys: Capture) -> None:
+    lost = copy.deepcopy(scores)
+    lost["forecasts"]["gaussian"]["missing_members"] = 17
+    lost["left_out"]["by_forecasts"] = 0.25
+    print_scores(lost)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "gaussian has 17 pixels of members that are infinite or missing" in said
+    assert "25.0 % of the known pixels have too few, and are not judged" in said
+
+
 def test_a_file_without_persistence_has_a_row_all_the_same(scores: dict[str, Any], capsys: Capture) -> None:
     alone = copy.deepcopy(scores)
     alone["forecasts"] = {"gaussian": scores["forecasts"]["gaussian"] | {"skill": {}}}

@@ -86,6 +86,11 @@ def test_the_same_training_again_is_complete_already(folder, capsys):
         (["forecast", "run", "corona.zarr", "x", "--steps", "5000"], "5000"),
         (["forecast", "run", "corona.zarr", "x", "--sampler", "ddin"], "ddin"),
         (["forecast", "run", "corona.zarr", "x", "--sampler", "ddim:eta"], "ddim:eta=0.5"),
+        (["forecast", "run", "corona.zarr", "x", "--clip", "94=0"], "'94=0'; write a channel and two numbers"),
+        (
+            ["forecast", "run", "corona.zarr", "x", "--clip", "95=0:1"],
+            "clip names 95; what is forecast is 193, 211, 94",
+        ),
         (["forecast", "run", "corona.zarr", "x", "--split", "yesterday"], "yesterday"),
         (["demo", "--out", "run"], "no demo"),
     ],

@@ -6,7 +6,8 @@ import torch
 from framecast.diffusion.draws import LogNormalTimes, UniformTimes
 from framecast.diffusion.guidance import Guidance, drop_labels
 from framecast.diffusion.prediction import Prediction
-from framecast.diffusion.sampler import DPMSolverPP, UniPC, sample
+from framecast.diffusion.sampler import DDIM, DPMSolverPP, UniPC, sample
+from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.times import FastDDPMUniform, Trailing
 from framecast.diffusion.weighting import EDMWeighting, MinSNR
@@ -382,3 +383,26 @@ def test_guidance_on_a_trained_network_sharpens_the_class():
     assert abs(float(plain.std()) - 0.6) < 0.1
     assert abs(float(none.mean())) < 0.12
     assert float(strong.mean()) > 1.0
+
+
+def test_every_estimate_is_brought_within_the_bounds():
+    """A network that says far too much: the steps go on from what is left of it, and so does the noise they carry."""
+    denoiser = Denoiser(Recorder(), Linear(), Prediction.X0)
+    denoiser.network.weight.data.fill_(50.0)
+    noise, past = normal(3, *VIDEO), normal(3, 1, 2, 4, 5, seed=2)
+    options = SamplingOptions(sampler=DDIM(), grid=Trailing(), steps=4)
+
+    def draw(bounds):
+        return denoiser.generate(past, noise=lambda k: noise, options=options, bounds=bounds)
+
+    low, high = torch.full((1, 2, 1, 1, 1), -1.0), torch.tensor([2.0, torch.inf])[:, None, None, None]
+    drawn = draw((low, high))
+    assert (drawn.min(), drawn[:, 0].max()) == (-1.0, 2.0)
+    assert drawn[:, 1].max() > 2
+    states = [call[0] for call in denoiser.network.calls]
+    t, s = (Linear()(time) for time in Trailing().times(Linear(), 4)[:2])
+    x0 = (50 * states[0] + past.mean()).clamp(low, high)
+    expected = s.alpha * x0 + s.sigma * (states[0] - t.alpha * x0) / t.sigma
+    torch.testing.assert_close(states[1], expected.float())
+    wide = torch.full((1, 1, 1, 1, 1), torch.inf)
+    assert torch.equal(draw((-wide, wide)), draw(None))

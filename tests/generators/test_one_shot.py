@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,6 +58,15 @@ def test_rollouts_work_block_by_block(archive, small_changes):
     past = torch.from_numpy(archive.read(archive.sequences[0], range(2)))
     blocks = list(forecaster.rollout(past, blocks=2, members=2))
     assert [block.sizes["lead_time"] for block in blocks] == [3, 3]
+
+
+def test_members_can_be_kept_within_bounds(forecaster, past):
+    free = forecaster.forecast(past, members=3)
+    high = float(free.sel(channel="94").quantile(0.5))
+    clipped = forecaster.forecast(past, members=3, clip={"94": (0.0, high)})
+    np.testing.assert_allclose(
+        clipped.sel(channel="94"), free.sel(channel="94").clip(max=high), rtol=1e-4, atol=1e-4 * high
+    )
 
 
 @pytest.mark.parametrize("change", [{"steps": 3}, {"guidance": 2.0}])

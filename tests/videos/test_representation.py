@@ -92,3 +92,18 @@ def test_a_channel_that_is_not_seen_can_be_forecast_but_not_its_change():
 def test_other_channels_or_frames_are_refused(shape):
     with pytest.raises(DataError, match=r"2 channels \(a, b\) and 3 frames"):
         representation(CHANGE).encode_past(video(*shape))
+
+
+@pytest.mark.parametrize("target", [Future(), CHANGE], ids=lambda target: target.kind)
+def test_bounds_are_x0_of_the_values_that_they_stand_for(target):
+    past = video(3, 2, 3, 4, 6)
+    past[0, 1, :, 1, 1] = math.nan
+    shape = (3, 1, 2, 4, 6)
+    for limit, value in zip(representation(target).bounds(past, {"b": (2.0, 30.0)}), (2.0, 30.0), strict=True):
+        decoded = representation(target).decode(limit.expand(shape), past)
+        known = torch.isfinite(decoded)
+        assert known.sum() == known.numel() - 2
+        torch.testing.assert_close(decoded[known], torch.full_like(decoded[known], value))
+    low, high = representation(target).bounds(past, {})
+    assert (low == -math.inf).all()
+    assert (high == math.inf).all()

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+import torch
 
 from framecast.checkpoint import find_model, load, read_config
 from framecast.data.archive import Archive
 from framecast.data.corona import write_corona
 from framecast.data.forecasts import open_forecast
 from framecast.errors import ConfigError, DataError, FramecastError
-from framecast.workflows.forecast import forecast_windows, plan_forecast, sample_key
+from framecast.workflows.forecast import forecast_windows, plan_forecast, run_away, sample_key
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,30 @@ def test_an_archive_of_another_unit_or_other_channels_is_refused(plan, small_arc
     path.write_text(json.dumps(root))
     with pytest.raises(DataError, match="is in K"):
         plan(archive=other)
+
+
+def test_members_that_run_away_are_told_of_once(forecaster, plan, tmp_path, monkeypatch):
+    whole = forecaster.draw
+
+    def draw(past, **options):
+        drawn = whole(past, **options)
+        drawn[1, 0, 2, 3, 4] = torch.inf
+        return drawn
+
+    monkeypatch.setattr(forecaster, "draw", draw)
+    said = []
+    run(forecaster, plan(), tmp_path / "f.zarr", tell=said.append)
+    [line] = said
+    assert line.startswith(f"1 of 2 members of {plan().chosen[0].id} run away to infinity")
+    assert "--clip" in line
+
+
+def test_what_the_past_does_not_show_has_not_run_away(plan):
+    frames = plan().frames
+    past, drawn = torch.ones(3, 2, 16, 24), torch.ones(4, 2, 3, 16, 24)
+    past[frames.past_channels.index("94"), :, 0, 0] = torch.nan
+    drawn[:, 0, :, 0, 0] = torch.nan
+    assert run_away(drawn, past, frames) == 0
+    drawn[2, 1, 0, 0, 0] = torch.nan
+    drawn[3, 0, 1, 5, 5] = -torch.inf
+    assert run_away(drawn, past, frames) == 2

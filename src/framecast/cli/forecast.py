@@ -44,6 +44,14 @@ def forecast(
         float | None,
         typer.Option(min=0, help="How strongly the label is followed; 1 is as learnt. [default: the model's]"),
     ] = None,
+    clip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL=LOW:HIGH",
+            help="Keep the pixels of a channel within these values while members are drawn, such as 94=0:6099; again "
+            "for another channel. [default: the model's]",
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
     ] = None,
@@ -61,7 +69,14 @@ def forecast(
         seed=seed,
         side=split,
         limit=limit,
-        changes={"sampler": sampler, "grid": grid, "steps": steps, "precision": precision, "guidance": guidance},
+        changes={
+            "sampler": sampler,
+            "grid": grid,
+            "steps": steps,
+            "precision": precision,
+            "guidance": guidance,
+            "clip": parse_clip(clip) if clip else None,
+        },
         label=None if label == "none" else label,
         device=device,
         compiled=compiled,
@@ -104,6 +119,7 @@ def run_forecast(
     options = sampling_options(forecaster.sampling, changes or {})
     # What cannot be drawn is refused before anything is written.
     config.generator.check(options)
+    options.check_channels(config.frames.future_channels)
     plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
     check_label(config, plan.archive, label)
     where = place if processes.count == 1 else f"{processes.count} processes ({place})"
@@ -122,6 +138,7 @@ def run_forecast(
             command=command,
             overwrite=overwrite,
             processes=processes,
+            tell=note,
         ):
             task.reach(done)
 
@@ -142,6 +159,23 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
         elif given is not None:
             plain[name] = parse_kind(given) if name in ("sampler", "grid") else given
     return from_plain(SamplingOptions, plain, where="sampling")
+
+
+def parse_clip(texts: list[str]) -> dict[str, list[float]]:
+    """Return ``["94=0:6099"]`` as ``{"94": [0.0, 6099.0]}``.
+
+    Raises:
+        ConfigError: one is not written so.
+    """
+    bounds = {}
+    for text in texts:
+        channel, _, limits = text.rpartition("=")
+        try:
+            low, high = map(float, limits.split(":"))
+        except ValueError:
+            raise ConfigError(f"--clip is {text!r}; write a channel and two numbers, such as 94=0:6099") from None
+        bounds[channel] = [low, high]
+    return bounds
 
 
 def parse_kind(text: str) -> dict[str, Any]:

@@ -56,6 +56,11 @@ def _remarks(scores: dict[str, Any]) -> list[str]:
         if reach < (int(LEVEL) - 0.5) / 100:
             said.append(f"{members} members reach at most {_percent(reach)}, since M hold (M - 1)/(M + 1) between them")
     for name in scores["models"]:
+        if missing := forecasts[name].get("missing_members"):
+            said.append(
+                f"{name} has {missing} pixels of members that are infinite or missing where others have values; "
+                f"{_percent(scores['left_out']['by_forecasts'])} of the known pixels have too few, and are not judged"
+            )
         if objection := forecasts[name].get("calibration_objection"):
             said.append(f"the calibration of {name} is not used: {objection}")
         if seen := forecasts[name].get("calibrated", {}).get("seen_samples"):

@@ -1,6 +1,7 @@
 """How members are drawn: the settings a recipe, a model and a call can give."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from framecast.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How members are drawn unless a call says otherwise; all but the precision are for diffusion alone.
+    """How members are drawn unless a call says otherwise; all but precision and clip are for diffusion alone.
 
     Attributes:
         sampler: the reverse step.
@@ -24,6 +25,9 @@ class SamplingOptions:
         guidance: how strongly a label is followed, for models with labels.
         precision: ``float32``, or ``bf16`` autocast in the network: faster, and members then depend in their last
             digits on how the ensemble is cut.
+        clip: name of a channel -> lowest and highest value of its pixels in physical units: every estimate of the
+            clean video is brought within them, and the noise that a step carries over is derived from what is then
+            left. Nothing is clipped by default, since the brightest pixels are often what matters.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -33,12 +37,21 @@ class SamplingOptions:
     steps: int = 12
     guidance: Guidance = Guidance()
     precision: Literal["float32", "bf16"] = "float32"
+    clip: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
         if self.steps > 10**6:
             raise ConfigError(f"sampling.steps is {self.steps}; at most 1000000 network evaluations are possible")
+        for channel, (low, high) in self.clip.items():
+            if not low < high:
+                raise ConfigError(f"sampling.clip of {channel} is {low:g} to {high:g}; the first must be the lower one")
+
+    def check_channels(self, channels: Sequence[str]) -> None:
+        """Raise `ConfigError` if a channel is to be clipped that is not among those to forecast."""
+        if unknown := [name for name in self.clip if name not in channels]:
+            raise ConfigError(f"sampling.clip names {', '.join(unknown)}; what is forecast is {', '.join(channels)}")
 
     def times(self, schedule: Schedule, trained: Grid | None) -> Tensor:
         """Return the diffusion times that are visited, falling, float64.

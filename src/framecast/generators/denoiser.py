@@ -20,7 +20,7 @@ from framecast.diffusion.times import FastDDPM, Grid
 from framecast.diffusion.weighting import UniformWeighting, Weighting
 from framecast.errors import ConfigError
 from framecast.generators.chance import Chance
-from framecast.generators.generator import Generator
+from framecast.generators.generator import Bounds, Generator
 from framecast.videos.masks import keep_observed, observed_frames
 
 
@@ -153,6 +153,7 @@ class Denoiser(Generator):
         *,
         noise: Noise,
         options: SamplingOptions,
+        bounds: Bounds | None = None,
     ) -> Float[Tensor, "member channel time height width"]:
         """Return x0 at the end of the sampler's way through the grid's times; draw 0 of the noise is where it begins.
 
@@ -163,7 +164,7 @@ class Denoiser(Generator):
 
         def denoise(x_t: Tensor, t: Tensor) -> Tensor:
             x0: Tensor = self(x_t, t, past, label, guidance=options.guidance)
-            return x0
+            return x0 if bounds is None else x0.clamp(*bounds)
 
         def draw(k: int) -> Tensor:
             return coloured(noise(k), self.noise_slope)

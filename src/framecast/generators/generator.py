@@ -15,6 +15,9 @@ from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.chance import Chance
 
+Bounds = tuple[Tensor, Tensor]
+"""Lowest and highest x0, broadcast against it."""
+
 
 class Generator(nn.Module, ABC):
     """A network that draws x0 given a condition.
@@ -57,6 +60,7 @@ class Generator(nn.Module, ABC):
         *,
         noise: Noise,
         options: SamplingOptions,
+        bounds: Bounds | None = None,
     ) -> Float[Tensor, "member channel time height width"]:
         """Return x0 of one member for every condition.
 
@@ -65,6 +69,7 @@ class Generator(nn.Module, ABC):
             label: class of every member.
             noise: ``k -> standard normal deviates`` of the shape of the result, for k = 0, 1, …
             options: how to draw.
+            bounds: what every estimate of x0 is brought within, if anything.
 
         Raises:
             ConfigError: the model cannot be drawn from in this way.

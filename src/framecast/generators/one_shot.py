@@ -17,7 +17,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import ConfigError
 from framecast.generators.chance import Chance
 from framecast.generators.ensemble_loss import EnsembleLoss
-from framecast.generators.generator import Generator
+from framecast.generators.generator import Bounds, Generator
 
 
 class OneShot(Generator):
@@ -69,6 +69,7 @@ class OneShot(Generator):
         *,
         noise: Noise,
         options: SamplingOptions,
+        bounds: Bounds | None = None,
     ) -> Float[Tensor, "member channel time height width"]:
         """Return one member for every condition; draw 0 of the noise is all it takes.
 
@@ -77,7 +78,7 @@ class OneShot(Generator):
         """
         check_sampling(options)
         drawn: Tensor = self(noise(0), past, label)
-        return drawn
+        return drawn if bounds is None else drawn.clamp(*bounds)
 
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
         """Return that there is one step."""
@@ -90,8 +91,8 @@ def check_sampling(options: SamplingOptions) -> None:
     Raises:
         ConfigError: a sampler, grid, number of steps or guidance is asked for.
     """
-    if options != SamplingOptions(precision=options.precision):
+    if options != SamplingOptions(precision=options.precision, clip=options.clip):
         raise ConfigError(
             "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or guidance; "
-            "of sampling only the precision can be set"
+            "of sampling only precision and clip can be set"
         )

@@ -6,6 +6,7 @@ nothing (see `framecast.videos.masks`).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -54,6 +55,10 @@ class Conditioning(ABC):
         """Return the shape ``[channel, time, height, width]`` of what is generated."""
 
     @abstractmethod
+    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+        """Return the lowest and the highest x0 that ``clip`` (physical units, by channel) allows after ``past``."""
+
+    @abstractmethod
     def future(self, x0: Tensor, past: Tensor) -> Tensor:
         """Return the future in physical units that the generated ``x0`` stands for."""
 
@@ -74,6 +79,10 @@ class GivenPast(Conditioning):
         """Return the shape of a future."""
         frames = self.representation.frames
         return len(frames.future_channels), frames.future, height, width
+
+    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+        """Return the bounds of a future."""
+        return self.representation.bounds(past, clip)
 
     def future(self, x0: Tensor, past: Tensor) -> Tensor:
         """Return the future in physical units."""
@@ -142,6 +151,11 @@ class GivenFrames(Conditioning):
         """Return the shape of a whole video."""
         frames = self.representation.frames
         return len(frames.future_channels), frames.past + frames.future, height, width
+
+    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+        """Return the bounds of every frame; given frames are put back into what is clipped."""
+        low, high = (limit[:, :, :1] for limit in self.representation.limits(past, clip))
+        return low, high
 
     def future(self, x0: Tensor, past: Tensor) -> Tensor:
         """Return the future frames of the generated video in physical units."""

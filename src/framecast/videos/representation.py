@@ -8,6 +8,7 @@ Everything that must travel with the weights for a forecast to mean anything is 
 stretch, and what x0 stands for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -85,6 +86,33 @@ class Representation:
         normalised = self.target.decode(x0, torch.nan_to_num(last, nan=0.0))
         physical = self.normaliser.inverse(normalised, self.frames.future_channels)
         return torch.where(torch.isnan(last), torch.nan, physical)
+
+    def bounds(
+        self, past: Float[Tensor, "batch past_channel past height width"], clip: Mapping[str, tuple[float, float]]
+    ) -> tuple[Tensor, Tensor]:
+        """Return x0 of the lowest and of the highest future that ``clip`` allows; infinite where it names no channel.
+
+        Args:
+            past: physical units, NaN where masked.
+            clip: name of a channel -> lowest and highest physical value.
+
+        Returns:
+            Twice what can be broadcast against x0 ``[batch, channel, future, height, width]``.
+        """
+        last = torch.nan_to_num(self._last(past), nan=0.0)
+        low, high = (self.target.encode(limit, last) for limit in self.limits(past, clip))
+        return low, high
+
+    def limits(self, like: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+        """Return lowest and highest normalised values ``[1, channel, future, 1, 1]``, infinite where there are none."""
+        names = self.frames.future_channels
+        given = like.new_tensor([clip.get(name, (-torch.inf, torch.inf)) for name in names])
+        constant = given[:, None, None, None].expand(-1, self.frames.future, 1, 1, -1)
+        normalised = [self.normaliser.forward(torch.nan_to_num(video), names) for video in constant.unbind(-1)]
+        low, high = (
+            torch.where(torch.isinf(c), c, n)[None] for c, n in zip(constant.unbind(-1), normalised, strict=True)
+        )
+        return low, high
 
     def _last(self, past: Tensor) -> Tensor:
         """Return the latest value every pixel had, normalised, ``[..., channel, 1, height, width]``.

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from framecast.calibration import Calibration
 from framecast.checkpoint import ModelConfig
@@ -23,6 +25,7 @@ from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
 from framecast.processes import Alone, Processes
 from framecast.videos.frames import FrameSpec
+from framecast.videos.target import latest_frame
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -101,6 +104,7 @@ def forecast_windows(
     command: str = "",
     overwrite: bool = False,
     processes: Processes | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
@@ -122,6 +126,7 @@ def forecast_windows(
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
+        tell: is given a line when members of a window run away to infinity, the first time that it happens.
 
     Raises:
         FramecastError: ``out`` exists, or the model cannot be sampled this way.
@@ -140,6 +145,7 @@ def forecast_windows(
     if calibration is not None:
         attrs["calibration"] = calibration.to_plain()
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
+    reported: list[int] = []
 
     def draw(index: int, chosen: range) -> np.ndarray:
         drawn = forecaster.draw(
@@ -150,6 +156,12 @@ def forecast_windows(
             label=_observed(windows, index) if label == OBSERVED else label,
             options=options,
         )
+        if tell and not reported and (lost := run_away(drawn, windows[index].past, frames)):
+            reported.append(index)
+            tell(
+                f"{lost} of {len(chosen)} members of {plan.chosen[index].id} run away to infinity, others perhaps too: "
+                "train for longer, predict v rather than epsilon, or keep the pixels in bounds with --clip"
+            )
         return drawn.cpu().numpy()
 
     def write(writer: ForecastWriter, index: int, drawn: np.ndarray) -> None:
@@ -188,6 +200,20 @@ def forecast_windows(
                 write(writer, index, np.concatenate([part for part in parts if part is not None]))
             done += 1
             yield done
+
+
+def run_away(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:
+    """Return how many members are not finite in a pixel that the past shows.
+
+    Args:
+        drawn: ``[member, channel, time, y, x]``, physical units.
+        past: ``[channel, time, y, x]``, NaN where masked.
+        frames: names the channels.
+    """
+    lost = ~torch.isfinite(drawn)
+    if set(frames.future_channels) <= set(frames.past_channels):
+        lost &= ~torch.isnan(latest_frame(past, frames))
+    return int(lost.flatten(1).any(dim=1).sum())
 
 
 @contextmanager

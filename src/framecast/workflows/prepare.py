@@ -70,6 +70,7 @@ def prepare(recipe: Recipe, archive: Archive) -> Prepared:
     recipe.network.check_size(frames.height, frames.width)
     check_target(recipe.target, frames)
     recipe.generator.check(recipe.sampling)
+    recipe.sampling.check_channels(frames.future_channels)
     windows, split, sides = divide(recipe, archive)
     for side in ("train", "validation"):
         if not sides[side]:
