@@ -24,7 +24,7 @@ def execute(source: Path, destination: Path) -> None:
         ValueError: an output holds a path of this machine, or the notebook is too large to be kept.
     """
     notebook = jupytext.read(source)
-    NotebookClient(notebook, timeout=1800, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=1800, startup_timeout=600, kernel_name="python3").execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran
         for output in cell.get("outputs", ()):

@@ -4,9 +4,12 @@ It serves a folder in the layout of JSOC's synoptic archive, the same files agai
 listings of folders that sunpy's client reads, and JPEG 2000 files by Helioviewer's getJP2Image. By hand:
 
     python tests/archive_server.py FOLDER [PORT [SECONDS BEFORE EACH ANSWER]]
+
+A server in another process is told its moods by a request for ``/moods/`` and their JSON.
 """
 
 import contextlib
+import json
 import re
 import socket
 import struct
@@ -36,7 +39,7 @@ class ArchiveServer:
         jp2: JPEG 2000 files named ``aia_<wavelength>_<YYYYmmddTHHMMSS>.jp2``.
         moods: for a part of a path, what happens to the requests for it, one after the other: a status (``"404"``,
             ``"503"``, ``"503 retry=1"``), ``"drip"``, ``"silent"``, ``"reset"``, ``"truncated"``, ``"html"``, or
-            ``"other <path>"`` to serve another file. ``"*"`` in front makes it last.
+            ``"other <path>"`` to serve another file, or ``""`` for none. ``"*"`` in front makes it last.
         delay: seconds before every answer.
         requests: how often each path was asked for.
         times: when each request came, by path.
@@ -95,6 +98,9 @@ class ArchiveServer:
             request.close_connection = True
             return
         target = unquote(request.path)
+        if target.startswith("/moods/"):
+            self.moods = json.loads(target.removeprefix("/moods/"))
+            return self._send(request, 200, b"", "text/plain")
         with self._lock:
             self._busy += 1
             self.most = max(self.most, self._busy)

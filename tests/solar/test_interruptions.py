@@ -47,9 +47,11 @@ def killed(folder: Path, out: Path, *, at: int, delay: float, how: signal.Signal
     signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(delay, lambda: os.kill(os.getpid(), how))
 
-    def watch(stage: str, done: int, _: int) -> None:
-        if stage == "frames" and done >= at and not timer.is_alive():
+    def watch(stage: str, done: int, total: int) -> None:
+        if stage == "frames" and done >= at and timer.ident is None:
             timer.start()
+        if stage == "frames" and done == total:
+            signal.pause()  # it is killed before it ends, however fast it is
 
     try:
         prepare(folder, out, progress=watch, **OPTIONS)

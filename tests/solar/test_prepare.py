@@ -239,11 +239,18 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
         "from framecast.solar.prepare import prepare\n"
         "def show(what, done, total):\n"
         "    print(what, done, flush=True)\n"
+        "    if (what, done) == ('frames', 3):\n"
+        "        sys.stdin.read()  # until it is interrupted\n"
         "prepare(sys.argv[1], sys.argv[2], size=64, pixel=4.8, spacing=15, progress=show)\n"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "src"), str(tmp_path / "out" / "a.zarr")]
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heed_interrupts
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -251,7 +258,7 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()
-        process.wait(timeout=60)
+        process.wait(timeout=600)
     assert process.returncode != 0
     assert list((tmp_path / "out").iterdir()) == []
 

