@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "framecast"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     # The ground: what every file may use.
-    ("_version", "errors", "files", "manifest", "environment", "allocator", "processes", "released/"),
+    ("_version", "errors", "files", "manifest", "environment", "allocator", "processes", "yaml_text", "released/"),
     # The mathematics, without a network; videos in physical units, without diffusion.
     ("diffusion/", "videos/", "scores/", "configuration", "seeding", "flux"),
     ("networks/", "data/", "solar/"),

@@ -74,6 +74,8 @@ def test_steps_replace_epochs_only_when_that_is_said():
         (["training.batch=5", "training.accumulate=2"], "make the batch a multiple"),
         (["name.first=x"], "name is a single value"),
         (["data.past=[1"], "not valid YAML"),
+        (["data.split.train_end=2017-02-30"], "not valid YAML"),
+        (["training.steps=0b_"], "not valid YAML"),
         (["sampling.steps=0"], "at least one network evaluation"),
     ],
 )
@@ -92,7 +94,12 @@ def test_several_mistakes_are_reported_at_once():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("- 1\n", "sections of a recipe"), ("a: [", "not valid YAML"), (b"\xff\xfe\x00", "not valid YAML")],
+    [
+        ("- 1\n", "sections of a recipe"),
+        ("a: [", "not valid YAML"),
+        (b"\xff\xfe\x00", "not valid YAML"),
+        ("name: 2017-02-30", "not valid YAML: day is out of range"),
+    ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, content, message):
     path = tmp_path / "recipe.yaml"

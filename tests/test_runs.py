@@ -128,3 +128,40 @@ def test_one_process_at_a_time_trains_in_a_folder(run):
     run.release()
     Run(run.path).hold()
     Run(run.path / "none yet").hold()
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "\xff"])
+def test_a_damaged_record_of_the_data_is_told(run, content):
+    (run.path / "data.json").write_bytes(content.encode("latin1"))
+    recipe = (run.path / "recipe.yaml").read_text()
+    with pytest.raises(DataError, match=r"data.json is damaged .*--overwrite"):
+        run.begin(recipe, {}, overwrite=False)
+
+
+@pytest.mark.parametrize("content", ["a: [", "a: 2017-02-30", "\xff"])
+def test_a_damaged_recipe_is_another_one(run, content):
+    recipe = (run.path / "recipe.yaml").read_text()
+    (run.path / "recipe.yaml").write_bytes(content.encode("latin1"))
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        run.begin(recipe, {}, overwrite=False)
+
+
+def test_copies_that_a_person_made_beside_the_checkpoints_are_none(run):
+    before = run.checkpoints
+    shutil.copytree(before[-1], before[-1].with_name("00000006-best"))
+    assert run.checkpoints == before
+    assert run.step == 6
+    run.prune(keep=1, best=None)
+    assert [path.name for path in run.checkpoints] == ["00000006"]
+
+
+def test_a_link_to_a_folder_stays_one(run, tmp_path):
+    """Runs often lie on another disk."""
+    link = tmp_path / "link"
+    for target in (tmp_path / "empty", run.path):
+        target.mkdir(exist_ok=True)
+        link.symlink_to(target)
+        Run(link).begin("name: new", {}, overwrite=target == run.path)
+        assert link.is_symlink()
+        assert sorted(path.name for path in target.iterdir()) == ["data.json", "recipe.yaml"]
+        link.unlink()

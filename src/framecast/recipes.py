@@ -28,6 +28,7 @@ from framecast.training import TrainingOptions
 from framecast.videos.frames import parse_duration
 from framecast.videos.normalise import Curve
 from framecast.watching import WatchOptions
+from framecast.yaml_text import parse_yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +189,10 @@ def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise ConfigError(f"{source} is neither a recipe ({', '.join(BUILT_IN)}) nor a YAML file{hint}")
     try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    plain = parse_yaml(text, str(path))
     if not isinstance(plain, dict):
         raise ConfigError(f"{path} holds {type(plain).__name__}; it must hold the sections of a recipe")
     return str(path), plain
@@ -209,8 +211,8 @@ def _apply(plain: dict[str, Any], change: str) -> None:
         if not isinstance(here, dict):
             raise ConfigError(f"{key} cannot be set: {section} is a single value, not a section")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = parse_yaml(text, change)
+    except ConfigError:
         raise ConfigError(f"{change!r} has a value that is not valid YAML: put quotes around it") from None
     if last == "kind" and here.get("kind") != value:
         here.clear()  # another kind has other settings

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -26,6 +25,7 @@ from torch import Tensor
 from framecast.errors import ConfigError, DataError, FramecastError
 from framecast.files import RUN, flush_folder, refuse_existing, write_atomically
 from framecast.manifest import MANIFEST, NewerVersionError, check_seal, seal
+from framecast.yaml_text import parse_yaml
 
 FORMAT = "framecast-checkpoint"
 
@@ -49,7 +49,8 @@ class Run:
     @property
     def checkpoints(self) -> list[Path]:
         """The complete checkpoints, oldest first."""
-        return sorted(path for path in self.path.glob("checkpoints/[0-9]*") if path.is_dir())
+        found = [path for path in self.path.glob("checkpoints/[0-9]*") if path.name.isdecimal() and path.is_dir()]
+        return sorted(found, key=lambda path: int(path.name))
 
     @property
     def step(self) -> int:
@@ -71,13 +72,13 @@ class Run:
         record = json.dumps(data, indent=2) + "\n"
         recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
         if recipe_path.is_file() and not overwrite:
-            if different := _differences(recipe_path.read_text(encoding="utf-8"), recipe):
+            if different := _differences(recipe_path, recipe):
                 raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
-            if data_path.is_file() and _which(json.loads(data_path.read_text(encoding="utf-8"))) != _which(data):
+            if data_path.is_file() and _which(_read_record(data_path)) != _which(data):
                 raise ConfigError(self._other("other data", data_path))
         elif self.path.exists():
             refuse_existing(self.path, overwrite=overwrite or not any(self.path.glob("*")), kind=RUN)
-            shutil.rmtree(self.path)
+            self._clear()
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
@@ -113,6 +114,14 @@ class Run:
         if self._held is not None:
             os.close(self._held)
         self._held = None
+
+    def _clear(self) -> None:
+        """Delete what is in the folder, the recipe last: until then it is a run's. A link to a folder stays one."""
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == "recipe.yaml"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def _other(self, what: str, path: Path) -> str:
         return (
@@ -231,11 +240,28 @@ def _which(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "archive"}
 
 
-def _differences(one: str, other: str) -> list[str]:
-    """Return the dotted names of the settings that differ between two recipes and matter for the weights."""
+def _read_record(path: Path) -> dict[str, Any]:
+    """Return the record of a run's data.
+
+    Raises:
+        DataError: it is damaged.
+    """
     try:
-        first, second = (dict(_flat(yaml.safe_load(text))) for text in (one, other))
-    except yaml.YAMLError:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = type(error).__name__
+        raise DataError(
+            f"{path} is damaged ({reason}), so that nobody knows what the run was trained on: bring it back, choose "
+            "another --out, or pass --overwrite to begin anew"
+        ) from None
+
+
+def _differences(path: Path, recipe: str) -> list[str]:
+    """Return the dotted names of the settings that differ from the recipe at ``path`` and matter for the weights."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        first, second = (dict(_flat(parse_yaml(own, str(path)))) for own in (text, recipe))
+    except (ConfigError, UnicodeDecodeError):
         return ["one of them is not valid YAML"]
     names = (name for name in sorted({*first, *second}) if first.get(name) != second.get(name))
     return [name for name in names if not name.startswith(_WITHOUT_EFFECT)]

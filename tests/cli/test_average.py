@@ -32,3 +32,9 @@ def test_a_run_without_snapshots_says_what_to_do(small_run, tmp_path, capsys):
     assert run(["average", str(small_run), str(tmp_path / "model")]) == 2
     assert "training.averages=[0.05, 0.1]" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
+
+
+def test_an_average_at_a_step_that_was_never_made_is_refused(run_with_snapshots, tmp_path, capsys):
+    assert run(["average", str(run_with_snapshots), str(tmp_path / "model"), "--step", "7"]) == 2
+    assert "an average at step 7 is not possible: the last snapshot is at step 6" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()

@@ -46,6 +46,14 @@ def test_a_run_without_a_checkpoint_is_shown_too(small_run, tmp_path, capsys):
     assert shown(capsys, folder)["state"].startswith("0 of 6 steps")
 
 
+@pytest.mark.parametrize(("recipe", "says"), [("a: [", "not valid YAML"), ("{}", "training.steps, batch and seed")])
+def test_a_run_whose_recipe_is_damaged_says_so(small_run, tmp_path, capsys, recipe, says):
+    path = shutil.copytree(small_run, tmp_path / "run")
+    (path / "recipe.yaml").write_text(recipe)
+    assert run(["info", str(path)]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_a_model_tells_what_it_was_made_from(small_run, capsys):
     rows = shown(capsys, find_model(small_run))
     assert rows["training windows"].startswith("train 32")

@@ -182,9 +182,9 @@ def parse_kind(text: str) -> dict[str, Any]:
     """Return ``ddim:eta=0.5`` as ``{"kind": "ddim", "eta": 0.5}``.
 
     Raises:
-        ConfigError: a setting is not written as ``name=value``.
+        ConfigError: a setting is not written as ``name=value``, or the value is none.
     """
-    import yaml
+    from framecast.yaml_text import parse_yaml
 
     kind, _, settings = text.partition(":")
     plain: dict[str, Any] = {"kind": kind}
@@ -192,5 +192,5 @@ def parse_kind(text: str) -> dict[str, Any]:
         name, separator, value = setting.partition("=")
         if not separator:
             raise ConfigError(f"{text!r} has the setting {setting!r}; write kind:name=value, such as ddim:eta=0.5")
-        plain[name] = yaml.safe_load(value)
+        plain[name] = parse_yaml(value, repr(text))
     return plain

@@ -7,6 +7,7 @@ from statistics import fmean, median
 from typing import Any
 
 from framecast.cli.rows import Rows, megabytes, nested
+from framecast.errors import DataError
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
@@ -14,27 +15,43 @@ _COLUMNS = 48
 
 def describe_training(path: Path) -> Rows:
     """Return names and values that describe how the run at ``path`` has gone."""
-    import yaml
-
     from framecast.runs import Run
 
     run = Run(path)
     records = run.records()
-    options = yaml.safe_load((path / "recipe.yaml").read_text(encoding="utf-8"))["training"]
+    options = _options(path / "recipe.yaml")
     steps = [record for record in records if record.get("event") == "step"]
     sessions = [record for record in records if record.get("event") == "session"]
     validations = [record for record in records if record.get("event") == "validation"]
     return [
-        ("state", _state(run.step, int(options["steps"]))),
+        ("state", _state(run.step, options["steps"])),
         *_losses(steps),
         *_validation(validations),
-        *_pace(steps, int(options["batch"])),
+        *_pace(steps, options["batch"]),
         *_trouble(steps, sessions),
         *_sessions(sessions),
         ("seed", str(options["seed"])),
         ("checkpoints", f"steps {', '.join(str(int(p.name)) for p in run.checkpoints) or 'none'}; {megabytes(path)}"),
         *_data(path),
     ]
+
+
+def _options(recipe: Path) -> dict[str, int]:
+    """Return how long the run is, its batch and its seed.
+
+    Raises:
+        ConfigError: the recipe is no YAML.
+        DataError: it does not say them.
+    """
+    from framecast.yaml_text import parse_yaml
+
+    plain = parse_yaml(recipe.read_text(encoding="utf-8", errors="replace"), str(recipe))
+    try:
+        return {name: int(plain["training"][name]) for name in ("steps", "batch", "seed")}
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            f"{recipe} is damaged: training.steps, batch and seed are not all there; bring it back"
+        ) from None
 
 
 def _state(step: int, last: int) -> str:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from framecast.errors import DataError
+from framecast.errors import ConfigError, DataError
 from framecast.files import write_atomically
 from framecast.training.options import TrainingOptions
 from framecast.training.reconstruction import Profile, coefficients, misfit
@@ -54,14 +54,17 @@ def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[d
 
     Raises:
         DataError: the run has no snapshots, or they cannot be read.
-        ConfigError: no average of this width can be made.
+        ConfigError: no average of this width or at this step can be made.
     """
     files = sorted((run / FOLDER).glob("[0-9]*.safetensors"))
     if not files:
         raise DataError(f"{run} has no snapshots of averages: train with training.averages=[0.05, 0.1]")
     stored = [(path, k, Profile(width, step)) for path in files for k, width, step in _profiles(path)]
     profiles = [profile for _, _, profile in stored]
-    wanted = Profile(width, max(profile.step for profile in profiles) if step is None else step)
+    last = max(profile.step for profile in profiles)
+    if step is not None and step > last:
+        raise ConfigError(f"an average at step {step} is not possible: the last snapshot is at step {last}")
+    wanted = Profile(width, last if step is None else step)
     factors = coefficients(profiles, wanted)
     total: dict[str, Tensor] = {}
     for path in files:
