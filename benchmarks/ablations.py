@@ -12,24 +12,28 @@ file holds already is not repeated, so that an interrupted table goes on; the ta
 import argparse
 import json
 import time
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from framecast.baselines import draw_residuals, dressed_persistence
-from framecast.checkpoint import attach, build_forecaster, build_network
+from framecast.checkpoint import attach, build_network
 from framecast.data.archive import Archive
 from framecast.data.dataset import WindowDataset
 from framecast.data.statistics import sample_residuals
 from framecast.flux import flux, quantities
 from framecast.forecaster import Forecaster
+from framecast.generators.generator import Generator
 from framecast.recipes import Recipe, load_recipe
 from framecast.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
 from framecast.training import TrainingState, fit
+from framecast.videos.conditioning import Conditioning
 from framecast.videos.target import latest_frame
 from framecast.workflows.forecast import sample_key
 from framecast.workflows.prepare import Prepared, prepare
@@ -70,7 +74,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "one-shot, pixels alone": (*ONE_SHOT, "one_shot.loss.pooled=0.0"),
     "target: future": (*DIFFUSION, "target=future"),
     "prediction: x0": (*DIFFUSION, "diffusion.prediction=x0"),
-    "prediction: epsilon": (*DIFFUSION, "diffusion.prediction=epsilon"),
+    "prediction: epsilon, clipped": (*DIFFUSION, "diffusion.prediction=epsilon", "sampling.clip={'171': [0, 20000]}"),
     "rectified flow": (*DIFFUSION, "diffusion.schedule={kind: rectified-flow}", "diffusion.prediction=flow"),
     "rectified flow, square root": (
         *DIFFUSION,
@@ -99,61 +103,121 @@ RUNS: dict[str, tuple[str, ...]] = {
 MEMBERS, WINDOWS, RESIDUALS = 16, 48, 256
 
 
+class Variant:
+    """What a run may change beside its recipe; this one changes nothing."""
+
+    def windows(self, windows: WindowDataset) -> WindowDataset:
+        """Return the windows that are trained on."""
+        return windows
+
+    def network(self, prepared: Prepared) -> nn.Module:
+        """Return the network."""
+        return build_network(prepared.model)
+
+    def conditioning(self, prepared: Prepared, windows: WindowDataset) -> Conditioning:
+        """Return what puts a past and a future before the network."""
+        return prepared.model.conditioning
+
+
+@dataclass
+class Trained:
+    """A run after its last step.
+
+    Attributes:
+        state: weights and their average.
+        generator: of the network in ``state``.
+        conditioning: what put the windows before it.
+        losses: of each step.
+        seconds: of processor time.
+    """
+
+    state: TrainingState
+    generator: Generator
+    conditioning: Conditioning
+    losses: list[float]
+    seconds: float
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = arguments(__doc__, RUNS)
+    make({name: (Variant(), changes) for name, changes in RUNS.items()}, options)
+
+
+def arguments(doc: str | None, names: Iterable[str]) -> argparse.Namespace:
+    """Return what was given on the command line."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive", type=Path)
     parser.add_argument("--out", type=Path, default=Path("ablations.json"))
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--only", nargs="*", choices=list(RUNS))
+    parser.add_argument("--only", nargs="*", choices=list(names))
     parser.add_argument("--set", nargs="*", default=[], help="changes of every run")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def make(runs: Mapping[str, tuple[Variant, tuple[str, ...]]], options: argparse.Namespace) -> None:
+    """Make the runs that the file does not hold yet, and write the table anew after each."""
     torch.set_num_threads(1)
     found: dict[str, Any] = json.loads(options.out.read_text()) if options.out.is_file() else {}
-    for name in options.only or RUNS:
+    for name in options.only or runs:
         if name not in found:
-            recipe = load_recipe("tiny", [*COMMON, *RUNS[name], *options.set])
-            found[name] = {"changes": [*RUNS[name], *options.set], **run(recipe, options.archive, options.seconds)}
+            variant, changes = runs[name]
+            recipe = load_recipe("tiny", [*COMMON, *changes, *options.set])
+            found[name] = {
+                "changes": [*changes, *options.set],
+                **run(recipe, options.archive, options.seconds, variant),
+            }
             options.out.write_text(json.dumps(found, indent=1) + "\n")
             options.out.with_suffix(".md").write_text(table(found))
             print(name, json.dumps(found[name]), flush=True)
 
 
-def run(recipe: Recipe, archive: Path, seconds: float) -> dict[str, Any]:
+def run(recipe: Recipe, archive: Path, seconds: float, variant: Variant) -> dict[str, Any]:
     """Train for so much processor time, and judge."""
     prepared = prepare(recipe, Archive.open(archive))
-    windows, validation = prepared.dataset("train"), prepared.dataset("validation")
+    windows, validation = variant.windows(prepared.dataset("train")), prepared.dataset("validation")
     for dataset in (windows, validation):  # read everything first: files are not what is measured
         for index in {window.sequence: k for k, window in enumerate(dataset.windows)}.values():
             dataset.sample(index)
-    step = seconds_per_step(prepared, windows)
-    options = replace(recipe.training, steps=max(1, round(seconds / step)))
-    torch.manual_seed(options.seed)
-    network = build_network(prepared.model)
-    generator = attach(prepared.model, network)
-    state = TrainingState(network, options)
-    began = time.process_time()
-    losses = [p.loss for p in fit(state, generator, prepared.model.conditioning, windows, options)]
-    trained = time.process_time() - began
-    with state.ema.within(network):
-        forecaster = build_forecaster(prepared.model, generator)
+    trained = train(prepared, windows, seconds, variant)
+    network = trained.generator.network
+    with trained.state.ema.within(network):
+        forecaster = Forecaster(
+            trained.generator,
+            trained.conditioning,
+            sampling=prepared.model.sampling,
+            unit=prepared.model.unit,
+            name=recipe.name,
+        )
         figures = judge(forecaster, validation, sample_residuals(windows, draws=RESIDUALS, seed=0))
     return {
         "parameters": sum(p.numel() for p in network.parameters()),
         "gflop": gflop(forecaster, validation),
-        "steps": options.steps,
-        "seconds": trained,
-        "training_loss": float(np.mean(losses[-max(1, len(losses) // 10) :])),
+        "steps": len(trained.losses),
+        "seconds": trained.seconds,
+        "training_loss": float(np.mean(trained.losses[-max(1, len(trained.losses) // 10) :])),
         **figures,
     }
 
 
-def seconds_per_step(prepared: Prepared, windows: WindowDataset) -> float:
+def train(prepared: Prepared, windows: WindowDataset, seconds: float, variant: Variant) -> Trained:
+    """Train a network for so much processor time; the time of a step is measured first, with weights of its own."""
+    conditioning = variant.conditioning(prepared, windows)
+    step = seconds_per_step(prepared, windows, conditioning, variant)
+    options = replace(prepared.recipe.training, steps=max(1, round(seconds / step)))
+    torch.manual_seed(options.seed)
+    network = variant.network(prepared)
+    generator = attach(prepared.model, network)
+    state = TrainingState(network, options)
+    began = time.process_time()
+    losses = [p.loss for p in fit(state, generator, conditioning, windows, options)]
+    return Trained(state, generator, conditioning, losses, time.process_time() - began)
+
+
+def seconds_per_step(prepared: Prepared, windows: WindowDataset, conditioning: Conditioning, variant: Variant) -> float:
     """Return the processor time of one step, from 8 steps after 2 to warm up."""
     options = replace(prepared.recipe.training, steps=10)
-    network = build_network(prepared.model)
-    steps = fit(
-        TrainingState(network, options), attach(prepared.model, network), prepared.model.conditioning, windows, options
-    )
+    network = variant.network(prepared)
+    steps = fit(TrainingState(network, options), attach(prepared.model, network), conditioning, windows, options)
     for progress in steps:
         if progress.step == 2:
             began = time.process_time()
