@@ -179,6 +179,7 @@ class TestFrameByFrame:
                 (lambda: w.write("s", 0, np.ones((1, 4, 3))), "shape [1, 4, 3]"),
                 (lambda: w.create("s", hours(2)), "added before"),
                 (lambda: w.create("t", hours(2)[::-1]), "runs backwards"),
+                (lambda: w.create("t", np.array(["0850-01-01", "0850-01-02"], "M8[s]")), "from 1678 to 2261"),
                 (lambda: w.create("t", hours(2), coords={"x": np.arange(9)}), "9 x"),
             ):
                 with pytest.raises(DataError) as error:

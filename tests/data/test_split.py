@@ -98,7 +98,10 @@ class TestTime:
             TimeSplit(train_end="2017-08-13", validation_start="2017-08-12")
         assert "\n" not in str(error.value)
 
-    @pytest.mark.parametrize("typo", ["2017-13-01", "2017-08-32", "12.08.2017", "yesterday", "", "NaT"])
+    @pytest.mark.parametrize(
+        "typo",
+        ["2017-13-01", "12.08.2017", "yesterday", "", "NaT", "1600-01-01", "9999-12-31", "0001-01-01T00:00+02:00"],
+    )
     def test_a_date_with_a_typo(self, typo):
         with pytest.raises(ConfigError) as error:
             TimeSplit(train_end=typo, validation_start="2017-08-13")

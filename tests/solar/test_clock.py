@@ -23,7 +23,9 @@ def test_forms(text: str, expected: str) -> None:
     assert moment(text) == np.datetime64(expected, "ns")
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2017", "2017-02-30", "06.09.2017", "2017-09-06T25:00"])
+@pytest.mark.parametrize(
+    "text", ["", "noon", "2017", "2017-02-30", "06.09.2017", "2017-09-06T25:00", "1600-01-01", "9999-12-31"]
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError):
         moment(text)

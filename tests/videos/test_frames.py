@@ -1,12 +1,13 @@
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from framecast.errors import ConfigError
-from framecast.videos.frames import FrameSpec, format_duration, parse_duration
+from framecast.videos.frames import FrameSpec, format_duration, nanoseconds, parse_duration
 
 SPEC = FrameSpec(
     past_channels=("193", "211", "94"),
@@ -88,3 +89,23 @@ class TestDuration:
     @given(st.floats(1e-3, 1e9))
     def test_reading_undoes_writing_of_any_number(self, seconds):
         assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, rel=1e-5)
+
+
+class TestNanoseconds:
+    def test_times_of_any_unit_keep_their_moment(self):
+        for unit in ("D", "s", "us", "ns"):
+            times = np.array(["1678-01-01", "2017-08-08", "2261-12-31", "NaT"], f"datetime64[{unit}]")
+            kept = nanoseconds(times)
+            assert kept.dtype == "datetime64[ns]"
+            assert np.array_equal(kept[:3], times[:3])
+            assert np.isnat(kept[3])
+            assert nanoseconds(times[1]) == times[1]
+
+    @pytest.mark.parametrize("year", ["0850", "1677", "2263", "9999"])
+    def test_others_are_refused(self, year):
+        """NumPy makes another year of them and says nothing."""
+        time = np.datetime64(f"{year}-01-01", "s")
+        with pytest.raises(ValueError, match=f"{year}-01-01.* from 1678 to 2261"):
+            nanoseconds(time)
+        with pytest.raises(ValueError, match=f"{year}-01-01"):
+            nanoseconds(np.array([np.datetime64("2017-08-08", "s"), time]))

@@ -18,6 +18,7 @@ import xarray as xr
 import zarr
 
 from framecast.errors import ConfigError, DataError
+from framecast.videos.frames import nanoseconds
 
 FORMAT = "framecast-archive"
 VERSION = 1
@@ -126,7 +127,10 @@ def check_times(place: str, times: npt.NDArray[Any], count: int) -> npt.NDArray[
         )
     if np.isnat(times).any():
         raise DataError(f"time of {place} is NaT at frame {int(np.isnat(times).argmax())}: give each frame its time")
-    times = times.astype("datetime64[ns]")
+    try:
+        times = nanoseconds(times)
+    except ValueError as error:
+        raise DataError(f"time of {place}: {error}") from None
     steps = np.diff(times)
     if (steps == np.timedelta64(0)).any():
         k = int((steps == np.timedelta64(0)).argmax())

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field
 from framecast.data.split_table import DROPPED, SIDES, TableSplit
 from framecast.data.windows import Window, Windows
 from framecast.errors import ConfigError, DataError
-from framecast.videos.frames import parse_duration
+from framecast.videos.frames import nanoseconds, parse_duration
 
 IsoDate = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
 """A date as text; YAML reads ``2017-08-12`` as a date before anyone asks."""
@@ -259,11 +259,13 @@ def parse_date(text: str, name: str) -> np.datetime64:
     """
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{name} is {text!r}; write an ISO date, such as 2017-08-12 or 2017-08-12T06:00") from None
-    if time.tzinfo is not None:
-        time = time.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(time, "ns")
+        if time.tzinfo is not None:
+            time = time.astimezone(UTC).replace(tzinfo=None)
+        return nanoseconds(np.datetime64(time))
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{name} is {text!r}; write an ISO date from 1678 to 2261, such as 2017-08-12 or 2017-08-12T06:00"
+        ) from None
 
 
 def _divide(windows: Windows, side: Callable[[Window], str]) -> Division:

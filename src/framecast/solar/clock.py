@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 
+from framecast.videos.frames import nanoseconds
+
 _ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]+(\d{1,2}):?(\d{2})(?::?(\d{2}(?:\.\d+)?))?)?Z?")
 _JSOC = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:_(\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(?:_(TAI|UTC|UT|Z))?")
 
@@ -15,7 +17,7 @@ def moment(text: str) -> np.datetime64:
     """Return the time (UTC) that ``text`` names: ISO 8601, with slashes, or JSOC's (``2017.09.06_12:00_TAI``).
 
     Raises:
-        ValueError: it is none of these, or no calendar has that day.
+        ValueError: it is none of these, no calendar has that day, or it is not from 1678 to 2261.
     """
     text = text.strip()
     iso, jsoc = _ISO.fullmatch(text), _JSOC.fullmatch(text)
@@ -23,7 +25,8 @@ def moment(text: str) -> np.datetime64:
     if found is None:
         raise ValueError(text)
     year, month, day, hour, minute, second = (part or "0" for part in found.groups()[:6])
-    time = np.datetime64(f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{minute:0>2}:{second:0>2}", "ns")
+    iso_text = f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{minute:0>2}:{second:0>2}"
+    time = nanoseconds(np.datetime64(iso_text))
     return _to_utc(time) if jsoc and jsoc[7] == "TAI" else time
 
 

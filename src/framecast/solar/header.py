@@ -15,6 +15,7 @@ from framecast.errors import DataError
 from framecast.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer
 from framecast.solar.image import FrameHeader, Pointing
 from framecast.solar.offline import offline
+from framecast.videos.frames import nanoseconds
 
 _PLAUSIBLE_SCALE = (0.01, 60.0)
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
@@ -40,7 +41,7 @@ def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comm
         time=time,
         wavelength=_wavelength(path, cards),
         exposure=_number(cards, "EXPTIME", "EXPOSURE", "XPOSURE", default=float("nan")),
-        quality=int(_number(cards, "QUALITY", default=0.0)),
+        quality=_quality(path, cards),
         unit=str(_first(cards, "BUNIT", "PIXLUNIT") or "DN").strip(),
         instrument=str(_first(cards, "INSTRUME", "TELESCOP") or "unknown").strip(),
         shape=shape,
@@ -78,25 +79,34 @@ def _time(path: Path, cards: Mapping[str, Any]) -> np.datetime64:
     scale = str(cards.get("TIMESYS") or "UTC").strip().lower()
     if scale == "utc" and _ISO.fullmatch(text):
         try:
-            return np.datetime64(text.removesuffix("Z"), "ns")
+            return nanoseconds(np.datetime64(text.removesuffix("Z")))
         except ValueError:
             raise DataError(f"{path} has date {text!r}, which no calendar has") from None
+    from astropy.time.core import ScaleValueError
     from sunpy.time import parse_time
 
     with offline():
         try:
             moment = parse_time(text, scale=scale) if scale != "utc" else parse_time(text)
-            return np.datetime64(moment.utc.isot, "ns")
+            return nanoseconds(np.datetime64(moment.utc.isot))
+        except ScaleValueError:
+            raise DataError(f"{path} has TIMESYS {scale.upper()!r}; UTC and TAI are among those known") from None
         except ValueError:
             raise DataError(f"{path} has date {text!r}; write it as 2017-08-08T00:00:00") from None
 
 
 def _wavelength(path: Path, cards: Mapping[str, Any]) -> int:
-    try:
-        wavelength = _number(cards, "WAVELNTH")
-    except KeyError:
-        raise DataError(f"{path} has no wavelength (WAVELNTH): its channel is unknown") from None
+    wavelength = _number(cards, "WAVELNTH", default=float("nan"))
+    if not np.isfinite(wavelength):
+        raise DataError(f"{path} has no wavelength (WAVELNTH): its channel is unknown")
     return round(wavelength * (10 if str(cards.get("WAVEUNIT") or "").strip().lower() in ("nm", "nanometer") else 1))
+
+
+def _quality(path: Path, cards: Mapping[str, Any]) -> int:
+    word = _number(cards, "QUALITY", default=0.0)
+    if not np.isfinite(word):
+        raise DataError(f"{path} has QUALITY {word:g}, which is no word of bits: whether it is good is unknown")
+    return int(word)
 
 
 def _pointing(
@@ -191,10 +201,9 @@ def _check_disk(path: Path, cards: Mapping[str, Any], scale: float) -> None:
 
 
 def _observer(path: Path, cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) -> Observer:
-    longitude = _number(cards, "CRLN_OBS", default=float("nan"))
-    latitude = _number(cards, "CRLT_OBS", "HGLT_OBS", "SOLAR_B0", default=float("nan"))
-    distance = _number(cards, "DSUN_OBS", default=float("nan"))
-    radius = _number(cards, "RSUN_OBS", default=float("nan"))
+    names = ("CRLN_OBS",), ("CRLT_OBS", "HGLT_OBS", "SOLAR_B0"), ("DSUN_OBS",), ("RSUN_OBS",)
+    given = [_number(cards, *own, default=float("nan")) for own in names]
+    longitude, latitude, distance, radius = (value if np.isfinite(value) else float("nan") for value in given)
     if np.isnan(distance) and radius > 0:
         distance = SOLAR_RADIUS / np.sin(radius / ARCSEC)
     if not np.isfinite([longitude, latitude, distance]).all():

@@ -31,6 +31,9 @@ SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _PERCENTILES = {"DATAP01": 1, "DATAP10": 10, "DATAP25": 25, "DATAMEDN": 50, "DATAP75": 75}
 _PERCENTILES |= {"DATAP90": 90, "DATAP95": 95, "DATAP98": 98, "DATAP99": 99}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
+_LONGEST_NUMBER = 100
+"""Digits of a whole number; Python refuses to read very long ones."""
+
 _MISFIT = 3.0
 _NOTE = "DN recovered from 8-bit display values, cut off at the display's limits"
 
@@ -158,7 +161,8 @@ def _cards(path: Path) -> tuple[ChainMap[str, Any], str]:
 def _value(text: str) -> Any:
     if not _NUMBER.fullmatch(text):
         return text
-    return int(text) if text.lstrip("+-").isdecimal() else float(text.replace("D", "E").replace("d", "e"))
+    whole = text.lstrip("+-").isdecimal() and len(text) < _LONGEST_NUMBER
+    return int(text) if whole else float(text.replace("D", "E").replace("d", "e"))
 
 
 def _boxes(path: Path) -> Iterator[tuple[bytes, bytes]]:

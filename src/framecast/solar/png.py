@@ -26,6 +26,7 @@ from framecast.errors import ConfigError, DataError
 from framecast.solar.exclusions import Exclusions
 from framecast.solar.flares import region_number
 from framecast.solar.samples import Samples, check_some_known
+from framecast.videos.frames import nanoseconds
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
 """DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
@@ -107,7 +108,7 @@ def parse_name(path: Path) -> Picture | None:
         return None
     day, clock = found["day"], found["clock"]
     try:
-        time = np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:]}", "ns")
+        time = nanoseconds(np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:]}"))
     except ValueError:
         return None
     return Picture(path, found["region"], time, tuple(int(part) for part in found["channels"].split("x")))

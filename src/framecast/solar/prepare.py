@@ -30,6 +30,7 @@ from framecast.solar.regions import read_regions
 from framecast.solar.rotation import Rotation
 from framecast.solar.sequences import announce, provenance
 from framecast.solar.tracks import Passage, Track, follow, grid
+from framecast.videos.frames import nanoseconds
 
 FEW_FILES = 50
 """Files that one process reads before others would have started."""
@@ -362,6 +363,6 @@ def _moment(name: str, text: str | np.datetime64 | None) -> np.datetime64 | None
     if text is None or isinstance(text, np.datetime64):
         return text
     try:
-        return np.datetime64(text.strip().replace(" ", "T").removesuffix("Z"), "ns")
+        return nanoseconds(np.datetime64(text.strip().replace(" ", "T").removesuffix("Z")))
     except ValueError:
         raise ConfigError(f"--{name} is {text!r}; write a time such as 2017-08-08 or 2017-08-08T06:00") from None

@@ -6,8 +6,14 @@ north is up), column 0 the lowest ``x``.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from framecast.errors import ConfigError
+
+Times = TypeVar("Times", np.datetime64, npt.NDArray[np.datetime64])
 
 _UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -88,3 +94,16 @@ def format_duration(seconds: float) -> str:
         if count >= 1 and count == int(count):
             return f"{int(count)}{unit}"
     return f"{seconds:g}s"
+
+
+def nanoseconds(times: Times) -> Times:
+    """Return ``times``, one or an array, as ``datetime64[ns]``, which is how they are kept.
+
+    Raises:
+        ValueError: one is before 1678 or after 2261; NumPy would silently make another year of it.
+    """
+    kept: Times = times.astype("datetime64[ns]")
+    moved = (kept.astype("datetime64[Y]") != times.astype("datetime64[Y]")) & ~np.isnat(times)
+    if np.any(moved):
+        raise ValueError(f"{np.extract(moved, times)[0]} cannot be kept: times must be from 1678 to 2261")
+    return kept

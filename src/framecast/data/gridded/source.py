@@ -10,6 +10,7 @@ import xarray as xr
 
 from framecast.data.gridded.axes import Axes, AxisNames, find_axes
 from framecast.errors import ConfigError, DataError, FramecastError
+from framecast.videos.frames import nanoseconds
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -84,7 +85,10 @@ class Gridded:
         times = self._dataset[self.axes.time]
         if self.axes.sequence in times.dims:
             times = times.isel({self.axes.sequence: sequence})
-        return np.asarray(times.values, dtype="datetime64[ns]")
+        try:
+            return nanoseconds(times.values)
+        except ValueError as error:
+            raise DataError(f"{self.axes.time}: {error}") from None
 
     def frames(self, sequence: int, indices: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.float32]]:
         """Yield frames ``[channel, y, x]`` of a video, in the order of ``indices``; a block of them is in memory."""
