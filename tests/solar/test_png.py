@@ -9,7 +9,7 @@ from PIL import Image
 from framecast.cli import run
 from framecast.data.archive import Archive
 from framecast.errors import ConfigError, DataError
-from framecast.solar.png import SATURATION, find_pictures, import_pictures, parse_name, unstretch
+from framecast.solar.png import SATURATION, find_pictures, import_pictures, parse_name, read_picture, unstretch
 
 CHANNELS = (193, 211, 94)
 TRUTH = np.linspace(0, 6000, 3 * 12 * 16).reshape(3, 12, 16)
@@ -55,6 +55,23 @@ def test_pixels_come_back_in_physical_units_and_north_is_up(folder: Path, tmp_pa
     assert (error > 0.3 * step).all()
     assert archive.attrs["saturation"] == {"193": 81139.0, "211": 8179.0, "94": 6099.0}
     assert archive.classes == ()
+
+
+@pytest.mark.parametrize("channels", [(193,), CHANNELS])
+def test_a_palette_is_looked_up(channels: tuple[int, ...], tmp_path: Path) -> None:
+    """Programs that make pictures small keep numbers of colours in place of the colours."""
+    bytes_ = np.zeros((8, 8, 3), np.uint8)
+    bytes_[0], bytes_[1], bytes_[2] = 200, 17, (10, 20, 30) if len(channels) > 1 else 90
+    plain = Image.fromarray(bytes_) if len(channels) > 1 else Image.fromarray(bytes_[..., 0])
+    for name, picture in (("plain", plain), ("small", plain.convert("P", palette=Image.Palette.ADAPTIVE))):
+        path = tmp_path / f"{name}_20110214_0000_{'x'.join(map(str, channels))}.png"
+        picture.save(path)
+    with Image.open(path) as small:
+        assert small.mode == "P"
+    found, _ = find_pictures(tmp_path)
+    first, second = (read_picture(item, [SATURATION[channel] for channel in channels]) for item in found)
+    assert first.shape == (len(channels), 8, 8)
+    assert np.array_equal(first, second)
 
 
 def test_the_ends_of_the_scale() -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +128,7 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
     try:
         with Image.open(picture.path) as image:
             check_frame(picture.path, image.height, image.width)
-            pixels = np.asarray(image)
+            pixels = _colours(image)
     except DataError:
         raise
     except _DAMAGED as error:
@@ -143,6 +144,14 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
             "they must be as many"
         )
     return unstretch(pixels[::-1].transpose(2, 0, 1), saturation)
+
+
+def _colours(image: Image.Image) -> npt.NDArray[Any]:
+    """Return the pixels of ``image``; of a palette the colours they stand for, or one where all are shades of grey."""
+    if image.mode != "P":
+        return np.asarray(image)
+    colours = np.asarray(image.convert("RGB"))
+    return colours[..., 0] if (colours == colours[..., :1]).all() else colours
 
 
 def unstretch(pixels: npt.NDArray[np.uint8], saturation: Sequence[float]) -> npt.NDArray[np.float32]:

@@ -143,6 +143,14 @@ def test_pauses_grow(server: Any, times: Times, quick: Transfer, tmp_path: Path)
         assert pause >= 0.5 * longest
 
 
+def test_where_nothing_can_be_written_the_system_says_why(
+    server: Any, times: Times, quick: Transfer, tmp_path: Path
+) -> None:
+    (tmp_path / "2017").write_text("a file where a folder should be")
+    with pytest.raises(NotADirectoryError):
+        fetch(times, [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=quick)
+
+
 @pytest.mark.parametrize("frames", [1, 300])
 def test_a_server_that_is_not_there_is_an_error_at_once(
     frames: int, times: Times, quick: Transfer, tmp_path: Path

@@ -95,6 +95,7 @@ async def download(
 
     Raises:
         DataError: the server cannot be reached.
+        OSError: a frame cannot be written.
     """
     timeout = aiohttp.ClientTimeout(
         total=transfer.timeout, sock_connect=min(20.0, transfer.timeout), sock_read=transfer.silence
@@ -106,9 +107,12 @@ async def download(
             session, folder, source, known, transfer, done, unanswered=min(transfer.connections, len(wanted))
         )
         queue = iter(wanted)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(transfer.connections):
-                group.create_task(works.take_from(queue))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(transfer.connections):
+                    group.create_task(works.take_from(queue))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
     if works.stopped:
         raise DataError(works.stopped)
 
