@@ -22,6 +22,16 @@ def test_a_total_may_become_known_later(capsys):
     assert capsys.readouterr().err == "files: 3/7\n"
 
 
+def test_what_was_said_last_is_not_said_again_at_the_end(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    with console.progress("windows", 2) as task:
+        for _ in range(2):
+            now[0] += 20.0
+            task.advance()
+    assert capsys.readouterr().err.splitlines() == ["windows: 1/2  0 min 20 s left", "windows: 2/2"]
+
+
 def test_results_and_remarks_go_different_ways(capsys):
     console.say("out.zarr")
     console.note("took a while")

@@ -35,7 +35,7 @@ def test_trouble_is_shown(small_run, tmp_path, capsys):
         for step, flag in ((7, "skipped"), (8, "spike")):
             stream.write(json.dumps({"event": "step", "step": step, "loss": None, flag: True}) + "\n")
     rows = shown(capsys, folder)
-    assert rows["skipped"].startswith("1 steps") and rows["skipped"].endswith(" 7")
+    assert rows["skipped"].startswith("1 step whose") and rows["skipped"].endswith(" 7")
     assert rows["spikes"].endswith(" 8")
 
 

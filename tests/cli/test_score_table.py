@@ -67,3 +67,11 @@ def test_a_file_without_persistence_has_a_row_all_the_same(scores: dict[str, Any
     said = capsys.readouterr().out
     assert "skill" not in said
     assert "gaussian" in said
+
+
+def test_a_skill_without_an_interval_stands_alone(scores: dict[str, Any], capsys: Capture) -> None:
+    single = copy.deepcopy(scores)
+    single["forecasts"]["gaussian"]["skill"]["persistence"] |= {"value": 0.344, "95": [None, None]}
+    print_scores(single)
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("gaussian  ")]
+    assert row.rstrip().endswith("34.4 %")

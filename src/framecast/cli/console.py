@@ -43,6 +43,7 @@ class Task:
         self._description = description
         self._bar = bar
         self._note = ""
+        self._said = ""
         self._last_line = self._began = time.monotonic()
         self._first = 0
 
@@ -67,10 +68,13 @@ class Task:
             self.print_line()
 
     def print_line(self) -> None:
-        """Say on one plain line how far it has come."""
+        """Say on one plain line how far it has come, and nothing twice."""
         self._last_line = time.monotonic()
         count = f"{self.done}/{self.total}" if self.total is not None else str(self.done)
-        note("  ".join(filter(None, [f"{self._description}: {count}", self._note, self._left()])))
+        line = "  ".join(filter(None, [f"{self._description}: {count}", self._note, self._left()]))
+        if line != self._said:
+            note(line)
+        self._said = line
 
     def _left(self) -> str:
         """Return how long it will take at the rate so far; empty where that is unknown or nothing is left."""

@@ -18,7 +18,12 @@ Side = Literal["train", "validation", "test", "all"]
 
 
 def forecast(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run (its newest checkpoint) or a model folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model's name."
+        ),
+    ],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose windows are forecast.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The forecast to write.")],
     members: Annotated[int, typer.Option(min=1, help="Size of the ensemble.")] = 20,
@@ -123,7 +128,9 @@ def run_forecast(
     plan = plan_forecast(config, Archive.open(archive), side=side, limit=limit)
     check_label(config, plan.archive, label)
     where = place if processes.count == 1 else f"{processes.count} processes ({place})"
-    note(f"{config.name}: {members} members of {len(plan.chosen)} {side} windows on {where}")
+    count = len(plan.chosen)
+    windows = " ".join([str(count), *([] if side == "all" else [side]), "window" if count == 1 else "windows"])
+    note(f"{config.name}: {'1 member' if members == 1 else f'{members} members'} of {windows} on {where}")
     command = shlex.join(["framecast", *sys.argv[1:]])
     with progress("forecasting", len(plan.chosen)) as task:
         for done in forecast_windows(

@@ -95,9 +95,9 @@ def _trouble(steps: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str,
     damaged = [finding for session in sessions for finding in session.get("damaged", ())]
     rows = []
     if skipped:
-        rows.append(("skipped", f"{len(skipped)} steps whose loss or gradient was not finite: {_some(skipped)}"))
+        rows.append(("skipped", f"{_steps(skipped)} whose loss or gradient was not finite: {_some(skipped)}"))
     if spikes:
-        rows.append(("spikes", f"{len(spikes)} steps with a gradient five times the usual: {_some(spikes)}"))
+        rows.append(("spikes", f"{_steps(spikes)} with a gradient five times the usual: {_some(spikes)}"))
     return rows + [("damaged", finding) for finding in damaged]
 
 
@@ -124,6 +124,10 @@ def _data(path: Path) -> Rows:
     except (OSError, ValueError):
         return []
     return nested(data) if isinstance(data, dict) else []
+
+
+def _steps(steps: Sequence[int]) -> str:
+    return "1 step" if len(steps) == 1 else f"{len(steps)} steps"
 
 
 def _some(steps: Sequence[int], most: int = 8) -> str:

@@ -90,7 +90,9 @@ def _held(entry: dict[str, Any]) -> str:
 def _skill(skill: dict[str, Any] | None) -> str:
     if skill is None:
         return ""
-    return f"{_percent(skill['value'])} ({_percent(skill['95'][0])} to {_percent(skill['95'][1])})"
+    low, high = skill["95"]
+    interval = f" ({_percent(low)} to {_percent(high)})" if low is not None and high is not None else ""
+    return _percent(skill["value"]) + interval
 
 
 def _short(value: float | None) -> str:

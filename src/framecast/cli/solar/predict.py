@@ -22,7 +22,12 @@ _LISTED = 12
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run (its newest checkpoint) or a model folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model's name."
+        ),
+    ],
     time: Annotated[str, typer.Option(help="Time of the last frame seen (UTC), such as 2024-10-08T23:57.")],
     center: Annotated[
         str, typer.Option(metavar="X,Y", help="Middle of the region then: helioprojective x and y in arcsec.")
