@@ -27,6 +27,8 @@ parser.add_argument("--low", type=float, default=0.0, help="what black stands fo
 parser.add_argument("--high", type=float, default=1.0, help="what white stands for")
 given = parser.parse_args()
 
+if not given.folder.is_dir():
+    parser.error(f"{given.folder} is no folder")
 frames = {}
 for path in sorted(given.folder.iterdir()):
     try:
@@ -34,13 +36,19 @@ for path in sorted(given.folder.iterdir()):
     except ValueError:
         print(f"left out, no time in its name: {path.name}")
         continue
-    with Image.open(path) as picture:
-        grey = np.asarray(picture if picture.mode.startswith("I;16") else picture.convert("L"))
+    try:
+        with Image.open(path) as picture:
+            grey = np.asarray(picture if picture.mode.startswith("I;16") else picture.convert("L"))
+    except (OSError, Image.DecompressionBombError) as error:
+        parser.error(f"{path} cannot be read as a picture: {error}")
     white = np.iinfo(grey.dtype).max
     values = given.low + (given.high - given.low) / white * grey.astype(np.float32)
     frames[time] = values[::-1]  # rows upward: the first row of a picture is its top
-if not frames:
-    parser.error(f"{given.folder} holds no picture whose name is a time like {given.time}")
+if len(frames) < 2:
+    count = "only one picture" if frames else "no picture"
+    parser.error(f"{given.folder} holds {count} whose name is a time like {given.time}")
+if len(sizes := {f"{frame.shape[1]}x{frame.shape[0]}" for frame in frames.values()}) > 1:
+    parser.error(f"the pictures of {given.folder} are not of one size: {', '.join(sorted(sizes))}")
 
 times = np.array(sorted(frames))
 video = np.stack([frames[time] for time in times])[:, None]  # time, channel, y, x

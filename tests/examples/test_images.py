@@ -39,6 +39,22 @@ def test_pictures_become_frames_in_physical_units(dtype: type, white: int, tmp_p
     assert frames.max() == pytest.approx(320)
 
 
+def test_pictures_that_make_no_film_are_told_of_in_a_line(tmp_path: Path) -> None:
+    def refusal(folder: Path) -> str:
+        made = convert(folder, tmp_path / "film.zarr")
+        assert made.returncode == 2
+        return made.stderr
+
+    assert "is no folder" in refusal(tmp_path / "nowhere")
+    Image.new("L", (8, 16)).save(tmp_path / "20240101_0000.png")
+    assert "only one picture whose name is a time" in refusal(tmp_path)
+    Image.new("L", (16, 16)).save(tmp_path / "20240101_0100.png")
+    assert "not of one size: 16x16, 8x16" in refusal(tmp_path)
+    (tmp_path / "20240101_0100.png").write_text("no picture")
+    assert "20240101_0100.png cannot be read as a picture" in refusal(tmp_path)
+    assert not (tmp_path / "film.zarr").exists()
+
+
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     made = convert(tmp_path, tmp_path / "film.zarr")
     assert made.returncode == 2
