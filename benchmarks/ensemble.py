@@ -89,9 +89,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     ways = {
-        f"{type(config).__name__}, {precision}": forecast(
-            options, config.build(**CHANNELS), SamplingOptions(precision=precision)
-        )
+        f"{config.kind}, {precision}": forecast(options, config.build(**CHANNELS), SamplingOptions(precision=precision))
         for config in (PaletteVideo(width=options.width), VideoUNetConfig(width=options.width))
         for precision in ("float32", "bf16")
     }
