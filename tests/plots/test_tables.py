@@ -10,7 +10,7 @@ from framecast.evaluation import evaluate
 from framecast.plots import charts
 from framecast.plots.style import looks
 from framecast.plots.tables import compared, events, headline, quantities
-from framecast.plots.verdicts import notes, title, verdicts
+from framecast.plots.verdicts import legend, notes, title, verdicts
 
 Write = Callable[..., Path]
 
@@ -94,3 +94,10 @@ def test_few_blocks_and_missing_members_are_told(scores: dict[str, Any]) -> None
     assert "only 1 independent block:" in said
     assert "1 of 10 samples hold nothing to judge" in said
     assert "bad: 7 member values are missing" in said
+
+
+def test_one_block_has_no_intervals_and_none_are_explained(scores: dict[str, Any]) -> None:
+    single = scores | {"bootstrap": scores["bootstrap"] | {"number_of_blocks": 1}}
+    assert "There is only 1 independent block: no interval can be given." in notes(single, looks(single))
+    assert not any("Intervals come from" in line for line in legend(single))
+    assert any("Intervals come from 200 draws" in line for line in legend(scores))

@@ -50,7 +50,8 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
     blocks, left_out = scores["bootstrap"]["number_of_blocks"], scores["left_out"]
     if blocks < _FEW_BLOCKS:
         number = "is only 1 independent block" if blocks == 1 else f"are only {blocks} independent blocks"
-        said.append(f"There {number}: the intervals are rough, and probably too narrow.")
+        what = "the intervals are rough, and probably too narrow" if blocks > 1 else "no interval can be given"
+        said.append(f"There {number}: {what}.")
     for name, count in left_out["windows"].items():
         if count:
             said.append(f"{counted(count, 'window')} of {looks[name].label} are left aside: another file lacks them.")
@@ -85,10 +86,12 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
 
 def legend(scores: Scores) -> list[str]:
     """Return how to read the headline table."""
-    said = [
-        f"Intervals come from {scores['bootstrap']['replicates']} draws of {_blocks(scores)}, taken to be independent "
-        "of each other."
-    ]
+    bootstrap, said = scores["bootstrap"], []
+    if bootstrap["number_of_blocks"] > 1:
+        said.append(
+            f"Intervals come from {bootstrap['replicates']} draws of {_blocks(scores)}, taken to be independent of "
+            "each other."
+        )
     forecasts = scores["forecasts"]
     if "dressed_persistence" in forecasts:
         said.append("Dressed persistence is the last frame plus changes seen in training.")
