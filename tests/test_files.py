@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framecast.errors import FramecastError
-from framecast.files import new_folder, partial_path, publish, refuse_existing, write_atomically
+from framecast.files import clear, held, new_folder, partial_path, publish, refuse_existing, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -129,3 +129,44 @@ def test_publishing_puts_a_folder_in_place_of_another(tmp_path):
     publish(tmp_path / ".out.partial", tmp_path / "out")
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == [".out.partial"]
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path):
+    with held(tmp_path, doing="writing x"):
+        with pytest.raises(FramecastError, match="another process is writing x"), held(tmp_path, doing="writing x"):
+            pytest.fail("the block must not run")
+        program = f"""
+            import sys
+            from pathlib import Path
+            from framecast.errors import FramecastError
+            from framecast.files import held
+            try:
+                with held(Path({str(tmp_path)!r}), doing="writing x"):
+                    pass
+            except FramecastError:
+                sys.exit(7)
+        """
+        assert subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False).returncode == 7
+    with held(tmp_path, doing="writing x"):
+        pass
+
+
+def test_a_folder_that_was_given_its_final_name_meanwhile_is_not_held(tmp_path, monkeypatch):
+    """Between the moment at which it is opened and that at which it is locked."""
+    (tmp_path / "partial").mkdir()
+    monkeypatch.setattr("framecast.files.lock", lambda _: (tmp_path / "partial").rename(tmp_path / "final"))
+    with pytest.raises(FramecastError, match="another process"), held(tmp_path / "partial", doing="writing x"):
+        pytest.fail("the block must not run")
+
+
+def test_clearing_a_folder_keeps_it_and_deletes_no_link_s_target(tmp_path):
+    (tmp_path / "out" / "sub").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "out" / "sub" / "file").write_text("x")
+    inode = (tmp_path / "out").stat().st_ino
+    clear(tmp_path / "out", last="sub")
+    assert names(tmp_path / "out") == []
+    assert (tmp_path / "out").stat().st_ino == inode
+    assert names(tmp_path / "kept") == ["file"]

@@ -66,6 +66,15 @@ def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) ->
         raise FramecastError(f"{path} cannot be written: {parent} is not a folder you may write to")
 
 
+def clear(folder: Path, *, last: str = "") -> None:
+    """Delete what is in ``folder``, the file called ``last`` at the end; the folder itself, or a link to it, stays."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == last):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def partial_path(path: Path) -> Path:
     """Return the hidden neighbour of ``path`` under which it is built until it is complete."""
     return path.absolute().with_name(f".{path.name}.partial")
@@ -130,6 +139,54 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
         partial.unlink(missing_ok=True)
         raise
     flush_folder(path.absolute().parent)
+
+
+def lock(descriptor: int) -> None:
+    """Keep other processes from locking an open file or folder, until it is closed or this process ends in any way.
+
+    Nothing is kept where the system or the file system has no such locks.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+    """
+    if os.name != "posix":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a network file system without locks
+        pass
+
+
+@contextmanager
+def held(folder: Path, *, doing: str) -> Iterator[None]:
+    """Keep other processes from holding ``folder`` during the block; see `lock`.
+
+    Args:
+        folder: is there, and may get another name meanwhile.
+        doing: what one does who holds it, for the message.
+
+    Raises:
+        FramecastError: another process holds it, or held it until a moment ago and has given it its final name.
+    """
+    if os.name != "posix":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            lock(descriptor)
+            same = folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat())
+        except BlockingIOError:
+            same = False
+        if not same:
+            raise FramecastError(f"another process is {doing}: wait until it has ended, or end it")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def flush_folder(path: Path) -> None:

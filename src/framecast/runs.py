@@ -12,9 +12,9 @@ file has the checksum of its manifest; one that has not is set aside as ``checkp
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from framecast.errors import ConfigError, DataError, FramecastError
-from framecast.files import RUN, flush_folder, refuse_existing, write_atomically
+from framecast.errors import ConfigError, DataError
+from framecast.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
 from framecast.manifest import MANIFEST, NewerVersionError, check_seal, seal
 from framecast.yaml_text import parse_yaml
 
@@ -44,7 +44,7 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._held: int | None = None
+        self._holding = ExitStack()
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -78,7 +78,7 @@ class Run:
                 raise ConfigError(self._other("other data", data_path))
         elif self.path.exists():
             refuse_existing(self.path, overwrite=overwrite or not any(self.path.glob("*")), kind=RUN)
-            self._clear()
+            clear(self.path, last="recipe.yaml")  # until then it is a run's
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
@@ -92,36 +92,15 @@ class Run:
             FramecastError: another process holds it.
         """
         self.release()
-        if os.name != "posix" or not self.path.is_dir():
+        if not self.path.is_dir():
             return
-        import fcntl
-
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise FramecastError(
-                f"another process is training in {self.path}: wait until it has ended, or end it"
-            ) from None
-        except OSError:  # a network file system without locks
-            os.close(descriptor)
-        else:
-            self._held = descriptor
+        holding = ExitStack()
+        holding.enter_context(held(self.path, doing=f"training in {self.path}"))
+        self._holding = holding
 
     def release(self) -> None:
         """Let others train in the folder."""
-        if self._held is not None:
-            os.close(self._held)
-        self._held = None
-
-    def _clear(self) -> None:
-        """Delete what is in the folder, the recipe last: until then it is a run's. A link to a folder stays one."""
-        for path in sorted(self.path.iterdir(), key=lambda path: path.name == "recipe.yaml"):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        self._holding.close()
 
     def _other(self, what: str, path: Path) -> str:
         return (

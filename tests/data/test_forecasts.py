@@ -71,6 +71,20 @@ def test_a_different_request_starts_afresh(tmp_path, other):
         assert writer.done == []
 
 
+@pytest.mark.parametrize("other", [{}, {"members": 3}])
+def test_two_processes_do_not_write_the_same(tmp_path, other):
+    """One that asks for something else would otherwise delete what the other has written, and mix in its own."""
+    path = tmp_path / "f.zarr"
+    with begin(path) as writer:
+        fill(writer, 0)
+        with pytest.raises(FramecastError, match=r"another process is writing .*f\.zarr"), begin(path, **other):
+            pytest.fail("the block must not run")
+        fill(writer, 1)
+        fill(writer, 2)
+    assert open_forecast(path).sizes["member"] == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f.zarr"]
+
+
 def test_an_existing_forecast_is_kept_until_its_successor_is_whole(tmp_path):
     path = tmp_path / "f.zarr"
     with begin(path, samples=SAMPLES[:1]) as writer:

@@ -24,7 +24,7 @@ import zarr
 from framecast.data.climatology import Climatology
 from framecast.data.guard import check_metadata, undamaged
 from framecast.errors import DataError, FramecastError
-from framecast.files import FORECAST, partial_path, publish, refuse_existing
+from framecast.files import FORECAST, clear, held, partial_path, publish, refuse_existing
 from framecast.videos.frames import FrameSpec
 
 FORMAT = "framecast-forecast"
@@ -118,7 +118,7 @@ def write_forecast(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        FramecastError: ``path`` exists and ``overwrite`` is false.
+        FramecastError: ``path`` exists and ``overwrite`` is false, or another process is writing it.
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite, kind=FORECAST)
@@ -130,33 +130,34 @@ def write_forecast(
         + [[info.sequence, str(info.issue_time)] for info in samples],
         default=str,
     )
-    group = _continued(partial, request)
-    if group is None:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
-        _coordinates(frames, samples, members, header).to_zarr(partial, mode="w", consolidated=False)
-        group = zarr.open_group(partial, mode="r+")
-        _allocate(group, frames, len(samples), members, oracle=oracle)
-        if dressing is not None:
-            values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
-            _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
-        if climatology is not None:
-            _write_climatology(partial, climatology)
-        group.attrs["request"] = request
-    writer = ForecastWriter(group)
-    try:
-        yield writer
-    except BaseException:
-        if not writer.done:  # nothing to go on with
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if len(writer.done) == len(samples):
-        del group.attrs["request"]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=UserWarning)  # zarr: consolidation is not yet in the standard
-            zarr.consolidate_metadata(partial)
-        publish(partial, path)
+    partial.mkdir(parents=True, exist_ok=True)
+    with held(partial, doing=f"writing {path}"):
+        group = _continued(partial, request)
+        if group is None:
+            clear(partial)
+            header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
+            _coordinates(frames, samples, members, header).to_zarr(partial, mode="w-", consolidated=False)
+            group = zarr.open_group(partial, mode="r+")
+            _allocate(group, frames, len(samples), members, oracle=oracle)
+            if dressing is not None:
+                values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
+                _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
+            if climatology is not None:
+                _write_climatology(partial, climatology)
+            group.attrs["request"] = request
+        writer = ForecastWriter(group)
+        try:
+            yield writer
+        except BaseException:
+            if not writer.done:  # nothing to go on with
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if len(writer.done) == len(samples):
+            del group.attrs["request"]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", category=UserWarning)  # zarr: consolidation is not yet in the standard
+                zarr.consolidate_metadata(partial)
+            publish(partial, path)
 
 
 def join_forecast(path: str | Path) -> ForecastWriter:

@@ -4,7 +4,6 @@ A step is entered when its result is on disk, so that whatever the moment of the
 is there. A line cut short by it is as if never written.
 """
 
-import fcntl
 import json
 import os
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.errors import FramecastError
+from framecast.files import lock
 
 
 def journal_path(path: Path) -> Path:
@@ -64,13 +64,11 @@ class Journal:
 def _open(path: Path) -> Any:
     stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(stream.fileno())
     except BlockingIOError:
         stream.close()
         name = path.with_name(path.name.removeprefix(".").removesuffix(".journal"))
         raise FramecastError(f"{name} is being written by another process: let it end, or stop it") from None
-    except OSError:  # a file system without locks
-        pass
     return stream
 
 
