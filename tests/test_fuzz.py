@@ -551,8 +551,11 @@ def fuzz_apart(target: Target, runs: int, seed: int, scratch: Path) -> Tally:
 
 
 def main() -> None:
+    import torch
+
     from framecast.cli import run as command
 
+    torch.set_num_threads(1)  # a forked process waits for ever for the threads that its parent had
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100_000, help="mutated files, over all loaders")
     parser.add_argument("--seed", type=int, default=0)
