@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -249,3 +252,38 @@ class TestFrameMasks:
     def test_what_masks_need_is_said(self, untrained):
         with pytest.raises(ConfigError, match="frame masks need the same past and future channels"):
             untrained("diffusion.masks={}", "target=future")
+
+
+def test_a_past_as_array_dataarray_or_tensor_is_the_same_past(forecaster, past, recwarn):
+    video = past.transpose("channel", "time", "y", "x").values
+    named, array, tensor = (
+        forecaster.forecast(given, members=2, steps=2).values
+        for given in (past, video.astype(np.float64), torch.from_numpy(video).requires_grad_())
+    )
+    np.testing.assert_array_equal(array, named)
+    np.testing.assert_array_equal(tensor, named)
+    assert not recwarn.list
+
+
+def test_a_past_of_another_shape_is_told_as_it_was_given(forecaster, past):
+    video = past.transpose("channel", "time", "y", "x").values
+    with pytest.raises(DataError, match=r"the past has shape \[3, 1, 16, 24\]; this model takes"):
+        forecaster.forecast(video[:, :1])
+
+
+def test_a_name_in_place_of_a_sampler_or_grid_is_refused():
+    # In a process of its own, where nothing else checks the types of arguments.
+    program = """
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.errors import ConfigError
+for choice in ({"sampler": "ddim"}, {"grid": "trailing"}):
+    try:
+        SamplingOptions(**choice)
+    except ConfigError as error:
+        print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=900)
+    assert said.stdout.splitlines() == [
+        "sampling.sampler is 'ddim'; it must be a Sampler, such as DDIM()",
+        "sampling.grid is 'trailing'; it must be a Grid, such as Trailing()",
+    ]

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from framecast.diffusion.guidance import Guidance
-from framecast.diffusion.sampler import AnySampler, DPMSolverPP
+from framecast.diffusion.sampler import AnySampler, DPMSolverPP, Sampler
 from framecast.diffusion.schedule import Schedule
 from framecast.diffusion.times import AnyGrid, Grid, LogSNR, check_trained
 from framecast.errors import ConfigError
@@ -40,6 +40,9 @@ class SamplingOptions:
     clip: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind, example in (("sampler", Sampler, "DDIM"), ("grid", Grid, "Trailing")):
+            if not isinstance(given := getattr(self, name), kind):
+                raise ConfigError(f"sampling.{name} is {given!r}; it must be a {kind.__name__}, such as {example}()")
         if self.steps < 1:
             raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
         if self.steps > 10**6:

@@ -83,7 +83,10 @@ def _checked(video: np.ndarray | Tensor) -> Tensor:
     if isinstance(video, xr.Dataset):
         raise DataError("the past is a Dataset of several variables: pass one of them, such as dataset['intensity']")
     try:
-        values = torch.from_numpy(np.array(video.cpu() if isinstance(video, Tensor) else video, dtype=np.float32))
+        if isinstance(video, Tensor):
+            values = video.detach().to("cpu", torch.float32, copy=True)
+        else:
+            values = torch.from_numpy(np.array(video, dtype=np.float32))
     except (TypeError, ValueError):
         raise DataError(f"the past is a {type(video).__name__} that holds no array of numbers") from None
     if values.ndim != 4:

@@ -129,6 +129,6 @@ class Representation:
         if video.ndim < 4 or video.shape[-4] != channels or video.shape[-3] != count:
             names = self.frames.past_channels if what == "past" else self.frames.future_channels
             raise DataError(
-                f"the {what} has shape {list(video.shape)}; this model takes [channel, time, y, x] with "
+                f"the {what} has shape {list(video.shape[-4:])}; this model takes [channel, time, y, x] with "
                 f"{channels} channels ({', '.join(names)}) and {count} frames"
             )
