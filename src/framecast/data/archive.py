@@ -187,7 +187,7 @@ class Archive:
         rows = np.arange(len(sequence.times)) if indices is None else np.asarray(indices, dtype=np.int64)
         if rows.size == 0 or rows.min() < 0 or rows.max() >= len(sequence.times):
             raise DataError(
-                f"frames {list(rows)} of {name} were asked for; it has frames 0 to {len(sequence.times) - 1}"
+                f"frames {rows.tolist()} of {name} were asked for; it has frames 0 to {len(sequence.times) - 1}"
             )
         # One contiguous read, then picking in memory: a window's frames share their chunks.
         first, left = int(rows.min()), min(columns)
@@ -261,7 +261,9 @@ def _open_root(path: Path) -> zarr.Group:
     try:
         return zarr.open_group(path, mode="r")
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError, zarr.errors.BaseZarrError):
-        raise DataError(f"{path} is not a framecast archive (no Zarr group): see docs/data-format.md") from None
+        raise DataError(
+            f"{path} is not a framecast archive (no Zarr group): `framecast import` makes one of NetCDF and Zarr"
+        ) from None
 
 
 def _listing(names: Sequence[str]) -> str:

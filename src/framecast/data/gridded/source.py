@@ -187,4 +187,6 @@ def open_gridded(path: str | Path, names: AxisNames, reading: Reading) -> Gridde
     except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
         kind = "Zarr folder" if path.is_dir() else "NetCDF file"
         raise FramecastError(f"{path} cannot be read as a {kind} ({str(error).splitlines()[0][:120]})") from None
+    if str(kind := dataset.attrs.get("format", "")).startswith("framecast-"):
+        raise FramecastError(f"{path} is a {str(kind).replace('-', ' ')} already: there is nothing to import")
     return Gridded(dataset, find_axes(dataset, names), reading)
