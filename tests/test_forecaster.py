@@ -80,6 +80,17 @@ def test_clipped_members_stay_within_their_bounds_however_they_are_drawn(forecas
         forecaster.forecast(past, clip={"94": (2.0, 1.0)})
 
 
+@pytest.mark.parametrize("members", [0, -1, 2.5, "3"])
+def test_a_number_of_members_that_is_none_is_refused(forecaster, past, members):
+    with pytest.raises(ConfigError, match=f"members is {members}; an ensemble has a whole number"):
+        forecaster.forecast(past, members=members)
+
+
+def test_more_members_than_memory_holds_are_refused(forecaster, past):
+    with pytest.raises(ConfigError, match=r"members is 10000000000, which take 9.22e\+04 GB for one window"):
+        forecaster.forecast(past, members=10**10)
+
+
 def test_the_order_of_axes_and_channels_does_not_matter(forecaster, past):
     shuffled = past.isel(channel=[2, 0, 1]).transpose("y", "channel", "x", "time")
     expected = forecaster.forecast(past, members=1)

@@ -16,7 +16,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import AnyGrid
 from framecast.errors import ConfigError, DataError
 from framecast.generators.generator import Bounds, Generator
-from framecast.members import draw_members
+from framecast.members import draw_members, numbered
 from framecast.networks.compiled import compile_network
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
@@ -129,7 +129,7 @@ class Forecaster:
         options = self.options(**choices)
         drawn = self.draw(
             to_tensor(past, self.frames),
-            members=range(members),
+            members=numbered(members),
             seed=seed,
             label=label,
             options=options,
@@ -180,10 +180,10 @@ class Forecaster:
             )
         order = [frames.future_channels.index(name) for name in frames.past_channels]
         options = self.options(**choices)
-        pasts = to_tensor(past, frames)[None].expand(members, *([-1] * 4))
+        pasts = to_tensor(past, frames)[None].expand(len(numbered(members)), *([-1] * 4))
         for block in range(blocks):
             drawn = self.draw(
-                pasts, members=range(members), seed=seed, label=label, options=options, chunk=chunk, block=block
+                pasts, members=numbered(members), seed=seed, label=label, options=options, chunk=chunk, block=block
             )
             attrs = self._attrs(seed, options, label)
             yield to_ensemble(drawn, past, frames, attrs=attrs, first_lead=block * frames.future)
@@ -229,7 +229,7 @@ class Forecaster:
             self.generator,
             condition,
             shape,
-            members=range(members),
+            members=numbered(members),
             seed=seed,
             sample_key=0,
             class_index=self._class(None),

@@ -4,7 +4,10 @@ The noise of a member depends on (seed, sample, member) alone and the networks t
 member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
 """
 
+import math
+import os
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +31,27 @@ _GPU_SHARE = 0.25
 
 _DRAWS_PER_BLOCK = 2**16
 """Draws of noise set aside for each block of a rollout: more than any sampler makes."""
+
+
+def numbered(members: int) -> range:
+    """Return the numbers of so many members.
+
+    Raises:
+        ConfigError: that is no whole number, or none at all.
+    """
+    if not isinstance(members, Integral) or members < 1:
+        raise ConfigError(f"members is {members}; an ensemble has a whole number of them, at least one")
+    return range(members)
+
+
+def check_memory(members: int, shape: Sequence[int]) -> None:
+    """Raise `ConfigError` if so many members of this shape take more than all of the machine's memory."""
+    taken, memory = 4 * members * math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if taken > memory:
+        raise ConfigError(
+            f"members is {members}, which take {taken / 1e9:.3g} GB for one window, and this machine has "
+            f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with another seed"
+        )
 
 
 def draw_members(
@@ -62,8 +86,8 @@ def draw_members(
     Raises:
         ConfigError: no member is asked for, or the model cannot be drawn from in this way.
     """
-    if not len(members):
-        raise ConfigError("members is 0; an ensemble needs at least one")
+    numbered(len(members))
+    check_memory(len(members), shape)
     if chunk is not None and chunk < 1:
         raise ConfigError(f"chunk is {chunk}; at least one member is drawn at once")
     size = chunk or chunk_size(generator.network, condition.shape, condition.device)

@@ -23,6 +23,7 @@ from framecast.data.windows import Window, Windows, find_windows
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.errors import ConfigError, DataError
 from framecast.forecaster import Forecaster
+from framecast.members import check_memory
 from framecast.processes import Alone, Processes
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
@@ -129,10 +130,12 @@ def forecast_windows(
         tell: is given a line when members of a window run away to infinity, the first time that it happens.
 
     Raises:
-        FramecastError: ``out`` exists, or the model cannot be sampled this way.
+        FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
+            machine's memory.
     """
     processes = processes or Alone()
     archive, frames = plan.archive, plan.frames
+    check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
     oracle = has_oracle(archive)
     attrs = forecaster.provenance(seed, options) | {
         "members": members,
