@@ -1,6 +1,7 @@
 """Splits as tables: what is written divides the same way, and what cannot be true is refused."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,14 @@ def test_a_table_that_was_written_divides_as_the_split_did(windows, tmp_path):
     text = (tmp_path / "deep" / "split.csv").read_text()
     assert f"# train: {len(division['train'])} windows, {checksum(division, 'train')}" in text
     assert compare(division, tmp_path / "deep" / "split.csv").keys() == {(s, s) for s in (*SIDES, "dropped")}
+
+
+def test_names_may_hold_what_separates_cells(windows, tmp_path):
+    names = {"a": "#1, west", "b": 'the "second"; b'}
+    renamed = Windows(tuple(replace(window, sequence=names[window.sequence]) for window in windows), Counter())
+    division = BY_TIME.divide(renamed)
+    write_split(tmp_path / "split.csv", division)
+    assert compare(division, tmp_path / "split.csv").keys() == {(s, s) for s in (*SIDES, "dropped")}
 
 
 def test_windows_that_are_not_named_are_dropped(windows, tmp_path):

@@ -70,9 +70,14 @@ class TableSplit:
 def write_split(path: str | Path, division: Mapping[str, Windows]) -> None:
     """Write which windows are on which side; `read_sides` and `TableSplit` read it."""
     lines = [f"# {side}: {len(division[side])} windows, {checksum(division, side)}" for side in SIDES]
-    rows = sorted(f"{window.id},{side}" for side in (*SIDES, DROPPED) for window in division.get(side, ()))
+    rows = sorted(f"{_cell(window.id)},{side}" for side in (*SIDES, DROPPED) for window in division.get(side, ()))
     Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, "\n".join([*lines, "window,side", *rows, ""]))
+
+
+def _cell(name: str) -> str:
+    """Return ``name`` as a cell of a table, in quotes where a character in it would mean something else there."""
+    return '"' + name.replace('"', '""') + '"' if set(name) & set(',;\t"#') else name
 
 
 def checksum(division: Mapping[str, Windows], side: str) -> str:
