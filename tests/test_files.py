@@ -121,6 +121,22 @@ class TestWriteAtomically:
         assert process.returncode == 0
 
 
+def test_what_stood_there_comes_back_if_it_cannot_be_replaced(tmp_path, monkeypatch):
+    path, rename = tmp_path / "old", Path.rename
+    path.mkdir()
+    (path / "a").write_text("a")
+
+    def fail(self, target):
+        if Path(target) == path and self.name != ".old.replaced":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(KeyboardInterrupt), new_folder(path, overwrite=True) as folder:
+        (folder / "b").write_text("b")
+    assert [file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()] == ["old/a"]
+
+
 def test_publishing_puts_a_folder_in_place_of_another(tmp_path):
     for name in ("out", ".out.partial"):
         (tmp_path / name).mkdir()

@@ -81,12 +81,19 @@ def partial_path(path: Path) -> Path:
 
 
 def publish(partial: Path, path: Path) -> None:
-    """Move the finished ``partial`` to its final name ``path``, in place of whatever stands there."""
+    """Move the finished ``partial`` to its final name ``path``, in place of whatever stands there.
+
+    What stood there comes back if that fails.
+    """
     if path.is_dir() and not path.is_symlink():
         discarded = path.absolute().with_name(f".{path.name}.replaced")
         shutil.rmtree(discarded, ignore_errors=True)
         path.rename(discarded)
-        partial.rename(path)
+        try:
+            partial.rename(path)
+        finally:
+            if not path.exists():
+                discarded.rename(path)
         shutil.rmtree(discarded)
     else:
         partial.replace(path)
