@@ -117,10 +117,12 @@ def test_a_recipe_printed_can_be_trained_from(folder, capsys, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_is_one_line(folder):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(folder, unbuffered):
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "framecast", "info", str(folder / "corona.zarr")]
-        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     assert result.returncode == failures.FAILED
     assert result.stderr.startswith("framecast: the disk is full")
     assert result.stderr.count("\n") == 1

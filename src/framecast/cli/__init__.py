@@ -89,7 +89,7 @@ def run(arguments: list[str] | None = None) -> int:
             raise KeyboardInterrupt
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has gone, as in `framecast info x | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return failures.FAILED
     except (Exception, KeyboardInterrupt) as error:
         if _debug and not isinstance(error, KeyboardInterrupt | failures.CommandLineError):
@@ -97,7 +97,16 @@ def run(arguments: list[str] | None = None) -> int:
         line, code = failures.explain(error)
         if line:  # empty after `framecast` alone, which has printed its help
             print(f"framecast: {line}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Let what could not be printed go: Python tries again as it ends, and would end with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
