@@ -15,7 +15,7 @@ PROGRAM = Path(__file__).parents[2] / "examples" / "images.py"
 
 def convert(folder: Path, archive: Path, *options: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, str(PROGRAM), str(folder), str(archive), *options]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])

@@ -258,7 +258,7 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()
-        process.wait(timeout=600)
+        process.wait(timeout=60)
     assert process.returncode != 0
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -38,7 +38,7 @@ def children(process: subprocess.Popen) -> list[int]:
     return [int(line) for line in found.stdout.split()]
 
 
-def end(process: subprocess.Popen, *, seconds: float = 900.0) -> str:
+def end(process: subprocess.Popen, *, seconds: float = 240.0) -> str:
     """Return what the processes said, after they have ended; whatever is left of them is killed."""
     try:
         said, _ = process.communicate(timeout=seconds)
@@ -133,14 +133,16 @@ def test_a_process_that_dies_takes_the_others_with_it_and_the_run_goes_on(small_
     process = start(*command)
     wait_for_checkpoint(tmp_path / "run", process)
     os.kill(children(process)[-1], signal.SIGKILL)
-    end(process)  # long before the half hour that one process waits for the others
+    began = time.monotonic()
+    end(process, seconds=60)
+    assert time.monotonic() - began < 60
     assert process.returncode != 0
     step = Run(tmp_path / "run").step
     assert step >= 20
     again = start(*command)
     wait_for_checkpoint(tmp_path / "run", again, beyond=step)
     again.send_signal(signal.SIGTERM)  # a preemptible node: torchrun passes it on
-    said = end(again)
+    said = end(again, seconds=60)
     assert "goes on from step" in said
     assert "stopped by SIGTERM" in said
     sessions = [record for record in Run(tmp_path / "run").records() if record["event"] == "session"]
@@ -165,7 +167,7 @@ def test_nobody_goes_on_without_the_launcher(small_archive, small_changes, tmp_p
             time.sleep(0.02)
     workers = children(process)
     os.kill(process.pid, signal.SIGKILL)
-    until = time.monotonic() + 600
+    until = time.monotonic() + 60
     while any(alive(worker) for worker in workers) and time.monotonic() < until:
         time.sleep(0.1)
     left = [worker for worker in workers if alive(worker)]
@@ -189,11 +191,11 @@ def alive(process: int) -> bool:
 
 
 def wait_for_checkpoint(run: Path, process: subprocess.Popen, *, beyond: int = 0) -> None:
-    for _ in range(9000):
+    for _ in range(1200):
         if process.poll() is not None:
             pytest.fail(f"the run ended too early: {end(process)}")
         if Run(run).step > beyond:
             return
         time.sleep(0.1)
     end(process, seconds=1)
-    pytest.fail("no checkpoint was written in a quarter of an hour")
+    pytest.fail("no checkpoint was written in two minutes")
