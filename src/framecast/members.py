@@ -45,7 +45,9 @@ def numbered(members: int) -> range:
 
 
 def check_memory(members: int, shape: Sequence[int]) -> None:
-    """Raise `ConfigError` if so many members of this shape take more than all of the machine's memory."""
+    """Raise `ConfigError` if so many members of this shape take more than all of the memory, if that is known."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return
     taken, memory = 4 * members * math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if taken > memory:
         raise ConfigError(
