@@ -22,21 +22,21 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from framecast.baselines import draw_residuals, dressed_persistence
-from framecast.checkpoint import attach, build_network
-from framecast.data.archive import Archive
-from framecast.data.dataset import WindowDataset
+from framecast.data.archive.reader import Archive
+from framecast.data.datasets import WindowDataset
 from framecast.data.statistics import sample_residuals
-from framecast.flux import flux, quantities
-from framecast.forecaster import Forecaster
 from framecast.generators.generator import Generator
-from framecast.recipes import Recipe, load_recipe
-from framecast.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
+from framecast.models.archive_forecast import sample_key
+from framecast.models.checkpoint import attach, build_network
+from framecast.models.forecaster import Forecaster
 from framecast.training import TrainingState, fit
+from framecast.training.prepare import Prepared, prepare
+from framecast.training.recipe import Recipe, load_recipe
+from framecast.verification.baselines import draw_residuals, dressed_persistence
+from framecast.verification.quantities import flux, quantities
+from framecast.verification.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.target import latest_frame
-from framecast.workflows.forecast import sample_key
-from framecast.workflows.prepare import Prepared, prepare
 
 COMMON = (
     "name=ablation",

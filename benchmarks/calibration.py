@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from framecast.calibration import Calibration, fit_offsets
-from framecast.evaluation.blocks import block_names, choose_blocks
-from framecast.evaluation.cases import Cases
-from framecast.flux import flux, quantities
-from framecast.scores import central_interval, covered
+from framecast.verification.blocks import block_names, choose_blocks
+from framecast.verification.cases import Cases
+from framecast.verification.quantities import flux, quantities
+from framecast.verification.recalibration.calibration import Calibration, fit_offsets
+from framecast.verification.scores import central_interval, covered
 
 LEVELS = (0.5, 0.8, 0.9)
 

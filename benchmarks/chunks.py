@@ -1,8 +1,8 @@
 """How many members are drawn fastest at once: milliseconds per member of one evaluation, one table.
 
 Few members at once leave matrix products small; many outgrow the caches, and malloc fetches their memory anew from the
-system. `framecast.members` cuts ensembles by the memory that a chunk takes; the last column says how many members that
-makes of each network. Each round measures all numbers, one after another.
+system. `framecast.models.members` cuts ensembles by the memory that a chunk takes; the last column says how many
+members that makes of each network. Each round measures all numbers, one after another.
 
     python benchmarks/chunks.py                              # some minutes; two threads
 """
@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from framecast.members import chunk_size
+from framecast.models.members import chunk_size
 from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
 
 NETWORKS: dict[str, tuple[AnyNetwork, int]] = {

@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from framecast.data.corona.randomness import region_streams
-from framecast.data.corona.region import draw_region
-from framecast.data.corona.rendering import Renderer
-from framecast.data.corona.response import expose
-from framecast.data.corona.spec import CoronaSpec
-from framecast.data.corona.writing import evolve, write_corona
+from framecast.domains.corona.randomness import region_streams
+from framecast.domains.corona.region import draw_region
+from framecast.domains.corona.rendering import Renderer
+from framecast.domains.corona.response import expose
+from framecast.domains.corona.spec import CoronaSpec
+from framecast.domains.corona.writing import evolve, write_corona
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from framecast.members import chunk_size
+from framecast.models.members import chunk_size
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from operators import share_of_operators
 

@@ -22,7 +22,7 @@ from torch import nn
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
-from framecast.members import draw_members
+from framecast.models.members import draw_members
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from networks import plain_module
 from peers import installed_peers

@@ -22,12 +22,12 @@ import xarray as xr
 from astropy.io import fits
 from PIL import Image
 
-from framecast.checkpoint import load
-from framecast.data.archive import Archive
+from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
-from framecast.evaluation import evaluate
-from framecast.forecaster import Forecaster
-from framecast.scores import crps
+from framecast.models.checkpoint import load
+from framecast.models.forecaster import Forecaster
+from framecast.verification.evaluation import evaluate
+from framecast.verification.scores import crps
 
 SIZE, MEMBERS, BLOCKS = 64, 20, 4
 

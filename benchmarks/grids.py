@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from framecast.checkpoint import find_model, load_model, read_config
-from framecast.data.archive import Archive
-from framecast.data.dataset import WindowDataset
+from framecast.data.archive.reader import Archive
+from framecast.data.datasets import WindowDataset
 from framecast.data.windows import find_windows
 from framecast.diffusion.sampler import DDIM, DPMSolverPP
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import LogSNR, Trailing
-from framecast.scores import crps, ensemble_mean, ensemble_variance
-from framecast.workflows.forecast import sample_key
+from framecast.models.archive_forecast import sample_key
+from framecast.models.checkpoint import find_model, load_model, read_config
+from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
 
 
 def main() -> None:

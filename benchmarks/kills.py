@@ -25,8 +25,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from framecast.data.corona import write_corona
-from framecast.runs import Run
+from framecast.domains.corona.writing import write_corona
+from framecast.training.run import Run
 
 EVERY = 7
 """Steps between two checkpoints."""

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import torch
 
-from framecast.checkpoint import attach, build_network
-from framecast.data.archive import Archive
-from framecast.data.corona import write_corona
-from framecast.processes import Alone
-from framecast.recipes import load_recipe
+from framecast.core.distributed import Alone
+from framecast.data.archive.reader import Archive
+from framecast.domains.corona.writing import write_corona
+from framecast.models.checkpoint import attach, build_network
 from framecast.training import TrainingState, fit
 from framecast.training.batches import cut, load_parts
-from framecast.workflows.prepare import Prepared, prepare
+from framecast.training.prepare import Prepared, prepare
+from framecast.training.recipe import load_recipe
 
 
 def rate(prepared: Prepared, batches: int, *, cache_gib: float, workers: int) -> float:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from framecast.data.archive import Archive
-from framecast.data.corona import oracle_ensemble, write_corona
+from framecast.data.archive.reader import Archive
 from framecast.data.windows import find_windows
-from framecast.scores import crps
+from framecast.domains.corona.oracle import oracle_ensemble
+from framecast.domains.corona.writing import write_corona
+from framecast.verification.scores import crps
 from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")

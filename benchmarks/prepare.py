@@ -43,7 +43,7 @@ def main() -> None:
 
 def measure(source: Path, out: Path, workers: int) -> str:
     """Return one line of the table."""
-    from framecast.solar.prepare import prepare
+    from framecast.domains.solar.prepare import prepare
 
     files = len(list(source.iterdir()))
     begun, cut = time.perf_counter(), []

@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from framecast.data.archive import Archive
+from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, find_windows
-from framecast.evaluation import evaluate
+from framecast.verification.evaluation import evaluate
 from framecast.videos.frames import FrameSpec
 
 PAST, FUTURE, CADENCE, DRY = 3, 6, 600.0, 0.05

@@ -21,20 +21,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from framecast.checkpoint import find_model, load, load_model, read_config
-from framecast.data.archive import Archive
-from framecast.data.corona import has_oracle, oracle_ensemble, write_corona
-from framecast.data.dataset import WindowDataset
+from framecast.data.archive.reader import Archive
+from framecast.data.datasets import WindowDataset
 from framecast.data.windows import Window, find_windows
 from framecast.diffusion.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, UniPC
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
-from framecast.forecaster import Forecaster
-from framecast.recipes import load_recipe
-from framecast.scores import crps, ensemble_mean, ensemble_variance
-from framecast.workflows.forecast import sample_key
-from framecast.workflows.prepare import prepare
-from framecast.workflows.train import train
+from framecast.domains.corona.oracle import has_oracle, oracle_ensemble
+from framecast.domains.corona.writing import write_corona
+from framecast.models.archive_forecast import sample_key
+from framecast.models.checkpoint import find_model, load, load_model, read_config
+from framecast.models.forecaster import Forecaster
+from framecast.training.prepare import prepare
+from framecast.training.recipe import load_recipe
+from framecast.training.train import train
+from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
 
 SAMPLERS: dict[str, tuple[AnySampler, AnyGrid]] = {
     "DDPM, trailing": (DDPM(), Trailing()),

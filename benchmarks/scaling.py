@@ -61,12 +61,12 @@ def count(network: nn.Module, past: int, future: int, frames: int, size: int) ->
 
 def worker(folder: Path, steps: int) -> None:
     """Train for some steps as one of the processes; the first writes what it saw."""
-    from framecast.checkpoint import attach, build_network
-    from framecast.data.archive import Archive
-    from framecast.processes import join
-    from framecast.recipes import load_recipe
+    from framecast.core.distributed import join
+    from framecast.data.archive.reader import Archive
+    from framecast.models.checkpoint import attach, build_network
     from framecast.training import TrainingState, fit
-    from framecast.workflows.prepare import prepare
+    from framecast.training.prepare import prepare
+    from framecast.training.recipe import load_recipe
 
     processes = join(cpu=True)
     changes = ["training.steps=100000", "training.batch=16", "data.past=6", "data.future=6"]
@@ -94,7 +94,7 @@ def worker(folder: Path, steps: int) -> None:
 
 
 def measure(steps: int) -> None:
-    from framecast.data.corona import write_corona
+    from framecast.domains.corona.writing import write_corona
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

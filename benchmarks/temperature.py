@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from framecast.data.archive import Archive
+from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, find_windows
-from framecast.evaluation import evaluate
+from framecast.verification.evaluation import evaluate
 from framecast.videos.frames import FrameSpec
 
 PAST, FUTURE, EVERY = 6, 24, 6

@@ -20,13 +20,13 @@ from scipy.ndimage import rotate
 from torch import Tensor, nn
 
 from ablations import COMMON, DIFFUSION, RUNS, Variant, arguments, make, train
-from framecast.checkpoint import build_network
-from framecast.data.dataset import Sample, WindowDataset
+from framecast.data.datasets import Sample, WindowDataset
 from framecast.generators.generator import Generator
+from framecast.models.checkpoint import build_network
 from framecast.networks.attention import SpaceTimeAttention
-from framecast.recipes import load_recipe
+from framecast.training.prepare import Prepared, prepare
+from framecast.training.recipe import load_recipe
 from framecast.videos.conditioning import Conditioning, Example, GivenPast
-from framecast.workflows.prepare import Prepared, prepare
 
 FEATURES = 8
 """Channels of the condition encoder's output."""

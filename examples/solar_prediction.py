@@ -37,13 +37,13 @@ from astropy.coordinates import SkyCoord
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 import framecast as fc
-from framecast.flux import flux, quantities
-from framecast.scores import central_interval
-from framecast.solar.catalogue import scan
-from framecast.solar.fetch import SynopticSource, fetch
-from framecast.solar.geometry import unproject
-from framecast.solar.prepare import prepare
-from framecast.solar.tracks import Track
+from framecast.domains.solar.catalogue import scan
+from framecast.domains.solar.fetch import SynopticSource, fetch
+from framecast.domains.solar.geometry import unproject
+from framecast.domains.solar.prepare import prepare
+from framecast.domains.solar.tracks import Track
+from framecast.verification.quantities import flux, quantities
+from framecast.verification.scores import central_interval
 
 set_matplotlib_formats("jpeg", pil_kwargs={"quality": 85})  # a small notebook
 

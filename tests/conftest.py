@@ -18,8 +18,9 @@ install_import_hook(
             "diffusion",
             "generators",
             "networks",
-            "scores",
-            "seeding",
+            "verification.scores",
+            "verification.recalibration",
+            "core.seeding",
             "videos.conditioning",
             "videos.masks",
             "videos.representation",
@@ -131,7 +132,7 @@ def gaussian_forecast() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def small_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic archive in which everything is small: 12 regions, 8 frames of 16×24 pixels, three channels."""
-    from framecast.data.corona import write_corona
+    from framecast.domains.corona.writing import write_corona
 
     path = tmp_path_factory.mktemp("archives") / "small.zarr"
     write_corona(path, regions=12, frames=8, size=(16, 24), seed=3)
@@ -163,10 +164,10 @@ def small_changes() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def small_run(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training run on `small_archive`."""
-    from framecast.data.archive import Archive
-    from framecast.recipes import load_recipe
-    from framecast.workflows.prepare import prepare
-    from framecast.workflows.train import train
+    from framecast.data.archive.reader import Archive
+    from framecast.training.prepare import prepare
+    from framecast.training.recipe import load_recipe
+    from framecast.training.train import train
 
     path = tmp_path_factory.mktemp("runs") / "small"
     for _ in train(prepare(load_recipe("tiny", SMALL), Archive.open(small_archive)), path):

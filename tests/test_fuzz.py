@@ -1,4 +1,4 @@
-"""What strangers' files can do: be refused with one of `framecast.errors`, and nothing else.
+"""What strangers' files can do: be refused with one of `framecast.core.errors`, and nothing else.
 
 Valid files are mutated: bytes flipped, cut out, doubled, cut off, and values of JSON documents replaced by what nobody
 expects. Loading one may succeed or end in a `FramecastError`; any other error, five seconds of the processor without an
@@ -37,7 +37,7 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from PIL import Image
 
-from framecast.errors import FramecastError
+from framecast.core.errors import FramecastError
 
 SECONDS = 5
 GIGABYTES = 3
@@ -202,10 +202,10 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
         run: a small finished run on ``archive``.
         archive: a small archive.
     """
-    from framecast.checkpoint import build_network, find_model, load_model, read_config
-    from framecast.recipes import load_recipe
-    from framecast.runs import Run
+    from framecast.models.checkpoint import build_network, find_model, load_model, read_config
     from framecast.training import TrainingOptions, TrainingState
+    from framecast.training.recipe import load_recipe
+    from framecast.training.run import Run
 
     model = shutil.copytree(find_model(run), folder / "model")
     checkpoint = shutil.copytree(Run(run).checkpoints[-1], folder / "run" / "checkpoints" / "00000006")
@@ -269,7 +269,7 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
 
 def read_archive(folder: Path) -> None:
     """Open an archive, find its windows and read the first."""
-    from framecast.data.archive import Archive
+    from framecast.data.archive.reader import Archive
     from framecast.data.windows import find_windows
     from framecast.videos.frames import FrameSpec
 
@@ -309,7 +309,7 @@ def write_small_forecast(path: Path) -> Path:
 
 def read_forecast(folder: Path) -> None:
     """Open a forecast as evaluation does, and read what identifies its windows."""
-    from framecast.evaluation.sources import open_sources
+    from framecast.verification.sources import open_sources
 
     [source] = open_sources(folder)
     assert source.windows and source.lead_times and source.unit is not None
@@ -321,10 +321,10 @@ def solar_targets(folder: Path) -> dict[str, Target]:
         from astropy.io import fits
     except ModuleNotFoundError:
         return {}
-    from framecast.solar.events import read_events
-    from framecast.solar.png import parse_name, read_picture
-    from framecast.solar.reader import read_image
-    from framecast.solar.samples import read_samples
+    from framecast.domains.solar.events import read_events
+    from framecast.domains.solar.png import parse_name, read_picture
+    from framecast.domains.solar.reader import read_image
+    from framecast.domains.solar.samples import read_samples
 
     folder.mkdir()
     header = fits.Header()

@@ -9,10 +9,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from framecast.data.archive import Archive
-from framecast.data.corona import oracle_ensemble, write_corona
+from framecast.data.archive.reader import Archive
 from framecast.data.windows import find_windows
-from framecast.plots.colours import colour_map
+from framecast.domains.corona.oracle import oracle_ensemble
+from framecast.domains.corona.writing import write_corona
+from framecast.reports.colours import colour_map
 from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")

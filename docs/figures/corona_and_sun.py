@@ -14,13 +14,13 @@ import numpy as np
 from astropy.io import fits
 from scipy.ndimage import uniform_filter
 
-from framecast.data.corona.randomness import region_streams
-from framecast.data.corona.region import draw_region
-from framecast.data.corona.rendering import Renderer
-from framecast.data.corona.response import expose
-from framecast.data.corona.spec import CoronaSpec
-from framecast.data.corona.writing import evolve
-from framecast.plots.colours import colour_map
+from framecast.domains.corona.randomness import region_streams
+from framecast.domains.corona.region import draw_region
+from framecast.domains.corona.rendering import Renderer
+from framecast.domains.corona.response import expose
+from framecast.domains.corona.spec import CoronaSpec
+from framecast.domains.corona.writing import evolve
+from framecast.reports.colours import colour_map
 
 SIZE = 128
 CHANNELS = ("171", "193", "211", "94")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from framecast.plots.colours import colour_map
-from framecast.solar.despike import Despiking
-from framecast.solar.reader import read_image
+from framecast.domains.solar.despike import Despiking
+from framecast.domains.solar.reader import read_image
+from framecast.reports.colours import colour_map
 
 FILE = "aia304-cutouts-2022-04-02/AIA20220402_131505_0304.fits"
 

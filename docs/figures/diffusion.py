@@ -18,10 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from framecast.core.seeding import MemberNoise
 from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, Sampler, UniPC, sample
 from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, Schedule, ZeroTerminalSNR
 from framecast.diffusion.times import Trailing
-from framecast.seeding import MemberNoise
 
 COLOURS = {
     "linear": "#0072b2",

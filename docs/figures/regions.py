@@ -17,10 +17,10 @@ import numpy as np
 import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
 from PIL import Image
 
-from framecast.solar.catalogue import match, scan
-from framecast.solar.cut import cut
-from framecast.solar.reader import read_image
-from framecast.solar.tracks import Passage, follow, grid
+from framecast.domains.solar.catalogue import match, scan
+from framecast.domains.solar.cut import cut
+from framecast.domains.solar.reader import read_image
+from framecast.domains.solar.tracks import Passage, follow, grid
 
 PIXEL, SIZE, REGIONS, STEP = 4.8, 64, 3, 24
 LOOK = {"cmap": "sdoaia171", "vmin": 0, "vmax": 38, "origin": "lower"}

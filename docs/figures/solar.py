@@ -18,10 +18,10 @@ import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from framecast.solar.catalogue import match, scan
-from framecast.solar.cut import cut
-from framecast.solar.reader import read_image
-from framecast.solar.tracks import Passage, follow, grid
+from framecast.domains.solar.catalogue import match, scan
+from framecast.domains.solar.cut import cut
+from framecast.domains.solar.reader import read_image
+from framecast.domains.solar.tracks import Passage, follow, grid
 
 PIXEL, SIZE, FIRST, STEPS = 4.8, 64, 20, (0, 12, 24, 36, 48)
 LOOK = {"cmap": "sdoaia171", "vmin": 0, "vmax": 38, "origin": "lower"}

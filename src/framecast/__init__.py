@@ -12,30 +12,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from framecast._version import __version__
-from framecast.errors import ConfigError, DataError, FramecastError
+from framecast.core.errors import ConfigError, DataError, FramecastError
 
 if TYPE_CHECKING:
-    from framecast.checkpoint import load as load
-    from framecast.data.archive import Archive as Archive
-    from framecast.data.corona import write_corona as write_corona
+    from framecast.data.archive.reader import Archive as Archive
+    from framecast.data.archive.writer import ArchiveWriter as ArchiveWriter
     from framecast.data.forecasts import open_forecast as open_forecast
-    from framecast.data.writer import ArchiveWriter as ArchiveWriter
-    from framecast.evaluation import evaluate as evaluate
-    from framecast.forecaster import Forecaster as Forecaster
-    from framecast.recipes import load_recipe as load_recipe
+    from framecast.domains.corona.writing import write_corona as write_corona
+    from framecast.models.checkpoint import load as load
+    from framecast.models.forecaster import Forecaster as Forecaster
+    from framecast.training.recipe import load_recipe as load_recipe
+    from framecast.verification.evaluation import evaluate as evaluate
     from framecast.videos.frames import FrameSpec as FrameSpec
 
 # Where each name is defined.
 _HOME = {
-    "Archive": "data.archive",
-    "ArchiveWriter": "data.writer",
-    "Forecaster": "forecaster",
+    "Archive": "data.archive.reader",
+    "ArchiveWriter": "data.archive.writer",
+    "Forecaster": "models.forecaster",
     "FrameSpec": "videos.frames",
-    "evaluate": "evaluation",
-    "load": "checkpoint",
-    "load_recipe": "recipes",
+    "evaluate": "verification.evaluation",
+    "load": "models.checkpoint",
+    "load_recipe": "training.recipe",
     "open_forecast": "data.forecasts",
-    "write_corona": "data.corona",
+    "write_corona": "domains.corona.writing",
 }
 
 __all__ = [*_HOME, "ConfigError", "DataError", "FramecastError", "__version__"]

@@ -1,6 +1,6 @@
 """``python -m framecast``: the command line."""
 
-from framecast.processes import stop_with_launcher
+from framecast.core.distributed import stop_with_launcher
 
 stop_with_launcher()  # before anything is imported that takes its time
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from framecast.checkpoint import load, read_config
 from framecast.cli import run
+from framecast.models.checkpoint import load, read_config
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 import zarr
 from typer.testing import CliRunner
 
-from framecast.calibration import read_calibration
 from framecast.cli import app
+from framecast.verification.recalibration.calibration import read_calibration
 
 Write = Callable[..., Path]
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from framecast.cli import failures, run
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 
 
 def failing(error):

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from framecast.checkpoint import find_model
 from framecast.cli import run
 from framecast.cli.rows import nested
 from framecast.cli.run_summary import sparkline
+from framecast.models.checkpoint import find_model
 
 
 def shown(capsys, path) -> dict[str, str]:

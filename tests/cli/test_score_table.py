@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from framecast.cli.score_table import print_scores
-from framecast.evaluation import evaluate
+from framecast.verification.evaluation import evaluate
 
 Write = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from framecast.cli import run
-from framecast.data.archive import Archive
-from framecast.recipes import load_recipe
-from framecast.workflows.prepare import prepare
+from framecast.data.archive.reader import Archive
+from framecast.training.prepare import prepare
+from framecast.training.recipe import load_recipe
 
 CHANGES = ("data.past=2", "data.future=3", "network.width=4")
 

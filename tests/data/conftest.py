@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from framecast.data.archive import Archive, ArchiveWriter
+from framecast.data.archive.reader import Archive, ArchiveWriter
 
 HOUR = np.timedelta64(3600, "s")
 START = np.datetime64("2017-08-08T00:00", "ns")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from framecast.core.errors import DataError, FramecastError
 from framecast.data.forecasts import SampleInfo, open_forecast, write_forecast
-from framecast.errors import DataError, FramecastError
 from framecast.videos.frames import FrameSpec
 
 FRAMES = FrameSpec(

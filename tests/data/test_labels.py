@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from framecast.core.errors import ConfigError, DataError
 from framecast.data import labels as module
-from framecast.data.archive import Archive
-from framecast.data.dataset import WindowDataset
+from framecast.data.archive.reader import Archive
+from framecast.data.datasets import WindowDataset
 from framecast.data.labels import count_labels, write_labels
 from framecast.data.windows import find_windows
-from framecast.errors import ConfigError, DataError
 from framecast.videos.frames import FrameSpec
 
 CLASSES = ("quiet", "C", "M")
@@ -80,7 +80,7 @@ def test_an_interruption_leaves_an_archive_without_labels(make_archive, monkeypa
 
 
 def test_a_sequence_may_bring_its_labels(make_archive):
-    from framecast.data.archive import ArchiveWriter
+    from framecast.data.archive.reader import ArchiveWriter
 
     data = make_archive().sequence("region-00").load()
     header = {"channels": ["193", "94"], "unit": "DN/s", "cadence": 3600, "height": 3, "width": 4}

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from framecast.data.split import TimeSplit
+from framecast.core.errors import ConfigError, DataError
 from framecast.data.split_table import SIDES, TableSplit, checksum, compare, read_sides, write_split
+from framecast.data.splits import TimeSplit
 from framecast.data.windows import Window, Windows
-from framecast.errors import ConfigError, DataError
 
 START = np.datetime64("2017-08-08T00:00", "ns")
 HOUR = np.timedelta64(3600 * 10**9, "ns")

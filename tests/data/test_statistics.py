@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.data.dataset import WindowDataset
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.datasets import WindowDataset
 from framecast.data.statistics import fit_change_scale, fit_normaliser, sample_residuals
 from framecast.data.windows import find_windows
-from framecast.errors import ConfigError, DataError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser, Stretch
 

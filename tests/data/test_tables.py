@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from framecast.core.errors import DataError
 from framecast.data.tables import read_table
-from framecast.errors import DataError
 
 COLUMNS = {"time": ("time", "T", "date"), "size": ("size",), "name": ("name",)}
 

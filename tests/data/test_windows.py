@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecast.data.layout import MISSING
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.format import MISSING
 from framecast.data.windows import Window, Windows, _runs, find_windows, manifest_hash
-from framecast.errors import ConfigError, DataError
 from framecast.videos.frames import FrameSpec
 
 START = np.datetime64("2017-08-08T00:00", "ns")

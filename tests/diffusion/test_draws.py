@@ -4,11 +4,11 @@ import pytest
 import torch
 from scipy import stats
 
+from framecast.core.errors import ConfigError
+from framecast.core.seeding import generator
 from framecast.diffusion.draws import LogNormalTimes, UniformTimes
 from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform
-from framecast.errors import ConfigError
-from framecast.seeding import generator
 
 
 @pytest.mark.parametrize("stratified", [False, True])

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from framecast.core.errors import ConfigError
+from framecast.core.seeding import generator
 from framecast.diffusion.guidance import Guidance, drop_labels
-from framecast.errors import ConfigError
-from framecast.seeding import generator
 
 SHAPE = (3, 1, 2, 4, 5)
 T = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)

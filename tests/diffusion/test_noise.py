@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.noise import coloured
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, broadcast
-from framecast.errors import ConfigError
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.kinds import DiffusionOptions
 

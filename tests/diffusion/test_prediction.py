@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.schedule import (
     ContinuousCosine,
@@ -15,7 +16,6 @@ from framecast.diffusion.schedule import (
     ZeroTerminalSNR,
     broadcast,
 )
-from framecast.errors import ConfigError
 
 SCHEDULES = [Linear(), Cosine(s=0.0), ZeroTerminalSNR(), ContinuousCosine(), RectifiedFlow(), Karras()]
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-3, torch.bfloat16: 0.3}

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import (
     AnySchedule,
     ContinuousCosine,
@@ -19,7 +20,6 @@ from framecast.diffusion.schedule import (
     ZeroTerminalSNR,
     broadcast,
 )
-from framecast.errors import ConfigError
 
 SCHEDULES = [
     Linear(),

@@ -4,6 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.times import (
     FastDDPMNonUniform,
@@ -16,7 +17,6 @@ from framecast.diffusion.times import (
     check_trained,
     rows_to_times,
 )
-from framecast.errors import ConfigError
 
 EVEN = [Leading(), Linspace(), Trailing(), Quadratic(), LogSNR()]
 

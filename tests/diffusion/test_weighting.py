@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.weighting import EDMWeighting, MinSNR, UniformWeighting
-from framecast.errors import ConfigError
 
 T = torch.linspace(0.01, 0.99, 50, dtype=torch.float64)
 

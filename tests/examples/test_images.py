@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framecast.data.archive import Archive
+from framecast.data.archive.reader import Archive
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "images.py"
 

@@ -3,6 +3,8 @@ import math
 import pytest
 import torch
 
+from framecast.core.errors import ConfigError
+from framecast.core.seeding import MemberNoise, generator
 from framecast.diffusion.draws import LogNormalTimes, UniformTimes
 from framecast.diffusion.guidance import Guidance, drop_labels
 from framecast.diffusion.prediction import Prediction
@@ -11,9 +13,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.times import FastDDPMUniform, Trailing
 from framecast.diffusion.weighting import EDMWeighting, MinSNR
-from framecast.errors import ConfigError
 from framecast.generators.denoiser import Denoiser
-from framecast.seeding import MemberNoise, generator
 from framecast.videos.masks import FrameMasks, make_condition, observe_past
 
 VIDEO = (2, 3, 4, 5)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.generators.ensemble_loss import EnsembleLoss, fair_crps, pooled_crps
-from framecast.scores import crps
+from framecast.verification.scores import crps
 
 SHAPE = (3, 1, 2, 8, 8)  # batch, channel, time, height, width
 

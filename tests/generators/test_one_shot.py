@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.checkpoint import attach, build_forecaster, build_network, load, save_model
-from framecast.data.archive import Archive
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
+from framecast.data.archive.reader import Archive
 from framecast.generators.chance import Chance
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.one_shot import OneShot
-from framecast.recipes import load_recipe
+from framecast.models.checkpoint import attach, build_forecaster, build_network, load, save_model
 from framecast.training import TrainingState, fit
-from framecast.workflows.prepare import prepare
+from framecast.training.prepare import prepare
+from framecast.training.recipe import load_recipe
 
 ONE_SHOT = ("diffusion=null", "one_shot.members=2", "sampling={precision: float32}")
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.networks import PaletteModelVideo, PaletteModelVideoDeep, PaletteVideo, PaletteVideoDeep
 
 

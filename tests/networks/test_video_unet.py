@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.networks import VideoUNetConfig
 from framecast.networks.video_unet import rotary_angles, rotate
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.training import TrainingOptions
 from framecast.training.averaging import ExponentialAverage, PowerAverage
 from framecast.training.reconstruction import Profile, coefficients, exponent, inner_product, misfit

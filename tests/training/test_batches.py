@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from framecast.errors import ConfigError
+from framecast.core.distributed import Alone
+from framecast.core.errors import ConfigError
 from framecast.generators.chance import Chance
-from framecast.processes import Alone
 from framecast.training import TrainingOptions
 from framecast.training.batches import cut
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from framecast.checkpoint import attach, build_network
-from framecast.data.archive import Archive
-from framecast.errors import FramecastError
-from framecast.processes import Alone
-from framecast.recipes import load_recipe
+from framecast.core.distributed import Alone
+from framecast.core.errors import FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.models.checkpoint import attach, build_network
 from framecast.training import TrainingState, fit
 from framecast.training.batches import Parts, cut
-from framecast.workflows.prepare import prepare
+from framecast.training.prepare import prepare
+from framecast.training.recipe import load_recipe
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.training import TrainingOptions
 from framecast.training.optimiser import build_optimiser, learning_rate
 

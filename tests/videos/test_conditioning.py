@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.videos.conditioning import GivenFrames, GivenPast
 from framecast.videos.frames import FrameSpec
 from framecast.videos.masks import FrameMasks

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.videos.frames import FrameSpec, format_duration, nanoseconds, parse_duration
 
 SPEC = FrameSpec(

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecast.errors import ConfigError
-from framecast.seeding import generator
+from framecast.core.errors import ConfigError
+from framecast.core.seeding import generator
 from framecast.videos.masks import FrameMasks, keep_observed, make_condition, observe_past, observed_frames
 
 

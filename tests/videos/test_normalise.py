@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.videos.normalise import Normaliser, Stretch, fit_stretch
 
 CURVES = ("linear", "sqrt", "log1p", "asinh")

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser, Stretch
 from framecast.videos.representation import Representation

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import AnyTarget, Change, Future, check_target, latest_frame
 

@@ -22,10 +22,10 @@ from framecast.cli.export import export
 from framecast.cli.forecast import forecast
 from framecast.cli.importing import import_
 from framecast.cli.info import info
-from framecast.cli.solar import app as solar
 from framecast.cli.split import split
-from framecast.cli.synth import synth
 from framecast.cli.train import train
+from framecast.domains.corona.commands import synth
+from framecast.domains.solar.commands import app as solar
 
 app = typer.Typer(
     name="framecast",

@@ -22,8 +22,8 @@ def average(
     """Make a model with another average of the weights from the snapshots of a finished run (Karras et al. 2024)."""
     from dataclasses import replace
 
-    from framecast.checkpoint import find_model, read_config, save_weights
-    from framecast.files import MODEL, new_folder
+    from framecast.core.files import MODEL, new_folder
+    from framecast.models.checkpoint import find_model, read_config, save_weights
     from framecast.training.snapshots import make_average
 
     config = read_config(find_model(run))

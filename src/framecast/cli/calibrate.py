@@ -7,10 +7,10 @@ import typer
 
 from framecast.cli.console import note, progress, say
 from framecast.cli.evaluate import Blocks
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from framecast.calibration import Calibration
+    from framecast.verification.recalibration.calibration import Calibration
 
 _NAMES = {"flux": "flux of a frame", "mpf": "maximum flux", "fluence": "fluence", "t2pf": "time of maximum"}
 
@@ -27,10 +27,10 @@ def calibrate(
     Later forecasts by the model, drawn in the same way, carry the calibration, and `framecast evaluate` shows what
     their intervals hold with it and without. See docs/calibration.md for what is promised.
     """
-    from framecast.calibration import write_calibration
-    from framecast.checkpoint import find_model
-    from framecast.evaluation.calibrate import calibrate as fit
-    from framecast.released import released_models
+    from framecast.models.checkpoint import find_model
+    from framecast.models.released import released_models
+    from framecast.verification.recalibration.calibration import write_calibration
+    from framecast.verification.recalibration.fit import calibrate as fit
 
     folder = find_model(model)
     if folder.resolve() in {released.resolve() for released in released_models().values()}:

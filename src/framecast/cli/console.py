@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from framecast.processes import is_first
+from framecast.core.distributed import is_first
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

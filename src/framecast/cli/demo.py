@@ -9,13 +9,13 @@ import typer
 from framecast.cli.console import note, progress
 from framecast.cli.evaluate import evaluate
 from framecast.cli.forecast import run_forecast
-from framecast.errors import FramecastError
-from framecast.files import refuse_existing, write_atomically
+from framecast.core.errors import FramecastError
+from framecast.core.files import refuse_existing, write_atomically
 
 MARKER = ".framecast-demo"
 
 MODEL = Path("corona-synth")
-"""A released model, see `framecast.released`."""
+"""A released model, see `framecast.models.released`."""
 
 REGIONS, FRAMES, SIZE, CADENCE = 40, 16, 64, 7200.0
 
@@ -34,7 +34,7 @@ def demo(
     clear(out)
     archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
 
-    from framecast.data.corona import write_corona
+    from framecast.domains.corona.writing import write_corona
 
     note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
     with progress("regions", REGIONS) as task:

@@ -9,7 +9,7 @@ import typer
 
 from framecast.cli.console import progress, say
 from framecast.cli.score_table import print_scores
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 
 class Blocks(StrEnum):
@@ -49,9 +49,9 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of that name.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
-    from framecast.evaluation import evaluate as judge
-    from framecast.files import REPORT, refuse_existing
-    from framecast.plots.report import write_report
+    from framecast.core.files import REPORT, refuse_existing
+    from framecast.reports.report import write_report
+    from framecast.verification.evaluation import evaluate as judge
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
     with progress("samples") as task:

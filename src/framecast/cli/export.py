@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from framecast.cli.console import note, say
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 
 def export(
@@ -34,9 +34,9 @@ def export(
         return
     if half:
         raise ConfigError(f"--half is for --format model, and --format is {format}: leave it out")
-    from framecast.checkpoint import load
-    from framecast.export import export_model
-    from framecast.files import EXPORT, refuse_existing
+    from framecast.core.files import EXPORT, refuse_existing
+    from framecast.models.checkpoint import load
+    from framecast.models.export import export_model
 
     refuse_existing(out, overwrite=overwrite, kind=EXPORT)
     forecaster = load(model)
@@ -47,8 +47,8 @@ def export(
 
 
 def _pack(model: str, out: Path, *, half: bool, overwrite: bool) -> None:
-    from framecast.checkpoint import WEIGHTS
-    from framecast.packing import pack_model
+    from framecast.models.checkpoint import WEIGHTS
+    from framecast.models.packing import pack_model
 
     folder = pack_model(model, out, half=half, overwrite=overwrite)
     note(f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights in {'float16' if half else 'float32'}")

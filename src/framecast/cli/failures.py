@@ -16,8 +16,8 @@ from pathlib import Path
 
 import typer
 
-from framecast.errors import FramecastError
-from framecast.processes import ElsewhereError
+from framecast.core.distributed import ElsewhereError
+from framecast.core.errors import FramecastError
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from framecast.cli.console import note, progress, say
-from framecast.errors import ConfigError
-from framecast.processes import join
+from framecast.core.distributed import join
+from framecast.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from framecast.diffusion.sampling import SamplingOptions
@@ -106,12 +106,12 @@ def run_forecast(
     overwrite: bool = False,
 ) -> None:
     """Forecast under a progress bar; for the arguments see `forecast`."""
-    from framecast.calibration import read_calibration
-    from framecast.checkpoint import find_model, load_model, read_config
-    from framecast.data.archive import Archive
-    from framecast.files import FORECAST, refuse_existing
-    from framecast.workflows.forecast import check_label, forecast_windows, plan_forecast
-    from framecast.workflows.prepare import choose_device
+    from framecast.core.files import FORECAST, refuse_existing
+    from framecast.data.archive.reader import Archive
+    from framecast.models.archive_forecast import check_label, forecast_windows, plan_forecast
+    from framecast.models.checkpoint import find_model, load_model, read_config
+    from framecast.training.prepare import choose_device
+    from framecast.verification.recalibration.calibration import read_calibration
 
     refuse_existing(out, overwrite=overwrite, kind=FORECAST)
     folder = find_model(model)
@@ -156,7 +156,7 @@ def sampling_options(own: "SamplingOptions", changes: dict[str, Any]) -> "Sampli
     Raises:
         ConfigError: no such sampler or grid, or an impossible setting of it.
     """
-    from framecast.configuration import from_plain, to_plain
+    from framecast.core.configuration import from_plain, to_plain
     from framecast.diffusion.sampling import SamplingOptions
 
     plain = to_plain(own)
@@ -191,7 +191,7 @@ def parse_kind(text: str) -> dict[str, Any]:
     Raises:
         ConfigError: a setting is not written as ``name=value``, or the value is none.
     """
-    from framecast.yaml_text import parse_yaml
+    from framecast.core.yaml_text import parse_yaml
 
     kind, _, settings = text.partition(":")
     plain: dict[str, Any] = {"kind": kind}

@@ -8,7 +8,7 @@ import typer
 from framecast.cli.console import note, progress, say
 
 if TYPE_CHECKING:
-    from framecast.data.gridded import Imported
+    from framecast.importers import Imported
 
 _DIVISOR = 8
 """Sides that can be halved three times suit every network."""
@@ -39,7 +39,7 @@ def import_(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
     """Bring gridded data (NetCDF, Zarr) into an archive. What is time, y, x and channel is found by CF conventions."""
-    from framecast.data.gridded import AxisNames, Reading, import_gridded
+    from framecast.importers import AxisNames, Reading, import_gridded
 
     names = AxisNames(variables=tuple(variable or ()), time=time, y=y, x=x, channel=channel, sequence=sequence)
     reading = Reading(scale=scale, offset=offset, missing=missing, flip_y=flip_y, coarsen=coarsen, multiple=multiple)

@@ -10,11 +10,11 @@ import typer
 from framecast.cli.console import print_table
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.cli.run_summary import describe_training
-from framecast.errors import DataError, FramecastError
-from framecast.released import released_models
+from framecast.core.errors import DataError, FramecastError
+from framecast.models.released import released_models
 
 if TYPE_CHECKING:
-    from framecast.data.archive import Archive
+    from framecast.data.archive.reader import Archive
 
 _SAID_OF_THE_RUN = ("training", "versions", "seed", "steps", "best_validation_loss", "framecast_commit", "commit")
 
@@ -53,7 +53,7 @@ def describe_archive(path: Path) -> Rows:
     """Return names and values that describe the archive at ``path``."""
     import numpy as np
 
-    from framecast.data.archive import Archive
+    from framecast.data.archive.reader import Archive
     from framecast.data.labels import count_labels
     from framecast.videos.frames import format_duration
 
@@ -106,7 +106,7 @@ def describe_forecast(path: Path) -> Rows:
 
 def describe_run(path: Path) -> Rows:
     """Return names and values that describe how the run at ``path`` has gone and its newest model."""
-    from framecast.checkpoint import find_model
+    from framecast.models.checkpoint import find_model
 
     try:
         model = describe_model(find_model(path), leave_out=_SAID_OF_THE_RUN)
@@ -119,8 +119,8 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
     """Return names and values that describe the model at ``path``."""
     import torch
 
-    from framecast.checkpoint import build_network, read_config
-    from framecast.configuration import to_plain
+    from framecast.core.configuration import to_plain
+    from framecast.models.checkpoint import build_network, read_config
     from framecast.videos.frames import format_duration
 
     config = read_config(path)

@@ -7,7 +7,7 @@ from statistics import fmean, median
 from typing import Any
 
 from framecast.cli.rows import Rows, megabytes, nested
-from framecast.errors import DataError
+from framecast.core.errors import DataError
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
@@ -15,7 +15,7 @@ _COLUMNS = 48
 
 def describe_training(path: Path) -> Rows:
     """Return names and values that describe how the run at ``path`` has gone."""
-    from framecast.runs import Run
+    from framecast.training.run import Run
 
     run = Run(path)
     records = run.records()
@@ -43,7 +43,7 @@ def _options(recipe: Path) -> dict[str, int]:
         ConfigError: the recipe is no YAML.
         DataError: it does not say them.
     """
-    from framecast.yaml_text import parse_yaml
+    from framecast.core.yaml_text import parse_yaml
 
     plain = parse_yaml(recipe.read_text(encoding="utf-8", errors="replace"), str(recipe))
     try:

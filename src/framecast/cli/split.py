@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from framecast.cli.console import print_table, say
-from framecast.errors import FramecastError
+from framecast.core.errors import FramecastError
 
 
 def split(
@@ -30,11 +30,11 @@ def split(
     Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
     data.split.table=split.csv
     """
-    from framecast.data.archive import Archive
+    from framecast.data.archive.reader import Archive
     from framecast.data.split_table import SIDES, checksum, write_split
     from framecast.data.split_table import compare as compare_with
-    from framecast.recipes import load_recipe
-    from framecast.workflows.prepare import divide
+    from framecast.training.prepare import divide
+    from framecast.training.recipe import load_recipe
 
     recipe = load_recipe(config, changes or ())
     windows, chosen, sides = divide(recipe, Archive.open(data))

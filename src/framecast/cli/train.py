@@ -12,11 +12,11 @@ import typer
 from framecast.cli.console import Task, note, progress, say
 from framecast.cli.failures import INTERRUPTED
 from framecast.cli.stopping import Stop
-from framecast.errors import ConfigError
-from framecast.processes import Processes, is_first, join
+from framecast.core.distributed import Processes, is_first, join
+from framecast.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from framecast.workflows.prepare import Prepared
+    from framecast.training.prepare import Prepared
 
 
 def train(
@@ -45,7 +45,7 @@ def train(
 
     Several processes: torchrun --standalone --nproc-per-node N -m framecast train ...
     """
-    from framecast.recipes import dump_recipe, load_recipe
+    from framecast.training.recipe import dump_recipe, load_recipe
 
     recipe = load_recipe(config, changes or ())
     if print_config:
@@ -54,8 +54,8 @@ def train(
     if data is None or out is None:
         raise ConfigError("training needs --data ARCHIVE and --out RUN")
 
-    from framecast.data.archive import Archive
-    from framecast.workflows.prepare import choose_device, prepare
+    from framecast.data.archive.reader import Archive
+    from framecast.training.prepare import choose_device, prepare
 
     place = choose_device(device)
     processes = join(cpu=place.type == "cpu")
@@ -89,9 +89,9 @@ def run_training(
     Raises:
         typer.Exit: a signal ended it; the code is 128 and the number of the signal.
     """
-    from framecast.configuration import to_plain
-    from framecast.watchers import open_watchers
-    from framecast.workflows.train import Begun, Stopped, train
+    from framecast.core.configuration import to_plain
+    from framecast.training.loggers import open_watchers
+    from framecast.training.train import Begun, Stopped, train
 
     last = prepared.recipe.training.last_step
     with progress("training", last) as task, Stop(seconds).on_signals() as stop, ExitStack() as stack:
@@ -126,9 +126,9 @@ class Watched:
         self.skipped = 0
 
     def see(self, event: object) -> None:
-        """Show what an event of `framecast.workflows.train.train` changes."""
+        """Show what an event of `framecast.training.train.train` changes."""
         from framecast.training import Progress
-        from framecast.workflows.train import Begun, Validated
+        from framecast.training.train import Begun, Validated
 
         if isinstance(event, Begun):
             self._begin(event.step, event.damaged)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from framecast.data.dataset import WindowDataset, epoch_order
+from framecast.data.datasets import WindowDataset, epoch_order
 
 _MOST_OCCASIONS = 256
 _BYTES = 64 * 2**20

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from framecast.data.layout import MISSING, unusable
+from framecast.data.archive.format import MISSING, unusable
 
 
 class Filling:

@@ -21,10 +21,10 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from framecast.core.errors import DataError, FramecastError
+from framecast.core.files import FORECAST, clear, held, partial_path, publish, refuse_existing
+from framecast.data.archive.guard import check_metadata, undamaged
 from framecast.data.climatology import Climatology
-from framecast.data.guard import check_metadata, undamaged
-from framecast.errors import DataError, FramecastError
-from framecast.files import FORECAST, clear, held, partial_path, publish, refuse_existing
 from framecast.videos.frames import FrameSpec
 
 FORMAT = "framecast-forecast"

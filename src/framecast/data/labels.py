@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from framecast.data.archive import Archive
-from framecast.data.layout import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
-from framecast.errors import DataError
+from framecast.core.errors import DataError
+from framecast.data.archive.format import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
+from framecast.data.archive.reader import Archive
 
 LABEL = "label"
 

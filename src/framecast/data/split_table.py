@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import write_atomically
 from framecast.data.tables import Record, read_table
 from framecast.data.windows import Window, Windows, manifest_hash
-from framecast.errors import ConfigError, DataError
-from framecast.files import write_atomically
 
 SIDES = ("train", "validation", "test")
 DROPPED = "dropped"

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from framecast.data.dataset import WindowDataset, epoch_order
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.datasets import WindowDataset, epoch_order
 from framecast.videos.normalise import Curve, Normaliser, fit_stretch
 from framecast.videos.target import latest_frame
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from framecast.errors import DataError
+from framecast.core.errors import DataError
 
 Value = TypeVar("Value")
 

@@ -13,9 +13,9 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from framecast.data.archive import Archive
-from framecast.data.layout import MISSING
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.format import MISSING
+from framecast.data.archive.reader import Archive
 from framecast.videos.frames import FrameSpec, format_duration
 
 MISSING_FRAME = "missing frame"

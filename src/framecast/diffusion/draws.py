@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Schedule
 from framecast.diffusion.times import FastDDPM, Grid
-from framecast.errors import ConfigError
 
 
 class TimeDraw(ABC):

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import broadcast
-from framecast.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

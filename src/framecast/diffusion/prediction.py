@@ -26,8 +26,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Scale, Schedule, broadcast
-from framecast.errors import ConfigError
 
 
 class Pair(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.sampler import AnySampler, DPMSolverPP, Sampler
 from framecast.diffusion.schedule import Schedule
 from framecast.diffusion.times import AnyGrid, Grid, LogSNR, check_trained
-from framecast.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Schedule
-from framecast.errors import ConfigError
 
 _CONTINUUM = 10_001
 """Times among which `LogSNR` chooses on a continuous schedule."""

@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.schedule import Scale
-from framecast.errors import ConfigError
 
 
 class Weighting(ABC):

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from framecast.seeding import generator
+from framecast.core.seeding import generator
 
 
 class Chance:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor, nn
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.draws import TimeDraw, UniformTimes
 from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.noise import coloured
@@ -18,7 +19,6 @@ from framecast.diffusion.sampling import SamplingOptions, describe
 from framecast.diffusion.schedule import Schedule, broadcast
 from framecast.diffusion.times import FastDDPM, Grid
 from framecast.diffusion.weighting import UniformWeighting, Weighting
-from framecast.errors import ConfigError
 from framecast.generators.chance import Chance
 from framecast.generators.generator import Bounds, Generator
 from framecast.videos.masks import keep_observed, observed_frames

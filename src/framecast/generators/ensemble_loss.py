@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 Members = Float[Tensor, "member batch channel time height width"]
 Videos = Float[Tensor, "batch channel time height width"]

@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.draws import AnyTimeDraw, UniformTimes
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import AnySchedule, Cosine
 from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform
 from framecast.diffusion.weighting import AnyWeighting, UniformWeighting
-from framecast.errors import ConfigError
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.one_shot import OneShot, check_sampling

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.noise import coloured
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.errors import ConfigError
 from framecast.generators.chance import Chance
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.generator import Bounds, Generator

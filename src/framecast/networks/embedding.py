@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 
 def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch {width}"]:

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 Video = Float[Tensor, "batch time _ _ _"]
 """``[batch, time, height, width, channel]``: size and channels change on the way, samples and frames never do."""

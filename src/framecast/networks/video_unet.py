@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.networks.embedding import Embedding, sinusoids
 from framecast.networks.layout import (
     SampleLinear,

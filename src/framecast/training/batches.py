@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from framecast.data.dataset import Sample, WindowDataset, batch_at
-from framecast.errors import ConfigError
-from framecast.processes import Processes
+from framecast.core.distributed import Processes
+from framecast.core.errors import ConfigError
+from framecast.data.datasets import Sample, WindowDataset, batch_at
 from framecast.training.options import TrainingOptions
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from framecast.data.dataset import WindowDataset, batch_at
-from framecast.errors import FramecastError
+from framecast.core.distributed import Alone, Processes
+from framecast.core.errors import FramecastError
+from framecast.data.datasets import WindowDataset, batch_at
 from framecast.generators.chance import Chance
 from framecast.generators.generator import Generator
-from framecast.processes import Alone, Processes
 from framecast.training.batches import cut, load_parts
 from framecast.training.objective import Objective
 from framecast.training.optimiser import learning_rate

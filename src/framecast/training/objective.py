@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from framecast.data.dataset import Sample
+from framecast.data.datasets import Sample
 from framecast.diffusion.guidance import drop_labels
 from framecast.generators.chance import Chance
 from framecast.generators.generator import Generator

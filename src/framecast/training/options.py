@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.training.reconstruction import WIDEST
 
 

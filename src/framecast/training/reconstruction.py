@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 WIDEST = 0.28
 """The widest profile: a flat one, γ = 0, has the standard deviation 12^-1/2 = 0.2887 of the training time."""

@@ -9,7 +9,7 @@ DistributedDataParallel of it on CPUs.
 import torch
 from torch import Tensor, nn
 
-from framecast.processes import Processes
+from framecast.core.distributed import Processes
 
 
 def shard(network: nn.Module, processes: Processes) -> None:

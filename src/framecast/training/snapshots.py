@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from framecast.errors import ConfigError, DataError
-from framecast.files import write_atomically
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import write_atomically
 from framecast.training.options import TrainingOptions
 from framecast.training.reconstruction import Profile, coefficients, misfit
 

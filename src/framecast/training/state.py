@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from framecast.errors import DataError
+from framecast.core.errors import DataError
 from framecast.training.averaging import ExponentialAverage, PowerAverage
 from framecast.training.optimiser import build_optimiser
 from framecast.training.options import TrainingOptions

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import torch
 
-from framecast.data.dataset import WindowDataset
+from framecast.core.distributed import Alone, Processes
+from framecast.data.datasets import WindowDataset
 from framecast.generators.chance import Chance
 from framecast.generators.generator import Generator
-from framecast.processes import Alone, Processes
 from framecast.training.objective import Objective
 from framecast.training.options import TrainingOptions
 from framecast.videos.conditioning import Conditioning

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.videos.masks import FrameMasks, make_condition, observe_past
 from framecast.videos.representation import Representation
 from framecast.videos.target import Future

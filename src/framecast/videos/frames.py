@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 Times = TypeVar("Times", np.datetime64, npt.NDArray[np.datetime64])
 

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from framecast.errors import DataError
+from framecast.core.errors import DataError
 from framecast.videos.frames import FrameSpec, format_duration
 
 Video = xr.DataArray | np.ndarray | Tensor

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

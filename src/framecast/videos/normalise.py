@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError
 
 Curve = Literal["linear", "sqrt", "log1p", "asinh"]
 

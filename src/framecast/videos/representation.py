@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from framecast.errors import DataError
+from framecast.core.errors import DataError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, check_target, latest_frame

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 from framecast.videos.frames import FrameSpec
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.sampler import DDIM, DDPM, AnySampler, DPMSolverPP, Evaluation, Heun, UniPC, sample
 from framecast.diffusion.schedule import ContinuousCosine, Cosine, Karras, Linear, RectifiedFlow, ZeroTerminalSNR
 from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform, Leading, Linspace, Quadratic, Trailing
-from framecast.errors import ConfigError
 
 SAMPLERS = [
     DDPM(),

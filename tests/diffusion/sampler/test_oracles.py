@@ -11,6 +11,7 @@ from itertools import product
 import pytest
 import torch
 
+from framecast.core.seeding import MemberNoise
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC, sample, trajectory
 from framecast.diffusion.schedule import (
@@ -34,7 +35,6 @@ from framecast.diffusion.times import (
     Trailing,
 )
 from framecast.generators.denoiser import Denoiser
-from framecast.seeding import MemberNoise
 
 MEAN, STD = 1.5, 0.6
 

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.sampler.base import Evaluation, Sampler, posterior_std, transition
 from framecast.diffusion.schedule import Scale
-from framecast.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from framecast.errors import ConfigError
+from framecast.core.errors import ConfigError
 
 
 def cosine(t: Tensor, s: float) -> Tensor:

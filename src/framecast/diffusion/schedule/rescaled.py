@@ -8,10 +8,10 @@ from jaxtyping import Float64
 from pydantic import Discriminator
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule.base import Scale, Schedule
 from framecast.diffusion.schedule.continuous import ContinuousCosine, ContinuousLinear, Karras
 from framecast.diffusion.schedule.tables import Cosine, Linear
-from framecast.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule.base import Scale, Schedule
 from framecast.diffusion.schedule.cosine import check_offset, cosine
-from framecast.errors import ConfigError
 
 _MOST_ROWS = 10**6
 """Rows are held in memory, and nobody has asked for more."""

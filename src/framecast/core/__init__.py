@@ -1,0 +1,1 @@
+"""What every file may use: errors, configuration, atomic files, random seeds, the environment."""

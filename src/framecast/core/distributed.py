@@ -1,0 +1,231 @@
+"""The processes that do one job together: alone by default, several under ``torchrun``.
+
+    torchrun --standalone --nproc-per-node 2 -m framecast train tiny --data corona.zarr --out run
+
+One process pays nothing for this: no import, no communication. Several are brought together by accelerate, which
+chooses the device of each and the way they talk (NCCL between GPUs, gloo between CPUs).
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from framecast.core.errors import ConfigError, FramecastError
+
+if TYPE_CHECKING:
+    from torch import Tensor, device, nn
+
+T = TypeVar("T")
+
+_TIMEOUT = timedelta(minutes=30)
+"""How long one process waits for the others before it gives up: longer than the first takes for a checkpoint."""
+
+
+_PR_SET_PDEATHSIG = 1
+
+_LAUNCHER = os.getppid()
+"""What started this process: looked up as early as this file is read, before libraries take seconds to load."""
+
+
+class ElsewhereError(FramecastError):
+    """What stopped the first process of several, told to the others; the first one says it to the person."""
+
+
+class Processes(ABC):
+    """The processes of one job, seen from one of them.
+
+    Attributes:
+        rank: the number of this process; 0 is the first, which alone writes and speaks.
+        count: how many there are.
+    """
+
+    rank: int
+    count: int
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and speaks."""
+        return self.rank == 0
+
+    @abstractmethod
+    def device(self, wanted: "device") -> "device":
+        """Return the device of this process where ``wanted`` says which kind."""
+
+    @abstractmethod
+    def together(self, module: "nn.Module") -> "nn.Module":
+        """Return ``module`` such that gradients are means over the processes."""
+
+    @abstractmethod
+    def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
+        """Return the context in which gradients of ``module`` are only added up here, not yet averaged."""
+
+    @abstractmethod
+    def mean(self, value: "Tensor") -> "Tensor":
+        """Return the mean of a tensor over the processes, the same in all of them."""
+
+    @abstractmethod
+    def gather(self, value: T) -> list[T]:
+        """Return the values of all processes in their order, in all of them."""
+
+    @abstractmethod
+    def share(self, make: Callable[[], T]) -> T:
+        """Let the first process make a value, and return it in all.
+
+        Raises:
+            ElsewhereError: making it raised a `FramecastError` or an `OSError` in the first process, which raises that.
+        """
+
+    @abstractmethod
+    def wait(self) -> None:
+        """Return when all processes have come this far."""
+
+
+class Alone(Processes):
+    """One process."""
+
+    rank, count = 0, 1
+
+    def device(self, wanted: "device") -> "device":
+        """Return ``wanted``."""
+        return wanted
+
+    def together(self, module: "nn.Module") -> "nn.Module":
+        """Return ``module`` itself."""
+        return module
+
+    def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
+        """Return a context without effect."""
+        return nullcontext()
+
+    def mean(self, value: "Tensor") -> "Tensor":
+        """Return ``value``."""
+        return value
+
+    def gather(self, value: T) -> list[T]:
+        """Return a list of this one value."""
+        return [value]
+
+    def share(self, make: Callable[[], T]) -> T:
+        """Make the value."""
+        return make()
+
+    def wait(self) -> None:
+        """Return at once."""
+
+
+class Several(Processes):
+    """The processes that ``torchrun`` started, seen from one of them.
+
+    Args:
+        cpu: whether to compute on the CPU where there is a GPU.
+
+    Raises:
+        ConfigError: accelerate is not installed, or fewer processes have come together than were started.
+    """
+
+    def __init__(self, *, cpu: bool) -> None:
+        try:
+            from accelerate import Accelerator
+            from accelerate.utils import InitProcessGroupKwargs
+        except ModuleNotFoundError as error:
+            if error.name != "accelerate":
+                raise
+            raise ConfigError(
+                "several processes need accelerate, which is not installed: pip install 'framecast[scale]'"
+            ) from None
+        stop_with_launcher()
+        # DistributedDataParallel keeps gradients in rows, whatever layout the network prefers; it says so once.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+        self._accelerator = Accelerator(cpu=cpu, kwargs_handlers=[InitProcessGroupKwargs(timeout=_TIMEOUT)])
+        self.rank, self.count = self._accelerator.process_index, self._accelerator.num_processes
+        if self.count != started():
+            raise ConfigError(
+                f"{started()} processes were started and {self.count} came together: start them with torchrun "
+                "--standalone --nproc-per-node N -m framecast ..."
+            )
+
+    def device(self, wanted: "device") -> "device":
+        """Return the device that accelerate chose for this process: its own GPU, or the CPU."""
+        chosen: device = self._accelerator.device
+        return wanted if chosen.type == wanted.type == "cpu" else chosen
+
+    def together(self, module: "nn.Module") -> "nn.Module":
+        """Return ``module`` in torch's DistributedDataParallel."""
+        prepared: nn.Module = self._accelerator.prepare_model(module, device_placement=False)
+        return prepared
+
+    def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
+        """Return the context in which gradients wait for the next backward pass outside it."""
+        context: AbstractContextManager[Any] = self._accelerator.no_sync(module)
+        return context
+
+    def mean(self, value: "Tensor") -> "Tensor":
+        """Return the mean over all processes."""
+        reduced: Tensor = self._accelerator.reduce(value, reduction="mean")
+        return reduced
+
+    def gather(self, value: T) -> list[T]:
+        """Return the values of all processes."""
+        from torch.distributed import all_gather_object
+
+        values: list[Any] = [None] * self.count
+        all_gather_object(values, value)
+        return values
+
+    def share(self, make: Callable[[], T]) -> T:
+        """Make the value in the first process and send it to the others."""
+        from torch.distributed import broadcast_object_list
+
+        parcel: list[Any] = [None, None]
+        failure: Exception | None = None
+        if self.first:
+            try:
+                parcel[0] = make()
+            except (FramecastError, OSError) as error:
+                failure, parcel[1] = error, str(error)
+        broadcast_object_list(parcel)
+        if failure is not None:
+            raise failure
+        if parcel[1] is not None:
+            raise ElsewhereError(parcel[1])
+        value: T = parcel[0]
+        return value
+
+    def wait(self) -> None:
+        """Return when all processes have come this far."""
+        self._accelerator.wait_for_everyone()
+
+
+def started() -> int:
+    """Return how many processes ``torchrun`` started for this job."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this process is the first of its job, by its environment alone."""
+    return started() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def stop_with_launcher() -> None:
+    """Ask the system for SIGTERM when ``torchrun`` dies, which otherwise leaves its processes running; Linux alone can.
+
+    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, as for want of memory. If it is
+    gone already, this process ends here: it would wait half an hour for a meeting that nobody holds.
+    """
+    if sys.platform != "linux" or started() == 1:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != _LAUNCHER:
+        sys.exit(128 + signal.SIGTERM)
+
+
+def join(*, cpu: bool) -> Processes:
+    """Return the processes of this job; see `Several`."""
+    return Alone() if started() == 1 else Several(cpu=cpu)

@@ -1,0 +1,207 @@
+"""Outputs are whole or absent: nothing half-written ever stands under its final name.
+
+A folder (an archive, a forecast, a report) is built beside its destination under a hidden name and renamed when
+it is complete; a file likewise. Renaming within one folder is atomic on every file system in use.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from framecast.core.errors import FramecastError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a folder of framecast's is known by: a file in it, and a text in that file.
+
+    Attributes:
+        name: what a person calls such a folder.
+        marker: name of the file.
+        text: what stands in it.
+    """
+
+    name: str
+    marker: str
+    text: str = ""
+
+    def describes(self, path: Path) -> bool:
+        """Whether the folder ``path`` is empty or of this kind."""
+        if not path.is_dir():
+            return False
+        if not any(path.iterdir()):
+            return True
+        marker = path / self.marker
+        return marker.is_file() and self.text in marker.read_text(encoding="utf-8", errors="replace")
+
+
+ARCHIVE = Kind("archive", "zarr.json", '"format": "framecast-archive"')
+FORECAST = Kind("forecast", "zarr.json", '"format": "framecast-forecast"')
+RUN = Kind("run", "recipe.yaml")
+REPORT = Kind("report", "scores.json")
+PREDICTION = Kind("prediction", "stages.json", '"format": "framecast-prediction"')
+MODEL = Kind("model", "config.json", '"format": "framecast-model"')
+EXPORT = Kind("export", "export.json", '"format": "framecast-export"')
+
+
+def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) -> None:
+    """Raise if ``path`` exists and may not be replaced, or if it could not be created.
+
+    Only what framecast made is ever replaced: with a ``kind``, ``overwrite`` is for folders of that kind alone.
+    """
+    if path.exists() and kind is not None and not kind.describes(path):
+        raise FramecastError(f"{path} exists and is no {kind.name}: choose another name")
+    if path.exists() and not overwrite:
+        raise FramecastError(f"{path} exists already: choose another name, or pass --overwrite to replace it")
+    here = Path.cwd()
+    if path.resolve() in (here, *here.parents):
+        raise FramecastError(f"{path} is the folder you are in or one above it: choose another name")
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise FramecastError(f"{path} cannot be written: {parent} is not a folder you may write to")
+
+
+def clear(folder: Path, *, last: str = "") -> None:
+    """Delete what is in ``folder``, the file called ``last`` at the end; the folder itself, or a link to it, stays."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == last):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def partial_path(path: Path) -> Path:
+    """Return the hidden neighbour of ``path`` under which it is built until it is complete."""
+    return path.absolute().with_name(f".{path.name}.partial")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Move the finished ``partial`` to its final name ``path``, in place of whatever stands there.
+
+    What stood there comes back if that fails.
+    """
+    if path.is_dir() and not path.is_symlink():
+        discarded = path.absolute().with_name(f".{path.name}.replaced")
+        shutil.rmtree(discarded, ignore_errors=True)
+        path.rename(discarded)
+        try:
+            partial.rename(path)
+        finally:
+            if not path.exists():
+                discarded.rename(path)
+        shutil.rmtree(discarded)
+    else:
+        partial.replace(path)
+
+
+@contextmanager
+def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Args:
+        path: the final name. Missing parents are made.
+        overwrite: whether an existing ``path`` may be replaced; it stays untouched until the block has ended well.
+        kind: what an existing ``path`` must be to be replaced.
+
+    Raises:
+        FramecastError: ``path`` exists and ``overwrite`` is false, or it is a file or a link.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite, kind=kind)
+    if path.is_symlink() or path.is_file():
+        raise FramecastError(
+            f"{path} is a {'link' if path.is_symlink() else 'file'}, not a folder: choose another name"
+        )
+    partial = partial_path(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        publish(partial, path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def write_atomically(path: str | Path, content: str | bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
+
+    The content is on the disk before the name is: a power cut leaves one of the two files, whole.
+    """
+    path = Path(path)
+    partial = partial_path(path)
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    flush_folder(path.absolute().parent)
+
+
+def lock(descriptor: int) -> None:
+    """Keep other processes from locking an open file or folder, until it is closed or this process ends in any way.
+
+    Nothing is kept where the system or the file system has no such locks.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+    """
+    if os.name != "posix":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a network file system without locks
+        pass
+
+
+@contextmanager
+def held(folder: Path, *, doing: str) -> Iterator[None]:
+    """Keep other processes from holding ``folder`` during the block; see `lock`.
+
+    Args:
+        folder: is there, and may get another name meanwhile.
+        doing: what one does who holds it, for the message.
+
+    Raises:
+        FramecastError: another process holds it, or held it until a moment ago and has given it its final name.
+    """
+    if os.name != "posix":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            lock(descriptor)
+            same = folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat())
+        except BlockingIOError:
+            same = False
+        if not same:
+            raise FramecastError(f"another process is {doing}: wait until it has ended, or end it")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until the names in the folder ``path`` are on the disk, where the system can tell (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,88 @@
+"""A folder sealed by a list of its files: their sizes and checksums, written last and compared before it is believed.
+
+The list has a checksum of its own. Lists of before this was so have none, and are believed without it.
+
+Sealing waits until every file is on the disk, so that a folder renamed afterwards is whole even after a power cut; a
+byte that changes later (a bad disk, a copy cut short) is found when the seal is checked.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from framecast.core.errors import DataError
+from framecast.core.files import flush_folder, write_atomically
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+def seal(folder: Path, format: str, record: Mapping[str, Any]) -> None:
+    """Write the manifest of all files below ``folder`` once they are on the disk.
+
+    Args:
+        folder: complete; nothing in it changes any more.
+        format: what kind of folder it is.
+        record: JSON values to keep with it.
+    """
+    files = {}
+    for path in sorted(file for file in folder.rglob("*") if file.is_file()):
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
+    plain = {"format": format, "version": VERSION, "record": dict(record), "files": files}
+    write_atomically(folder / MANIFEST, json.dumps({**plain, "sha256": _digest(plain)}, indent=2) + "\n")
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        flush_folder(path)
+
+
+def check_seal(folder: Path, format: str) -> dict[str, Any]:
+    """Return the record of a sealed folder after comparing every file with its size and checksum.
+
+    Raises:
+        NewerVersionError: a newer framecast wrote it.
+        DataError: it has no seal, or a file is missing or differs.
+    """
+    path = folder / MANIFEST
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["format"] != format:
+            raise DataError(f"{path} is of the format {plain['format']!r}, not {format!r}")
+        own = plain.pop("sha256", None)
+        version, files, record = int(plain["version"]), dict(plain["files"]), dict(plain["record"])
+        if version > VERSION:
+            raise NewerVersionError(
+                f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
+            )
+        if own is not None and own != _digest(plain):
+            raise DataError(f"{path} is not as it was written: its own checksum differs")
+        for name, expected in files.items():
+            _compare(folder / name, int(expected["bytes"]), str(expected["sha256"]))
+    except DataError:
+        raise
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read ({type(error).__name__})") from None
+    return record
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    """Return the checksum of the manifest itself, whatever its spaces and the order of its keys."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _compare(path: Path, size: int, digest: str) -> None:
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
+    if path.stat().st_size != size:
+        raise DataError(f"{path} has {path.stat().st_size} bytes and should have {size}")
+    with path.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+            raise DataError(f"{path} has another checksum than it was written with")
+
+
+class NewerVersionError(DataError):
+    """A file is sound, and written by a newer framecast."""

@@ -1,0 +1,1 @@
+"""Archives of videos in Zarr: their format, reading, writing."""

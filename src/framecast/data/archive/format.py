@@ -1,0 +1,248 @@
+"""What the archive format demands of a sequence, and how its metadata are put on disk.
+
+The rules of ``docs/data-format.md`` as code: they are checked when a sequence is written and when it is read, for
+archives may be written by anyone with xarray.
+"""
+
+import base64
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+import zarr
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.videos.frames import nanoseconds
+
+FORMAT = "framecast-archive"
+VERSION = 1
+MISSING = -1
+"""The quality of a frame that has a place in the time axis but was never written."""
+UNKNOWN = -1
+"""The label of a frame whose class is not known."""
+
+DIMENSIONS = ("time", "channel", "y", "x")
+CLASSES = "classes"
+ROOT_ATTRIBUTES = ("format", "version", "channels", "unit", "cadence", "height", "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What all sequences of an archive have in common.
+
+    Attributes:
+        channels: names along the channel axis, in order.
+        unit: physical unit of the intensity.
+        cadence: nominal seconds between two frames.
+        height: rows of a frame.
+        width: columns of a frame.
+        classes: names of what labels mean, in order; empty where frames have no labels.
+    """
+
+    channels: tuple[str, ...]
+    unit: str
+    cadence: float
+    height: int
+    width: int
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.channels or len(set(self.channels)) != len(self.channels) or not all(self.channels):
+            raise ConfigError(f"channels are {list(self.channels)}; name at least one channel, each once")
+        for name in ("cadence", "height", "width"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        check_classes(self.classes)
+
+
+def read_header(path: Path, attrs: Mapping[str, Any]) -> Header:
+    """Return the `Header` that the root attributes ``attrs`` of the archive at ``path`` give, or raise `DataError`."""
+    missing = [name for name in ROOT_ATTRIBUTES if name not in attrs]
+    if missing:
+        raise DataError(f"{path} lacks the root attributes {', '.join(missing)}: see docs/data-format.md")
+    channels = attrs["channels"]
+    try:
+        if not isinstance(channels, list) or not all(isinstance(name, str) for name in channels):
+            raise ConfigError(f"channels are {channels!r}; they must be a list of strings")
+        if int(attrs["height"]) != attrs["height"] or int(attrs["width"]) != attrs["width"]:
+            raise ConfigError("height and width must be whole numbers")
+        return Header(
+            channels=tuple(channels),
+            unit=str(attrs["unit"]),
+            cadence=float(attrs["cadence"]),
+            height=int(attrs["height"]),
+            width=int(attrs["width"]),
+            classes=_classes(attrs.get(CLASSES, [])),
+        )
+    except (ConfigError, TypeError, ValueError) as error:
+        raise DataError(f"{path} has unusable root attributes: {error}") from None
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Raise `ConfigError` unless ``classes`` are names, each once, and few enough for a label of 8 bits."""
+    if len(set(classes)) != len(classes) or not all(classes) or len(classes) > 127:
+        raise ConfigError(f"classes are {list(classes)}; name up to 127, each once")
+
+
+def _classes(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"classes are {names!r}; they must be a list of strings")
+    return tuple(names)
+
+
+def check_intensity(place: str, dims: Sequence[str], shape: Sequence[int], dtype: Any, header: Header) -> None:
+    """Raise `DataError` unless the intensity of the sequence at ``place`` is as documented."""
+    if tuple(dims) != DIMENSIONS:
+        raise DataError(
+            f"intensity of {place} has dimensions ({', '.join(dims)}); "
+            f"they must be ({', '.join(DIMENSIONS)}): transpose it"
+        )
+    if np.dtype(dtype).kind != "f":
+        raise DataError(f"intensity of {place} is {dtype}; it must be float32 in {header.unit}: convert it with astype")
+    expected = (len(header.channels), header.height, header.width)
+    if tuple(shape[1:]) != expected:
+        raise DataError(
+            f"intensity of {place} has [channel, y, x] = {list(shape[1:])}; "
+            f"the archive's attributes say {list(expected)}"
+        )
+    if shape[0] == 0:
+        raise DataError(f"{place} has no frame: leave the sequence out")
+
+
+def check_times(place: str, times: npt.NDArray[Any], count: int) -> npt.NDArray[np.datetime64]:
+    """Return ``times`` as ``datetime64[ns]``, or raise `DataError` unless they are strictly increasing."""
+    if times.ndim != 1 or len(times) != count:
+        raise DataError(
+            f"time of {place} has shape {list(times.shape)}; it must have one entry for each of {count} frames"
+        )
+    if times.dtype.kind != "M":
+        raise DataError(
+            f"time of {place} is {times.dtype}; it must be datetime64 (on disk: CF time with units 'seconds since …')"
+        )
+    if np.isnat(times).any():
+        raise DataError(f"time of {place} is NaT at frame {int(np.isnat(times).argmax())}: give each frame its time")
+    try:
+        times = nanoseconds(times)
+    except ValueError as error:
+        raise DataError(f"time of {place}: {error}") from None
+    steps = np.diff(times)
+    if (steps == np.timedelta64(0)).any():
+        k = int((steps == np.timedelta64(0)).argmax())
+        raise DataError(f"time of {place} has {_iso(times[k])} twice (frames {k} and {k + 1}): drop one of them")
+    if (steps < np.timedelta64(0)).any():
+        k = int((steps < np.timedelta64(0)).argmax())
+        raise DataError(f"time of {place} runs backwards after frame {k} ({_iso(times[k])}): sort the frames by time")
+    return times
+
+
+def check_channels(place: str, channels: Sequence[str], header: Header) -> None:
+    """Raise `DataError` unless the sequence at ``place`` has the archive's channels in the archive's order."""
+    if tuple(channels) != header.channels:
+        raise DataError(
+            f"{place} has channels {list(channels)}; the archive's are {list(header.channels)}, in this order"
+        )
+
+
+def check_quality(place: str, quality: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
+    """Return ``quality`` as int64, or raise `DataError` unless it has one whole number for each frame."""
+    if quality.shape != (count,) or quality.dtype.kind not in "iub":
+        raise DataError(
+            f"quality of {place} is {quality.dtype} {list(quality.shape)}; "
+            f"it must be one whole number for each of {count} frames"
+        )
+    return quality.astype(np.int64)
+
+
+def check_labels(place: str, labels: npt.NDArray[Any], count: int, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return ``labels`` as int64, or raise `DataError` unless each of ``count`` frames has a class or is `UNKNOWN`."""
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"label of {place} is {labels.dtype} {list(labels.shape)}; "
+            f"it must be one whole number for each of {count} frames"
+        )
+    if count and not (labels.min() >= UNKNOWN and labels.max() < len(classes)):
+        wrong = labels[(labels < UNKNOWN) | (labels >= len(classes))][0]
+        raise DataError(
+            f"label of {place} has the value {wrong}; with {len(classes)} classes ({', '.join(classes) or 'none'}) "
+            f"it can be {UNKNOWN} (unknown) to {len(classes) - 1}: correct it, or the attribute 'classes' of the root"
+        )
+    return labels.astype(np.int64)
+
+
+def check_packing(place: str, attrs: Mapping[str, Any]) -> None:
+    """Raise `DataError` if the intensity at ``place`` is packed, or marks masked pixels with a number."""
+    packed = sorted({"scale_factor", "add_offset", "missing_value"} & set(attrs))
+    fill = attrs.get("_FillValue")
+    if isinstance(fill, str):  # xarray keeps a float64 in base64 in Zarr 3
+        fill = np.frombuffer(base64.b64decode(fill), dtype="<f8")[0]
+    if packed or not (fill is None or np.isnan(fill)):
+        what = ", ".join(packed) or f"_FillValue {fill:g}"
+        raise DataError(f"intensity of {place} has {what}; it must be plain float32 with NaN where a pixel is masked")
+
+
+def unusable(values: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Return the fraction of NaN and the number of infinities per frame and channel.
+
+    Args:
+        values: ``[time, channel, y, x]``.
+
+    Returns:
+        Two arrays ``[time, channel]``.
+    """
+    masked = np.isnan(values).mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    return masked, np.isinf(values).sum(axis=(2, 3), dtype=np.int32)
+
+
+def decode(array: zarr.Array, dimension: str, place: str) -> npt.NDArray[Any]:
+    """Return the values of the one-dimensional coordinate ``array`` with its CF attributes applied."""
+    variable = xr.Variable((dimension,), np.asarray(array[:]), dict(array.attrs)) if array.ndim == 1 else None
+    if variable is None:
+        raise DataError(f"{dimension} of {place} has {array.ndim} dimensions; it must have one")
+    try:
+        return xr.conventions.decode_cf_variable(dimension, variable).values
+    except (ValueError, OverflowError):
+        units = array.attrs.get("units")
+        raise DataError(
+            f"{dimension} of {place} has units {units!r}; they must be CF, such as 'seconds since 1970-01-01'"
+        ) from None
+
+
+def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
+    """Gather the metadata of the Zarr store at ``path`` and of its ``groups``, so that opening is one read.
+
+    Zarr warns that the consolidated form is no part of the format 3 specification yet; readers that do not know it
+    ignore it.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata")
+        for name in groups:
+            zarr.consolidate_metadata(path, path=name, zarr_format=3)
+        zarr.consolidate_metadata(path, zarr_format=3)
+
+
+def storable(dataset: xr.Dataset) -> xr.Dataset:
+    """Return ``dataset`` with strings in the one form that Zarr 3 specifies (variable-length UTF-8)."""
+    text = {name: v.astype(object) for name, v in dataset.variables.items() if v.dtype.kind in "UT"}
+    return dataset.assign({k: v for k, v in text.items() if k not in dataset.coords}).assign_coords(
+        {k: v for k, v in text.items() if k in dataset.coords}
+    )
+
+
+def plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``attrs`` as JSON holds them: NumPy numbers and arrays become numbers and lists."""
+    try:
+        return json.loads(json.dumps(dict(attrs), default=lambda value: value.tolist()))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            f"attributes must be text, numbers, true, false, null, lists or mappings of these: {error}"
+        ) from None
+
+
+def _iso(time: np.datetime64) -> str:
+    return str(np.datetime_as_string(time, unit="s"))

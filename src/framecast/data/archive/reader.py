@@ -1,0 +1,270 @@
+"""The archive: many videos of one kind in one Zarr folder, one group per sequence.
+
+A sequence is one place followed through time (an active region, a radar domain). Its group reads as an ordinary
+`xarray.Dataset`: ``xr.open_zarr(path, group=name)``; the whole archive as ``xr.open_datatree(path, engine="zarr")``.
+The format is described in ``docs/data-format.md``, well enough to be written without this file.
+
+Pixels are physical and unquantised. NaN is a pixel that was not seen (outside the image, off the disk).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+import zarr
+
+from framecast.core.errors import DataError
+from framecast.data.archive.format import (
+    CLASSES,
+    DIMENSIONS,
+    FORMAT,
+    ROOT_ATTRIBUTES,
+    UNKNOWN,
+    VERSION,
+    Header,
+    check_channels,
+    check_intensity,
+    check_labels,
+    check_packing,
+    check_quality,
+    check_times,
+    decode,
+    read_header,
+    unusable,
+)
+from framecast.data.archive.guard import check_claims, check_frame, check_metadata, undamaged
+from framecast.data.archive.writer import ArchiveWriter
+
+__all__ = ["Archive", "ArchiveWriter"]
+
+
+class Archive:
+    """An archive opened for reading. Nothing but metadata is read until frames are asked for."""
+
+    def __init__(self, path: Path, root: zarr.Group, header: Header, attrs: Mapping[str, Any]) -> None:
+        """Use `Archive.open`."""
+        self.path = path
+        self.header = header
+        self.attrs = dict(attrs)
+        self.sequences: tuple[str, ...] = tuple(sorted(root.group_keys()))
+        self._root = root
+        self._opened: dict[str, _Sequence] = {}
+        if not self.sequences:
+            raise DataError(f"{path} holds no sequence: write at least one group with an intensity into it")
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Archive":
+        """Open the archive at ``path``.
+
+        Raises:
+            DataError: there is none, it is something else, or its version is newer than this package.
+        """
+        path = Path(path)
+        root = _open_root(path)
+        with undamaged(path):
+            attrs = dict(root.attrs)
+        found = attrs.get("format")
+        if found != FORMAT:
+            what = f"its format is {found!r}" if found else "its root has no attribute 'format'"
+            raise DataError(f"{path} is not a framecast archive ({what}): see docs/data-format.md on how to write one")
+        version = attrs.get("version")
+        if not isinstance(version, int) or version < 1:
+            raise DataError(f"{path} has format version {version!r}; it must be a whole number from 1 to {VERSION}")
+        if version > VERSION:
+            raise DataError(
+                f"{path} is written in version {version} of the archive format and this framecast reads up to "
+                f"{VERSION}: pip install --upgrade framecast"
+            )
+        others = {key: value for key, value in attrs.items() if key not in (*ROOT_ATTRIBUTES, CLASSES)}
+        header = read_header(path, attrs)
+        check_frame(path, header.height, header.width)
+        with undamaged(path):
+            return cls(path, root, header, others)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names along the channel axis."""
+        return self.header.channels
+
+    @property
+    def unit(self) -> str:
+        """Physical unit of the intensity."""
+        return self.header.unit
+
+    @property
+    def cadence(self) -> float:
+        """Nominal seconds between two frames."""
+        return self.header.cadence
+
+    @property
+    def height(self) -> int:
+        """Rows of a frame."""
+        return self.header.height
+
+    @property
+    def width(self) -> int:
+        """Columns of a frame."""
+        return self.header.width
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of what labels mean, in order; empty where frames have no labels."""
+        return self.header.classes
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __repr__(self) -> str:
+        h = self.header
+        return (
+            f"Archive({str(self.path)!r}: {len(self)} sequences of {h.height}×{h.width} pixels, "
+            f"{', '.join(h.channels)} in {h.unit}, every {h.cadence:g} s)"
+        )
+
+    def times(self, name: str) -> npt.NDArray[np.datetime64]:
+        """Return the observation times of sequence ``name``, ``datetime64[ns]`` ``[time]``, strictly increasing."""
+        return self._open(name).times
+
+    def quality(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the quality of each frame, ``int64`` ``[time]``: 0 is good, `MISSING` was never written."""
+        return self._open(name).quality
+
+    def labels(self, name: str) -> npt.NDArray[np.int64]:
+        """Return the class of what follows each frame, ``int64`` ``[time]``: a place in `classes`, or `UNKNOWN`.
+
+        Raises:
+            DataError: the stored labels are not as documented.
+        """
+        group, count = self._open(name).group, len(self._open(name).times)
+        if not self.classes or "label" not in group:
+            return np.full(count, UNKNOWN, np.int64)
+        with undamaged(f"{self.path}/{name}"):
+            stored = np.asarray(group["label"][:])  # type: ignore[index]
+        return check_labels(f"{self.path}/{name}", stored, count, self.classes)
+
+    def unusable(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """Return the fraction of NaN and the number of infinite pixels of each frame, both ``[time, channel]``.
+
+        They are stored in archives that framecast wrote; for others all frames are read.
+        """
+        group, frames = self._open(name).group, len(self._open(name).times)
+        shape = frames, len(self.channels)
+        if all(variable in group and group[variable].shape == shape for variable in ("masked", "infinite")):  # type: ignore[union-attr]
+            with undamaged(f"{self.path}/{name}"):
+                masked, infinite = group["masked"][:], group["infinite"][:]  # type: ignore[index]
+            return np.asarray(masked, np.float32), np.asarray(infinite, np.int32)
+        parts = [
+            unusable(self.read(name, rows).swapaxes(0, 1))
+            for rows in np.array_split(np.arange(frames), -(-frames // 64))
+        ]
+        return np.concatenate([masked for masked, _ in parts]), np.concatenate([infinite for _, infinite in parts])
+
+    def read(
+        self,
+        name: str,
+        indices: Sequence[int] | npt.NDArray[np.integer] | None = None,
+        channels: Sequence[str] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Return frames of one sequence.
+
+        Args:
+            name: the sequence.
+            indices: positions in time, in the order wanted; all when ``None``.
+            channels: names, in the order wanted; all when ``None``.
+
+        Returns:
+            ``[channel, time, y, x]`` in the archive's unit, NaN where a pixel is masked.
+
+        Raises:
+            DataError: no such sequence, channel or frame.
+        """
+        sequence = self._open(name)
+        columns = [self._channel(channel) for channel in (self.channels if channels is None else channels)]
+        rows = np.arange(len(sequence.times)) if indices is None else np.asarray(indices, dtype=np.int64)
+        if rows.size == 0 or rows.min() < 0 or rows.max() >= len(sequence.times):
+            raise DataError(
+                f"frames {rows.tolist()} of {name} were asked for; it has frames 0 to {len(sequence.times) - 1}"
+            )
+        # One contiguous read, then picking in memory: a window's frames share their chunks.
+        first, left = int(rows.min()), min(columns)
+        with undamaged(f"{self.path}/{name}"):
+            block = sequence.intensity[first : int(rows.max()) + 1, left : max(columns) + 1]
+        picked = np.asarray(block)[np.ix_(rows - first, np.array(columns) - left)]
+        return np.ascontiguousarray(picked.swapaxes(0, 1), dtype=np.float32)
+
+    def sequence(self, name: str) -> xr.Dataset:
+        """Return sequence ``name`` with all its variables; values are read when they are used."""
+        self._open(name)
+        return xr.open_dataset(self.path, engine="zarr", group=name, consolidated=False, chunks=None)
+
+    def nbytes(self) -> int:
+        """Return the bytes that all intensities take in memory as float32."""
+        return sum(4 * self._open(name).intensity.size for name in self.sequences)
+
+    def _channel(self, channel: str) -> int:
+        if channel not in self.channels:
+            raise DataError(f"channel {channel} is not in {self.path}; it has {', '.join(self.channels)}")
+        return self.channels.index(channel)
+
+    def _open(self, name: str) -> "_Sequence":
+        if name not in self._opened:
+            with undamaged(f"{self.path}/{name}"):
+                self._opened[name] = self._open_sequence(name)
+        return self._opened[name]
+
+    def _open_sequence(self, name: str) -> "_Sequence":
+        if name not in self.sequences:
+            raise DataError(f"{self.path} has no sequence {name}; it has {_listing(self.sequences)}")
+        check_metadata(self.path / name)
+        group = self._root[name]
+        assert isinstance(group, zarr.Group)
+        place = f"{self.path}/{name}"
+        arrays = dict(group.arrays())
+        if "intensity" not in arrays:
+            raise DataError(f"{place} has no variable 'intensity' with dimensions {', '.join(DIMENSIONS)}")
+        intensity = arrays["intensity"]
+        attrs: dict[str, Any] = dict(intensity.attrs)
+        dims = tuple(getattr(intensity.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS", ()))
+        check_packing(place, attrs)
+        check_intensity(place, dims, intensity.shape, intensity.dtype, self.header)
+        check_claims(place, arrays, intensity.shape[0])
+        if "time" not in arrays:
+            raise DataError(f"{place} has no coordinate 'time': give each frame its observation time")
+        times = check_times(place, decode(arrays["time"], "time", place), intensity.shape[0])
+        if "channel" in arrays:
+            check_channels(place, [str(value) for value in np.asarray(arrays["channel"][:])], self.header)
+        quality = np.zeros(len(times), np.int64)
+        if "quality" in arrays:
+            quality = check_quality(place, np.asarray(arrays["quality"][:]), len(times))
+        return _Sequence(group, intensity, times, quality)
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """An opened and checked group."""
+
+    group: zarr.Group
+    intensity: zarr.Array
+    times: npt.NDArray[np.datetime64]
+    quality: npt.NDArray[np.int64]
+
+
+def _open_root(path: Path) -> zarr.Group:
+    if not path.exists():
+        raise DataError(
+            f"{path} does not exist: name an archive, such as framecast synth or framecast solar prepare write"
+        )
+    try:
+        return zarr.open_group(path, mode="r")
+    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError, zarr.errors.BaseZarrError):
+        raise DataError(
+            f"{path} is not a framecast archive (no Zarr group): `framecast import` makes one of NetCDF and Zarr"
+        ) from None
+
+
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,9 +1,0 @@
-"""Gridded data of any kind (NetCDF, Zarr) as an archive: `axes` finds out which dimension is which, `source` reads
-frames, `importing` writes them.
-"""
-
-from framecast.data.gridded.axes import Axes, AxisNames, find_axes
-from framecast.data.gridded.importing import Imported, import_gridded
-from framecast.data.gridded.source import Reading, open_gridded
-
-__all__ = ["Axes", "AxisNames", "Imported", "Reading", "find_axes", "import_gridded", "open_gridded"]

@@ -1,0 +1,201 @@
+"""``framecast solar predict``: from images of the Sun to a forecast of one region, shown."""
+
+import re
+import shlex
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from framecast.cli.console import Task, note, print_table, progress, say
+from framecast.core.errors import ConfigError
+from framecast.domains.solar.commands.fetch import Server, choose_source
+from framecast.domains.solar.commands.options import Degradation, Despike, choose_calibration, moment, whole_numbers
+
+if TYPE_CHECKING:
+    from framecast.domains.solar.predict import Prediction
+    from framecast.domains.solar.predict.page import Interval
+
+_LISTED = 12
+
+
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model's name."
+        ),
+    ],
+    time: Annotated[str, typer.Option(help="Time of the last frame seen (UTC), such as 2024-10-08T23:57.")],
+    center: Annotated[
+        str, typer.Option(metavar="X,Y", help="Middle of the region then: helioprojective x and y in arcsec.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for everything: images, forecast, page.")],
+    members: Annotated[int, typer.Option(min=1, help="Size of the ensemble.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same members.")] = 0,
+    label: Annotated[str | None, typer.Option(help="The class, for a model with labels.")] = None,
+    source: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take the images from this folder, fetch none.")
+    ] = None,
+    server: Annotated[Server, typer.Option(help="Whom to ask for images otherwise.")] = Server.jsoc,
+    nrt: Annotated[bool, typer.Option("--nrt", help="JSOC's near-real-time branch, for the last days.")] = False,
+    base_url: Annotated[
+        str, typer.Option(metavar="URL", help="Another server of the same layout; see `framecast solar fetch`.")
+    ] = "",
+    future: Annotated[
+        bool, typer.Option("--future/--no-future", help="Look for the frames that followed, to show them beside.")
+    ] = True,
+    pixel: Annotated[
+        float | None, typer.Option(help="Side of a pixel in arcsec. [default: as in the model's training, else 4.8]")
+    ] = None,
+    despike: Despike = False,
+    degradation: Degradation = None,
+    accept_quality: Annotated[
+        str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
+    ] = "30",
+    sampler: Annotated[
+        str | None, typer.Option(help="In place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Network evaluations per member.")] = None,
+    precision: Annotated[
+        Literal["float32", "bf16"] | None, typer.Option(help="Of the network: bf16 is faster on most processors.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
+    ] = None,
+) -> None:
+    """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
+
+    The same command again goes on where it was interrupted, and looks for frames of the future that have come since.
+    """
+    if source is not None and not source.is_dir():
+        raise ConfigError(f"--source {source} is not a folder: name the one that holds the images")
+    note(f"forecasting the Sun at {center} on {time} with {model}")  # before libraries that take seconds to load
+    import numpy as np
+
+    from framecast.cli.forecast import sampling_options
+    from framecast.domains.solar.predict import LocalImages, Request, ServerImages, making_of
+    from framecast.domains.solar.predict import predict as make
+    from framecast.domains.solar.predict.page import PAGE, Sample, intervals, write_prediction
+    from framecast.domains.solar.predict.stages import Stages, fingerprint
+    from framecast.models.checkpoint import find_model, load_model, read_config
+    from framecast.training.prepare import choose_device
+    from framecast.verification.recalibration.calibration import read_calibration
+
+    request = Request(
+        time=moment("--time", time),
+        center=_point(center),
+        members=members,
+        seed=seed,
+        label=label,
+        future=future,
+    )
+    images = ServerImages(choose_source(server, nrt=nrt, base_url=base_url)) if source is None else LocalImages(source)
+    folder = find_model(model)
+    config = read_config(folder)
+    making = making_of(
+        config,
+        pixel=pixel,
+        calibration=choose_calibration(despike=despike, degradation=degradation),
+        accept_quality=tuple(whole_numbers("--accept-quality", accept_quality)) if accept_quality.strip() else (),
+    )
+    place = choose_device(device)
+    forecaster = load_model(folder, device=place)
+    options = sampling_options(forecaster.sampling, {"sampler": sampler, "steps": steps, "precision": precision})
+    command = shlex.join(["framecast", *sys.argv[1:]])
+    with ExitStack() as shown:
+        tasks: dict[str, Task] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                shown.close()  # the bar of the stage before
+                tasks[stage] = shown.enter_context(progress(stage, total))
+            tasks[stage].reach(done, total)
+
+        made = make(
+            forecaster,
+            config,
+            out,
+            request,
+            images=images,
+            making=making,
+            options=options,
+            calibration=read_calibration(folder),
+            now=np.datetime64("now", "ns"),
+            command=command,
+            show=show,
+        )
+    facts = _facts(made, images.describe(), making, config.name)
+    made.stages["page"] = Stages(out).once(
+        "page",
+        fingerprint(made.mark, facts),
+        [out / PAGE],
+        lambda: write_prediction(out, calibration=making.calibration, facts=facts, command=command),
+    )
+    _report(made)
+    print_intervals(intervals(Sample.read(out / "forecast.zarr")))
+    say(str(out / PAGE))
+
+
+def print_intervals(rows: "list[Interval]") -> None:
+    """Print what the ensemble says of each quantity."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from framecast.domains.solar.predict.page import number
+
+    table = Table(box=None, padding=(0, 2, 0, 0), title="What to expect", title_justify="left", title_style="bold")
+    table.add_column("", style="cyan")
+    for heading in ("median", "50 % interval", "90 % interval", "observed"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row.channel} Å {row.label.lower()} ({row.unit})",
+            number(row.median),
+            f"{number(row.low_50)} – {number(row.high_50)}",
+            f"{number(row.low_90)} – {number(row.high_90)}",
+            number(row.observed, "not known"),
+        )
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def _point(text: str) -> tuple[float, float]:
+    """Return x and y from ``32,112`` or ``-420.5, 88``."""
+    parts = re.split(r"\s*,\s*", text.strip())
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError:
+        raise ConfigError(f"--center is {text!r}; write x,y in arcsec such as 32,112 or -420.5,88") from None
+    return x, y
+
+
+def _facts(made: "Prediction", images: dict[str, Any], making: Any, model: str) -> dict[str, str]:
+    from framecast.videos.frames import format_duration
+
+    frames = made.frames
+    history = making.calibration.history(per_second=False)
+    return {
+        "Model": model,
+        "Last frame seen": str(made.issue)[:19].replace("T", " ") + " UTC",
+        "Region": f"Carrington longitude {made.longitude:.1f}°, latitude {made.latitude:+.1f}°",
+        "Seen": f"{frames.past} frames of {', '.join(frames.past_channels)} Å every {format_duration(frames.cadence)}",
+        "Frame": f"{frames.height} x {frames.width} pixels of {making.pixel:g} arcsec",
+        "Calibration": "; ".join(history),
+        "Images": ", ".join(str(value) for value in images.values()),
+    }
+
+
+def _report(made: "Prediction") -> None:
+    """Say which stages were done, and which images are not to be had."""
+    done = {True: "done", False: "was done before"}
+    print_table("Prediction", [(name, done[now]) for name, now in made.stages.items()])
+    if made.absent:
+        rows = [
+            (f"{str(item.time)[:16].replace('T', ' ')}  {item.wavelength} Å", item.reason)
+            for item in made.absent[:_LISTED]
+        ]
+        print_table(f"Images of the future that are not to be had ({len(made.absent)})", rows)
+        if len(made.absent) > _LISTED:
+            note(f"and {len(made.absent) - _LISTED} more")

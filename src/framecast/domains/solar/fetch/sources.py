@@ -1,0 +1,138 @@
+"""The servers, and where on them an image of a given time and wavelength is."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import ClassVar
+from urllib.parse import urlencode
+
+import numpy as np
+
+from framecast.core.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One image that is asked for.
+
+    Attributes:
+        time: UTC, as the server counts it.
+        wavelength: in ångström.
+        url: where it is.
+        path: where it goes, below the folder.
+    """
+
+    time: np.datetime64
+    wavelength: int
+    url: str
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """A server of images.
+
+    Attributes:
+        base_url: where it begins; empty takes it from the environment (`variable`), else the observatory's own.
+    """
+
+    base_url: str = ""
+
+    name: ClassVar[str]
+    variable: ClassVar[str]
+    """The environment variable that names another server."""
+    default_url: ClassVar[str]
+    wavelengths: ClassVar[tuple[int, ...]]
+    step: ClassVar[int]
+    """Seconds between two images of a wavelength."""
+    tolerance: ClassVar[float] = 120.0
+    """Seconds by which an image may have been taken earlier or later than its name says."""
+
+    def __post_init__(self) -> None:
+        url = self.base_url or os.environ.get(self.variable) or self.default_url
+        if not url.startswith(("http://", "https://")):
+            raise ConfigError(f"the server is {url!r}; give an address that begins with https:// or http://")
+        object.__setattr__(self, "base_url", url.rstrip("/") + "/")
+
+    def plan(self, times: Sequence[np.datetime64], wavelengths: Sequence[int]) -> list[Wanted]:
+        """Return the images of ``times`` and ``wavelengths``, each once, in order of time.
+
+        Raises:
+            ConfigError: the server has no such wavelength, or one is named twice.
+        """
+        if not wavelengths or len(set(wavelengths)) != len(wavelengths):
+            raise ConfigError(f"wavelengths are {list(wavelengths)}; name at least one, each once")
+        if unknown := [w for w in wavelengths if w not in self.wavelengths]:
+            raise ConfigError(
+                f"{self.name} has no {unknown[0]} Å; it has {', '.join(map(str, self.wavelengths))}: "
+                "choose among these with --wavelengths"
+            )
+        moments = sorted({self.slot(time) for time in times})
+        return [self.locate(time, wavelength) for time in moments for wavelength in sorted(wavelengths)]
+
+    def slot(self, time: np.datetime64) -> np.datetime64:
+        """Return the time of the last image at ``time`` or before it."""
+        seconds = time.astype("datetime64[s]").astype(np.int64)
+        return np.datetime64(int(seconds // self.step * self.step), "s")
+
+    @abstractmethod
+    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+        """Return where the image of ``time`` (one of the server's own) and ``wavelength`` is, and where it goes."""
+
+    def describe(self) -> dict[str, str]:
+        """Return which server it is, as JSON values."""
+        return {"kind": self.name, "base_url": self.base_url}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynopticSource(Source):
+    """JSOC's synoptic archive of SDO/AIA: level 1.5, 1024², 2.4″ pixels, every two minutes since 2010.
+
+    Attributes:
+        near_real_time: whether to take the branch of the last days, calibrated with what is known by then.
+    """
+
+    near_real_time: bool = False
+
+    name = "jsoc"
+    variable = "FRAMECAST_JSOC_URL"
+    default_url = "https://jsoc1.stanford.edu/data/aia/synoptic/"
+    wavelengths = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
+    step = 120
+
+    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+        """Return ``YYYY/MM/DD/HHH00/AIAYYYYMMDD_HHMM_WWWW.fits``; near-real-time names end in ``HHMM00``."""
+        day, clock = str(time.astype("datetime64[m]")).split("T")
+        hour, minute = clock.split(":")
+        seconds = "00" if self.near_real_time else ""
+        name = f"AIA{day.replace('-', '')}_{hour}{minute}{seconds}_{wavelength:04d}.fits"
+        path = PurePosixPath(*day.split("-"), f"H{hour}00", name)
+        branch = "nrt/" if self.near_real_time else ""
+        return Wanted(time=time, wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelioviewerSource(Source):
+    """Helioviewer's JPEG 2000 images of SDO/AIA: 4096², 0.6″ pixels, 8 bits, the FITS header inside.
+
+    The server answers with the image nearest to the time asked for, however far that is (getJP2Image of the API,
+    version 2); one too far away counts as missing.
+    """
+
+    name = "helioviewer"
+    variable = "FRAMECAST_HELIOVIEWER_URL"
+    default_url = "https://api.helioviewer.org/v2/"
+    wavelengths = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
+    step = 60
+
+    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+        """Return the call of getJP2Image, and a path in JSOC's layout that ends in ``.jp2``."""
+        number = 8 + self.wavelengths.index(wavelength)  # Helioviewer's sourceId of SDO/AIA
+        day, clock = str(time.astype("datetime64[s]")).split("T")
+        query = urlencode({"date": f"{day}T{clock}Z", "sourceId": number}, safe=":")
+        hour, minute, _ = clock.split(":")
+        name = f"AIA{day.replace('-', '')}_{hour}{minute}_{wavelength:04d}.jp2"
+        path = PurePosixPath(*day.split("-"), f"H{hour}00", name)
+        return Wanted(time=time, wavelength=wavelength, url=f"{self.base_url}getJP2Image/?{query}", path=path)

@@ -1,0 +1,244 @@
+"""FITS cards to a `FrameHeader`, for the layouts that solar archives use.
+
+A card may be called by several names and an angle given in several units; this file knows them. What is missing and
+cannot be inferred is an error; what is inferred or repaired leaves a note.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framecast.core.errors import DataError
+from framecast.domains.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer
+from framecast.domains.solar.image import FrameHeader, Pointing
+from framecast.domains.solar.offline import offline
+from framecast.videos.frames import nanoseconds
+
+_PLAUSIBLE_SCALE = (0.01, 60.0)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
+
+
+def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comments: str = "") -> FrameHeader:
+    """Return what the ``cards`` of an image of ``shape`` (rows, columns) say.
+
+    Args:
+        path: the file, for messages.
+        cards: the header; a card with an undefined value counts as absent.
+        shape: rows and columns of the image.
+        comments: the text of its COMMENT cards.
+
+    Raises:
+        DataError: date, wavelength or pointing are absent or impossible.
+    """
+    notes: list[str] = []
+    time = _time(path, cards)
+    pointing = _pointing(path, cards, shape, comments, notes)
+    return FrameHeader(
+        path=path,
+        time=time,
+        wavelength=_wavelength(path, cards),
+        exposure=_number(cards, "EXPTIME", "EXPOSURE", "XPOSURE", default=float("nan")),
+        quality=_quality(path, cards),
+        unit=str(_first(cards, "BUNIT", "PIXLUNIT") or "DN").strip(),
+        instrument=str(_first(cards, "INSTRUME", "TELESCOP") or "unknown").strip(),
+        shape=shape,
+        pointing=pointing,
+        observer=_observer(path, cards, time, notes),
+        notes=tuple(notes),
+    )
+
+
+def _first(cards: Mapping[str, Any], *names: str) -> Any:
+    for name in names:
+        value = cards.get(name)
+        if value is not None and not (isinstance(value, str) and not value.strip()):
+            return value
+    return None
+
+
+def _number(cards: Mapping[str, Any], *names: str, default: float | None = None) -> float:
+    value = _first(cards, *names)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        if default is None:
+            raise KeyError(names[0]) from None
+        return default
+
+
+def _time(path: Path, cards: Mapping[str, Any]) -> np.datetime64:
+    text = _first(cards, "DATE-OBS", "DATE_OBS", "DATE-BEG", "T_OBS")
+    if text is None:
+        raise DataError(f"{path} has no date (DATE-OBS): a frame without a time cannot be placed")
+    text, clock = str(text).strip(), _first(cards, "TIME-OBS", "TIME_OBS")
+    if clock is not None and len(text) <= 10:
+        text = f"{text}T{str(clock).strip()}"
+    scale = str(cards.get("TIMESYS") or "UTC").strip().lower()
+    if scale == "utc" and _ISO.fullmatch(text):
+        try:
+            return nanoseconds(np.datetime64(text.removesuffix("Z")))
+        except ValueError:
+            raise DataError(f"{path} has date {text!r}, which no calendar has") from None
+    from astropy.time.core import ScaleValueError
+    from sunpy.time import parse_time
+
+    with offline():
+        try:
+            moment = parse_time(text, scale=scale) if scale != "utc" else parse_time(text)
+            return nanoseconds(np.datetime64(moment.utc.isot))
+        except ScaleValueError:
+            raise DataError(f"{path} has TIMESYS {scale.upper()!r}; UTC and TAI are among those known") from None
+        except ValueError:
+            raise DataError(f"{path} has date {text!r}; write it as 2017-08-08T00:00:00") from None
+
+
+def _wavelength(path: Path, cards: Mapping[str, Any]) -> int:
+    wavelength = _number(cards, "WAVELNTH", default=float("nan"))
+    if not np.isfinite(wavelength):
+        raise DataError(f"{path} has no wavelength (WAVELNTH): its channel is unknown")
+    return round(wavelength * (10 if str(cards.get("WAVEUNIT") or "").strip().lower() in ("nm", "nanometer") else 1))
+
+
+def _quality(path: Path, cards: Mapping[str, Any]) -> int:
+    word = _number(cards, "QUALITY", default=0.0)
+    if not np.isfinite(word):
+        raise DataError(f"{path} has QUALITY {word:g}, which is no word of bits: whether it is good is unknown")
+    return int(word)
+
+
+def _pointing(
+    path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comments: str, notes: list[str]
+) -> Pointing:
+    needed = ["CRPIX1", "CRPIX2"] + ([] if "CD1_1" in cards else ["CDELT1", "CDELT2"])
+    if absent := [name for name in needed if _first(cards, name) is None]:
+        raise DataError(f"{path} has no pointing ({', '.join(absent)} missing): where its pixels look is unknown")
+    for axis, kinds in (("CTYPE1", ("HPLN", "SOLAR")), ("CTYPE2", ("HPLT", "SOLAR"))):
+        kind = str(cards.get(axis) or "").strip().upper()
+        if kind and not kind.startswith(kinds):
+            raise DataError(f"{path} has {axis} {kind!r}; only images in helioprojective coordinates can be read")
+    try:
+        pixel = _number(cards, "CRPIX1") - 1, _number(cards, "CRPIX2") - 1
+        units = _arcsec(path, cards, "CUNIT1"), _arcsec(path, cards, "CUNIT2")
+        direction = _number(cards, "CRVAL1", default=0.0) * units[0], _number(cards, "CRVAL2", default=0.0) * units[1]
+        matrix = np.array(units)[:, None] * _matrix(cards, notes)
+    except KeyError as error:
+        raise DataError(f"{path} has no pointing ({error.args[0]} is not a number)") from None
+    matrix *= _binning(cards, shape, comments, notes)
+    low, high = _PLAUSIBLE_SCALE
+    determinant = float(np.linalg.det(matrix)) if np.isfinite(matrix).all() else float("nan")
+    scale = np.sqrt(abs(determinant))
+    sides = np.sqrt((matrix**2).sum(0))
+    if not np.isfinite([*pixel, *direction]).all() or not low <= scale <= high or sides.max() > 2 * sides.min():
+        raise DataError(
+            f"{path} has pixels of {sides[0]:g} by {sides[1]:g} arcsec (CDELT1, CDELT2); "
+            f"from {low:g} to {high:g} and nearly square is possible for an image of the Sun"
+        )
+    if determinant < 0:
+        raise DataError(f"{path} is mirrored (the signs of CDELT1 and CDELT2 differ): no telescope delivers that")
+    _check_disk(path, cards, scale)
+    (xc, xr), (yc, yr) = matrix.tolist()
+    return Pointing(pixel=pixel, direction=direction, matrix=((xc, xr), (yc, yr)))
+
+
+def _matrix(cards: Mapping[str, Any], notes: list[str]) -> np.ndarray:
+    """Return the degrees (or whatever CUNIT says) of x and y per column and row, from CD, PC or CROTA."""
+    indices = [(1, 1), (1, 2), (2, 1), (2, 2)]
+    if "CD1_1" in cards:
+        return np.array([_number(cards, f"CD{i}_{j}", default=0.0) for i, j in indices]).reshape(2, 2)
+    scales = np.array([_number(cards, "CDELT1"), _number(cards, "CDELT2")])
+    if any(_first(cards, f"PC{i}_{j}") is not None for i, j in indices):
+        turn = np.array([_number(cards, f"PC{i}_{j}", default=float(i == j)) for i, j in indices]).reshape(2, 2)
+    else:
+        name = next((name for name in ("CROTA2", "CROTA", "CROTA1", "SC_ROLL") if _first(cards, name) is not None), "")
+        angle = np.radians(_number(cards, name)) if name else 0.0
+        if not name:
+            notes.append("no roll angle in the header: north taken to be up")
+        ratio = scales[1] / scales[0] if scales.all() else 1.0
+        turn = np.array([[np.cos(angle), -np.sin(angle) * ratio], [np.sin(angle) / ratio, np.cos(angle)]])
+    return scales[:, None] * turn
+
+
+def _arcsec(path: Path, cards: Mapping[str, Any], name: str) -> float:
+    unit = str(cards.get(name) or "arcsec").strip().lower()
+    known = {"arcsec": 1.0, "arcseconds": 1.0, "arcsecs": 1.0, "deg": 3600.0, "degree": 3600.0, "rad": ARCSEC}
+    if unit not in known:
+        raise DataError(f"{path} has {name} {unit!r}; arcsec, deg and rad are understood")
+    return known[unit]
+
+
+def _binning(cards: Mapping[str, Any], shape: tuple[int, int], comments: str, notes: list[str]) -> float:
+    """Return how many detector pixels one pixel of an EIT image spans.
+
+    EIT writes the scale of its detector (2.63 arcsec) into CDELT whatever the size of the image; the first and last
+    detector columns read out stand in the comments as P1_X and P2_X.
+    """
+    if "EIT" not in str(cards.get("INSTRUME") or "") or _number(cards, "CDELT1", default=0.0) > 3:
+        return 1.0
+    first, last = (re.search(rf"{name}\s*=\s*(\d+)", comments) for name in ("P1_X", "P2_X"))
+    if not first or not last:
+        return 1.0
+    factor = (int(last[1]) - int(first[1]) + 1) / shape[1]
+    if factor != 1.0:
+        notes.append(f"CDELT is that of the detector: multiplied by {factor:g}, the detector pixels in one pixel")
+    return factor
+
+
+def _check_disk(path: Path, cards: Mapping[str, Any], scale: float) -> None:
+    """Raise if the header's own radius of the Sun in pixels contradicts its pixel size."""
+    radius, pixels = _number(cards, "RSUN_OBS", default=0.0), _number(cards, "R_SUN", default=0.0)
+    if radius <= 0 or pixels <= 0:
+        return
+    binning = radius / pixels / scale
+    power = np.log2(binning)  # level 1.5 keeps R_SUN of the unbinned image
+    if abs(power - round(power)) > 0.05:
+        raise DataError(
+            f"{path} has pixels of {scale:.4g} arcsec (CDELT1), but a Sun of {radius:.1f} arcsec (RSUN_OBS) "
+            f"and {pixels:.1f} pixels (R_SUN) makes them {radius / pixels:.4g}: its header contradicts itself"
+        )
+
+
+def _observer(path: Path, cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) -> Observer:
+    names = ("CRLN_OBS",), ("CRLT_OBS", "HGLT_OBS", "SOLAR_B0"), ("DSUN_OBS",), ("RSUN_OBS",)
+    given = [_number(cards, *own, default=float("nan")) for own in names]
+    longitude, latitude, distance, radius = (value if np.isfinite(value) else float("nan") for value in given)
+    if np.isnan(distance) and radius > 0:
+        distance = SOLAR_RADIUS / np.sin(radius / ARCSEC)
+    if not np.isfinite([longitude, latitude, distance]).all():
+        computed = _ephemeris(cards, time, notes)
+        longitude = computed.longitude if np.isnan(longitude) else longitude
+        latitude = computed.latitude if np.isnan(latitude) else latitude
+        distance = computed.distance if np.isnan(distance) else distance
+    if not (abs(latitude) <= 90 and distance > 2 * SOLAR_RADIUS):
+        raise DataError(
+            f"{path} has an impossible observer: latitude {latitude:g}°, distance {distance:g} m (DSUN_OBS)"
+        )
+    return Observer(longitude=longitude % 360, latitude=latitude, distance=distance)
+
+
+def _ephemeris(cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) -> Observer:
+    """Return the observer from the position cards of SOHO or STEREO, else from the Earth's ephemeris."""
+    import astropy.units as u
+    from astropy.coordinates import HeliocentricMeanEcliptic, SkyCoord
+    from astropy.time import Time
+    from sunpy.coordinates import HeliographicStonyhurst, get_earth
+    from sunpy.coordinates.sun import L0
+
+    with offline():
+        moment = Time(str(time), scale="utc")
+        if _first(cards, "HEC_X") is not None:
+            position = [_number(cards, f"HEC_{axis}") for axis in "XYZ"] * u.km
+            frame = HeliocentricMeanEcliptic(obstime=moment, representation_type="cartesian")
+            place = SkyCoord(*position, frame=frame).transform_to(HeliographicStonyhurst(obstime=moment))
+        else:
+            place = get_earth(moment)
+        stonyhurst = _number(cards, "HGLN_OBS", default=place.lon.to_value(u.deg))
+        if _first(cards, "HEC_X", "HGLN_OBS") is None:
+            notes.append("no position of the observer in the header: taken to be at the Earth")
+        return Observer(
+            longitude=(L0(moment).to_value(u.deg) + stonyhurst) % 360,
+            latitude=place.lat.to_value(u.deg),
+            distance=place.radius.to_value(u.m),
+        )

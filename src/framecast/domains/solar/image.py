@@ -1,0 +1,112 @@
+"""One observation: its pixels, and what its header says about them in the units of this package."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import DataError
+from framecast.domains.solar.geometry import ARCSEC, Observer
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointing:
+    """Where the pixels look: the gnomonic projection (TAN) of FITS (Calabretta and Greisen 2002, A&A 395, 1077).
+
+    Attributes:
+        pixel: column and row of the reference pixel, counted from 0 (FITS: CRPIX − 1).
+        direction: the helioprojective x and y the reference pixel looks at, in arcsec (CRVAL).
+        matrix: arcsec of x and y per column and row, ``((xc, xr), (yc, yr))`` (CDELT times PC, or CD).
+    """
+
+    pixel: tuple[float, float]
+    direction: tuple[float, float]
+    matrix: tuple[tuple[float, float], tuple[float, float]]
+
+    @property
+    def scale(self) -> float:
+        """Side of a pixel, in arcsec."""
+        return float(np.sqrt(abs(np.linalg.det(np.array(self.matrix)))))
+
+    @property
+    def roll(self) -> float:
+        """Angle of the rows against solar east-west, in degrees; 0 when north is up in the file."""
+        return float(np.degrees(np.arctan2(self.matrix[1][0], self.matrix[0][0])))
+
+    def pixels(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return column and row (from 0, fractional) of the directions ``x`` and ``y`` in arcsec."""
+        x0, y0 = (angle / ARCSEC for angle in self.direction)
+        dx, y = np.asarray(x, np.float64) / ARCSEC - x0, np.asarray(y, np.float64) / ARCSEC
+        depth = np.sin(y0) * np.sin(y) + np.cos(y0) * np.cos(y) * np.cos(dx)
+        u = np.cos(y) * np.sin(dx) / depth * ARCSEC
+        v = (np.cos(y0) * np.sin(y) - np.sin(y0) * np.cos(y) * np.cos(dx)) / depth * ARCSEC
+        inverse = np.linalg.inv(np.array(self.matrix))
+        column = inverse[0, 0] * u + inverse[0, 1] * v + self.pixel[0]
+        row = inverse[1, 0] * u + inverse[1, 1] * v + self.pixel[1]
+        return column, row
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameHeader:
+    """What is known of an observation without its pixels.
+
+    Attributes:
+        path: the file.
+        time: start of the exposure, UTC (DATE-OBS).
+        wavelength: in ångström, rounded to a whole number.
+        exposure: seconds the shutter was open; NaN if the file does not say.
+        quality: the observatory's quality word; 0 if it gives none.
+        unit: unit of the pixels, such as ``DN``.
+        instrument: its name.
+        shape: rows and columns.
+        pointing: where the pixels look.
+        observer: where the image was taken from.
+        notes: what was assumed or repaired, one short sentence each.
+    """
+
+    path: Path
+    time: np.datetime64
+    wavelength: int
+    exposure: float
+    quality: int
+    unit: str
+    instrument: str
+    shape: tuple[int, int]
+    pointing: Pointing
+    observer: Observer
+    notes: tuple[str, ...] = ()
+
+    @property
+    def per_second(self) -> bool:
+        """Whether the exposure is divided out already."""
+        return self.unit.replace(" ", "").lower().endswith(("/s", "s-1", "s^-1", "/sec", "/second"))
+
+    def check_exposure(self) -> None:
+        """Raise `DataError` unless the pixels can be brought to a rate."""
+        if not self.per_second and not 0 < self.exposure < np.inf:
+            raise DataError(
+                f"{self.path} has exposure time {self.exposure:g} s: "
+                "without a positive EXPTIME its DN cannot become DN/s; leave the file out"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolarImage:
+    """An observation.
+
+    Attributes:
+        header: what its header says.
+        data: pixels as in the file, ``[row, column]`` float32, NaN where there is none.
+    """
+
+    header: FrameHeader
+    data: npt.NDArray[np.float32]
+
+    @property
+    def rate(self) -> npt.NDArray[np.float32]:
+        """The pixels in DN/s: exposure divided out."""
+        self.header.check_exposure()
+        return self.data if self.header.per_second else self.data / np.float32(self.header.exposure)

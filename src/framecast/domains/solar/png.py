@@ -1,0 +1,293 @@
+"""Folders of PNG as Francisco et al. (2024, arXiv 2410.20843) keep their regions, to archives.
+
+Each file ``<AR>/<AR>_YYYYmmdd_HHMM_<w1>x<w2>x<w3>.png`` is one moment of an active region; its colours are the
+wavelengths of the name, in that order. A byte b stands for ``b/255 = log1p(x) / log1p(saturation)``, so that
+
+    x = expm1(b/255 · log1p(saturation))   in DN/s.
+
+8 bits are coarse on a logarithmic scale: one step is ``log1p(saturation)/255``, 4.5 % of the pixel at a saturation of
+81139 and 3.5 % at 6099 (what is between is gone), and 255 means "this or more". Row 0 of a PNG is its top, north; row 0
+of an archive is south.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from PIL import Image, UnidentifiedImageError
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.guard import check_frame
+from framecast.data.archive.reader import Archive, ArchiveWriter
+from framecast.domains.solar.exclusions import Exclusions
+from framecast.domains.solar.flares import region_number
+from framecast.domains.solar.samples import Samples, check_some_known
+from framecast.videos.frames import nanoseconds
+
+SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
+"""DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
+
+_DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, MemoryError)
+"""What Pillow says of files that are no pictures, or no longer: a chunk may claim gigabytes that are not there."""
+
+_LABEL = "class of what follows, from the table of samples"
+
+_NAME = re.compile(r"(?P<region>.+)_(?P<day>\d{8})_(?P<clock>\d{4})_(?P<channels>\d+(?:x\d+){0,3})\.png", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file.
+
+    Attributes:
+        path: the file.
+        region: of which region.
+        time: UTC.
+        channels: wavelengths in ångström, one for each colour.
+    """
+
+    path: Path
+    region: str
+    time: np.datetime64
+    channels: tuple[int, ...]
+
+
+@dataclass
+class Imported:
+    """What `import_pictures` made, and what it left out.
+
+    Attributes:
+        sequences: regions.
+        frames: of all regions together.
+        channels: wavelengths.
+        cadence: seconds.
+        ignored: files whose names say nothing.
+        rejected: files that could not be read, with the reason.
+        excluded: files left out because the list of exclusions says so.
+    """
+
+    sequences: int
+    frames: int
+    channels: tuple[int, ...]
+    cadence: float
+    ignored: int
+    rejected: list[tuple[Path, str]]
+    excluded: int
+
+
+def find_pictures(source: str | Path) -> tuple[list[Picture], int]:
+    """Return the pictures below ``source`` by region and time, and how many other PNG files there are.
+
+    Raises:
+        DataError: there is no such folder, no picture in it, or the pictures are of different wavelengths.
+    """
+    source = Path(source)
+    if not source.is_dir():
+        raise DataError(f"{source} is not a folder: name the folder that holds a folder for each region")
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".png" and path.is_file())
+    pictures = [picture for path in files if (picture := parse_name(path)) is not None]
+    if not pictures:
+        raise DataError(
+            f"{source} holds no picture named as in 377/377_20110214_0000_193x211x94.png ({len(files)} other PNG files)"
+        )
+    kinds = sorted({picture.channels for picture in pictures})
+    if len(kinds) > 1:
+        some = ", ".join("x".join(map(str, kind)) for kind in kinds[:3])
+        raise DataError(f"{source} holds pictures of different wavelengths ({some}): import one kind at a time")
+    return sorted(pictures, key=lambda picture: (picture.region, picture.time)), len(files) - len(pictures)
+
+
+def parse_name(path: Path) -> Picture | None:
+    """Return what the name of ``path`` says; None if it is named otherwise, or for a time that no calendar has."""
+    found = _NAME.fullmatch(path.name)
+    if found is None:
+        return None
+    day, clock = found["day"], found["clock"]
+    try:
+        time = nanoseconds(np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:]}"))
+    except ValueError:
+        return None
+    return Picture(path, found["region"], time, tuple(int(part) for part in found["channels"].split("x")))
+
+
+def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[np.float32]:
+    """Return the pixels of ``picture`` in DN/s, ``[channel, row, column]``, row 0 southernmost.
+
+    Args:
+        picture: which.
+        saturation: DN/s of the byte 255, for each channel.
+
+    Raises:
+        DataError: the file is no PNG of 8 bits, too large, or has not one colour for each wavelength.
+    """
+    try:
+        with Image.open(picture.path) as image:
+            check_frame(picture.path, image.height, image.width)
+            pixels = _colours(image)
+    except DataError:
+        raise
+    except _DAMAGED as error:
+        raise DataError(f"{picture.path} cannot be read as PNG: {' '.join(str(error).split())}") from None
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.dtype != np.uint8:
+        raise DataError(f"{picture.path} has pixels of {pixels.dtype}; they must have 8 bits")
+    if pixels.shape[2] == 4 and len(picture.channels) == 3:
+        pixels = pixels[..., :3]  # what is transparent is no observation
+    if pixels.shape[2] != len(picture.channels):
+        raise DataError(
+            f"{picture.path} has {pixels.shape[2]} colours and its name {len(picture.channels)} wavelengths: "
+            "they must be as many"
+        )
+    return unstretch(pixels[::-1].transpose(2, 0, 1), saturation)
+
+
+def _colours(image: Image.Image) -> npt.NDArray[Any]:
+    """Return the pixels of ``image``; of a palette the colours they stand for, or one where all are shades of grey."""
+    if image.mode != "P":
+        return np.asarray(image)
+    colours = np.asarray(image.convert("RGB"))
+    return colours[..., 0] if (colours == colours[..., :1]).all() else colours
+
+
+def unstretch(pixels: npt.NDArray[np.uint8], saturation: Sequence[float]) -> npt.NDArray[np.float32]:
+    """Return the DN/s that bytes ``[channel, row, column]`` stand for: ``expm1(b/255 · log1p(saturation))``."""
+    scale = np.log1p(np.asarray(saturation, np.float64))[:, None, None] / 255
+    return np.expm1(pixels * scale).astype(np.float32)
+
+
+def import_pictures(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    saturation: Mapping[int, float] | None = None,
+    cadence: float | None = None,
+    samples: Samples | None = None,
+    exclude: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Imported:
+    """Write the archive ``destination`` from the pictures below ``source``, one sequence for each region.
+
+    Args:
+        source: folder with a folder for each region.
+        destination: the archive.
+        saturation: DN/s of the byte 255 by wavelength; None takes `SATURATION`.
+        cadence: seconds between frames; None takes the most frequent distance of two.
+        samples: labels of the frames, if any.
+        exclude: a table of times whose pictures are left out.
+        overwrite: whether an existing archive may be replaced.
+        progress: called with the number of pictures done, and of all.
+
+    Raises:
+        ConfigError: the saturation of a wavelength is not known.
+        DataError: there is nothing to import, or no sample is of a picture.
+    """
+    pictures, ignored = find_pictures(source)
+    channels = pictures[0].channels
+    known = SATURATION if saturation is None else saturation
+    if absent := [channel for channel in channels if channel not in known]:
+        raise ConfigError(
+            f"the saturation of {', '.join(map(str, absent))} Å is not known: give it as --saturation {absent[0]}=VALUE"
+        )
+    scale = [float(known[channel]) for channel in channels]
+    spans = Exclusions.read(exclude).spans if exclude is not None else ()
+    kept = [p for p in pictures if not any(start <= p.time <= end for start, end in spans)]
+    regions = {region: [p for p in kept if p.region == region] for region in sorted({p.region for p in kept})}
+    step = _cadence(regions) if cadence is None else cadence
+    rejected: list[tuple[Path, str]] = []
+    size = _size(kept)
+    with ArchiveWriter(
+        destination,
+        channels=[str(channel) for channel in channels],
+        unit="DN/s",
+        cadence=step,
+        height=size[0],
+        width=size[1],
+        classes=() if samples is None else samples.classes,
+        attrs=_provenance(source, channels, scale, len(pictures) - len(kept)),
+        overwrite=overwrite,
+    ) as writer:
+        done, labels = 0, {}
+        for region, members in regions.items():
+            frames, times, names = [], [], []
+            for picture in members:
+                done += 1
+                try:
+                    frame = read_picture(picture, scale)
+                    if frame.shape[1:] != size:
+                        raise DataError(
+                            f"{picture.path} has {frame.shape[1]}x{frame.shape[2]} pixels, the first {size}"
+                        )
+                except DataError as error:
+                    rejected.append((picture.path, str(error)))
+                    continue
+                frames.append(frame)
+                times.append(picture.time)
+                names.append(picture.path.name)
+                if progress:
+                    progress(done, len(kept))
+            if frames:
+                dataset = _dataset(region, frames, times, names)
+                if samples is not None:
+                    labels[region] = samples.at(region_number(region), np.array(times), cadence=step)
+                    dataset = dataset.assign(label=("time", labels[region].astype(np.int8), {"long_name": _LABEL}))
+                writer.add(_sequence_name(region), dataset)
+        if samples is not None:
+            check_some_known(labels, str(source))
+    archive = Archive.open(destination)
+    count = sum(len(archive.times(name)) for name in archive.sequences)
+    return Imported(len(archive), count, channels, step, ignored, rejected, len(pictures) - len(kept))
+
+
+def _dataset(
+    region: str, frames: Sequence[npt.NDArray[np.float32]], times: Sequence[np.datetime64], names: Sequence[str]
+) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "intensity": (("time", "channel", "y", "x"), np.stack(frames)),
+            "source": ("time", np.array(names, object), {"long_name": "name of the file"}),
+        },
+        coords={"time": np.array(times)},
+        attrs={"region": region},
+    )
+
+
+def _sequence_name(region: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", region).strip("-.") or "region"
+
+
+def _cadence(regions: Mapping[str, Sequence[Picture]]) -> float:
+    steps = [np.diff(np.array([p.time for p in members])) for members in regions.values() if len(members) > 1]
+    seconds = np.concatenate(steps) / np.timedelta64(1, "s") if steps else np.array([])
+    if not len(seconds):
+        raise DataError("no region has two pictures, from which the cadence would follow: give it with --cadence")
+    values, counts = np.unique(seconds, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def _size(pictures: Sequence[Picture]) -> tuple[int, int]:
+    """Return rows and columns of the first picture that can be opened."""
+    for picture in pictures:
+        try:
+            with Image.open(picture.path) as image:
+                return image.height, image.width
+        except _DAMAGED:
+            continue
+    raise DataError(f"none of {len(pictures)} pictures can be read as PNG")
+
+
+def _provenance(
+    source: str | Path, channels: Sequence[int], saturation: Sequence[float], excluded: int
+) -> dict[str, object]:
+    return {
+        "title": "Active regions from 8-bit pictures",
+        "source": Path(source).absolute().name,
+        "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", "turned over, so that row 0 is south"],
+        "saturation": {str(channel): value for channel, value in zip(channels, saturation, strict=True)},
+        "excluded_images": excluded,
+    }

@@ -1,0 +1,131 @@
+"""From one tracked region to a forecast file of one sample, with the future beside it where it is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from framecast.core.errors import DataError
+from framecast.data.archive.reader import Archive
+from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.data.windows import Window, check_fit
+from framecast.domains.solar.predict.region import minute, slack
+from framecast.domains.solar.quality import explain
+from framecast.models.archive_forecast import sample_key
+from framecast.models.forecaster import Forecaster
+from framecast.models.members import SamplingOptions
+from framecast.verification.recalibration.calibration import Calibration
+from framecast.videos.frames import FrameSpec
+
+
+def forecast_region(
+    forecaster: Forecaster,
+    archive: Archive,
+    out: Path,
+    *,
+    frames: FrameSpec,
+    issue: np.datetime64,
+    members: int,
+    seed: int,
+    label: str | None,
+    options: SamplingOptions,
+    max_masked: float,
+    calibration: Calibration | None = None,
+    command: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Forecast the only sequence of ``archive`` from the frame at ``issue`` on.
+
+    Args:
+        forecaster: the model.
+        archive: what `cut_region` wrote.
+        out: the forecast file; an existing one is replaced.
+        frames: what the model sees and forecasts, at the archive's size.
+        issue: time of the last frame seen.
+        members: size of the ensemble.
+        seed: of the members.
+        label: the class, for a model with labels.
+        options: how to draw.
+        max_masked: the largest share of masked pixels the model has seen in training.
+        calibration: the model's, to be kept with the forecast.
+        command: what the user typed, for the record.
+        progress: called with the number of members finished since the last call.
+
+    Returns:
+        How many frames of the future are known.
+
+    Raises:
+        DataError: a past frame is missing, doubtful, or lies too far beyond the limb.
+    """
+    (name,) = archive.sequences
+    times, quality = archive.times(name), archive.quality(name)
+    step = np.timedelta64(round(frames.cadence * 1e9), "ns")
+    past_times = [issue + (k + 1 - frames.past) * step for k in range(frames.past)]
+    rows = [_nearest(times, time, frames) for time in past_times]
+    check_fit(archive, FrameSpec(**{**vars(frames), "future_channels": frames.past_channels}))
+    for time, row in zip(past_times, rows, strict=True):
+        if row is None:
+            raise DataError(f"the frame of {minute(time)} is missing: nothing can be forecast without it")
+        if quality[row]:
+            meaning = "; ".join(explain(int(quality[row]))) if quality[row] > 0 else "its file is damaged"
+            raise DataError(
+                f"the frame of {minute(time)} is doubtful ({meaning}): choose another --time, or accept the bit with "
+                "--accept-quality"
+            )
+    past = archive.read(name, [row for row in rows if row is not None], frames.past_channels)
+    masked = np.isnan(past).mean(axis=(2, 3)).max()
+    if masked > max_masked:
+        raise DataError(
+            f"{masked:.0%} of a frame seen lies beyond the limb, and the model knows up to {max_masked:.0%}: "
+            "choose a --center nearer to the middle of the disk"
+        )
+    truth = np.full(frames.future_shape, np.nan, np.float32)
+    known = 0
+    seen = [channel for channel in frames.future_channels if channel in archive.channels]
+    for k in range(frames.future):
+        row = _nearest(times, issue + (k + 1) * step, frames)
+        if row is not None and not quality[row] and seen:
+            known += 1
+            for channel in seen:
+                truth[frames.future_channels.index(channel), k] = archive.read(name, [row], [channel])[0, 0]
+    last = rows[-1]
+    assert last is not None
+    window = Window(name, tuple(row for row in rows if row is not None), times[last], times[rows[0] or 0], times[last])
+    attrs = forecaster.provenance(seed, options) | {
+        "members": members,
+        "archive": archive.path.name,
+        "split": "prediction",
+        "label": label or "none",
+        "cadence": frames.cadence,
+        "command": command,
+    }
+    if calibration is not None:
+        attrs["calibration"] = calibration.to_plain()
+    with write_forecast(
+        out,
+        frames=frames,
+        samples=[SampleInfo(sequence=name, issue_time=window.issue_time)],
+        members=members,
+        unit=archive.unit,
+        attrs=attrs,
+        dressing=None,
+        overwrite=True,
+    ) as writer:
+        drawn = forecaster.draw(
+            torch.from_numpy(past),
+            members=range(members),
+            seed=seed,
+            sample_key=sample_key(window),
+            label=label,
+            options=options,
+            progress=progress,
+        )
+        writer.write(0, past=past, truth=truth, forecast=drawn.numpy())
+    return known
+
+
+def _nearest(times: np.ndarray, wanted: np.datetime64, frames: FrameSpec) -> int | None:
+    """Return the position of the frame nearest to ``wanted``, or nothing if none is near enough."""
+    row = int(np.abs(times - wanted).argmin())
+    return row if abs(times[row] - wanted) <= slack(frames) else None

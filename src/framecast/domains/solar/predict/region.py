@@ -1,0 +1,113 @@
+"""One region, where a person points to, followed through solar rotation and cut from the images at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.domains.solar.catalogue import Catalogue
+from framecast.domains.solar.geometry import unproject
+from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.prepare import OffLimb, prepare
+from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.rotation import Rotation
+from framecast.domains.solar.tracks import Track
+from framecast.videos.frames import FrameSpec
+
+_FURTHEST = 85.0
+"""Degrees from the middle of the disk up to which the region is followed; the model's own limits are checked later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """How images of a region are made, as those of the training were.
+
+    Attributes:
+        pixel: side of a pixel in arcsec.
+        off_limb: ``mask`` or ``keep``.
+        rotation: the rotation law.
+        calibration: what is done to the pixels.
+        accept_quality: bits of QUALITY that leave a frame good.
+    """
+
+    pixel: float = 4.8
+    off_limb: OffLimb = "mask"
+    rotation: Rotation = "howard"
+    calibration: Calibration = Calibration()
+    accept_quality: tuple[int, ...] = (30,)
+
+
+def issue_frame(catalogue: Catalogue, frames: FrameSpec, time: np.datetime64) -> FrameHeader:
+    """Return the image of the first past channel nearest to ``time``: where the region is pointed to in.
+
+    Raises:
+        DataError: there is none within a tenth of the cadence.
+    """
+    wavelength = int(frames.past_channels[0])
+    own = [frame for frame in catalogue.frames if frame.wavelength == wavelength]
+    near = min(own, key=lambda frame: abs(frame.time - time), default=None)
+    if near is None or abs(near.time - time) > slack(frames):
+        raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, in which the region could be found")
+    return near
+
+
+def point(header: FrameHeader, center: tuple[float, float]) -> Track:
+    """Return the point of the surface that ``header``'s image shows at ``center`` (helioprojective x and y, arcsec).
+
+    Raises:
+        ConfigError: it shows the sky there.
+    """
+    x, y = center
+    longitude, latitude = (float(angle) for angle in unproject(x, y, header.observer))
+    if np.isnan(longitude):
+        raise ConfigError(
+            f"the centre ({x:g}″, {y:g}″) is beyond the limb, which is {header.observer.limb:.0f}″ from the middle of "
+            "the disk: give helioprojective x (to the west) and y (to the north) of a point on the disk"
+        )
+    day = str(header.time.astype("datetime64[m]")).replace("-", "").replace(":", "")
+    return Track(name=f"{day}_x{x:+.0f}_y{y:+.0f}", longitude=longitude, latitude=latitude, reference=header.time)
+
+
+def cut_region(images: Path, out: Path, catalogue: Catalogue, track: Track, frames: FrameSpec, making: Making) -> None:
+    """Write the archive ``out`` of one sequence, the region of ``track`` in every one of ``images``."""
+    present = catalogue.wavelengths
+    wanted = dict.fromkeys((*frames.past_channels, *frames.future_channels))
+    prepare(
+        images,
+        out,
+        size=(frames.height, frames.width),
+        wavelengths=[int(channel) for channel in wanted if int(channel) in present],
+        tolerance=_matching(frames),
+        cadence=frames.cadence if _moments(catalogue.frames) < 2 else None,
+        pixel=making.pixel,
+        angle=_FURTHEST,
+        tracks=[track],
+        minimum_frames=1,
+        rotation=making.rotation,
+        off_limb=making.off_limb,
+        calibration=making.calibration,
+        accept_quality=making.accept_quality,
+        overwrite=True,
+    )
+
+
+def slack(frames: FrameSpec) -> np.timedelta64:
+    """Return how far a frame may be from its exact time: a tenth of the cadence, as in training."""
+    return np.timedelta64(round(100 * frames.cadence), "ms")
+
+
+def minute(time: np.datetime64) -> str:
+    """Return ``time`` for a person."""
+    return str(time.astype("datetime64[m]")).replace("T", " ")
+
+
+def _matching(frames: FrameSpec) -> float:
+    """Return the seconds within which images of two channels are of the same time."""
+    return min(120.0, 0.1 * frames.cadence)
+
+
+def _moments(headers: Sequence[FrameHeader]) -> int:
+    leader = headers[0].wavelength
+    return sum(header.wavelength == leader for header in headers)

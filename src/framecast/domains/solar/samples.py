@@ -1,0 +1,151 @@
+"""Tables of samples: which class of flare comes after a region at a moment, as Francisco et al. (2024) publish them.
+
+A line says region and time, and either a label or the hours to the next C, M and X flare (arXiv 2410.20843).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.format import UNKNOWN
+from framecast.data.archive.reader import Archive
+from framecast.data.tables import Record, Table, read_table
+from framecast.domains.solar.clock import EXPECTED, moment
+from framecast.domains.solar.events import region_numbers
+from framecast.domains.solar.flares import CLASSES, HORIZON, peak_flux, region_number, thresholds
+
+NEAR = 300.0
+"""Seconds by which the time of a sample may differ from that of its frame, unless half the cadence is less."""
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "region": ("harpnum", "noaa_ar", "region", "ar"),
+    "time": ("t", "time", "t_rec"),
+    "label": ("label",),
+    "C": ("nextc_t2f_h",),
+    "M": ("nextm_t2f_h",),
+    "X": ("nextx_t2f_h",),
+    "id": ("id",),
+}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A table of samples: the labels of regions at moments.
+
+    Attributes:
+        labels: by region: the moments, rising, and at each a place in ``classes``, or `UNKNOWN`.
+        classes: names of the classes.
+    """
+
+    labels: Mapping[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
+    classes: tuple[str, ...]
+
+    def at(self, region: str, times: npt.NDArray[np.datetime64], *, cadence: float) -> npt.NDArray[np.int64]:
+        """Return the labels of frames: each that of the nearest sample, if it is within `NEAR`, else `UNKNOWN`.
+
+        Args:
+            region: number of their region.
+            times: ``[time]``.
+            cadence: seconds between frames; a sample must also be within half of it.
+        """
+        found = np.full(len(times), UNKNOWN, np.int64)
+        if region in self.labels:
+            moments, values = self.labels[region]
+            right = np.searchsorted(moments, times).clip(0, len(moments) - 1)
+            left = np.maximum(right - 1, 0)
+            nearest = np.where(np.abs(times - moments[left]) <= np.abs(moments[right] - times), left, right)
+            slack = np.timedelta64(round(min(NEAR, cadence / 2) * 1e9), "ns")
+            close = np.abs(moments[nearest] - times) <= slack
+            found[close] = values[nearest[close]]
+        return found
+
+
+def read_samples(path: str | Path, *, horizon: float = HORIZON, classes: Sequence[str] = CLASSES) -> Samples:
+    """Return the samples of a table such as Francisco et al. (2024) publish.
+
+    Columns: ``HARPNUM`` (or ``NOAA_AR``, ``region``) and ``T``; and either ``label`` (a class, its place from 0, or a
+    flare such as M1.2) or any of ``nextC_t2f_h``, ``nextM_t2f_h``, ``nextX_t2f_h``, the hours to the next flare of that
+    class (empty or NaN where none comes).
+
+    Raises:
+        DataError: the file is no such table, or gives one moment of a region two labels.
+        ConfigError: the hours are of C, M and X, and ``classes`` are others.
+    """
+    table = read_table(path, _COLUMNS, required=("region", "time"))
+    hours = [name for name in ("C", "M", "X") if name in table.columns]
+    if "label" not in table.columns and not hours:
+        raise DataError(
+            f"{table.path} has no label: it needs the column label, or nextC_t2f_h, nextM_t2f_h, nextX_t2f_h"
+        )
+    if "label" not in table.columns and (alien := [name for name in classes[1:] if name not in hours]):
+        raise ConfigError(
+            f"{table.path} gives the hours to flares of class {', '.join(hours)}, from which {alien[0]} does not "
+            "follow: choose --classes among them"
+        )
+    return Samples(_sample_labels(table, hours, horizon, classes), tuple(classes))
+
+
+def _sample_labels(
+    table: Table, hours: Sequence[str], horizon: float, classes: Sequence[str]
+) -> dict[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]:
+    found: dict[str, dict[np.datetime64, int]] = {}
+    for record in table.records:
+        region, time = region_number(record.text("region")), record.read("time", moment, EXPECTED)
+        if "label" in table.columns:
+            label = _stated(record, classes)
+        else:
+            near = [name for name in hours if name in record and 0 < record.number(name) <= horizon / 3600]
+            label = max((classes.index(name) for name in near if name in classes), default=0)
+        if found.setdefault(region, {}).setdefault(time, label) != label:
+            raise DataError(f"{record.place} gives region {region} at {time} another label than a line before it")
+    ordered = {region: sorted(labels.items()) for region, labels in found.items()}
+    return {
+        region: (np.array([t for t, _ in items]), np.array([k for _, k in items])) for region, items in ordered.items()
+    }
+
+
+def _stated(record: Record, classes: Sequence[str]) -> int:
+    """Return the place of the class that a record's own label names."""
+    text = record.text("label")
+    if not text or text.lower() == "nan":
+        return UNKNOWN
+    lower = [name.lower() for name in classes]
+    if text.lower() in lower:
+        return lower.index(text.lower())
+    if text.removesuffix(".0").isdecimal():
+        place = int(text.removesuffix(".0"))
+        if place < len(classes):
+            return place
+    else:
+        flux = record.read("label", peak_flux, f"one of {', '.join(classes)}, or a place from 0 among them")
+        return int(np.searchsorted(thresholds(classes), flux * (1 + 1e-9), side="right"))
+    raise DataError(
+        f"{record.place} has label {text!r}; write one of {', '.join(classes)}, or a place from 0 among them"
+    )
+
+
+def labels_from_samples(archive: Archive, samples: Samples) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the labels of all frames: those of the samples of their regions at their times, else `UNKNOWN`.
+
+    Raises:
+        DataError: no sample is of a frame of the archive.
+    """
+    labels = {
+        name: samples.at(number, archive.times(name), cadence=archive.cadence)
+        for name, number in region_numbers(archive).items()
+    }
+    check_some_known(labels, str(archive.path))
+    return labels
+
+
+def check_some_known(labels: Mapping[str, npt.NDArray[np.int64]], place: str) -> None:
+    """Raise `DataError` if none of ``labels`` is known: the table is of other regions or times than ``place``."""
+    if all((values == UNKNOWN).all() for values in labels.values()):
+        raise DataError(
+            f"no sample is of a frame in {place}: regions must have the same numbers, and times be within "
+            f"{NEAR / 60:g} min"
+        )

@@ -1,0 +1,284 @@
+"""Places on the Sun to follow, and where they are in every image.
+
+A track is a point of the surface. It has its nominal Carrington position when it passes the observer's central
+meridian, and drifts from there with the differential rotation of its latitude. A grid of tracks is therefore regular
+where it faces the observer, at every rotation anew: over years the rotation would wind up any grid laid once, and a
+track's name and path would depend on which day the series happened to begin.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import ConfigError
+from framecast.domains.solar.geometry import project
+from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.offline import offline
+from framecast.domains.solar.rotation import Rotation, days_between, drift_rate
+
+Array = npt.NDArray[np.float64]
+
+TURN = 13.2
+"""Degrees per day by which the Sun turns below an observer near the Earth."""
+
+_BEYOND = np.timedelta64(1, "D")
+"""How long a region with several known positions is followed before the first and after the last of them."""
+
+_SLOWEST = 10.0
+"""Degrees per day by which every latitude below 80° at least turns as seen from the Earth."""
+
+_SLANT = 25.0
+"""Degrees of longitude by which a visible point may be further from the meridian than from the disk's middle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """Where a region was at a moment.
+
+    Attributes:
+        time: UTC.
+        longitude: Carrington longitude in degrees.
+        latitude: heliographic latitude in degrees.
+    """
+
+    time: np.datetime64
+    longitude: float
+    latitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A point of the Sun's surface, or a region that moves on it.
+
+    Attributes:
+        name: unique among the tracks of all times.
+        longitude: Carrington longitude at the reference time, in degrees.
+        latitude: heliographic latitude, in degrees.
+        reference: when it is there, UTC.
+        later: where it was afterwards, in order of time, for a region whose positions were measured again and again.
+            What it moves beside the rotation of its latitude is interpolated linearly between them.
+        region: the number or name its catalogue knows it by; empty for a point of a grid.
+    """
+
+    name: str
+    longitude: float
+    latitude: float
+    reference: np.datetime64
+    later: tuple[Fix, ...] = ()
+    region: str = ""
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """All known positions, in order of time."""
+        return (Fix(time=self.reference, longitude=self.longitude, latitude=self.latitude), *self.later)
+
+    @property
+    def mean_latitude(self) -> float:
+        """Mean of the known latitudes, in degrees, whose rotation it follows."""
+        return float(np.mean([fix.latitude for fix in self.fixes]))
+
+    def path(self, times: npt.NDArray[np.datetime64], rate: float) -> tuple[Array, Array]:
+        """Return Carrington longitude and latitude in degrees at ``times``.
+
+        Args:
+            times: ``[time]``.
+            rate: degrees per day that its latitude gains on the Carrington system (see `drift_rate`).
+        """
+        days = days_between(self.reference, times)
+        if not self.later:
+            return self.longitude + rate * days, np.full(len(days), self.latitude)
+        known = days_between(self.reference, np.array([fix.time for fix in self.fixes]))
+        own = np.unwrap([fix.longitude for fix in self.fixes] - rate * known, period=360)
+        return np.interp(days, known, own) + rate * days, np.interp(days, known, [fix.latitude for fix in self.fixes])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """The part of a series during which a track can be seen.
+
+    Attributes:
+        track: the point.
+        indices: positions in the series, increasing.
+        x: helioprojective x of the point in arcsec, for each index.
+        y: helioprojective y, likewise.
+        mu: cosine of its heliocentric angle, likewise.
+        longitude: its Carrington longitude in degrees, likewise.
+    """
+
+    track: Track
+    indices: npt.NDArray[np.int64]
+    x: Array
+    y: Array
+    mu: Array
+    longitude: Array
+
+
+def grid(frames: Sequence[FrameHeader], *, angle: float, spacing: float) -> list[Track]:
+    """Return the tracks of a grid that may come within ``angle`` of the middle of the disk during ``frames``.
+
+    Latitudes are multiples of ``spacing``; along each, longitudes divide the circle into equal steps of about the
+    same length on the surface. The name says position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
+
+    Args:
+        frames: observations in order of time; their observers say what can be seen.
+        angle: largest heliocentric angle, in degrees.
+        spacing: distance of neighbours, in degrees on the surface.
+
+    Raises:
+        ConfigError: angle or spacing are out of range.
+    """
+    if not 0 < angle < 80:
+        raise ConfigError(f"angle is {angle:g}°; regions can be followed between 0 and 80° from the disk's middle")
+    if not 0.5 <= spacing <= 90:
+        raise ConfigError(f"spacing is {spacing:g}°; it must be from 0.5 to 90°")
+    times = np.array([frame.time for frame in frames])
+    reach = min(180.0, angle + _SLANT)
+    days, turned = _carrington_clock(times.min(), times.max(), margin=int(reach / _SLOWEST) + 30)
+    ahead = ahead_of_earth(frames, (days, turned))
+    seen = np.interp(times[[0, -1]].astype("datetime64[ns]").astype(np.int64), days, turned) - ahead
+    tracks = []
+    rows = int((angle + 8) // spacing)
+    for row in range(-rows, rows + 1):
+        latitude = row * spacing
+        if abs(latitude) >= 80:
+            continue
+        count = max(1, round(360 * np.cos(np.radians(latitude)) / spacing))
+        step = 360 / count
+        for k in range(int(np.ceil((seen[0] - reach) / step)), int((seen[1] + reach) // step) + 1):
+            rotation, within = divmod(k, count)
+            longitude = (360 - within * step) % 360
+            reference = np.interp(k * step + ahead, turned, days)
+            tracks.append(
+                Track(
+                    name=f"lon{longitude:05.1f}_lat{latitude:+05.1f}_cr{rotation}",
+                    longitude=longitude,
+                    latitude=latitude,
+                    reference=np.datetime64(round(float(reference)), "ns").astype("datetime64[s]"),
+                )
+            )
+    return tracks
+
+
+def follow(
+    tracks: Sequence[Track],
+    frames: Sequence[FrameHeader],
+    *,
+    angle: float,
+    longitude: float | None = None,
+    latitude: float | None = None,
+    rotation: Rotation = "howard",
+) -> list[Passage]:
+    """Return where each of ``tracks`` is while it can be seen; tracks that never are have no passage.
+
+    A track is seen while it is within the limits and its position within the image. A point is followed over the disk
+    once, a region with several known positions from a day before the first to a day after the last.
+
+    Args:
+        tracks: points of the surface.
+        frames: observations in order of time.
+        angle: largest heliocentric angle, in degrees.
+        longitude: largest distance from the observer's central meridian, in degrees; None is no limit.
+        latitude: largest distance from the equator, in degrees; None is no limit.
+        rotation: which rotation law to follow.
+
+    Raises:
+        ConfigError: a limit is not positive.
+    """
+    for name, limit in (("angle", angle), ("longitude", longitude), ("latitude", latitude)):
+        if limit is not None and not 0 < limit <= 90:
+            raise ConfigError(f"{name} is limited to {limit:g}°; a limit is more than 0 and up to 90°")
+    times = np.array([frame.time for frame in frames])
+    observers = np.array([(f.observer.longitude, f.observer.latitude, f.observer.distance) for f in frames]).T
+    partial = np.array([not _shows_disk(frame) for frame in frames])
+    rates = drift_rate([track.mean_latitude for track in tracks], rotation=rotation)
+    passages = []
+    for track, rate in zip(tracks, rates, strict=True):
+        first, last = np.searchsorted(times, _span(track, times, observers[0]))
+        if first == last:
+            continue
+        here = slice(first, last)
+        lon, lat = track.path(times[here], float(rate))
+        x, y, mu = project(
+            lon,
+            lat,
+            observer_longitude=observers[0, here],
+            observer_latitude=observers[1, here],
+            distance=observers[2, here],
+        )
+        visible = mu >= np.cos(np.radians(angle))
+        if longitude is not None:
+            visible &= np.abs(_wrapped(lon - observers[0, here])) <= longitude
+        if latitude is not None:
+            visible &= np.abs(lat) <= latitude
+        for k in np.flatnonzero(visible & partial[here]):
+            visible[k] = _contains(frames[first + k], x[k], y[k])
+        if visible.any():
+            indices = np.flatnonzero(visible)
+            passages.append(
+                Passage(
+                    track=track,
+                    indices=indices + first,
+                    x=x[indices],
+                    y=y[indices],
+                    mu=mu[indices],
+                    longitude=lon[indices] % 360,
+                )
+            )
+    return passages
+
+
+def _span(track: Track, times: npt.NDArray[np.datetime64], longitudes: Array) -> tuple[np.datetime64, np.datetime64]:
+    """Return between which moments ``track`` is looked for, given the Carrington longitudes of the observers."""
+    if track.later:
+        return track.reference - _BEYOND, track.later[-1].time + _BEYOND
+    near = int(np.searchsorted(times, track.reference).clip(0, len(times) - 1))
+    below = longitudes[near] - TURN * days_between(times[near], np.array([track.reference]))[0]
+    west = float(_wrapped(track.longitude - below))
+    hour = np.timedelta64(1, "h")
+    before, after = ((90 + turned) / _SLOWEST * 24 for turned in (west, -west))
+    return track.reference - round(before) * hour, track.reference + round(after) * hour
+
+
+def _wrapped(degrees: npt.ArrayLike) -> Array:
+    """Return angles in [-180, 180)."""
+    return np.asarray((np.asarray(degrees, np.float64) + 180) % 360 - 180)
+
+
+def _carrington_clock(start: np.datetime64, end: np.datetime64, *, margin: int) -> tuple[Array, Array]:
+    """Return instants (ns since 1970) and the degrees the Sun has turned below the Earth by then.
+
+    360° for each Carrington rotation: the point of longitude λ is below the Earth when 360 n + (360 − λ) degrees have
+    turned. Sampled at every midnight from ``margin`` days before ``start`` to as many after ``end``; in between the
+    Earth's motion is linear to 0.001°.
+    """
+    from astropy.time import Time
+    from sunpy.coordinates.sun import carrington_rotation_number
+
+    first, last = start.astype("datetime64[D]") - margin, end.astype("datetime64[D]") + margin + 1
+    midnights = np.arange(first, last + 1)
+    with offline():
+        turned = 360.0 * np.asarray(carrington_rotation_number(Time(midnights.astype(str))), np.float64)
+    return midnights.astype("datetime64[ns]").astype(np.int64).astype(np.float64), turned
+
+
+def ahead_of_earth(frames: Sequence[FrameHeader], clock: tuple[Array, Array] | None = None) -> float:
+    """Return by how many degrees the observer is west of the Earth: 0 near it, whole degrees elsewhere."""
+    times = np.array([frame.time for frame in frames]).astype("datetime64[ns]")
+    days, turned = _carrington_clock(times.min(), times.max(), margin=1) if clock is None else clock
+    earth = 360 - np.interp(times.astype(np.int64), days, turned)
+    west = np.array([frame.observer.longitude for frame in frames]) - earth
+    typical = float(np.degrees(np.angle(np.exp(1j * np.radians(west)).mean())))
+    return 0.0 if abs(typical) < 5 else float(round(typical))
+
+
+def _shows_disk(frame: FrameHeader) -> bool:
+    """Return whether the image contains the whole disk."""
+    around = np.radians(np.arange(0, 360, 15))
+    return all(_contains(frame, frame.observer.limb * np.cos(a), frame.observer.limb * np.sin(a)) for a in around)
+
+
+def _contains(frame: FrameHeader, x: float, y: float) -> bool:
+    column, row = frame.pointing.pixels(x, y)
+    return bool(-0.5 <= column < frame.shape[1] - 0.5 and -0.5 <= row < frame.shape[0] - 0.5)

@@ -1,0 +1,1 @@
+"""Trained models: drawing ensembles from them, keeping them on disk, exporting them."""

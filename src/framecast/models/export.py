@@ -1,0 +1,179 @@
+"""A trained model for programs that have no framecast: ONNX, or PyTorch's own exported form.
+
+Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, past[, label]) -> x0``, with its weights
+and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. Beside it stands ``export.json``:
+the shapes, how pixels are put before the network, and the diffusion times with their scales that the model's default
+sampler visits, which is all that a loop in another language needs (with ``noise_slope`` below 1, the noise is to be
+coloured as in `framecast.diffusion.noise`).
+"""
+
+import json
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from framecast._version import __version__
+from framecast.core.configuration import to_plain
+from framecast.core.errors import ConfigError, FramecastError
+from framecast.core.files import EXPORT, new_folder
+from framecast.generators.denoiser import Denoiser
+from framecast.models.forecaster import Forecaster
+
+Format = Literal["onnx", "torch"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+FILES: dict[Format, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
+"""What the exported graph's file is called, by format."""
+
+
+class _SingleTime(nn.Module):
+    """A denoiser that takes its diffusion times in float32, as runtimes like them."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None = None) -> Tensor:
+        x0: Tensor = self.denoiser(x_t, t.double(), past, label)
+        return x0
+
+
+def export_model(
+    forecaster: Forecaster,
+    out: str | Path,
+    *,
+    format: Format,
+    size: tuple[int, int] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the model into the folder ``out`` and return the file with its graph.
+
+    The batch may be of any size when it runs; height and width are fixed.
+
+    Args:
+        forecaster: the model, on the CPU.
+        out: the folder to make: ``model.onnx`` or ``model.pt2``, and ``export.json``.
+        format: ``onnx`` (for onnxruntime and its kin) or ``torch`` (for `torch.export.load`).
+        size: height and width of the frames, if not those the model was trained on.
+        overwrite: whether an earlier export of that name may be replaced.
+
+    Raises:
+        ConfigError: no such format, or the network cannot take frames of this size.
+        FramecastError: ``out`` is taken, or the libraries that write ONNX are not installed.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"{format!r} is no format to export to: choose one of {', '.join(FORMATS)}")
+    if format == "onnx":
+        _require_onnx()
+    forecaster.to("cpu")
+    inputs = example_inputs(forecaster, size=size)
+    with new_folder(out, overwrite=overwrite, kind=EXPORT) as folder:
+        program = _trace(forecaster.generator, inputs)
+        if format == "onnx":
+            _write_onnx(program, tuple(inputs), folder / FILES[format])
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                torch.export.save(program, folder / FILES[format])
+        record = describe_export(forecaster, inputs, format)
+        (folder / EXPORT.marker).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return Path(out) / FILES[format]
+
+
+def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = None, batch: int = 2) -> dict[str, Tensor]:
+    """Return inputs of the exported graph by name, of the right shapes and with nothing meaningful in them.
+
+    Args:
+        forecaster: the model.
+        size: height and width, if not those the model was trained on.
+        batch: number of samples.
+
+    Raises:
+        ConfigError: the network cannot take frames of this size.
+    """
+    frames = forecaster.frames
+    height, width = size or (frames.height, frames.width)
+    generator = forecaster.generator
+    generator.network.config.check_size(height, width)  # type: ignore[union-attr, operator]
+    past = torch.zeros(batch, len(frames.past_channels), frames.past, height, width)
+    generated = torch.zeros(batch, *forecaster.conditioning.shape(height, width))
+    condition = forecaster.conditioning.condition(past)
+    if isinstance(generator, Denoiser):
+        inputs = {"x_t": generated, "t": torch.full((batch,), 0.5), "past": condition}
+    else:
+        inputs = {"noise": generated, "past": condition}
+    if forecaster.labels:
+        inputs["label"] = torch.full((batch,), len(forecaster.labels), dtype=torch.int64)
+    return inputs
+
+
+def describe_export(forecaster: Forecaster, inputs: dict[str, Tensor], format: Format) -> dict[str, Any]:
+    """Return the content of ``export.json``."""
+    representation = forecaster.conditioning.representation
+    return {
+        "format": "framecast-export",
+        "version": 1,
+        "framecast_version": __version__,
+        "model": forecaster.name,
+        "weights_sha256": forecaster.fingerprint,
+        "file": FILES[format],
+        "inputs": {
+            name: {"shape": ["batch", *value.shape[1:]], "type": str(value.dtype).removeprefix("torch.")}
+            for name, value in inputs.items()
+        },
+        "output": {"name": "x0", "shape": ["batch", *next(iter(inputs.values())).shape[1:]], "type": "float32"},
+        "axes": ["batch", "channel", "time", "height", "width"],
+        "frames": to_plain(representation.frames),
+        "unit": forecaster.unit,
+        "normaliser": to_plain(representation.normaliser),
+        "target": to_plain(representation.target),
+        "labels": [*forecaster.labels, "unknown"] if forecaster.labels else [],
+        "sampling": _describe_sampling(forecaster),
+    }
+
+
+def _describe_sampling(forecaster: Forecaster) -> dict[str, Any]:
+    """Return how x0 is drawn with the graph: at which times, with which scales."""
+    generator, options = forecaster.generator, forecaster.sampling
+    if not isinstance(generator, Denoiser):
+        return generator.describe(options)
+    times = options.times(generator.schedule, generator.grid)
+    scale = generator.schedule(times)
+    visited = {"times": times.tolist(), "alpha": scale.alpha.tolist(), "sigma": scale.sigma.tolist()}
+    return to_plain(options) | visited | {"noise_slope": generator.noise_slope}
+
+
+def _require_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise FramecastError(
+            f"writing ONNX needs the package {error.name}: pip install 'framecast[export]', or use --format torch"
+        ) from None
+
+
+def _trace(generator: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
+    """Return the generator as a graph in which only the batch is free."""
+    with torch.no_grad():
+        if isinstance(generator, Denoiser):
+            generator.schedule(inputs["t"].double())  # tables are computed once, outside the graph, and kept
+            generator = _SingleTime(generator)
+        batch = torch.export.Dim("batch")
+        return torch.export.export(generator, tuple(inputs.values()), dynamic_shapes=tuple({0: batch} for _ in inputs))
+
+
+def _write_onnx(program: torch.export.ExportedProgram, names: tuple[str, ...], path: Path) -> None:
+    chatter = StringIO()
+    with warnings.catch_warnings(), redirect_stdout(chatter), redirect_stderr(chatter), torch.no_grad():
+        warnings.simplefilter("ignore")
+        onnx_program = torch.onnx.export(
+            program, dynamo=True, input_names=list(names), output_names=["x0"], verbose=False
+        )
+        assert onnx_program is not None
+        onnx_program.save(str(path))

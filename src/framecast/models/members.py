@@ -1,0 +1,151 @@
+"""Drawing the members of an ensemble, as many at once as are drawn fastest.
+
+The noise of a member depends on (seed, sample, member) alone and the networks treat each sample by itself, so that a
+member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from framecast.core.errors import ConfigError
+from framecast.core.seeding import MemberNoise
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.generators.generator import Bounds, Generator
+
+_CHUNK_BYTES = 2**27
+"""What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
+
+Where it is fastest, not what there is room for: much less leaves matrix products too small, and much more is up to
+twice as slow per member, as tensors outgrow the caches and malloc fetches them anew from the system each time. A fixed
+number, since under bf16 members depend in their last digits on how the ensemble is cut, and they should be the same
+tomorrow.
+"""
+
+_GPU_SHARE = 0.25
+"""The same on a GPU, as a share of its memory."""
+
+_DRAWS_PER_BLOCK = 2**16
+"""Draws of noise set aside for each block of a rollout: more than any sampler makes."""
+
+
+def numbered(members: int) -> range:
+    """Return the numbers of so many members.
+
+    Raises:
+        ConfigError: that is no whole number, or none at all.
+    """
+    if not isinstance(members, Integral) or members < 1:
+        raise ConfigError(f"members is {members}; an ensemble has a whole number of them, at least one")
+    return range(members)
+
+
+def check_memory(members: int, shape: Sequence[int]) -> None:
+    """Raise `ConfigError` if so many members of this shape take more than all of the memory, if that is known."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return
+    taken, memory = 4 * members * math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if taken > memory:
+        raise ConfigError(
+            f"members is {members}, which take {taken / 1e9:.3g} GB for one window, and this machine has "
+            f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with another seed"
+        )
+
+
+def draw_members(
+    generator: Generator,
+    condition: Tensor,
+    shape: Sequence[int],
+    *,
+    members: Sequence[int],
+    seed: int,
+    sample_key: int,
+    class_index: int | None,
+    options: SamplingOptions,
+    chunk: int | None = None,
+    block: int = 0,
+    bounds: Bounds | None = None,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield x0 of the members, some at a time: which of ``members``, and ``[member, *shape]``.
+
+    Args:
+        generator: the trained model.
+        condition: what the network is given, ``[1, ...]`` for all members or ``[member, ...]`` for each.
+        shape: of one member's x0, ``[channel, time, height, width]``.
+        members: their numbers.
+        seed: of the ensemble.
+        sample_key: tells this sample from others drawn under the same seed.
+        class_index: the label, or ``None``.
+        options: how to draw.
+        chunk: members drawn at once; by default `chunk_size`.
+        block: number of this block in a rollout.
+        bounds: lowest and highest x0, one for all members or one for each.
+
+    Raises:
+        ConfigError: no member is asked for, or the model cannot be drawn from in this way.
+    """
+    numbered(len(members))
+    check_memory(len(members), shape)
+    if chunk is not None and chunk < 1:
+        raise ConfigError(f"chunk is {chunk}; at least one member is drawn at once")
+    size = chunk or chunk_size(generator.network, condition.shape, condition.device)
+    for start in range(0, len(members), size):
+        chosen = slice(start, min(start + size, len(members)))
+        numbers = list(members[chosen])
+        given = _of_members(condition, chosen).expand(len(numbers), *condition.shape[1:])
+        if len(numbers) == 1:
+            # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
+            numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
+        within = None if bounds is None else (_of_members(bounds[0], chosen), _of_members(bounds[1], chosen))
+        x0 = _draw(
+            generator, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, block, within
+        )
+        yield chosen, x0[: chosen.stop - chosen.start]
+
+
+@torch.inference_mode()
+def _draw(
+    generator: Generator,
+    condition: Tensor,
+    shape: Sequence[int],
+    numbers: Tensor,
+    seed: int,
+    sample_key: int,
+    class_index: int | None,
+    options: SamplingOptions,
+    block: int,
+    bounds: Bounds | None,
+) -> Tensor:
+    device, count = condition.device, len(numbers)
+    noise = MemberNoise(seed, torch.full((count,), sample_key), numbers, shape, device=device)
+    label = None if class_index is None else torch.full((count,), class_index, device=device)
+
+    def draw(step: int) -> Tensor:
+        return noise(block * _DRAWS_PER_BLOCK + step)
+
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.precision == "bf16"):
+        return generator.generate(condition, label, noise=draw, options=options, bounds=bounds)
+
+
+def _of_members(values: Tensor, chosen: slice) -> Tensor:
+    return values[chosen] if len(values) > 1 else values
+
+
+def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:
+    """Return how many members to draw at once: on a CPU as many as are fastest, on a GPU as many as fit.
+
+    Args:
+        network: its configuration tells how many values it keeps alive (`framecast.networks`).
+        condition_shape: ``[..., time, height, width]``.
+        device: where it runs.
+    """
+    budget = _CHUNK_BYTES
+    if device.type == "cuda":
+        budget = int(_GPU_SHARE * torch.cuda.get_device_properties(device).total_memory)
+    time, height, width = condition_shape[-3:]
+    member = 4 * network.config.live_values * time * height * width  # type: ignore[union-attr, operator]
+    return max(1, int(budget / member))

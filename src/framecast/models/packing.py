@@ -1,0 +1,57 @@
+"""A trained model to give away: a folder by itself, without the run it came from and without the paths of a machine."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from framecast.core.errors import FramecastError
+from framecast.core.files import MODEL, new_folder
+from framecast.models.checkpoint import ModelConfig, find_model, load_model, read_config, save_weights
+from framecast.verification.recalibration.calibration import FILE as CALIBRATION
+
+
+def pack_model(model: str | Path, out: str | Path, *, half: bool = False, overwrite: bool = False) -> Path:
+    """Write a model into a folder of its own and return the folder.
+
+    Args:
+        model: a run, a model folder, or a released model's name.
+        out: the folder to make.
+        half: keep the weights as float16 numbers, half the size. They are read back into float32: what is lost is
+            their rounding to 11 significant bits. As these are other weights, a calibration does not go with them.
+        overwrite: whether an existing model may be replaced.
+
+    Raises:
+        FramecastError: there is no model, ``out`` cannot be written, or a weight is too large for float16.
+    """
+    folder = find_model(model)
+    config = read_config(folder)
+    weights = load_model(folder).generator.network.state_dict()
+    if half:
+        weights = {name: halved(name, value) for name, value in weights.items()}
+    with new_folder(out, overwrite=overwrite, kind=MODEL) as new:
+        save_weights(new, replace(config, provenance=without_paths(config)), weights)
+        if not half and (folder / CALIBRATION).is_file():
+            shutil.copy(folder / CALIBRATION, new)
+    return Path(out)
+
+
+def halved(name: str, value: Tensor) -> Tensor:
+    """Return the weight ``name`` in float16."""
+    small = value.to(torch.float16)
+    if not bool(small.isfinite().all()):
+        raise FramecastError(
+            f"the largest of {name} is {float(value.abs().max()):.3g}, and float16 ends at 65504: leave out --half"
+        )
+    return small.contiguous()
+
+
+def without_paths(config: ModelConfig) -> dict[str, Any]:
+    """Return the provenance with the training archive's name instead of its place on one machine."""
+    training = dict(config.provenance.get("training", {}))
+    if "archive" in training:
+        training["archive"] = Path(training["archive"]).name
+    return config.provenance | ({"training": training} if training else {})

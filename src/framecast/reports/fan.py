@@ -1,0 +1,111 @@
+"""The flux of one case: what was seen, what came, and the intervals in which it was expected."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from framecast.reports.clock import Clock
+from framecast.reports.style import INK, Look, chart, label, legend, round_ticks
+from framecast.verification.evaluation import Case, Cases
+from framecast.verification.quantities import flux
+from framecast.verification.scores import central_interval
+
+_LINES = 50
+
+
+def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], *, channel: int = 0) -> Figure:
+    """Return the flux of one channel of a judged sample, with the models' forecasts.
+
+    Args:
+        case: the sample.
+        cases: where it is from.
+        drawn: the look of each forecast.
+        channel: number of the channel.
+    """
+    truth = flux(torch.where(case.valid, case.truth, torch.nan))[channel]
+    return fan(
+        past=flux(case.past)[channel],
+        truth=truth,
+        ensembles=[(drawn[name], flux(case.forecasts[name], case.valid)[:, channel]) for name in cases.models],
+        past_times=cases.past_times,
+        lead_times=cases.lead_times,
+        unit=cases.unit,
+    )
+
+
+def fan(
+    *,
+    past: Tensor,
+    truth: Tensor | None,
+    ensembles: Sequence[tuple[Look, Tensor]],
+    past_times: Sequence[float],
+    lead_times: Sequence[float],
+    unit: str,
+) -> Figure:
+    """Return curves of the past and the truth, and the central 50 and 90 % intervals of ensembles.
+
+    Args:
+        past: ``[past time]``.
+        truth: ``[lead time]``, or ``None`` where nobody knows it yet.
+        ensembles: the look and the members ``[member, lead time]`` of each. A single one is drawn with its members
+            and its 50 % interval too.
+        past_times: seconds from the issue time, the last of them 0.
+        lead_times: seconds.
+        unit: of the flux.
+    """
+    figure, axes = chart()
+    known = [past, *(members.flatten() for _, members in ensembles)] + ([] if truth is None else [truth])
+    power = _power_of_ten(torch.cat(known))
+    clock = Clock.of(max(lead_times))
+    seen = [clock.number(seconds) for seconds in past_times]
+    lead = [0.0, *(clock.number(seconds) for seconds in lead_times)]
+
+    def joined(values: Tensor) -> Tensor:
+        """Begin at the last frame seen."""
+        return torch.cat([past[-1:], values]) / 10.0**power
+
+    axes.axvline(0, color=INK, linewidth=0.8)
+    for look, members in ensembles:
+        _draw_ensemble(axes, lead, look, members, joined, alone=len(ensembles) == 1)
+    observed: dict[str, Any] = {"color": INK, "linewidth": 1.8}
+    axes.plot(seen, past / 10.0**power, **observed, label="Observed" if truth is None else None)
+    if truth is not None:
+        axes.plot(lead, joined(truth), **observed, marker="o", markersize=4, label="Observed")
+    axes.xaxis.set_major_locator(round_ticks())
+    axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1])
+    axes.text(0, 1.01, "issued ", transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
+    times = f"10$^{{{power}}}$ " if power else ""
+    name = f"Flux ({times}{unit})" if unit or times else "Flux"
+    label(axes, f"{clock.name.capitalize()} from the last frame seen", name)
+    legend(figure, axes)
+    return figure
+
+
+def _draw_ensemble(
+    axes: Axes, lead: list[float], look: Look, members: Tensor, joined: Callable[[Tensor], Tensor], *, alone: bool
+) -> None:
+    """Draw intervals and median of one ensemble, and the members themselves where it is the only one."""
+    if alone and len(members) > 1:
+        for member in members[:_LINES]:
+            axes.plot(lead, joined(member), color=look.colour, alpha=0.22, linewidth=0.7)
+    levels = ((0.9, 0.18), (0.5, 0.3)) if alone else ((0.9, 0.16),)
+    for level, alpha in levels if len(members) > 1 else ():
+        low, high = (joined(end) for end in central_interval(members, level))
+        text = f"{100 * level:.0f} % of the forecast" if alone else None
+        axes.fill_between(lead, low, high, color=look.colour, alpha=alpha, linewidth=0, label=text)
+    middle = members.nanquantile(0.5, dim=0)
+    text = "Median forecast" if alone and len(members) > 1 else look.label
+    axes.plot(lead, joined(middle), color=look.colour, linewidth=1.8, label=text)
+
+
+def _power_of_ten(values: Tensor) -> int:
+    """Return the power of ten to take off the axis, so that its numbers stay short."""
+    largest = values[torch.isfinite(values)].abs().amax().item() if torch.isfinite(values).any() else 1.0
+    power = 0
+    while largest >= 1000 * 10.0**power:
+        power += 1
+    return power

@@ -1,0 +1,164 @@
+"""What is shown of one case, side by side: the observed video, members, ensemble mean and spread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.colors import Colormap
+from PIL import Image
+
+from framecast.reports.brightness import Brightness
+from framecast.reports.colours import colour_map
+from framecast.reports.tiles import tile
+from framecast.verification.evaluation import Case, Cases
+from framecast.verification.scores import ensemble_mean, ensemble_variance
+
+Video = np.ndarray
+
+_MODELS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One video among those shown together.
+
+    Attributes:
+        name: what stands beneath it.
+        video: ``[time, y, x]``, the past first; NaN where masked.
+        brightness: from its values to shades.
+        colours: of the shades.
+    """
+
+    name: str
+    video: Video
+    brightness: Brightness
+    colours: Colormap
+
+    def picture(self, k: int, size: tuple[int, int]) -> Image.Image:
+        """Return frame ``k`` as a picture of ``size`` (width, height)."""
+        return tile(self.brightness(self.video[k]), np.isnan(self.video[k]), self.colours, size)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Videos of one case that are shown together.
+
+    Attributes:
+        times: of the frames, in seconds from the issue time: the past's end at 0.
+        panels: the videos, in the order of reading, ``columns`` in a row.
+        columns: how many stand side by side.
+        title: of the whole.
+        unit: of the images.
+    """
+
+    times: list[float]
+    panels: list[Panel]
+    columns: int
+    title: str
+    unit: str
+
+    @classmethod
+    def of_ensemble(
+        cls,
+        *,
+        past: Video,
+        members: Video,
+        truth: Video | None,
+        times: Sequence[float],
+        channel: str,
+        unit: str,
+        title: str,
+        shown: int = 3,
+    ) -> "Panels":
+        """Show one ensemble beside what came, where that is known.
+
+        Args:
+            past: what was seen, ``[past time, y, x]``.
+            members: ``[member, lead time, y, x]``.
+            truth: what came, ``[lead time, y, x]``, or ``None``.
+            times: of past and future frames, in seconds from the issue time.
+            channel: its name decides the colours.
+            unit: of all images.
+            title: of the whole.
+            shown: so many members are shown one by one.
+        """
+        light = Brightness.of(np.concatenate([past, members[0] if truth is None else truth]))
+        colours = colour_map(channel)
+        panels = []
+        if truth is not None:
+            panels.append(Panel("Observed", np.concatenate([past, truth]), light, colours))
+        for k, member in enumerate(members[:shown]):
+            name = "Forecast" if len(members) == 1 else f"Member {k + 1}"
+            panels.append(Panel(name, np.concatenate([past, member]), light, colours))
+        if len(members) > 1:
+            panels += _mean_and_spread("", past, members, light, colours)
+        return cls(list(times), panels, min(3, len(panels)), title, unit)
+
+    @classmethod
+    def of_case(cls, case: Case, cases: Cases, *, channel: int = 0) -> "Panels":
+        """Show a judged sample: three members of a single forecast, or one member of each of several."""
+        past, truth = case.past[channel].numpy(), case.truth[channel].numpy()
+        times = [*cases.past_times, *cases.lead_times]
+        issued = np.datetime_as_string(case.issue_time, unit="m").replace("T", " ")
+        title = f"{case.sequence}   {issued}"
+        if len(cases.models) == 1:
+            return cls.of_ensemble(
+                past=past,
+                members=case.forecasts[cases.models[0]][:, channel].numpy(),
+                truth=truth,
+                times=times,
+                channel=cases.channels[channel],
+                unit=cases.unit,
+                title=title,
+            )
+        light, colours = Brightness.of(np.concatenate([past, truth])), colour_map(cases.channels[channel])
+        panels = [Panel("Observed", np.concatenate([past, truth]), light, colours)]
+        for name, text in (("persistence", "Persistence"), ("dressed_persistence", "Dressed persistence")):
+            if name in case.forecasts:
+                video = np.concatenate([past, case.forecasts[name][0, channel].numpy()])
+                panels.append(Panel(text, video, light, colours))
+        for name in cases.models[:_MODELS_SHOWN]:
+            members = case.forecasts[name][:, channel].numpy()
+            called = name if len(name) <= 14 else f"{name[:13]}…"
+            single = Panel(
+                f"{called}: member" if len(members) > 1 else called,
+                np.concatenate([past, members[0]]),
+                light,
+                colours,
+            )
+            panels += [single, *(_mean_and_spread(f"{called}: ", past, members, light, colours))][: len(members) + 1]
+        return cls(times, panels, 3, title, cases.unit)
+
+    @property
+    def issued(self) -> int:
+        """Number of the last frame seen."""
+        return max(k for k, seconds in enumerate(self.times) if seconds <= 0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        height, width = self.panels[0].video.shape[1:]
+        return int(height), int(width)
+
+    def describe(self) -> str:
+        """Return the scales of images and spread in words."""
+        words = f"Images: {self.panels[0].brightness.describe(self.unit)}."
+        spreads = [panel.brightness.high for panel in self.panels if panel.name.endswith("spread")]
+        if spreads:
+            ends = " and ".join(f"{high:.3g}" for high in spreads)
+            words += f" Spread: standard deviation of the members, 0 to {ends} {self.unit}".rstrip() + "."
+        return words
+
+
+def _mean_and_spread(before: str, past: Video, members: Video, light: Brightness, colours: Colormap) -> list[Panel]:
+    ensemble = torch.from_numpy(members)
+    mean = ensemble_mean(ensemble).numpy()
+    spread = ensemble_variance(ensemble).sqrt().numpy()
+    both = np.concatenate([np.where(np.isnan(past), np.nan, 0.0), spread])
+    words = ("mean", "spread") if before else ("Ensemble mean", "Ensemble spread")
+    return [
+        Panel(before + words[0], np.concatenate([past, mean]), light, colours),
+        Panel(before + words[1], both, Brightness.of_spread(spread, light), matplotlib.colormaps["bone"]),
+    ]

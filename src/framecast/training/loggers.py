@@ -1,0 +1,168 @@
+"""Where a run is watched besides its log: TensorBoard, or Weights & Biases. One setting, ``watch.to``, names them."""
+
+import io
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from framecast.core.errors import ConfigError
+from framecast.core.files import write_atomically
+from framecast.training import Progress
+from framecast.training.train import Validated
+from framecast.training.watching import Look
+
+_EVERY = 10
+"""Steps between two points of a curve."""
+
+_SECONDS_PER_FRAME = 0.4
+
+
+class Watcher(ABC):
+    """Shows figures and films by name and step."""
+
+    @abstractmethod
+    def figure(self, name: str, value: float, step: int) -> None:
+        """Add a point to a curve."""
+
+    @abstractmethod
+    def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
+        """Show frames ``[time, y, x]`` as a moving picture."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go when the run has ended."""
+
+    def see(self, event: object) -> None:
+        """Show what an event of `framecast.training.train.train` tells."""
+        if isinstance(event, Progress) and event.step % _EVERY == 0 and not event.skipped:
+            for name in ("loss", "learning_rate", "gradient_norm"):
+                self.figure(f"training/{name}", getattr(event, name), event.step)
+        elif isinstance(event, Validated):
+            self.figure("validation/loss", event.loss, event.step)
+        elif isinstance(event, Look):
+            for name, value in event.scores.items():
+                self.figure(f"scores/{name}", value, event.step)
+            self.film("forecast", contact_sheet(event.truth, event.members), event.step)
+
+
+class TensorBoard(Watcher):
+    """Writes ``RUN/tensorboard``, which ``tensorboard --logdir RUN`` shows.
+
+    Args:
+        run: the run's folder.
+        step: the run goes on from there; what was written of later steps is hidden.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"watch.to has tensorboard, and {error.name} is not installed: pip install 'framecast[watch]', or "
+                "leave it out"
+            ) from None
+        self._writer = SummaryWriter(run / "tensorboard", purge_step=step + 1 if step else None)
+
+    def figure(self, name: str, value: float, step: int) -> None:
+        """Add a point to a curve."""
+        self._writer.add_scalar(name, value, step)
+
+    def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
+        """Show a GIF, which TensorBoard moves."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        height, width = frames.shape[1:]
+        image = Summary.Image(height=height, width=width, colorspace=1, encoded_image_string=gif(frames))
+        self._writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+class WeightsAndBiases(Watcher):
+    """Sends to Weights & Biases, under the account that ``wandb login`` set up.
+
+    With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later.
+
+    Args:
+        run: the run's folder; its name is the run's name there. The file ``wandb.id`` in it says which run it is there,
+            so that a run that goes on here goes on there too.
+        recipe: shown as the run's configuration.
+    """
+
+    def __init__(self, run: Path, recipe: Mapping[str, Any]) -> None:
+        try:
+            import wandb
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "watch.to has wandb, which is not installed: pip install 'framecast[wandb]', or leave it out"
+            ) from None
+        record = run / "wandb.id"
+        if not record.is_file():
+            write_atomically(record, secrets.token_hex(4))
+        self._wandb = wandb
+        self._run = wandb.init(
+            project="framecast",
+            name=run.name,
+            id=record.read_text(encoding="utf-8").strip(),
+            dir=run,
+            config=dict(recipe),
+            resume="allow",
+        )
+        self._run.define_metric("*", step_metric="step")  # wandb's own count is of messages, not of steps
+
+    def figure(self, name: str, value: float, step: int) -> None:
+        """Send a point of a curve."""
+        self._run.log({name: value, "step": step})
+
+    def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
+        """Send a GIF."""
+        self._run.log({name: self._wandb.Video(io.BytesIO(gif(frames)), format="gif"), "step": step})
+
+    def close(self) -> None:
+        """Say that the run has ended."""
+        self._run.finish()
+
+
+def open_watchers(names: tuple[str, ...], run: Path, recipe: Mapping[str, Any], *, step: int) -> list[Watcher]:
+    """Return the watchers called ``names``.
+
+    Raises:
+        ConfigError: what one needs is not installed.
+    """
+    return [TensorBoard(run, step) if name == "tensorboard" else WeightsAndBiases(run, recipe) for name in names]
+
+
+def contact_sheet(
+    truth: npt.NDArray[np.float32], members: npt.NDArray[np.float32], *, most: int = 3, height: int = 128
+) -> npt.NDArray[np.uint8]:
+    """Return frames ``[time, y, x]`` with the truth, some members and their mean side by side, in shades of grey.
+
+    Args:
+        truth: ``[channel, time, y, x]``; the first channel is shown.
+        members: ``[member, channel, time, y, x]``.
+        most: members shown.
+        height: of a picture at least, by repeating pixels.
+    """
+    panels = [truth[0], *members[:most, 0], members[:, 0].mean(axis=0)]
+    low, high = np.nanpercentile(truth[0], [0.5, 99.5]) if np.isfinite(truth[0]).any() else (0.0, 1.0)
+    row = np.concatenate([np.pad(panel, ((0, 0), (0, 0), (0, 1))) for panel in panels], axis=2)
+    scaled = np.clip((np.nan_to_num(row, nan=low) - low) / max(high - low, 1e-12), 0, 1) ** 0.5
+    times = max(1, -(-height // row.shape[1]))
+    return (scaled * 255).astype(np.uint8).repeat(times, axis=1).repeat(times, axis=2)
+
+
+def gif(frames: npt.NDArray[np.uint8]) -> bytes:
+    """Return ``[time, y, x]`` as an endless GIF."""
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    stream = io.BytesIO()
+    duration = round(1000 * _SECONDS_PER_FRAME)
+    first.save(stream, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    return stream.getvalue()

@@ -1,0 +1,219 @@
+"""Recipes: a whole training run as one typed value.
+
+A recipe is built in (`tiny`, `paper`, `paper-deep`) or a YAML file of the same form; ``framecast train NAME
+--print-config`` prints one to start from. Single values are changed with ``section.key=value``.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field
+from torch import nn
+
+from framecast.core.configuration import from_plain, to_plain
+from framecast.core.errors import ConfigError
+from framecast.core.yaml_text import parse_yaml
+from framecast.data.splits import AnySplit, AutoSplit
+from framecast.diffusion.prediction import Prediction
+from framecast.diffusion.sampler import DDPM
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.diffusion.schedule import Linear
+from framecast.diffusion.times import Linspace
+from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
+from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep, VideoUNetConfig
+from framecast.training import TrainingOptions
+from framecast.training.watching import WatchOptions
+from framecast.videos.frames import parse_duration
+from framecast.videos.normalise import Curve
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Which windows of an archive are used, and how their pixels are stretched.
+
+    Attributes:
+        past_channels: channels that are seen; ``None`` takes all of the archive.
+        future_channels: channels that are forecast; ``None`` takes all that are seen.
+        past: frames seen.
+        future: frames forecast.
+        cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
+        stride: start a window at every so many frames of the archive.
+        max_masked: share of masked pixels in a frame above which a window is left out.
+        curve: the stretch of every channel.
+        softening: physical unit at which the curve begins to compress, where it is not 1: channel → value.
+        saturation: physical unit above which pixels are clipped, where they are: channel → value.
+        centre: what the mean pixel becomes.
+        spread: what one standard deviation becomes.
+        labels: whether the network is told the archive's label of each window, the class of what is going to happen.
+        split: how windows are divided into train, validation and test.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "coerce_numbers_to_str": True}  # channels are often wavelengths
+
+    past_channels: tuple[str, ...] | None = None
+    future_channels: tuple[str, ...] | None = None
+    past: int = 6
+    future: int = 6
+    cadence: str | None = None
+    stride: int = 1
+    max_masked: float = 0.25
+    curve: Curve = "log1p"
+    softening: dict[str, float] = field(default_factory=dict)
+    saturation: dict[str, float] = field(default_factory=dict)
+    centre: float = 0.0
+    spread: float = 1.0
+    labels: bool = False
+    split: AnySplit = AutoSplit()
+
+    def __post_init__(self) -> None:
+        for name in ("past", "future", "stride", "spread"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"data.{name} is {getattr(self, name)}; it must be positive")
+        if not 0 <= self.max_masked <= 1:
+            raise ConfigError(f"data.max_masked is {self.max_masked}; it is a share between 0 and 1")
+        if self.cadence is not None:
+            parse_duration(self.cadence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training run.
+
+    Attributes:
+        name: what forecasts will call the model.
+        data: windows and stretch.
+        target: what x0 stands for: the ``future`` itself, or its ``change`` since the last frame.
+        network: which network, with its options.
+        diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
+        one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
+        training: steps, batch, optimizer, precision, checkpoints.
+        watch: what is shown of a run while it goes on.
+        sampling: how members are drawn by default.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    name: str
+    data: DataOptions = field(default_factory=DataOptions)
+    target: Literal["future", "change"] = "change"
+    network: Annotated[AnyNetwork, Field(discriminator="kind")]
+    diffusion: DiffusionOptions | None = None
+    one_shot: OneShotOptions | None = None
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    watch: WatchOptions = field(default_factory=WatchOptions)
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+
+    def __post_init__(self) -> None:
+        if self.diffusion and self.one_shot:
+            raise ConfigError("a recipe has diffusion or one_shot, and this one has both: set one of them to null")
+        if findings := list(self._contradictions()):
+            raise ConfigError(*findings)
+
+    def _contradictions(self) -> Iterator[str]:
+        """Yield what does not go together, whatever the archive."""
+        try:
+            self.generator.attach(nn.Identity(), classes=0)
+        except ConfigError as error:
+            yield str(error)
+        try:
+            self.generator.check(self.sampling)
+        except ConfigError as error:
+            yield str(error)
+        if self.diffusion and self.diffusion.masks and self.target != "future":
+            yield f"diffusion.masks needs target=future, and target is {self.target}"
+
+    @property
+    def generator(self) -> AnyGenerator:
+        """What turns the network's output into members."""
+        return self.one_shot or self.diffusion or DiffusionOptions()
+
+
+_PAPER: dict[str, Any] = {
+    "target": "future",
+    "data": DataOptions(
+        saturation={"193": 81139.0, "211": 8179.0, "94": 6099.0}, centre=0.5, spread=0.25, future_channels=("94",)
+    ),
+    "diffusion": DiffusionOptions(schedule=Linear(), prediction=Prediction.EPSILON),
+    "training": TrainingOptions(epochs=200, batch=128, accumulate=16, ema=0.995, ema_start=2000),
+    "sampling": SamplingOptions(sampler=DDPM(), grid=Linspace(), steps=1000),
+}
+
+BUILT_IN: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        # A minute to half an hour on a laptop.
+        Recipe(
+            name="tiny",
+            network=VideoUNetConfig(width=32),
+            diffusion=DiffusionOptions(),
+            training=TrainingOptions(steps=2000, batch=8, learning_rate=1e-3, warmup=50, decay="cosine", ema=0.99),
+        ),
+        # Francisco et al. 2024: 12 h of 193, 211 and 94 Å in, 12 h of 94 Å out, 128².
+        Recipe(name="paper", network=PaletteVideo(width=64), **_PAPER),
+        Recipe(name="paper-deep", network=PaletteVideoDeep(width=64), **_PAPER),
+    )
+}
+
+
+def load_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Return the recipe meant by ``source`` with ``changes`` applied.
+
+    Args:
+        source: the name of a built-in recipe or the path of a YAML file.
+        changes: ``section.key=value``, the value written as in YAML.
+
+    Raises:
+        ConfigError: there is no such recipe, or keys or values are wrong; all of them are named.
+    """
+    where, plain = _read(source)
+    for change in changes:
+        _apply(plain, change)
+    return from_plain(Recipe, plain, where=where)
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the recipe as YAML; `load_recipe` makes the same recipe of it."""
+    return yaml.safe_dump(to_plain(recipe), sort_keys=False, allow_unicode=True)
+
+
+def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
+    path = Path(source)
+    if str(source) in BUILT_IN and not path.is_file():
+        return f"recipe {source}", to_plain(BUILT_IN[str(source)])
+    if not path.is_file():
+        nearest = difflib.get_close_matches(str(source), BUILT_IN, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        raise ConfigError(f"{source} is neither a recipe ({', '.join(BUILT_IN)}) nor a YAML file{hint}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    plain = parse_yaml(text, str(path))
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{path} holds {type(plain).__name__}; it must hold the sections of a recipe")
+    return str(path), plain
+
+
+def _apply(plain: dict[str, Any], change: str) -> None:
+    key, separator, text = change.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"{change!r} is no change of a setting: write section.key=value, such as training.steps=500")
+    *sections, last = key.split(".")
+    here = plain
+    for section in sections:
+        if here.get(section) is None:
+            here[section] = {}
+        here = here[section]
+        if not isinstance(here, dict):
+            raise ConfigError(f"{key} cannot be set: {section} is a single value, not a section")
+    try:
+        value = parse_yaml(text, change)
+    except ConfigError:
+        raise ConfigError(f"{change!r} has a value that is not valid YAML: put quotes around it") from None
+    if last == "kind" and here.get("kind") != value:
+        here.clear()  # another kind has other settings
+    here[last] = value

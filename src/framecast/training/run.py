@@ -1,0 +1,255 @@
+"""The folder of a training run: recipe, record of the data, log, and checkpoints that are whole or absent.
+
+    RUN/recipe.yaml                 the recipe, as resolved
+    RUN/data.json                   archive, numbers of windows, rejections, hash of the split
+    RUN/log.jsonl                   one line per logged step, validation, checkpoint and beginning of a session
+    RUN/checkpoints/00000500/model  config.json and weights.safetensors (averaged): a model folder
+    RUN/checkpoints/00000500/state.safetensors     what is needed to go on from there
+    RUN/checkpoints/00000500/manifest.json         sizes and checksums of these files
+
+A checkpoint is written under a hidden name and renamed when all of it is on the disk. It is believed only if every
+file has the checksum of its manifest; one that has not is set aside as ``checkpoints/damaged-00000500``.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
+from framecast.core.manifest import MANIFEST, NewerVersionError, check_seal, seal
+from framecast.core.yaml_text import parse_yaml
+
+FORMAT = "framecast-checkpoint"
+
+_STATE = "state.safetensors"
+
+_WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "training.workers", "training.cache_gib")
+"""Settings, or beginnings of their names, that change nothing about the weights: a run may go on with others."""
+
+
+class Run:
+    """A run's folder.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._holding = ExitStack()
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The complete checkpoints, oldest first."""
+        found = [path for path in self.path.glob("checkpoints/[0-9]*") if path.name.isdecimal() and path.is_dir()]
+        return sorted(found, key=lambda path: int(path.name))
+
+    @property
+    def step(self) -> int:
+        """Steps made up to the newest checkpoint; 0 without one."""
+        return int(self.checkpoints[-1].name) if self.checkpoints else 0
+
+    def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Make the folder, or take up the run in it if recipe and data are the same.
+
+        Args:
+            recipe: the resolved recipe as YAML.
+            data: what the run is trained on, JSON values.
+            overwrite: whether a different run may be replaced.
+
+        Raises:
+            ConfigError: the folder holds a run of another recipe or other data.
+            FramecastError: the folder holds something else.
+        """
+        record = json.dumps(data, indent=2) + "\n"
+        recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
+        if recipe_path.is_file() and not overwrite:
+            if different := _differences(recipe_path, recipe):
+                raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
+            if data_path.is_file() and _which(_read_record(data_path)) != _which(data):
+                raise ConfigError(self._other("other data", data_path))
+        elif self.path.exists():
+            refuse_existing(self.path, overwrite=overwrite or not any(self.path.glob("*")), kind=RUN)
+            clear(self.path, last="recipe.yaml")  # until then it is a run's
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(recipe_path, recipe)
+        write_atomically(data_path, record)
+
+    def hold(self) -> None:
+        """Keep other processes from training in the folder until `release`, or until this process ends in any way.
+
+        Nothing is held where there is no folder yet, and where the system or the file system has no such locks.
+
+        Raises:
+            FramecastError: another process holds it.
+        """
+        self.release()
+        if not self.path.is_dir():
+            return
+        holding = ExitStack()
+        holding.enter_context(held(self.path, doing=f"training in {self.path}"))
+        self._holding = holding
+
+    def release(self) -> None:
+        """Let others train in the folder."""
+        self._holding.close()
+
+    def _other(self, what: str, path: Path) -> str:
+        return (
+            f"{self.path} holds a run of {what} (compare {path.name}): "
+            "choose another --out, or pass --overwrite to begin anew"
+        )
+
+    def newest(self) -> tuple[Path | None, list[str]]:
+        """Return the newest checkpoint that is undamaged, and what was wrong with those newer than it.
+
+        The damaged ones are set aside, so that the run can write these steps again.
+
+        Raises:
+            DataError: there are checkpoints, and none of them is undamaged or one was written by a newer framecast.
+        """
+        findings: list[str] = []
+        for path in reversed(self.checkpoints):
+            try:
+                check_seal(path, FORMAT)
+            except NewerVersionError:
+                raise
+            except DataError as error:
+                findings.append(f"checkpoint {path.name} is damaged and was set aside: {error}")
+                aside = path.with_name(f"damaged-{path.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
+            else:
+                return path, findings
+        if findings:
+            raise DataError(f"no checkpoint in {self.path} is undamaged: pass --overwrite to begin anew")
+        return None, findings
+
+    def load(self, checkpoint: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the state in a checkpoint that `newest` named, and the record kept with it.
+
+        Raises:
+            DataError: the state cannot be read.
+        """
+        record = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["record"]
+        try:
+            return load_file(checkpoint / _STATE), record
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{checkpoint / _STATE} cannot be read ({error})") from None
+
+    def save(
+        self,
+        step: int,
+        write_model: Callable[[Path], None],
+        state: Mapping[str, Tensor],
+        record: Mapping[str, Any],
+    ) -> Path:
+        """Write the checkpoint of ``step`` and return its folder.
+
+        Args:
+            step: steps made.
+            write_model: writes the model into the folder it is given.
+            state: what is needed to go on.
+            record: JSON values to keep with it.
+        """
+        folder = self.path / "checkpoints" / f"{step:08d}"
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            write_model(partial / "model")
+            save_file(dict(state), partial / _STATE)
+            seal(partial, FORMAT, record)
+            _discard(folder)
+            partial.rename(folder)
+            flush_folder(folder.parent)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return folder
+
+    def prune(self, *, keep: int, best: int | None) -> None:
+        """Delete all checkpoints but the ``keep`` newest and that of step ``best``."""
+        for path in self.checkpoints[:-keep]:
+            if int(path.name) != best:
+                _discard(path)
+        for path in self.path.glob("checkpoints/.*"):  # what a kill in the middle of writing or deleting left
+            shutil.rmtree(path, ignore_errors=True)
+
+    def log(self, **record: Any) -> None:
+        """Append one line to the log."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the lines of the log; a line cut short by a power failure is left out."""
+        path = self.path / "log.jsonl"
+        records = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        return [record for record in records if isinstance(record, dict)]
+
+    def rewind(self, step: int) -> None:
+        """Take out of the log what it says of steps after ``step``, which will be made again."""
+        kept = [record for record in self.records() if record.get("step", 0) <= step]
+        write_atomically(self.path / "log.jsonl", "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def _discard(folder: Path) -> None:
+    """Delete a checkpoint so that a kill in the middle leaves nothing that looks like one."""
+    if folder.exists():
+        hidden = folder.with_name(f".{folder.name}.discarded")
+        shutil.rmtree(hidden, ignore_errors=True)
+        folder.rename(hidden)
+        shutil.rmtree(hidden)
+
+
+def _which(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says which windows these are; where the archive lies does not matter."""
+    return {key: value for key, value in data.items() if key != "archive"}
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Return the record of a run's data.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = type(error).__name__
+        raise DataError(
+            f"{path} is damaged ({reason}), so that nobody knows what the run was trained on: bring it back, choose "
+            "another --out, or pass --overwrite to begin anew"
+        ) from None
+
+
+def _differences(path: Path, recipe: str) -> list[str]:
+    """Return the dotted names of the settings that differ from the recipe at ``path`` and matter for the weights."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        first, second = (dict(_flat(parse_yaml(own, str(path)))) for own in (text, recipe))
+    except (ConfigError, UnicodeDecodeError):
+        return ["one of them is not valid YAML"]
+    names = (name for name in sorted({*first, *second}) if first.get(name) != second.get(name))
+    return [name for name in names if not name.startswith(_WITHOUT_EFFECT)]
+
+
+def _flat(plain: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and single values of nested sections."""
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            yield from _flat(value, f"{name}.{key}".lstrip("."))
+    else:
+        yield name, plain

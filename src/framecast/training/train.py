@@ -1,0 +1,286 @@
+"""Training a recipe on an archive into a run's folder."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from framecast.core.allocator import return_freed_blocks
+from framecast.core.configuration import to_plain
+from framecast.core.distributed import Alone, Processes
+from framecast.core.environment import describe_environment
+from framecast.core.errors import DataError
+from framecast.models.checkpoint import ModelConfig, attach, build_forecaster, build_network, save_weights
+from framecast.training import Progress, TrainingState, fit, validation_loss
+from framecast.training.prepare import Prepared
+from framecast.training.recipe import dump_recipe
+from framecast.training.run import Run
+from framecast.training.sharding import shard
+from framecast.training.snapshots import is_due, save_snapshot
+from framecast.training.spikes import Spikes
+from framecast.training.watching import Look, look
+
+_LOG_EVERY = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """The run begins at ``step``, or goes on from there; ``damaged`` says which newer checkpoints were passed over."""
+
+    step: int
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """A validation: the averaged network's loss on windows it was not trained on, and whether it is the best yet."""
+
+    step: int
+    loss: float
+    best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A checkpoint was written."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The run was asked to stop and has written a checkpoint; the same call goes on from it."""
+
+    step: int
+
+
+Event = Begun | Progress | Validated | Look | Saved | Stopped
+
+
+def train(
+    prepared: Prepared,
+    out: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    overwrite: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    processes: Processes | None = None,
+) -> Iterator[Event]:
+    """Train, and yield what happens as it happens.
+
+    The same call on a folder with an unfinished run of the same recipe and data goes on from its newest undamaged
+    checkpoint, and ends in the weights of a run that was never stopped. An interrupt writes a checkpoint of its own.
+
+    Args:
+        prepared: see `framecast.training.prepare.prepare`.
+        out: the run's folder.
+        device: where to train.
+        overwrite: whether a different run in that folder may be replaced.
+        stop: asked after each step; true in any process writes a checkpoint and ends the run.
+        processes: that train together; this one alone by default.
+
+    Raises:
+        FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
+    """
+    processes = processes or Alone()
+    options = prepared.recipe.training
+    run = Run(out)
+    _check_agreement(processes, prepared)
+    with ExitStack() as stack:
+        stack.callback(run.release)
+        stack.enter_context(_matmul(options.matmul))
+        checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
+        session = _Session(prepared, run, torch.device(device), processes, checkpoint)
+        state, windows = session.state, prepared.dataset("train")
+        yield Begun(step=state.step, damaged=damaged)
+        if state.step < options.last_step:
+            session.log_beginning(damaged)
+        try:
+            conditioning = prepared.model.conditioning
+            for progress in fit(state, session.generator, conditioning, windows, options, processes=processes):
+                session.log_step(progress)
+                yield progress
+                last = progress.step == options.last_step
+                if progress.step % options.validate_every == 0 or last:
+                    yield session.validate()
+                watch = prepared.recipe.watch
+                if watch.every and (progress.step % watch.every == 0 or last):
+                    yield session.look()
+                if is_due(progress.step, options):
+                    session.save_snapshot()
+                stopping = session.agrees(stop()) and not last
+                if progress.step % options.checkpoint_every == 0 or last or stopping or session.best[1] == state.step:
+                    yield session.save()
+                if stopping:
+                    yield Stopped(step=progress.step)
+                    return
+        except KeyboardInterrupt:
+            # In the middle of an update the weights are neither those before the step nor those after it.
+            if processes.count == 1 and state.whole and state.step > session.written:
+                session.save()
+            raise
+
+
+class _Session:
+    """One sitting of a run: its state, and what is written of it by the first process."""
+
+    def __init__(
+        self, prepared: Prepared, run: Run, device: torch.device, processes: Processes, checkpoint: Path | None
+    ) -> None:
+        self.prepared, self.run, self.processes = prepared, run, processes
+        self.options = prepared.recipe.training
+        torch.manual_seed(self.options.seed)
+        place = processes.device(device)
+        if place.type == "cpu" and prepared.recipe.network.checkpointing:
+            return_freed_blocks()
+        network = build_network(prepared.model).to(place)
+        if self.options.shard and processes.count > 1:
+            shard(network, processes)
+        self.generator = attach(prepared.model, network)
+        self.state = TrainingState(network, self.options)
+        self.best: tuple[float, int | None] = math.inf, None
+        self.seconds = 0.0
+        if checkpoint is not None:
+            tensors, record = run.load(checkpoint)
+            self.state.load(tensors)
+            if record["best_loss"] is not None:
+                self.best = record["best_loss"], record["best_step"]
+            self.seconds = record["seconds"]
+        self.written = self.state.step
+        self.spikes = Spikes()
+        self.environment = describe_environment()
+        self._validation = prepared.dataset("validation")
+        self._started = time.perf_counter()
+
+    def elapsed(self) -> float:
+        """Return the seconds that the run has taken, earlier sittings included."""
+        return round(self.seconds + time.perf_counter() - self._started, 3)
+
+    def agrees(self, flag: bool) -> bool:
+        """Whether ``flag`` is true in any of the processes."""
+        device = next(self.state.network.parameters()).device
+        return bool(self.processes.mean(torch.tensor(float(flag), device=device)) > 0)
+
+    def log_beginning(self, damaged: tuple[str, ...]) -> None:
+        """Log what this sitting runs with."""
+        if self.processes.first:
+            self.run.rewind(self.state.step)
+            self.run.log(
+                event="session",
+                step=self.state.step,
+                began=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                processes=self.processes.count,
+                device=str(next(self.state.network.parameters()).device.type),
+                threads=torch.get_num_threads(),
+                damaged=list(damaged),
+                **self.environment,
+            )
+
+    def log_step(self, progress: Progress) -> None:
+        """Log every tenth step, the last one, and those that are out of the ordinary."""
+        spike = self.spikes.is_one(progress.gradient_norm)
+        last = progress.step == self.options.last_step
+        if self.processes.first and (progress.step % _LOG_EVERY == 0 or progress.skipped or spike or last):
+            plain = {name: _finite(value) for name, value in vars(progress).items()}
+            rate = round(self.options.batch / progress.seconds, 2)
+            self.run.log(event="step", elapsed=self.elapsed(), **plain, spike=spike, windows_per_second=rate)
+
+    def validate(self) -> Validated:
+        """Return how the averaged weights do on the validation side."""
+        conditioning = self.prepared.model.conditioning
+        with self.state.ema.within(self.state.network):
+            loss = validation_loss(
+                self.generator, conditioning, self._validation, self.options, processes=self.processes
+            )
+        better = loss < self.best[0]
+        if better:
+            self.best = loss, self.state.step
+        if self.processes.first:
+            self.run.log(event="validation", step=self.state.step, loss=_finite(loss), best=better)
+        return Validated(step=self.state.step, loss=loss, best=better)
+
+    def look(self) -> Look:
+        """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
+        forecaster = build_forecaster(self.prepared.model, self.generator)
+        with self.state.ema.within(self.state.network):
+            seen = look(forecaster, self._validation, self.prepared.recipe.watch, step=self.state.step)
+        if self.processes.first:
+            scores = {name: _finite(value) for name, value in seen.scores.items()}
+            self.run.log(event="scores", step=self.state.step, **scores)
+        return seen
+
+    def save(self) -> Saved:
+        """Write a checkpoint; the other processes wait until it is on the disk."""
+        state, config = self.state, self._config()
+        tensors, weights = state.tensors(), state.ema.weights(state.network)
+        loss, step = self.best
+        record = {"best_loss": _finite(loss), "best_step": step, "seconds": self.elapsed()}
+
+        def write() -> Path:
+            path = self.run.save(state.step, lambda folder: save_weights(folder, config, weights), tensors, record)
+            self.run.prune(keep=self.options.keep, best=step)
+            return path
+
+        path = self.processes.share(write)
+        self.written = state.step
+        return Saved(step=state.step, path=path)
+
+    def save_snapshot(self) -> None:
+        """Write down the power-function averages, from which others can be made later."""
+        averages = [(average.width, average.weights(self.state.network)) for average in self.state.averages]
+        self.processes.share(lambda: save_snapshot(self.run.path, self.state.step, averages))
+
+    def _config(self) -> ModelConfig:
+        provenance = {
+            "steps": self.state.step,
+            "training": self.prepared.data_record,
+            "best_validation_loss": _finite(self.best[0]),
+            "seed": self.options.seed,
+            **{name: self.environment[name] for name in ("versions", "framecast_commit", "commit")},
+        }
+        return replace(self.prepared.model, provenance=provenance)
+
+
+def _open(run: Run, prepared: Prepared, *, overwrite: bool) -> tuple[Path | None, tuple[str, ...]]:
+    """Make the run's folder or look into the one that is there, and hold it; see `Run.begin` and `Run.newest`."""
+    run.hold()  # before it may be replaced
+    run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite)
+    run.hold()
+    checkpoint, damaged = run.newest()
+    return checkpoint, tuple(damaged)
+
+
+def _check_agreement(processes: Processes, prepared: Prepared) -> None:
+    """Raise unless all processes have the same recipe and data before them.
+
+    Raises:
+        DataError: one of them, on another machine perhaps, has others.
+    """
+    mine = [dump_recipe(prepared.recipe), prepared.data_record["hashes"], to_plain(prepared.model)]
+    everyone = processes.gather(mine)
+    for rank, other in enumerate(everyone):
+        if other != everyone[0]:
+            raise DataError(
+                f"process {rank} has another recipe or other data than process 0: give all of them the same archive"
+            )
+
+
+def _finite(value: Any) -> Any:
+    """Return ``value``, or ``None`` for a number that JSON cannot hold."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _matmul(precision: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,80 @@
+"""A look at a run while it goes on: forecasts of a few validation windows, always the same, and their scores."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from framecast.core.errors import ConfigError
+from framecast.data.datasets import WindowDataset
+from framecast.models.forecaster import Forecaster
+from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions:
+    """What is shown of a run while it goes on; nothing here changes the weights.
+
+    Attributes:
+        to: where figures and films go besides the log: ``tensorboard`` (RUN/tensorboard), ``wandb``, or both.
+        every: steps between two looks, at which some windows are forecast and scored; 0 for none.
+        windows: how many, evenly spaced over the validation side; the first is filmed.
+        members: of each forecast.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    to: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    every: int = 0
+    windows: int = 4
+    members: int = 4
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or self.windows < 1 or self.members < 2:
+            raise ConfigError(
+                f"watch.every is {self.every}, watch.windows {self.windows} and watch.members {self.members}; they "
+                "must be at least 0, 1 and 2"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a look showed.
+
+    Attributes:
+        step: after which.
+        scores: by name, in physical units: ``crps``, ``rmse`` of the ensemble mean, and ``spread_skill``.
+        truth: of the first window, ``[channel, time, y, x]``.
+        members: of its forecast, ``[member, channel, time, y, x]``.
+    """
+
+    step: int
+    scores: dict[str, float]
+    truth: npt.NDArray[np.float32]
+    members: npt.NDArray[np.float32]
+
+
+def look(forecaster: Forecaster, windows: WindowDataset, options: WatchOptions, *, step: int) -> Look:
+    """Forecast the windows and score them; the same windows with the same noise at every call."""
+    count = min(options.windows, len(windows))
+    truths, drawn = [], []
+    for place in range(count):
+        sample = windows[place * len(windows) // count]
+        truths.append(sample.future)
+        drawn.append(forecaster.draw(sample.past, sample_key=place, members=range(options.members), seed=0))
+    truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
+    error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
+    spread = ensemble_variance(members).nanmean().sqrt().item()
+    return Look(
+        step=step,
+        scores={
+            "crps": crps(members, truth).nanmean().item(),
+            "rmse": error,
+            "spread_skill": spread / error if error > 0 else math.nan,
+        },
+        truth=truths[0].numpy(),
+        members=drawn[0].numpy(),
+    )

@@ -1,0 +1,232 @@
+"""The samples of forecast files, one at a time, with the baselines made beside the models' members."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from framecast.core.errors import DataError
+from framecast.verification.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
+from framecast.verification.pool import Pool, finite, videos
+from framecast.verification.sources import Source, open_sources, seconds, shared_windows
+
+_SMALLEST_DRAWN = 20
+"""Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
+
+_RANGE_PIXELS = 4_000_000
+"""How many observed pixels the range of the observations is taken from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One sample: what was seen, what came, and what each forecast said. Physical units, NaN where masked.
+
+    Attributes:
+        index: its number.
+        sequence: the name of its sequence.
+        issue_time: the time of the last past frame.
+        past: the target channels in the past ``[channel, past time, height, width]``; a channel that was not seen
+            is NaN.
+        truth: ``[channel, time, height, width]``.
+        forecasts: name -> members ``[member, channel, time, height, width]``; the files' own come first.
+        valid: the pixels that are judged, like ``truth``.
+    """
+
+    index: int
+    sequence: str
+    issue_time: np.datetime64
+    past: Tensor
+    truth: Tensor
+    forecasts: dict[str, Tensor]
+    valid: Tensor
+
+
+class Cases:
+    """The samples that forecast files share.
+
+    Attributes:
+        sources: the opened files.
+        models: name of each file's forecast, in the order given.
+        members: name of each forecast that is judged -> number of its members; ``persistence`` has one. The files'
+            own come first.
+        channels: names of the target channels.
+        lead_times: seconds.
+        past_times: seconds, the last of them 0.
+        cadence: seconds.
+        unit: of all images.
+        sequences: name of each sample's sequence.
+        issue_times: of each sample.
+        thresholds: of the events that are judged, in the unit of the images.
+    """
+
+    def __init__(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        seed: int = 0,
+        thresholds: Sequence[float] = (),
+        climatology: Occasions = "any",
+    ) -> None:
+        """Open one file or several.
+
+        Args:
+            paths: of the files.
+            seed: chooses the residuals that dress persistence, and the occasions of climatology.
+            thresholds: of events to judge.
+            climatology: which training occasions make it.
+
+        Raises:
+            FramecastError: a file does not exist.
+            DataError: a file is no forecast or is empty; the files do not compare or share no window.
+        """
+        self.sources = open_sources(paths)
+        self._shared = shared_windows(self.sources)
+        self._seed = seed
+        self.thresholds = tuple(sorted({float(value) for value in thresholds}))
+        first = self.sources[0]
+        self.channels = first.channels
+        self.lead_times = first.lead_times
+        self.cadence = self.lead_times[0]
+        self.unit = first.unit
+        windows = first.windows
+        self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
+        self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
+        self.models = [source.name for source in self.sources]
+        self.members = {source.name: source.members for source in self.sources}
+        # What the baselines are made of comes from the first file that has it.
+        self._seen = self._first(lambda source: source.sees_targets)
+        self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
+        if self._seen is not None:
+            self.members["persistence"] = 1
+        self._residuals = self._pool("dressing", "draw", lambda source: source.sees_targets)
+        if self._residuals is not None:
+            self.members["dressed_persistence"] = self._drawn(self._residuals)
+        self.climatology_like = climatology
+        self._occasions = self._pool("climatology", "occasion")
+        if self._occasions is not None:
+            self.members["climatology"] = self._drawn(self._occasions)
+        self._oracle = self._first(lambda source: "oracle" in source.dataset)
+        if self._oracle is not None:
+            self.members["oracle"] = self.sources[self._oracle].members
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        data = self.sources[0].dataset
+        return int(data.sizes["y"]), int(data.sizes["x"])
+
+    @cached_property
+    def data_range(self) -> np.ndarray:
+        """Range of the observations in each channel, from their 0.1 to their 99.9 percentile; 1 where they are one."""
+        source, ranges = self.sources[0], []
+        for channel in range(len(self.channels)):
+            truths = source.dataset["truth"].isel(channel=channel)
+            pixels = []
+            for number, *_ in self._shared:
+                truth = source.read(truths.isel(sample=number)).values.ravel()
+                pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
+            known = np.concatenate(pixels)
+            low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
+            ranges.append(float(high - low) or 1.0)
+        return np.array(ranges)
+
+    @property
+    def left_aside(self) -> dict[str, int]:
+        """Name of each file's forecast -> number of its windows that another file lacks."""
+        return {source.name: len(source.windows) - len(self) for source in self.sources}
+
+    def __getitem__(self, index: int) -> Case:
+        samples = [
+            source.dataset.isel(sample=number) for source, number in zip(self.sources, self._shared[index], strict=True)
+        ]
+        truth = self._truth(index, samples)
+        past = self._past(self._seen or 0, samples)
+        forecasts = {
+            source.name: videos(source.read(sample["forecast"]), "member")
+            for source, sample in zip(self.sources, samples, strict=True)
+        }
+        if "persistence" in self.members:
+            forecasts["persistence"] = persistence(past[:, -1], len(self.lead_times))
+        if self._residuals is not None:
+            members = self.members["dressed_persistence"]
+            drawn = draw_residuals(len(self._residuals), members, seed=self._seed, sample=index)
+            forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], self._residuals[drawn])
+        if self._occasions is not None:
+            drawn = draw_occasions(
+                self._occasions.times,
+                self.issue_times[index],
+                self.members["climatology"],
+                like=self.climatology_like,
+                seed=self._seed,
+                sample=index,
+            )
+            forecasts["climatology"] = self._occasions[drawn]
+        if self._oracle is not None:
+            forecasts["oracle"] = videos(self.sources[self._oracle].read(samples[self._oracle]["oracle"]), "member")
+        valid = ~torch.isnan(truth)
+        for ensemble in forecasts.values():
+            valid &= (~torch.isnan(ensemble)).sum(0) >= min(2, len(ensemble))
+        return Case(
+            index=index,
+            sequence=self.sequences[index],
+            issue_time=self.issue_times[index],
+            past=past,
+            truth=truth,
+            forecasts=forecasts,
+            valid=valid,
+        )
+
+    def truth_of(self, source: Source, index: int) -> Tensor:
+        """Return what came after a sample ``[channel, time, height, width]`` as one of the files knows it."""
+        number = self._shared[index][self.models.index(source.name)]
+        return videos(source.read(source.dataset["truth"].isel(sample=number)))
+
+    def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
+        """Return what came; NaN where a file does not know it."""
+        truth, *others = (
+            videos(source.read(sample["truth"])) for source, sample in zip(self.sources, samples, strict=True)
+        )
+        for source, other in zip(self.sources[1:], others, strict=True):
+            unknown = torch.isnan(truth) | torch.isnan(other)
+            if not torch.allclose(truth[~unknown], other[~unknown], rtol=1e-4, atol=1e-6):
+                raise DataError(
+                    f"{self.sources[0].path.name} and {source.path.name} hold different observations of "
+                    f"{self.sequences[index]} after {np.datetime_as_string(self.issue_times[index], unit='m')}: "
+                    "forecasts of different archives do not compare; make both for the same archive"
+                )
+            truth = torch.where(unknown, torch.nan, truth)
+        return truth
+
+    def _past(self, number: int, samples: list[xr.Dataset]) -> Tensor:
+        seen = finite(
+            self.sources[number].read(samples[number]["past"]).transpose("past_channel", "past_time", "y", "x")
+        )
+        known = self.sources[number].past_channels
+        past = seen.new_full((len(self.channels), *seen.shape[1:]), torch.nan)
+        for k, name in enumerate(self.channels):
+            if name in known:
+                past[k] = seen[known.index(name)]
+        return past
+
+    def _pool(self, name: str, along: str, fits: Callable[[Source], bool] = lambda source: True) -> Pool | None:
+        """Return the videos of the first file that has at least two of them."""
+        number = self._first(
+            lambda source: name in source.dataset and source.dataset.sizes[along] >= 2 and fits(source)
+        )
+        return None if number is None else Pool(self.sources[number], name, along)
+
+    def _drawn(self, pool: Pool) -> int:
+        """Return how many members a baseline has that is drawn from a pool."""
+        members = max(source.members for source in self.sources)
+        return min(members if members > 1 else _SMALLEST_DRAWN, len(pool))
+
+    def _first(self, has: Callable[[Source], bool]) -> int | None:
+        return next((k for k, source in enumerate(self.sources) if has(source)), None)

@@ -1,0 +1,56 @@
+"""Arrays of forecast files as tensors, and the pools of videos from which an ensemble is drawn for each sample."""
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from framecast.verification.sources import Source
+
+_IN_MEMORY = 256 * 2**20
+"""Bytes of a pool that are kept in memory; beyond that the drawn videos are read for each sample."""
+
+_MOST = 1e12
+"""Beyond this a value counts as infinite: squares of such, summed over a video, leave the range of float32."""
+
+_VIDEO = ("channel", "lead_time", "y", "x")
+
+
+class Pool:
+    """Videos of one variable of a file, numbered along one of its dimensions.
+
+    Args:
+        source: the file.
+        name: of the variable.
+        along: the dimension whose entries are the videos.
+    """
+
+    def __init__(self, source: Source, name: str, along: str) -> None:
+        self._source, self._along = source, along
+        self._videos = source.dataset[name]
+        if self._videos.nbytes <= _IN_MEMORY:
+            self._videos = source.read(self._videos)
+
+    @property
+    def times(self) -> np.ndarray:
+        """When each video began, for a pool that says so."""
+        return np.asarray(self._source.read(self._videos[f"{self._along}_time"]).values)
+
+    def __len__(self) -> int:
+        return int(self._videos.sizes[self._along])
+
+    def __getitem__(self, numbers: np.ndarray) -> Tensor:
+        """Return the videos of these numbers, ``[number, channel, time, height, width]``, in the order of the file."""
+        chosen = self._source.read(self._videos.isel({self._along: np.sort(numbers)}))
+        return videos(chosen, self._along)
+
+
+def videos(array: xr.DataArray, *leading: str) -> Tensor:
+    """Return an array that was read as ``[*leading, channel, time, height, width]``."""
+    return finite(array.transpose(*leading, *_VIDEO))
+
+
+def finite(array: xr.DataArray) -> Tensor:
+    """Return float32 values; what is infinite, or nearly, is no forecast and no observation, and becomes NaN."""
+    values = torch.from_numpy(np.ascontiguousarray(array.values, dtype=np.float32).copy())
+    return torch.where(values.abs() <= _MOST, values, torch.nan)

@@ -1,0 +1,1 @@
+"""Intervals widened until they have their nominal coverage."""

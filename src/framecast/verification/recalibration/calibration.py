@@ -1,0 +1,231 @@
+"""What turns a model's intervals of flux quantities into intervals that hold what they promise.
+
+An ensemble's own intervals are as good as the ensemble. Set aside windows it was not trained on, see how far the truth
+fell outside, and widen (or narrow) every later interval by as much: `framecast.verification.recalibration.conformal`
+says how and what is guaranteed. The amounts are kept with the model as ``calibration.json``, together with how the
+members were drawn, for they hold for that way only.
+
+Fluxes are widened in units of the ensemble's own spread, so that a bright region gets more than a faint one; the time
+of the maximum, and forecasts of one member, by plain amounts.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from framecast._version import __version__
+from framecast.core.errors import DataError
+from framecast.core.files import write_atomically
+from framecast.verification.recalibration.conformal import conformal_offset, conformity, widened
+from framecast.verification.scores import LEVELS, central_interval, ensemble_variance
+
+FILE = "calibration.json"
+FORMAT = "framecast-calibration"
+VERSION = 1
+
+Scale = Literal["spread", "unit"]
+Interval = tuple[Tensor, Tensor]
+
+_DRAWING = ("weights_sha256", "members", "sampler", "grid", "steps", "guidance", "clip", "label")
+"""Attributes of a forecast on which its intervals depend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """By how much each interval of each quantity has to be widened.
+
+    Attributes:
+        model: its name.
+        drawing: how the members were drawn: weights, members, sampler, grid, steps, guidance, clip, label.
+        unit: of the images.
+        channels: target channels.
+        lead_times_h: hours.
+        size: height and width of a frame.
+        blocks: what was taken to be exchangeable.
+        number_of_blocks: how many of them there were.
+        windows: the windows it was made from.
+        scales: quantity (``flux``, ``mpf``, ``fluence``, ``t2pf``) -> what an offset is multiplied by: the
+            ensemble's spread, or 1 in the quantity's unit.
+        offsets: quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for the flux; ``None``
+            where there are too few blocks to promise that level.
+        framecast_version: the package that made it.
+        format: always ``framecast-calibration``.
+        version: of this format.
+    """
+
+    model: str
+    drawing: dict[str, Any]
+    unit: str
+    channels: tuple[str, ...]
+    lead_times_h: tuple[float, ...]
+    size: tuple[int, int]
+    blocks: str
+    number_of_blocks: int
+    windows: tuple[str, ...]
+    scales: dict[str, Scale]
+    offsets: dict[str, dict[str, list[Any]]]
+    framecast_version: str = __version__
+    format: str = FORMAT
+    version: int = VERSION
+
+    def intervals(self, quantity: str, forecast: Tensor) -> dict[float, Interval]:
+        """Return the calibrated central interval of each level, outer ones holding the inner ones.
+
+        Args:
+            quantity: ``flux``, ``mpf``, ``fluence`` or ``t2pf``.
+            forecast: its value for each member, ``[member, ..., channel]``, for the flux ``[member, ..., channel,
+                time]``.
+
+        Returns:
+            Level -> lower and upper ends ``[..., channel(, time)]``; NaN where the level cannot be promised.
+        """
+        scale = _scale(self.scales[quantity], forecast)
+        found: dict[float, Interval] = {}
+        inner: Interval | None = None
+        for level in LEVELS:
+            offset = _tensor(self.offsets[quantity][str(round(100 * level))], forecast)
+            low, high = widened(*central_interval(forecast, level), offset.expand(forecast.shape[1:]), scale)
+            if inner is not None:
+                low, high = torch.minimum(low, inner[0]), torch.maximum(high, inner[1])
+            inner = low, high
+            promised = torch.isfinite(low) & torch.isfinite(high)
+            found[level] = torch.where(promised, low, torch.nan), torch.where(promised, high, torch.nan)
+        return found
+
+    def objection(
+        self,
+        attrs: dict[str, Any],
+        *,
+        channels: tuple[str, ...],
+        lead_times_h: tuple[float, ...],
+        size: tuple[int, int],
+        unit: str,
+    ) -> str | None:
+        """Return why it does not hold for forecasts with these attributes, channels, lead times, size and unit.
+
+        ``None`` if it does: they are of the model it was made for, drawn in the same way.
+        """
+        for name in _DRAWING:
+            made, asked = self.drawing.get(name), attrs.get(name)
+            if made != asked and name == "weights_sha256":
+                return "it was made for other weights"
+            if made != asked:
+                return f"it was made for {name}: {made}, and here it is {asked}"
+        for what, made, asked in (
+            ("channels", self.channels, channels),
+            ("lead times", tuple(round(h, 6) for h in self.lead_times_h), tuple(round(h, 6) for h in lead_times_h)),
+            ("frame size", self.size, size),
+            ("unit", self.unit, unit),
+        ):
+            if made != asked:
+                return f"it was made for another {what}: {made}, and this is {asked}"
+        return None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as values that JSON can hold."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        return plain
+
+
+def fit_offsets(
+    quantity: str, forecast: Tensor, truth: Tensor, blocks: list[str]
+) -> tuple[Scale, dict[str, list[Any]]]:
+    """Return the scale and the offsets of one quantity, as `Calibration` keeps them.
+
+    Args:
+        quantity: its name.
+        forecast: ``[member, sample, channel]``, with a last axis time for the flux, of windows that the model was not
+            trained on.
+        truth: likewise without members; NaN where unknown.
+        blocks: the block of each sample; samples of one block may depend on each other.
+    """
+    names = sorted(set(blocks))
+    block = torch.tensor([names.index(name) for name in blocks])
+    kind: Scale = "unit" if quantity == "t2pf" or len(forecast) == 1 else "spread"
+    scale = _scale(kind, forecast)
+    offsets = {}
+    for level in LEVELS:
+        scores = conformity(*central_interval(forecast, level), truth, scale)
+        offsets[str(round(100 * level))] = _plain(conformal_offset(scores, level, block))
+    return kind, offsets
+
+
+def drawing(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Return those attributes of a forecast on which its intervals depend."""
+    return {name: attrs.get(name) for name in _DRAWING}
+
+
+def from_plain(plain: Any, *, where: str) -> Calibration:
+    """Return the calibration that `Calibration.to_plain` gave.
+
+    Args:
+        plain: nested mappings, lists, strings and numbers.
+        where: the place it is from, for errors.
+
+    Raises:
+        DataError: it is none, damaged, or of a newer version.
+    """
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise DataError(f"{where} is no calibration: its format is not {FORMAT!r}; calibrate again")
+    if not isinstance(plain.get("version"), int) or plain["version"] > VERSION:
+        raise DataError(
+            f"{where} has format version {plain.get('version')}, and this framecast reads up to {VERSION}: upgrade it"
+        )
+    try:
+        tuples = {name: tuple(plain[name]) for name in ("channels", "lead_times_h", "size", "windows")}
+        return Calibration(**{**plain, **tuples})
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{where} is damaged ({error}): calibrate again") from None
+
+
+def read_calibration(folder: str | Path) -> Calibration | None:
+    """Return the calibration kept in a model folder, or ``None``.
+
+    Raises:
+        DataError: it is damaged or of a newer version.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return None
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]}): calibrate again") from None
+    return from_plain(plain, where=str(path))
+
+
+def write_calibration(folder: str | Path, calibration: Calibration) -> Path:
+    """Keep ``calibration`` with the model in ``folder``, and return its path.
+
+    Raises:
+        DataError: the model there has other weights than the one that made the forecasts.
+    """
+    path = Path(folder) / FILE
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    made, here = calibration.drawing["weights_sha256"], config["weights_sha256"]
+    if made != here:
+        raise DataError(
+            f"the forecast was made by weights {str(made)[:12]}… and {folder} has {here[:12]}…: calibrate a model on "
+            "its own forecasts"
+        )
+    write_atomically(path, json.dumps(calibration.to_plain(), indent=1) + "\n")
+    return path
+
+
+def _scale(kind: Scale, forecast: Tensor) -> Tensor:
+    return ensemble_variance(forecast).sqrt() if kind == "spread" else torch.ones_like(forecast[0])
+
+
+def _plain(offset: Tensor) -> list[Any]:
+    return [_plain(part) if part.ndim else (float(part) if torch.isfinite(part) else None) for part in offset.double()]
+
+
+def _tensor(offset: list[Any], like: Tensor) -> Tensor:
+    def filled(value: Any) -> Any:
+        return [filled(part) for part in value] if isinstance(value, list) else torch.inf if value is None else value
+
+    return torch.tensor(filled(offset), dtype=like.dtype)

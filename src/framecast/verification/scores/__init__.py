@@ -1,0 +1,41 @@
+"""How good a forecast is, as pure functions on tensors.
+
+An ensemble is ``[member, *shape]``, the truth ``[*shape]``; a score keeps ``shape``, so that the caller chooses
+what to average over (pixels, lead times, samples) and with which weights.
+
+What is missing is NaN, and the rule is the same everywhere:
+
+- a NaN member is absent at that point, and the score is that of the members that remain;
+- where the truth is NaN, or too few members remain (one for a mean, two for a spread or a fair score), the score is
+  NaN: the point is left out of whatever average follows.
+"""
+
+from framecast.verification.scores.bootstrap import Bootstrap, Estimate
+from framecast.verification.scores.ensemble import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
+from framecast.verification.scores.events import brier_score, exceedance, fractions, reliability
+from framecast.verification.scores.image import ms_ssim, psnr, ssim
+from framecast.verification.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
+from framecast.verification.scores.spectrum import power_spectrum
+
+__all__ = [
+    "LEVELS",
+    "Bootstrap",
+    "Estimate",
+    "attainable",
+    "brier_score",
+    "central_interval",
+    "covered",
+    "crps",
+    "energy_score",
+    "ensemble_mean",
+    "ensemble_variance",
+    "exceedance",
+    "fractions",
+    "interval_score",
+    "ms_ssim",
+    "power_spectrum",
+    "psnr",
+    "rank_histogram",
+    "reliability",
+    "ssim",
+]

@@ -1,0 +1,117 @@
+"""Scores of a whole ensemble: CRPS, energy score, mean, spread and ranks."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from framecast.verification.scores.sorting import sort_members
+
+
+def crps(
+    forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], *, fair: bool = True
+) -> Float[Tensor, " *shape"]:
+    r"""Return the continuous ranked probability score, in the unit of the forecast; lower is better.
+
+    .. math:: \frac1M \sum_i |x_i - y| - \frac{1}{2 M (M-1)} \sum_{i,j} |x_i - x_j|
+
+    With ``M - 1`` the score is fair: its expectation does not depend on the number of members, so that ensembles of
+    different size compare, and a perfect ensemble is best at any size. With ``M`` in its place (``fair=False``) it
+    is the CRPS of the empirical distribution itself; for one member that is the absolute error. The double sum is
+    taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
+
+    Args:
+        forecast: members, any unit; NaN members are absent.
+        truth: what happened, same unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false).
+
+    Returns:
+        The score of each point; NaN where the truth is, and where fewer than two members (one if not ``fair``)
+        remain.
+
+    References:
+        Ferro (2014), "Fair scores for ensemble forecasts", Q. J. R. Meteorol. Soc. 140, eq. 5;
+        Gneiting & Raftery (2007), "Strictly proper scoring rules", JASA 102, eq. 21.
+    """
+    present = (~torch.isnan(forecast)).sum(0)
+    rank = torch.arange(1, len(forecast) + 1, device=forecast.device).reshape(-1, *[1] * truth.ndim)
+    inside = rank <= present
+    deviation = torch.where(inside, sort_members(forecast) - truth, 0.0)
+    error = deviation.abs().sum(0) / present
+    half_difference = (deviation * (2 * rank - present - 1)).sum(0) / (present * (present - 1 if fair else present))
+    known = ~torch.isnan(truth) & (present >= (2 if fair else 1))
+    return torch.where(known, error - half_difference, torch.nan)
+
+
+def ensemble_mean(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " *shape"]:
+    """Return the mean of the members that are present."""
+    return forecast.nanmean(dim=0)
+
+
+def ensemble_variance(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " *shape"]:
+    r"""Return the variance that the error of the ensemble mean should have if the truth were one more member.
+
+    .. math:: \frac{M + 1}{M} \cdot \frac{1}{M - 1} \sum_i (x_i - \bar x)^2
+
+    The spread/skill ratio is the root of its average over the root mean square error of the ensemble mean: 1 where
+    spread and error agree, below 1 for an overconfident ensemble. NaN with fewer than two members.
+
+    References:
+        Fortin et al. (2014), "Why should ensemble spread match the RMSE of the ensemble mean?", J. Hydrometeorol. 15,
+        eq. 15.
+    """
+    present = (~torch.isnan(forecast)).sum(0)
+    squares = torch.nansum((forecast - ensemble_mean(forecast)) ** 2, dim=0)
+    return torch.where(present >= 2, squares / (present - 1) * (present + 1) / present, torch.nan)
+
+
+def energy_score(forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"]) -> Float[Tensor, ""]:
+    r"""Return the fair energy score of the whole array as one vector; the CRPS of many dimensions.
+
+    .. math:: \frac1M \sum_i \|x_i - y\| - \frac{1}{2 M (M-1)} \sum_{i,j} \|x_i - x_j\|
+
+    Points where the truth is NaN or every member is are left out, then members that still hold NaN. It is divided by
+    the root of the number of points, so that it is in the unit of the forecast at any size.
+
+    Returns:
+        One number; NaN if no point or fewer than two members remain.
+
+    References:
+        Gneiting & Raftery (2007), JASA 102, eq. 22.
+    """
+    points = forecast.flatten(1)
+    known = ~torch.isnan(truth.flatten()) & ~torch.isnan(points).all(0)
+    deviation = points[:, known] - truth.flatten()[known]
+    deviation = deviation[~torch.isnan(deviation).any(1)]
+    members, size = deviation.shape
+    if members < 2 or size == 0:
+        return forecast.new_tensor(torch.nan)
+    centred = deviation - deviation.mean(0)  # the distances stay; what their squares lose to rounding does not
+    distance = torch.cdist(centred, centred, compute_mode="use_mm_for_euclid_dist")
+    distance = distance - torch.diag(distance.diagonal())
+    score = torch.linalg.vector_norm(deviation, dim=1).mean() - distance.sum() / (2 * members * (members - 1))
+    return score / size**0.5
+
+
+def rank_histogram(
+    forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"]
+) -> Float[Tensor, " member_plus_one"]:
+    """Return how often the truth falls below, between and above the sorted members.
+
+    Flat for a reliable ensemble, U-shaped for an overconfident one, sloping for a biased one. A truth equal to k
+    members counts 1/(k+1) in each of the ranks it could have, so that ties (a dry radar pixel in every member)
+    leave a reliable ensemble flat. Points where the truth or any member is NaN are left out.
+
+    Returns:
+        ``member + 1`` counts, summing to the number of points used.
+
+    References:
+        Hamill (2001), "Interpretation of rank histograms for verifying ensemble forecasts", Mon. Weather Rev. 129.
+    """
+    members = len(forecast)
+    known = ~torch.isnan(truth) & ~torch.isnan(forecast).any(0)
+    below = (forecast < truth).sum(0)[known]
+    equal = (forecast == truth).sum(0)[known]
+    share = 1.0 / (equal + 1).double()
+    rise = torch.bincount(below, weights=share, minlength=members + 2)
+    fall = torch.bincount(below + equal + 1, weights=share, minlength=members + 2)
+    return (rise - fall).cumsum(0)[: members + 1].clamp(min=0.0)

@@ -1,0 +1,193 @@
+"""The forecast files of one evaluation: opened, named, and brought to the windows that they share.
+
+Forecasts compare only where they speak of the same thing. Files have to agree on channels, lead times, frame size and
+unit; of their windows those are judged that every file holds. A window is known by its sequence and issue time.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from framecast.core.errors import DataError
+from framecast.data.archive.guard import undamaged
+from framecast.data.forecasts import open_forecast
+from framecast.verification.recalibration.calibration import Calibration, from_plain
+
+BASELINES = ("persistence", "dressed_persistence", "climatology", "oracle")
+"""Forecasts that are made from what a file holds; no file's own forecast is called like one of them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One opened forecast file.
+
+    Attributes:
+        name: what its forecast is called: the model's name, or the file's where that is taken.
+        path: of the file.
+        dataset: the file itself, lazy.
+    """
+
+    name: str
+    path: Path
+    dataset: xr.Dataset
+
+    @property
+    def members(self) -> int:
+        """Members of its forecast."""
+        return int(self.dataset.sizes["member"])
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the target channels."""
+        return [str(name) for name in self.dataset["channel"].values]
+
+    @property
+    def past_channels(self) -> list[str]:
+        """Names of the channels that were seen."""
+        return [str(name) for name in self.dataset["past_channel"].values]
+
+    @property
+    def sees_targets(self) -> bool:
+        """Whether every target channel is among the past channels, so that there is a last frame to persist."""
+        return set(self.channels) <= set(self.past_channels)
+
+    @property
+    def lead_times(self) -> tuple[float, ...]:
+        """Seconds."""
+        return seconds(self.dataset["lead_time"])
+
+    @property
+    def unit(self) -> str:
+        """Of all its arrays."""
+        return str(self.dataset.attrs.get("unit", ""))
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What calibrates its intervals, if the model had a calibration when it was made."""
+        plain = self.dataset.attrs.get("calibration")
+        return None if plain is None else from_plain(plain, where=f"the calibration in {self.path}")
+
+    @property
+    def objection(self) -> str | None:
+        """Why its calibration does not hold for it, if there is one that does not."""
+        if self.calibration is None:
+            return None
+        sizes = self.dataset.sizes
+        return self.calibration.objection(
+            {**self.dataset.attrs, "members": self.members},
+            channels=tuple(self.channels),
+            lead_times_h=tuple(seconds / 3600 for seconds in self.lead_times),
+            size=(int(sizes["y"]), int(sizes["x"])),
+            unit=self.unit,
+        )
+
+    def read(self, array: xr.DataArray) -> xr.DataArray:
+        """Return ``array``, which is of this file, read into memory; a damaged one is a `DataError`."""
+        with undamaged(self.path):
+            return array.load()
+
+    @property
+    def windows(self) -> list[tuple[str, np.datetime64, int]]:
+        """Sequence, issue time and, should a file hold a window twice, the how manieth it is."""
+        seen: Counter[tuple[str, np.datetime64]] = Counter()
+        windows = []
+        for sequence, time in zip(self.dataset["sequence"].values, self.dataset["issue_time"].values, strict=True):
+            windows.append((str(sequence), time, seen[str(sequence), time]))
+            seen[str(sequence), time] += 1
+        return windows
+
+
+def open_sources(paths: str | Path | Sequence[str | Path]) -> list[Source]:
+    """Open forecast files and name their forecasts.
+
+    A forecast bears the name of its model (the attribute ``model``). Forecasts of one name, and those called like a
+    baseline, are named after their files, or after the whole path where files are called alike too.
+
+    Raises:
+        FramecastError: a file does not exist.
+        DataError: a file is no forecast or has nothing in it; a file is given twice; files disagree on channels, lead
+            times, size or unit.
+    """
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not given:
+        raise DataError("no forecast was given: name at least one file that `framecast forecast` wrote")
+    twice = [path for path, times in Counter(path.resolve() for path in given).items() if times > 1]
+    if twice:
+        raise DataError(f"{twice[0]} is given twice: a forecast is not compared with itself, give each file once")
+    datasets = [_open(path) for path in given]
+    sources = list(map(Source, _names(given, datasets), given, datasets))
+    for source in sources[1:]:
+        _agree(sources[0], source)
+    return sources
+
+
+def shared_windows(sources: Sequence[Source]) -> list[tuple[int, ...]]:
+    """Return, for each window that all files hold, its sample number in every one of them; order of the first file.
+
+    Raises:
+        DataError: they have no window in common.
+    """
+    numbers = [{window: k for k, window in enumerate(source.windows)} for source in sources]
+    shared = [tuple(number[window] for number in numbers) for window in numbers[0] if all(window in n for n in numbers)]
+    if not shared:
+        counts = ", ".join(f"{source.path.name} {len(number)}" for source, number in zip(sources, numbers, strict=True))
+        raise DataError(
+            f"the forecasts have no window in common (windows: {counts}): make them for the same split of the same "
+            "archive, with the same number of frames"
+        )
+    return shared
+
+
+def seconds(times: xr.DataArray) -> tuple[float, ...]:
+    """Return time differences in seconds."""
+    return tuple(float(value) for value in times.values / np.timedelta64(1, "s"))
+
+
+def _open(path: Path) -> xr.Dataset:
+    dataset = open_forecast(path)
+    missing = [name for name in ("forecast", "truth", "past") if name not in dataset]
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
+    if dataset.sizes["sample"] == 0 or dataset.sizes["member"] == 0:
+        raise DataError(
+            f"{path} holds {dataset.sizes['sample']} samples of {dataset.sizes['member']} members: "
+            "nothing can be judged; forecast at least one window"
+        )
+    return dataset
+
+
+def _names(paths: list[Path], datasets: list[xr.Dataset]) -> list[str]:
+    names = [str(dataset.attrs.get("model") or path.stem) for path, dataset in zip(paths, datasets, strict=True)]
+    for better in ([path.stem for path in paths], [str(path) for path in paths]):
+        count = Counter(names)
+        names = [
+            other if count[name] > 1 or name in BASELINES else name for name, other in zip(names, better, strict=True)
+        ]
+    return names
+
+
+def _agree(first: Source, other: Source) -> None:
+    for what, ours, theirs in (
+        ("the channels", ", ".join(first.channels), ", ".join(other.channels)),
+        ("the unit", first.unit or "none", other.unit or "none"),
+        ("frames of", _size(first.dataset), _size(other.dataset)),
+        ("lead times of", _hours(first.lead_times), _hours(other.lead_times)),
+    ):
+        if ours != theirs:
+            raise DataError(
+                f"{first.path.name} has {what} {ours} and {other.path.name} {theirs}: only forecasts of the same "
+                "quantity compare; judge them apart, or make them for the same archive and frames"
+            )
+
+
+def _size(dataset: xr.Dataset) -> str:
+    return f"{dataset.sizes['y']}×{dataset.sizes['x']} pixels"
+
+
+def _hours(lead_times: tuple[float, ...]) -> str:
+    return ", ".join(f"{lead / 3600:g}" for lead in lead_times) + " h"

@@ -1,1 +1,0 @@
-"""Whole jobs, from an archive on disk to a result on disk: training a recipe, forecasting a side of the split."""

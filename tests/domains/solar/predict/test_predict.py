@@ -1,0 +1,220 @@
+"""From a server on loopback to a page: with the future and without, interrupted and taken up again."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framecast.cli import run
+from framecast.data.archive.reader import Archive
+from framecast.data.forecasts import open_forecast
+
+Capture = pytest.CaptureFixture[str]
+
+
+def predict(model: Path, out: Path, *options: str, time: str = "2017-08-08T08:00", center: str = "-150,60") -> int:
+    given = ["--time", time, "--center", center, "--members", "3", "--out", str(out)]
+    return run(["solar", "predict", str(model), *given, *options])
+
+
+def members(out: Path) -> np.ndarray:
+    return open_forecast(out / "forecast.zarr")["forecast"].values
+
+
+def test_from_the_server_to_a_page(model: Path, server: Any, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "prediction"
+    assert predict(model, out, "--base-url", server.url) == 0
+    said = capsys.readouterr().out
+    assert said.strip().endswith(str(out / "index.html"))
+    assert "maximum flux" in said
+    assert server.files == 4  # two frames seen, two of the future
+    forecast = open_forecast(out / "forecast.zarr")
+    assert forecast["forecast"].shape == (1, 3, 2, 1, 16, 16)
+    assert np.isfinite(forecast["truth"].values).all()
+    assert str(forecast["issue_time"].values[0])[:19] == "2017-08-08T08:00:09"
+    region = Archive.open(out / "region.zarr")
+    assert region.attrs["pixel_arcsec"] == 40.0  # as in the training
+    sequence = region.sequence(region.sequences[0])
+    at = int(np.abs(sequence["time"].values - forecast["issue_time"].values[0]).argmin())
+    assert float(sequence["hpc_x"][at]) == pytest.approx(-150, abs=0.01)
+    assert float(sequence["hpc_y"][at]) == pytest.approx(60, abs=0.01)
+    assert np.diff(sequence["hpc_x"].values).min() > 10  # followed: the Sun turns to the west
+    page = (out / "index.html").read_text()
+    assert page.count("data:image/") == 4
+    assert "http://" not in page.replace(server.url, "")  # nothing is fetched to show it
+    told = json.loads((out / "prediction.json").read_text())
+    assert told["future_known"] == [True, True]
+    assert np.array(told["flux"]["171"]["members"]).shape == (3, 2)
+    rows = list(csv.DictReader((out / "intervals.csv").open()))
+    assert [row["quantity"] for row in rows] == ["mpf", "fluence", "t2pf"]
+    for row in rows:
+        assert float(row["low_90"]) <= float(row["low_50"]) <= float(row["median"]) <= float(row["high_50"])
+        assert row["observed"]
+
+
+@pytest.mark.slow
+def test_in_real_time_there_is_no_future(model: Path, server: Any, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "prediction"
+    server.moods = {"1000_0171": ["*404"], "1002_": ["*404"], "0958_": ["*404"]}
+    assert predict(model, out, "--base-url", server.url) == 0
+    said = capsys.readouterr().out
+    assert "not known" in said
+    assert "Images of the future that are not to be had (1)" in said
+    first = members(out)
+    assert json.loads((out / "prediction.json").read_text())["future_known"] == [False, True]
+    server.moods = {}
+    assert predict(model, out, "--base-url", server.url) == 0  # it has come since
+    assert "not known" not in capsys.readouterr().out
+    assert json.loads((out / "prediction.json").read_text())["future_known"] == [True, True]
+    assert np.array_equal(members(out), first)  # the past is the same, and so is the forecast
+    assert predict(model, tmp_path / "alone", "--base-url", server.url, "--no-future") == 0
+    assert json.loads((tmp_path / "alone" / "prediction.json").read_text())["future_known"] == [False, False]
+    assert "not known yet" in (tmp_path / "alone" / "index.html").read_text()
+    assert np.array_equal(members(tmp_path / "alone"), first)
+
+
+@pytest.mark.slow
+def test_local_files_of_any_name_give_the_same(model: Path, jsoc: Path, server: Any, tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for number, path in enumerate(sorted(jsoc.rglob("*.fits"))):
+        shutil.copy(path, loose / f"IMG_{99 - number}.fts")
+    assert predict(model, tmp_path / "a", "--base-url", server.url) == 0
+    assert predict(model, tmp_path / "b", "--source", str(loose)) == 0
+    assert np.array_equal(members(tmp_path / "a"), members(tmp_path / "b"))
+
+
+@pytest.mark.slow
+def test_finished_stages_are_not_repeated(model: Path, server: Any, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "prediction"
+    assert predict(model, out, "--base-url", server.url) == 0
+    made = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    asked = server.files
+    assert predict(model, out, "--base-url", server.url) == 0
+    assert capsys.readouterr().out.count("was done before") == 4
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == made
+    assert server.files == asked
+    assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
+    assert capsys.readouterr().out.count("was done before") == 2  # images and region
+    assert members(out).shape[1] == 4
+    shutil.rmtree(out / "forecast.zarr")
+    assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
+    assert capsys.readouterr().out.count("was done before") == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["cut_region", "forecast_region", "write_prediction"])
+def test_interrupted_anywhere_it_goes_on(
+    stage: str, model: Path, server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import framecast.domains.solar.predict
+    import framecast.domains.solar.predict.page
+
+    assert predict(model, tmp_path / "whole", "--base-url", server.url) == 0
+    home = framecast.domains.solar.predict.page if stage == "write_prediction" else framecast.domains.solar.predict
+
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home, stage, interrupted)
+        assert predict(model, tmp_path / "cut", "--base-url", server.url) == 130
+    assert predict(model, tmp_path / "cut", "--base-url", server.url) == 0
+    assert np.array_equal(members(tmp_path / "cut"), members(tmp_path / "whole"))
+    table = "intervals.csv"
+    assert (tmp_path / "cut" / table).read_text() == (tmp_path / "whole" / table).read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"center": "3000,0"}, "beyond the limb, which is 946″"),
+        ({"center": "east"}, "write x,y in arcsec"),
+        ({"time": "yesterday"}, "write a time such as"),
+        ({"time": "2099-01-01"}, "is in the future"),
+        ({"time": "2017-08-07T12:00"}, "2 of the 2 images to be seen are not to be had"),
+        ({"center": "925,0"}, "of a frame seen lies beyond the limb"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    changes: dict[str, str], complaint: str, model: Path, jsoc: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert predict(model, tmp_path / "out", "--source", str(jsoc), **changes) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("framecast:")]
+    assert complaint in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
+    model: Path, server: Any, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "out"
+    assert predict(model, out, "--source", str(tmp_path / "nowhere")) == 2
+    assert "nowhere is not a folder" in capsys.readouterr().err
+    assert not out.exists()
+    assert predict(model, out, "--base-url", server.url, center="925,0") == 2
+    assert capsys.readouterr().err.startswith("forecasting the Sun at 925,0 on 2017-08-08T08:00 with")
+    asked = server.files
+    assert predict(model, out, "--base-url", server.url) == 0
+    assert server.files == asked > 0
+
+
+def test_a_folder_of_something_else_is_left_alone(model: Path, jsoc: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "thesis.tex").write_text("chapter 1")
+    assert predict(model, tmp_path, "--source", str(jsoc)) == 2
+    assert "is no prediction: choose another name" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.slow
+def test_a_doubtful_frame_is_refused_until_it_is_accepted(
+    model: Path, jsoc: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    from astropy.io import fits
+
+    shutil.copytree(jsoc, tmp_path / "sun")
+    path = next((tmp_path / "sun").rglob("*0600_0171.fits"))
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["QUALITY"] = 1 << 12
+    assert predict(model, tmp_path / "out", "--source", str(tmp_path / "sun")) == 2
+    assert "2017-08-08 06:00 is doubtful (the spacecraft was not in science pointing)" in capsys.readouterr().err
+    assert predict(model, tmp_path / "out", "--source", str(tmp_path / "sun"), "--accept-quality", "12,30") == 0
+
+
+@pytest.mark.slow
+def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_path: Path) -> None:
+    from framecast.models.checkpoint import find_model
+    from framecast.verification.recalibration.calibration import Calibration, drawing, write_calibration
+    from framecast.verification.scores.intervals import LEVELS
+
+    assert predict(model, tmp_path / "own", "--source", str(jsoc)) == 0
+    copy = tmp_path / "model"
+    shutil.copytree(find_model(model), copy)
+    widths = {str(round(100 * level)): [10.0 * level] for level in LEVELS} | {"90": [None], "96": [None]}
+    calibration = Calibration(
+        model="tiny",
+        drawing=drawing(dict(open_forecast(tmp_path / "own" / "forecast.zarr").attrs)),
+        unit="DN/s",
+        channels=("171",),
+        lead_times_h=(2.0, 4.0),
+        size=(16, 16),
+        blocks="day",
+        number_of_blocks=4,
+        windows=("other@2017-08-01T00:00",),
+        scales=dict.fromkeys(("flux", "mpf", "fluence", "t2pf"), "unit"),
+        offsets=dict.fromkeys(("mpf", "fluence", "t2pf"), widths)
+        | {"flux": {level: [[offset[0]] * 2] for level, offset in widths.items()}},
+    )
+    write_calibration(copy, calibration)
+    assert predict(copy, tmp_path / "calibrated", "--source", str(jsoc)) == 0
+    own, widened = (list(csv.DictReader((tmp_path / name / "intervals.csv").open())) for name in ("own", "calibrated"))
+    assert float(widened[0]["low_50"]) == pytest.approx(float(own[0]["low_50"]) - 5, rel=1e-5)
+    assert float(widened[0]["high_50"]) == pytest.approx(float(own[0]["high_50"]) + 5, rel=1e-5)
+    assert widened[0]["low_90"] == ""  # four blocks cannot promise 90 %
+    assert "calibrated on windows" in (tmp_path / "calibrated" / "index.html").read_text()
+    assert np.array_equal(members(tmp_path / "own"), members(tmp_path / "calibrated"))

@@ -1,0 +1,200 @@
+"""Gridded files as archives: every value in its place, nothing invented, one line where it cannot be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from framecast.cli import app
+from framecast.core.errors import DataError, FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.importers import AxisNames, Reading, import_gridded
+
+TIMES = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(10, "m")
+VALUES = np.random.default_rng(0).normal(size=(6, 5, 8)).astype(np.float32)
+
+
+def rain(**attrs: str) -> xr.Dataset:
+    """Six frames of 5×8 pixels, latitude from north to south."""
+    return xr.Dataset(
+        {"rain": (("time", "lat", "lon"), VALUES.copy(), {"units": "mm/h", **attrs})},
+        coords={
+            "time": TIMES,
+            "lat": ("lat", np.linspace(60, 50, 5), {"units": "degrees_north"}),
+            "lon": np.arange(8.0),
+        },
+    )
+
+
+@pytest.fixture(params=["netcdf", "zarr"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path):
+    def store(data: xr.Dataset) -> Path:
+        if request.param == "netcdf":
+            data.to_netcdf(tmp_path / "rain 2020.nc", engine="h5netcdf")
+            return tmp_path / "rain 2020.nc"
+        data.to_zarr(tmp_path / "rain 2020.zarr", zarr_format=2)
+        return tmp_path / "rain 2020.zarr"
+
+    return store
+
+
+def test_values_times_units_and_positions_arrive(stored, tmp_path: Path) -> None:
+    imported = import_gridded(stored(rain()), tmp_path / "out.zarr")
+    archive = Archive.open(tmp_path / "out.zarr")
+    assert (archive.unit, archive.cadence, archive.channels) == ("mm/h", 600.0, ("rain",))
+    (name,) = archive.sequences
+    assert name == "rain-2020"
+    np.testing.assert_array_equal(archive.read(name, range(6), ["rain"])[0], VALUES[:, ::-1])  # rows run upward
+    np.testing.assert_array_equal(archive.times(name), TIMES)
+    sequence = archive.sequence(name)
+    np.testing.assert_allclose(sequence["y"], np.linspace(50, 60, 5))
+    assert sequence["y"].attrs["units"] == "degrees_north"
+    assert (imported.flipped, imported.gaps, imported.unknown, imported.frames) == (True, 0, 0.0, 6)
+    assert imported.low == VALUES.min()
+
+
+def test_packed_values_are_unpacked_and_missing_ones_become_nan(tmp_path: Path) -> None:
+    packed = rain()
+    packed["rain"].values[2, 1, 3] = np.nan
+    packed.to_netcdf(
+        tmp_path / "p.nc",
+        engine="h5netcdf",
+        encoding={"rain": {"dtype": "int16", "scale_factor": 0.01, "add_offset": 1.0, "_FillValue": -32768}},
+    )
+    imported = import_gridded(tmp_path / "p.nc", tmp_path / "out.zarr")
+    found = Archive.open(tmp_path / "out.zarr").read("p", range(6), ["rain"])[0]
+    np.testing.assert_allclose(found, packed["rain"].values[:, ::-1], atol=0.0051)
+    assert np.isnan(found).sum() == 1
+    assert imported.unknown == 1 / (6 * 5 * 8)
+
+
+def test_scale_offset_missing_coarsen_and_multiple(tmp_path: Path) -> None:
+    counts = np.random.default_rng(1).integers(0, 200, (6, 9, 11)).astype(np.uint8)
+    data = xr.Dataset({"dbz": (("time", "y", "x"), counts, {"units": "dBZ"})}, coords={"time": TIMES})
+    data.to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    reading = Reading(scale=0.5, offset=-32, missing=7, coarsen=2, multiple=2, flip_y=True)
+    import_gridded(tmp_path / "d.nc", tmp_path / "out.zarr", reading=reading)
+    archive = Archive.open(tmp_path / "out.zarr")
+    assert (archive.height, archive.width) == (4, 4)
+    physical = np.where(counts == 7, np.nan, 0.5 * counts.astype(float) - 32)[:, ::-1][:, 0:8, 1:9]
+    expected = physical.reshape(6, 4, 2, 4, 2).mean((2, 4))
+    np.testing.assert_allclose(archive.read("d", range(6), ["dbz"])[0], expected, rtol=1e-6)
+
+
+def test_frames_are_put_in_order_and_gaps_counted(tmp_path: Path) -> None:
+    order = [3, 0, 5, 1, 1]  # 2 and 4 are missing, 1 comes twice
+    data = rain().isel(time=order)
+    times = data["time"].values.copy()
+    data = xr.concat([data, data.isel(time=[0]).assign_coords(time=[np.datetime64("NaT", "ns")])], "time")
+    data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
+    imported = import_gridded(tmp_path / "g.nc", tmp_path / "out.zarr", cadence=600)
+    archive = Archive.open(tmp_path / "out.zarr")
+    np.testing.assert_array_equal(archive.times("g"), np.unique(times))
+    np.testing.assert_array_equal(archive.read("g", range(4), ["rain"])[0], VALUES[[0, 1, 3, 5], ::-1])
+    assert (imported.gaps, imported.repeated, imported.undated) == (2, 1, 1)
+
+
+def test_sequences_and_channels(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).normal(size=(2, 6, 3, 4, 5)).astype(np.float32)
+    data = xr.Dataset(
+        {"light": (("region", "frame", "wave", "y", "x"), values, {"units": "DN/s"})},
+        coords={
+            "when": (("region", "frame"), np.stack([TIMES, TIMES + np.timedelta64(9, "D")])),
+            "wave": [171, 193, 211],
+            "region": ["AR 1", "AR 2"],
+        },
+    )
+    data.to_netcdf(tmp_path / "s.nc", engine="h5netcdf")
+    import_gridded(tmp_path / "s.nc", tmp_path / "out.zarr", independent=True)
+    archive = Archive.open(tmp_path / "out.zarr")
+    assert archive.channels == ("171", "193", "211")
+    assert archive.sequences == ("AR-1", "AR-2")
+    assert archive.attrs["independent_sequences"] is True
+    np.testing.assert_array_equal(archive.read("AR-2", [4], ["193"])[0, 0], values[1, 4, 1])
+    assert archive.times("AR-2")[0] == TIMES[0] + np.timedelta64(9, "D")
+
+
+def test_several_variables_are_channels_of_one_unit(tmp_path: Path) -> None:
+    data = rain()
+    data["snow"] = data["rain"] * 2
+    data["snow"].attrs["units"] = "mm/h"
+    data.to_netcdf(tmp_path / "v.nc", engine="h5netcdf")
+    import_gridded(tmp_path / "v.nc", tmp_path / "o.zarr", names=AxisNames(variables=("snow", "rain")))
+    archive = Archive.open(tmp_path / "o.zarr")
+    assert archive.channels == ("snow", "rain")
+    both = archive.read("v", [0], ["rain", "snow"])
+    np.testing.assert_allclose(both[1], 2 * both[0])
+    data["snow"].attrs["units"] = "cm"
+    data.to_netcdf(tmp_path / "w.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="share one unit, and these do not: snow in cm, rain in mm/h"):
+        import_gridded(tmp_path / "w.nc", tmp_path / "p.zarr", names=AxisNames(variables=("snow", "rain")))
+
+
+def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "text.nc").write_text("no")
+    rain(units="").to_netcdf(tmp_path / "bare.nc", engine="h5netcdf")
+    rain().isel(time=[0]).to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
+    for name, words in (
+        ("absent.nc", "there is nothing at"),
+        ("text.nc", "cannot be read as a NetCDF file"),
+        ("bare.nc", "say what its values are in with --unit"),
+        ("one.nc", "a video has two or more"),
+        ("", r"is a folder, which holds 3 NetCDF files \(bare.nc …\) and no Zarr store"),
+    ):
+        with pytest.raises(FramecastError, match=words) as error:
+            import_gridded(tmp_path / name, tmp_path / "out.zarr")
+        assert "\n" not in str(error.value)
+    assert not list(tmp_path.glob("*out.zarr*"))
+    rain().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
+    import_gridded(tmp_path / "r.nc", tmp_path / "made.zarr")
+    with pytest.raises(FramecastError, match="is a framecast archive already: there is nothing to import"):
+        import_gridded(tmp_path / "made.zarr", tmp_path / "out.zarr")
+    with pytest.raises(DataError, match="fewer than the 16"):
+        import_gridded(tmp_path / "r.nc", tmp_path / "out.zarr", reading=Reading(multiple=16))
+
+
+def test_the_command_says_what_it_took_for_what(tmp_path: Path) -> None:
+    rain().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
+    result = CliRunner().invoke(app, ["import", str(tmp_path / "r.nc"), str(tmp_path / "out.zarr")])
+    print(result.output)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.rstrip().splitlines()[-1] == str(tmp_path / "out.zarr")
+    for words in (
+        "rain in mm/h: time time, rows lat (turned to run upward), columns lon",
+        "1 sequence, 6 frames of 5×8 pixels, 1 channel (rain), every 10min",
+        "0 % of the pixels unknown; no gaps in time",
+    ):
+        assert words in result.output
+
+
+@pytest.mark.parametrize(
+    "folder, file, options, shape, frames",
+    [
+        ("era5-t2m-uk-2019-03", "era5_t2m_uk_2019-03_hourly.nc", {}, (33, 49), 744),
+        pytest.param(
+            "knmi-radar-2021",
+            "radar_5min_2km.nc",
+            {"reading": Reading(scale=0.5, offset=-32, coarsen=2)},
+            (191, 175),
+            360,
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_real_files(real_data: Path, tmp_path: Path, folder: str, file: str, options: dict, shape, frames: int) -> None:
+    imported = import_gridded(real_data / folder / file, tmp_path / "out.zarr", **options)
+    assert ((imported.height, imported.width), imported.frames, imported.gaps) == (shape, frames, 0)
+    archive = Archive.open(tmp_path / "out.zarr")
+    with xr.open_dataset(real_data / folder / file) as data:
+        if folder.startswith("era5"):
+            assert imported.unit == "K"
+            np.testing.assert_array_equal(
+                archive.read(archive.sequences[0], [700], ["t2m"])[0, 0], data["t2m"][700][::-1]
+            )
+        else:
+            stored = data["reflectivity"][7, 30].values[:, :].astype(float)
+            expected = (0.5 * stored - 32).reshape(191, 2, 175, 2).mean((1, 3))
+            found = archive.read(archive.sequences[7], [30], ["reflectivity"])[0, 0]
+            np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+import torch
+
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.data.forecasts import open_forecast
+from framecast.domains.corona.writing import write_corona
+from framecast.models.archive_forecast import forecast_windows, plan_forecast, run_away, sample_key
+from framecast.models.checkpoint import find_model, load, read_config
+
+
+@pytest.fixture(scope="module")
+def forecaster(small_run):
+    return load(small_run)
+
+
+@pytest.fixture(scope="module")
+def plan(small_run, small_archive):
+    config = read_config(find_model(small_run))
+
+    def make(side="validation", limit=3, archive=small_archive):
+        return plan_forecast(config, Archive.open(archive), side=side, limit=limit)
+
+    return make
+
+
+def run(forecaster, plan, out, members=2, **options):
+    return list(
+        forecast_windows(forecaster, plan, out, members=members, seed=4, options=forecaster.sampling, **options)
+    )
+
+
+def test_the_file_holds_members_truth_past_residuals_and_oracle(forecaster, plan, small_archive, tmp_path):
+    out, chosen = tmp_path / "f.zarr", plan()
+    assert run(forecaster, chosen, out) == [1, 2, 3]
+    with open_forecast(out) as file:
+        assert file["forecast"].dims == ("sample", "member", "lead_time", "channel", "y", "x")
+        assert file["forecast"].shape == file["oracle"].shape == (3, 2, 3, 2, 16, 24)
+        assert file["past"].shape == (3, 2, 3, 16, 24)
+        assert np.isfinite(file["forecast"].values).all()
+        archive, window = Archive.open(small_archive), chosen.chosen[1]
+        frames = archive.read(window.sequence, window.indices, ("94", "193"))
+        assert np.array_equal(np.moveaxis(file["truth"].values[1], 0, 1), frames[:, 2:])
+        assert file["dressing"].sizes["draw"] > 10
+        assert file["issue_time"].values[1] == window.issue_time
+        assert (file.attrs["seed"], file.attrs["members"], file.attrs["split"]) == (4, 2, "validation")
+
+
+def test_members_do_not_depend_on_which_windows_are_forecast(forecaster, plan, tmp_path):
+    few, more = plan(limit=1), plan(limit=3)
+    assert few.chosen[0] == more.chosen[0]
+    run(forecaster, few, tmp_path / "few.zarr", members=1)
+    run(forecaster, more, tmp_path / "more.zarr", members=3)
+    with open_forecast(tmp_path / "few.zarr") as a, open_forecast(tmp_path / "more.zarr") as b:
+        assert np.array_equal(a["forecast"].values[0, 0], b["forecast"].values[0, 0])
+    assert sample_key(more.chosen[0]) != sample_key(more.chosen[1])
+
+
+def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, tmp_path):
+    out = tmp_path / "f.zarr"
+    job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
+    assert next(job) == 1
+    with pytest.raises(KeyboardInterrupt):
+        job.throw(KeyboardInterrupt())
+    assert not out.exists()
+    drawn = []
+    draw = forecaster.draw
+    forecaster.draw = lambda *args, **options: drawn.append(1) or draw(*args, **options)
+    try:
+        assert run(forecaster, plan(), out) == [1, 2, 3]
+    finally:
+        del forecaster.draw
+    assert len(drawn) == 2
+    run(forecaster, plan(), tmp_path / "straight.zarr")
+    with open_forecast(out) as a, open_forecast(tmp_path / "straight.zarr") as b:
+        assert np.array_equal(a["forecast"], b["forecast"])
+
+
+def test_an_existing_file_stays_unless_overwrite_is_said(forecaster, plan, tmp_path):
+    out = tmp_path / "f.zarr"
+    run(forecaster, plan(limit=2), out)
+    with pytest.raises(FramecastError, match="exists already"):
+        run(forecaster, plan(limit=1), out)
+    run(forecaster, plan(limit=1), out, overwrite=True)
+    assert open_forecast(out).sizes["sample"] == 1
+
+
+def test_nothing_but_a_forecast_is_ever_replaced(forecaster, plan, small_archive, small_run, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").touch()
+    for precious in (small_archive, small_run, tmp_path / "thesis"):
+        before = sorted(precious.rglob("*"))
+        with pytest.raises(FramecastError, match="is no forecast"):
+            run(forecaster, plan(limit=1), precious, overwrite=True)
+        assert sorted(precious.rglob("*")) == before
+
+
+def stop_after_one(forecaster, plan, out):
+    job = forecast_windows(forecaster, plan, out, members=2, seed=4, options=forecaster.sampling)
+    assert next(job) == 1
+    with pytest.raises(KeyboardInterrupt):
+        job.throw(KeyboardInterrupt())
+
+
+def test_an_unfinished_forecast_is_not_judged(forecaster, plan, tmp_path):
+    stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
+    with pytest.raises(DataError, match="unfinished"):
+        open_forecast(tmp_path / ".f.zarr.partial")
+
+
+def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, plan, tmp_path, monkeypatch):
+    assert len(forecaster.fingerprint) == 64
+    stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
+    drawn, draw = [], forecaster.draw
+    monkeypatch.setattr(forecaster, "fingerprint", "other weights")
+    monkeypatch.setattr(forecaster, "draw", lambda *args, **options: drawn.append(1) or draw(*args, **options))
+    assert run(forecaster, plan(), tmp_path / "f.zarr") == [1, 2, 3]
+    assert len(drawn) == 3  # the first sample too, anew
+    assert open_forecast(tmp_path / "f.zarr").attrs["weights_sha256"] == "other weights"
+
+
+def test_a_size_the_network_cannot_take_leaves_nothing(plan, tmp_path):
+    write_corona(tmp_path / "odd.zarr", regions=10, frames=6, size=20, seed=0)
+    with pytest.raises(ConfigError, match="20 is not divisible by 8"):
+        plan(archive=tmp_path / "odd.zarr")
+
+
+def test_sides_do_not_overlap_and_all_takes_every_window(plan):
+    windows = {
+        side: {w.id for w in plan(side=side, limit=None).chosen} for side in ("train", "validation", "test", "all")
+    }
+    assert not windows["train"] & windows["validation"]
+    assert not windows["validation"] & windows["test"]
+    assert windows["train"] | windows["validation"] | windows["test"] == windows["all"]
+
+
+def test_an_archive_of_another_unit_or_other_channels_is_refused(plan, small_archive, tmp_path):
+    import json
+    import shutil
+
+    other = shutil.copytree(small_archive, tmp_path / "other.zarr")
+    path = other / "zarr.json"
+    root = json.loads(path.read_text())
+    root["attributes"]["unit"] = "K"
+    path.write_text(json.dumps(root))
+    with pytest.raises(DataError, match="is in K"):
+        plan(archive=other)
+
+
+def test_members_that_run_away_are_told_of_once(forecaster, plan, tmp_path, monkeypatch):
+    whole = forecaster.draw
+
+    def draw(past, **options):
+        drawn = whole(past, **options)
+        drawn[1, 0, 2, 3, 4] = torch.inf
+        return drawn
+
+    monkeypatch.setattr(forecaster, "draw", draw)
+    said = []
+    run(forecaster, plan(), tmp_path / "f.zarr", tell=said.append)
+    [line] = said
+    assert line.startswith(f"1 of 2 members of {plan().chosen[0].id} run away to infinity")
+    assert "--clip" in line
+
+
+def test_what_the_past_does_not_show_has_not_run_away(plan):
+    frames = plan().frames
+    past, drawn = torch.ones(3, 2, 16, 24), torch.ones(4, 2, 3, 16, 24)
+    past[frames.past_channels.index("94"), :, 0, 0] = torch.nan
+    drawn[:, 0, :, 0, 0] = torch.nan
+    assert run_away(drawn, past, frames) == 0
+    drawn[2, 1, 0, 0, 0] = torch.nan
+    drawn[3, 0, 1, 5, 5] = -torch.inf
+    assert run_away(drawn, past, frames) == 2

@@ -1,0 +1,141 @@
+"""The folder of results: whole, self-contained, readable by machine and by those who do not see the pictures."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from framecast.core.errors import FramecastError
+from framecast.reports.report import write_report
+from framecast.verification.evaluation import evaluate
+
+Write = Callable[..., Path]
+
+
+class Page(HTMLParser):
+    """Collects the tags of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(scope="module")
+def folder(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("report")
+    evaluation = evaluate(gaussian_forecast(root / "forecast.zarr"))
+    write_report(evaluation, root / "out", command="framecast evaluate forecast.zarr --out out")
+    return root / "out"
+
+
+def test_the_page_needs_nothing_but_itself(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    page = Page(text)
+    assert len(text) < 8e6
+    assert len(page.all("script")) == 1
+    assert "src" not in page.all("script")[0]
+    for picture in page.all("img"):
+        assert re.match(r"data:image/(svg\+xml|png|webp);base64,", picture["src"] or "")
+        assert len(picture["alt"] or "") > 20
+    films = 3 * (3 + 3)
+    assert len(page.all("img")) == 9 + films + 3 * 2
+    assert not re.search(r"(src|href)=[\"'](?!data:|#)", text)
+    assert "url(" not in text
+    assert "framecast evaluate forecast.zarr --out out" in text
+
+
+def test_the_page_says_what_it_found(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    assert "gaussian is better than persistence: its error (CRPS) is" in text
+    assert "gaussian against dressed persistence: undecided" in text
+    assert "Pixel by pixel gaussian is as sure as it should be: its spread is" in text
+    assert "90 % intervals of the fluence are reliable, as far as one can tell" in text
+    assert "There are only 6 independent blocks" in text
+
+
+def test_figures_are_saved_as_pictures_and_vectors(folder: Path) -> None:
+    names = {path.name for path in (folder / "figures").iterdir()}
+    charts = (
+        "crps-by-lead",
+        "skill-by-lead",
+        "error-and-spread",
+        "reliability",
+        "ranks",
+        "spread-and-error",
+        "spectra",
+        "differences",
+        "maps",
+    )
+    cases = ("median", "best", "worst")
+    expected = {f"{name}.{kind}" for name in (*charts, *(f"{case}-flux" for case in cases)) for kind in ("png", "svg")}
+    expected |= {f"{case}.webp" for case in cases} | {f"{case}-strip.png" for case in cases}
+    assert names == expected
+    for path in (folder / "figures").glob("*.png"):
+        with Image.open(path) as picture:
+            assert np.asarray(picture.convert("L")).std() > 5  # not blank
+
+
+def test_the_animation_shows_the_past_and_then_the_future(folder: Path) -> None:
+    with Image.open(folder / "figures" / "median.webp") as film:
+        assert film.n_frames == 3 + 3
+        film.seek(2)
+        before = np.asarray(film.convert("RGB")).astype(float)
+        film.seek(5)
+        after = np.asarray(film.convert("RGB")).astype(float)
+    height, width = before.shape[:2]
+    assert np.abs(before - after)[: height // 2, width // 3 :].mean() > 1
+
+
+def test_tables_agree_with_the_scores(folder: Path) -> None:
+    scores = json.loads((folder / "scores.json").read_text())
+    with (folder / "scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    row = next(r for r in rows if (r["forecast"], r["score"], r["lead_time_h"]) == ("gaussian", "crps", ""))
+    assert float(row["value"]) == scores["forecasts"]["gaussian"]["crps"]
+    assert float(row["low_95"]) == scores["forecasts"]["gaussian"]["confidence"]["crps"]["95"][0]
+    leads = [r for r in rows if (r["forecast"], r["score"]) == ("oracle", "crps_by_lead") or r["lead_time_h"]]
+    assert {float(r["lead_time_h"]) for r in leads} == set(scores["lead_times_h"])
+    with (folder / "samples.csv").open() as stream:
+        samples = list(csv.DictReader(stream))
+    assert len(samples) == scores["samples"] == 12
+    mean = np.mean([float(sample["crps gaussian"]) for sample in samples])
+    assert mean == pytest.approx(scores["forecasts"]["gaussian"]["crps"], rel=1e-6)
+
+
+def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, folder: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(gaussian_forecast(tmp_path / "f.zarr", samples=2, sequences=2))
+    before = (folder / "scores.json").read_bytes()
+    with pytest.raises(FramecastError, match="exists already"):
+        write_report(evaluation, folder)
+    assert (folder / "scores.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"samples": 1}, marks=pytest.mark.slow),
+        pytest.param({"members": 1, "oracle": False}, marks=pytest.mark.slow),
+        pytest.param({"channels": ("94",), "draws": 0}, marks=pytest.mark.slow),
+        {"mask": np.eye(12, 16, dtype=bool), "channels": ("171", "193")},
+        pytest.param({"leads": 1, "size": (5, 9)}, marks=pytest.mark.slow),
+    ],
+    ids=["one sample", "one member", "no baselines", "masked, two channels", "one frame, tiny"],
+)
+def test_odd_forecasts_have_a_page_too(gaussian_forecast: Write, tmp_path: Path, options: dict) -> None:
+    options = {"samples": 3, **options}
+    page = write_report(evaluate(gaussian_forecast(tmp_path / "f.zarr", **options)), tmp_path / "out")
+    text = re.sub(r"base64,[^\"]*", "", page.read_text())
+    assert not re.search(r"\b(nan|None|inf)\b", text)

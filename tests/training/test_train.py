@@ -1,0 +1,174 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from framecast.core.errors import ConfigError, FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.diffusion.times import Leading
+from framecast.models.checkpoint import load
+from framecast.training import Progress
+from framecast.training.averaging import ExponentialAverage
+from framecast.training.prepare import choose_device, prepare
+from framecast.training.recipe import load_recipe
+from framecast.training.run import Run
+from framecast.training.train import Begun, Saved, Stopped, train
+
+
+@pytest.fixture
+def prepared(small_archive, small_changes):
+    return prepare(load_recipe("tiny", small_changes), Archive.open(small_archive))
+
+
+def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
+    out = tmp_path / "run"
+    events = train(prepared, out)
+    for event in events:
+        if isinstance(event, Progress) and event.step == 3:
+            break
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())
+    assert [int(path.name) for path in Run(out).checkpoints] == [2, 3]
+    events = list(train(prepared, out))
+    assert [event.step for event in events if isinstance(event, Begun)] == [3]
+    assert [event.step for event in events if isinstance(event, Progress)] == [4, 5, 6]
+    assert_same_end(out, small_run)
+
+
+def test_a_run_that_was_asked_to_stop_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
+    asked = iter([False, True])
+    events = list(train(prepared, tmp_path / "run", stop=lambda: next(asked)))
+    assert [type(event) for event in events[-2:]] == [Saved, Stopped]
+    assert events[-1].step == 2
+    list(train(prepared, tmp_path / "run"))
+    assert_same_end(tmp_path / "run", small_run)
+    steps = [record["step"] for record in Run(tmp_path / "run").records() if record["event"] == "validation"]
+    assert steps == [3, 6]
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_steps_made_again(prepared, small_run, tmp_path):
+    out = shutil.copytree(small_run, tmp_path / "run")
+    newest = Run(out).checkpoints[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    begun, *events = list(train(prepared, out))
+    assert begun.step == 4
+    assert "another checksum" in begun.damaged[0]
+    assert [event.step for event in events if isinstance(event, Progress)] == [5, 6]
+    assert_same_end(out, small_run)
+    assert (out / "checkpoints/damaged-00000006").is_dir()
+
+
+def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, tmp_path, monkeypatch):
+    def interrupted(self, network):
+        raise KeyboardInterrupt
+
+    events = train(prepared, tmp_path / "run")
+    for event in events:
+        if isinstance(event, Progress) and event.step == 3:
+            monkeypatch.setattr(ExponentialAverage, "update", interrupted)
+            break
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    assert Run(tmp_path / "run").step in (2, 3)
+    monkeypatch.undo()
+    assert next(train(prepared, tmp_path / "run")).step in (2, 3)
+
+
+def test_settings_without_effect_on_the_weights_may_change_on_the_way(
+    small_run, small_archive, small_changes, tmp_path
+):
+    changes = [*small_changes, "training.keep=7", "training.workers=1", "training.cache_gib=0"]
+    other = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
+    assert [type(event) for event in train(other, shutil.copytree(small_run, tmp_path / "run"))] == [Begun]
+
+
+def assert_same_end(out, undisturbed):
+    for name in ("model/weights.safetensors", "state.safetensors"):
+        ours, theirs = (load_file(path / "checkpoints/00000006" / name) for path in (out, undisturbed))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_a_finished_run_has_nothing_left_to_do(prepared, small_run):
+    before = sorted(small_run.rglob("*"))
+    assert [type(event) for event in train(prepared, small_run)] == [Begun]
+    assert sorted(small_run.rglob("*")) == before
+
+
+def test_a_run_records_recipe_data_and_losses(small_run):
+    data = json.loads((small_run / "data.json").read_text())
+    assert data["windows"]["train"] > data["windows"]["validation"] > 0
+    assert set(data["hashes"]) == {"train", "validation", "test"}
+    assert load_recipe(small_run / "recipe.yaml").training.steps == 6
+    events = [record["event"] for record in Run(small_run).records()]
+    assert events.count("validation") == 2
+    assert "step" in events
+    session = next(record for record in Run(small_run).records() if record["event"] == "session")
+    assert session["versions"]["torch"] == torch.__version__
+    assert session["processes"] == 1
+
+
+def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, small_changes):
+    other = prepare(load_recipe("tiny", [*small_changes, "training.seed=5"]), Archive.open(small_archive))
+    with pytest.raises(ConfigError, match="another recipe"):
+        next(train(other, small_run))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["data.past=20"], "too short for one window"),
+        (["data.past_channels=['304']"], "304"),
+        (["network.kind=palette-video-deep", "network.width=4"], "width 24 is not divisible by 16"),
+        (["data.past_channels=['193']"], "94 among the past channels"),
+        (["data.cadence=3h"], "3h"),
+        (["diffusion.grid.kind=fast-ddpm-uniform"], "never trained"),
+        (["diffusion.schedule.rows=2"], "between 1 and 2"),
+    ],
+)
+def test_a_recipe_that_does_not_go_with_the_archive_is_refused(small_archive, small_changes, changes, message):
+    archive = Archive.open(small_archive)
+    with pytest.raises(FramecastError, match=message) as caught:
+        prepare(load_recipe("tiny", [*small_changes, *changes]), archive)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert choose_device("cpu") == torch.device("cpu")
+    for name in ("cuda:99", "abacus"):
+        with pytest.raises(ConfigError, match=name):
+            choose_device(name)
+
+
+def test_a_network_is_trained_with_frame_masks_and_comes_back_with_them(small_archive, small_changes, tmp_path):
+    changes = [*small_changes, "diffusion.masks={}", "target=future", "data.future_channels=null", "training.steps=2"]
+    prepared = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
+    for _ in train(prepared, tmp_path / "run"):
+        pass
+    forecaster = load(tmp_path / "run")
+    assert forecaster.fill(torch.rand(3, 5, 16, 24), [1, 0, 0, 0, 1], members=1).shape == (1, 3, 5, 16, 24)
+
+
+def test_a_network_trained_on_a_fast_ddpm_grid_comes_back_and_samples_on_it_alone(
+    small_archive, small_changes, tmp_path
+):
+    grid = ("diffusion.grid.kind=fast-ddpm-uniform", "sampling.grid.kind=fast-ddpm-uniform", "sampling.steps=11")
+    prepared = prepare(load_recipe("tiny", [*small_changes, *grid, "training.steps=2"]), Archive.open(small_archive))
+    for _ in train(prepared, tmp_path / "run"):
+        pass
+    forecaster = load(tmp_path / "run")
+    past = torch.rand(3, 2, 16, 24)
+    assert forecaster.forecast(past, members=1).attrs["steps"] == 11
+    with pytest.raises(ConfigError, match=r"knows the rows \[0, 99, 199"):
+        forecaster.forecast(past, members=1, grid=Leading(), steps=5)
+
+
+def test_an_impossible_model_is_refused_before_a_run_is_touched(small_archive, small_changes):
+    impossible = ["diffusion.prediction=epsilon", "diffusion.schedule.kind=zero-terminal-snr"]
+    for changes in (impossible, ["diffusion.masks={}"]):
+        with pytest.raises(ConfigError):
+            prepare(load_recipe("tiny", [*small_changes, *changes]), Archive.open(small_archive))

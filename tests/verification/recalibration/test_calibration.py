@@ -1,0 +1,151 @@
+"""A calibration kept with a model: it repairs intervals, survives the disk, and refuses the forecasts of others."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zarr
+
+from framecast.core.errors import DataError
+from framecast.verification.evaluation import evaluate
+from framecast.verification.recalibration.calibration import (
+    Calibration,
+    from_plain,
+    read_calibration,
+    write_calibration,
+)
+from framecast.verification.recalibration.fit import calibrate
+
+Write = Callable[..., Path]
+SHAPE = {"samples": 60, "sequences": 60, "leads": 3, "size": (4, 4), "draws": 0, "oracle": False, "spread": 0.4}
+
+
+@pytest.fixture(scope="module")
+def calibration(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    """Of a forecast whose spread is 0.4 of what it should be."""
+    return calibrate(gaussian_forecast(tmp_path_factory.mktemp("calibration") / "validation.zarr", **SHAPE))
+
+
+def _with(path: Path, calibration: Calibration) -> Path:
+    group = zarr.open_group(path, mode="r+")
+    group.attrs["calibration"] = calibration.to_plain()
+    return path
+
+
+@pytest.fixture(scope="module")
+def later(gaussian_forecast: Write, calibration: Calibration, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("calibration") / "test.zarr"
+    return _with(gaussian_forecast(path, **{**SHAPE, "seed": 5, "samples": 80, "sequences": 80}), calibration)
+
+
+def test_it_repairs_intervals_that_are_too_narrow(later: Path) -> None:
+    entry = evaluate(later, replicates=100).scores["forecasts"]["gaussian"]
+    raw, repaired = entry["coverage"], entry["calibrated"]["coverage"]
+    for quantity in ("flux", "mpf", "fluence"):
+        assert raw[quantity]["80"] < 0.6, quantity
+        # 60 windows to calibrate and 80 to judge: three standard deviations of both
+        assert 0.8 - 0.25 < repaired[quantity]["80"] < 0.8 + 0.2, quantity
+        assert repaired[quantity]["80"] > raw[quantity]["80"] + 0.15
+        assert entry["calibrated"]["half_width"][quantity]["80"] > 0
+    assert repaired["t2pf"]["80"] >= 0.7
+    own, better = entry["quantities"]["fluence"]["interval_score"], entry["calibrated"]["interval_score"]["fluence"]
+    assert better["90"] < own["90"]
+    widths = list(entry["calibrated"]["half_width"]["fluence"].values())
+    assert widths == sorted(widths)  # outer intervals hold the inner ones
+    about = entry["calibrated"]
+    assert (about["calibration_samples"], about["number_of_blocks"], about["blocks"]) == (60, 60, "sequence")
+    assert about["seen_samples"] == 0  # windows of the same names and times, in which other things came
+    json.dumps(entry, allow_nan=False)
+
+
+def test_a_level_that_cannot_be_promised_is_no_interval(gaussian_forecast: Write, tmp_path: Path) -> None:
+    path = gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "samples": 12, "sequences": 12})
+    few = calibrate(path)
+    assert re.fullmatch(r"region-000@2017-08-13T00:00:00=[\d.]+", few.windows[0])
+    assert few.offsets["mpf"]["90"][0] is not None  # 12 of 13 is 92.3 %
+    assert few.offsets["mpf"]["96"] == [None]
+    entry = evaluate(_with(path, few), replicates=100).scores["forecasts"]["gaussian"]["calibrated"]
+    assert entry["seen_samples"] == 12
+    assert entry["coverage"]["mpf"]["96"] is None
+    assert entry["half_width"]["mpf"]["96"] is None
+    assert entry["coverage"]["mpf"]["90"] >= 0.9
+
+
+def test_windows_are_known_beside_a_file_that_knows_less_of_them(gaussian_forecast: Write, tmp_path: Path) -> None:
+    shape = {**SHAPE, "samples": 12, "sequences": 12}
+    whole = gaussian_forecast(tmp_path / "whole.zarr", **shape)
+    corner = np.zeros(shape["size"], bool)
+    corner[0, 0] = True
+    masked = gaussian_forecast(tmp_path / "masked.zarr", **shape, mask=corner)
+    judged = evaluate([_with(whole, calibrate(whole)), masked], replicates=100)
+    assert judged.scores["forecasts"]["whole"]["calibrated"]["seen_samples"] == 12
+
+
+def test_the_offsets_of_each_channel_and_lead_time_are_its_own(gaussian_forecast: Write, tmp_path: Path) -> None:
+    found = calibrate(gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "channels": ("171", "193")}))
+    flux = found.offsets["flux"]["50"]
+    assert [len(leads) for leads in flux] == [3, 3]
+    low, high = found.intervals("flux", torch.randn(10, 5, 2, 3))[0.5]
+    assert low.shape == high.shape == (5, 2, 3)
+    assert found.scales == {"flux": "spread", "mpf": "spread", "fluence": "spread", "t2pf": "unit"}
+    point = calibrate(gaussian_forecast(tmp_path / "p.zarr", **{**SHAPE, "members": 1}))
+    assert set(point.scales.values()) == {"unit"}
+    assert point.offsets["fluence"]["90"][0] > 0
+
+
+def test_blocks_decide_what_can_be_promised(gaussian_forecast: Write, tmp_path: Path) -> None:
+    path = gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "sequences": 10})
+    assert calibrate(path).number_of_blocks == 10
+    assert calibrate(path).offsets["mpf"]["96"] == [None]
+    assert calibrate(path, blocks="sample").offsets["mpf"]["96"] != [None]
+
+
+def test_training_windows_are_refused(gaussian_forecast: Write, tmp_path: Path) -> None:
+    path = gaussian_forecast(tmp_path / "f.zarr", samples=4)
+    zarr.open_group(path, mode="r+").attrs["split"] = "train"
+    with pytest.raises(DataError, match="holds train windows, which the model has learnt"):
+        calibrate(path)
+
+
+def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibration, tmp_path: Path) -> None:
+    own = replace(calibration, drawing={**calibration.drawing, "weights_sha256": "ab" * 32})
+    (tmp_path / "config.json").write_text(json.dumps({"weights_sha256": "ab" * 32}))
+    assert read_calibration(tmp_path) is None
+    write_calibration(tmp_path, own)
+    assert read_calibration(tmp_path) == own
+    with pytest.raises(DataError, match="calibrate a model on its own forecasts"):
+        write_calibration(tmp_path, replace(own, drawing={**own.drawing, "weights_sha256": "cd" * 32}))
+    for text, words in (
+        ("{", "cannot be read as JSON"),
+        ("{}", "is no calibration"),
+        (json.dumps({**own.to_plain(), "version": 99}), "reads up to 1"),
+        (json.dumps({"format": "framecast-calibration", "version": 1}), "is damaged"),
+    ):
+        (tmp_path / "calibration.json").write_text(text)
+        with pytest.raises(DataError, match=words):
+            read_calibration(tmp_path)
+
+
+def test_it_objects_to_forecasts_made_otherwise(calibration: Calibration, later: Path) -> None:
+    asked = {
+        "channels": calibration.channels,
+        "lead_times_h": calibration.lead_times_h,
+        "size": (4, 4),
+        "unit": "DN/s",
+    }
+    own = calibration.drawing
+    assert calibration.objection(own, **asked) is None
+    assert calibration.objection({**own, "members": 50}, **asked) == "it was made for members: 10, and here it is 50"
+    assert "other weights" in (calibration.objection({**own, "weights_sha256": "x"}, **asked) or "")
+    assert "frame size" in (calibration.objection(own, **{**asked, "size": (8, 8)}) or "")
+    plain = calibration.to_plain()
+    assert from_plain(plain, where="here") == calibration
+    changed = replace(calibration, drawing={**own, "steps": 7})
+    entry = evaluate(_with(later, changed), replicates=100).scores["forecasts"]["gaussian"]
+    assert entry["calibration_objection"] == "it was made for steps: 7, and here it is 1"
+    assert "calibrated" not in entry

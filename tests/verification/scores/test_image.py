@@ -1,0 +1,98 @@
+"""PSNR, SSIM and MS-SSIM against scikit-image, torchmetrics and values worked by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
+
+from framecast.verification.scores import ms_ssim, psnr, ssim
+from framecast.verification.scores.image import scales
+
+
+def _pair(height: int, width: int, noise: float = 8.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """A smooth image of about 0 to 100 and a noisy copy, in double precision."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    image = 50 + 30 * np.sin(x / 9) * np.cos(y / 7) + 20 * np.exp(-((x - 20) ** 2 + (y - 12) ** 2) / 60)
+    return torch.from_numpy(image + random.normal(size=image.shape) * noise), torch.from_numpy(image)
+
+
+@pytest.mark.parametrize("size", [(40, 56), (64, 64), (11, 30), (7, 9)])
+@pytest.mark.parametrize("data_range", [100.0, 30.0])
+def test_scikit_image_agrees(size: tuple[int, int], data_range: float) -> None:
+    forecast, truth = _pair(*size)
+    window = min(11, (min(size) - 1) // 2 * 2 + 1)
+    if window == 11:
+        expected = structural_similarity(
+            truth.numpy(), forecast.numpy(), data_range=data_range, gaussian_weights=True, use_sample_covariance=False
+        )
+        assert ssim(forecast, truth, data_range=data_range).item() == pytest.approx(expected, rel=1e-9)
+    expected = peak_signal_noise_ratio(truth.numpy(), forecast.numpy(), data_range=data_range)
+    assert psnr(forecast, truth, data_range=data_range).item() == pytest.approx(expected, rel=1e-12)
+    assert -1 <= ssim(forecast, truth, data_range=data_range) < 1
+
+
+def test_torchmetrics_agrees_on_five_scales_but_for_its_padded_border() -> None:
+    forecast, truth = (image.float()[None, None] for image in _pair(200, 256))
+    expected = torchmetrics_ms_ssim(forecast, truth, data_range=100.0, normalize="relu")
+    assert ms_ssim(forecast, truth, data_range=100.0).item() == pytest.approx(expected.item(), abs=0.01)
+
+
+def test_scales_follow_the_size() -> None:
+    assert [scales(n, 500) for n in (8, 21, 22, 43, 44, 88, 175, 176, 1024)] == [1, 1, 2, 2, 3, 4, 4, 5, 5]
+    forecast, truth = _pair(16, 20)
+    torch.testing.assert_close(ms_ssim(forecast, truth, data_range=50.0), ssim(forecast, truth, data_range=50.0))
+
+
+def test_hand_worked_values() -> None:
+    flat, lifted = torch.full((12, 12), 4.0), torch.full((12, 12), 6.0)
+    c1 = (0.01 * 10) ** 2
+    expected = (2 * 4 * 6 + c1) / (16 + 36 + c1)  # contrasts are alike: both zero
+    assert ssim(lifted, flat, data_range=10.0).item() == pytest.approx(expected, rel=1e-4)
+    assert psnr(lifted, flat, data_range=10.0).item() == pytest.approx(10 * math.log10(100 / 4), rel=1e-6)
+
+
+@pytest.mark.parametrize("score", [ssim, ms_ssim])
+def test_an_image_is_most_like_itself_and_order_does_not_matter(score) -> None:
+    forecast, truth = _pair(48, 48)
+    assert score(truth, truth, data_range=100.0).item() == pytest.approx(1.0)
+    there, back = score(forecast, truth, data_range=100.0), score(truth, forecast, data_range=100.0)
+    torch.testing.assert_close(there, back)
+    noisier = score(_pair(48, 48, noise=20)[0], truth, data_range=100.0)
+    assert noisier < there < 1
+    scaled = score(forecast * 1000, truth * 1000, data_range=1e5)  # another unit
+    torch.testing.assert_close(scaled, there)
+    turned = score(forecast.flip(-1), truth.flip(-1), data_range=100.0)
+    torch.testing.assert_close(turned, there)
+
+
+def test_unknown_pixels_and_leading_axes() -> None:
+    forecast, truth = _pair(32, 40)
+    hole = truth.clone()
+    hole[:16] = torch.nan  # no window crosses the middle
+    torch.testing.assert_close(
+        ssim(forecast, hole, data_range=100.0), ssim(forecast[16:], truth[16:], data_range=100.0)
+    )
+    torch.testing.assert_close(
+        psnr(forecast, hole, data_range=100.0), psnr(forecast[16:], truth[16:], data_range=100.0)
+    )
+    stack = torch.stack([truth, forecast, torch.full_like(truth, torch.nan)]).reshape(3, 1, 32, 40)
+    many = ssim(stack, truth.expand(3, 1, 32, 40), data_range=100.0)
+    assert many.shape == (3, 1)
+    assert many[0, 0] == pytest.approx(1.0)
+    assert many[1, 0] == ssim(forecast, truth, data_range=100.0)
+    assert math.isnan(many[2, 0])
+    assert math.isnan(psnr(stack[2, 0], truth, data_range=100.0))
+    assert psnr(truth, truth, data_range=100.0) == math.inf
+
+
+def test_ssim_can_be_learnt_from() -> None:
+    forecast, truth = _pair(24, 24)
+    forecast.requires_grad_()
+    before = ssim(forecast, truth, data_range=100.0)
+    before.backward()
+    step = 20 * forecast.grad / forecast.grad.norm()
+    assert ssim(forecast.detach() + step, truth, data_range=100.0) > before

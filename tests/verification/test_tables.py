@@ -1,0 +1,51 @@
+"""The tables hold what ``scores.json`` holds."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framecast.verification.evaluation import Evaluation, as_csv, evaluate, score_table
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def judged(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    return evaluate(gaussian_forecast(tmp_path_factory.mktemp("tables") / "f.zarr"))
+
+
+def _find(rows: list[dict], **wanted: str) -> dict[str, str]:
+    found = [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+    assert len(found) == 1, (wanted, len(found))
+    return found[0]
+
+
+def test_every_row_of_scores_is_one_figure_with_its_intervals(judged: Evaluation) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(score_table(judged.scores)))))
+    found = judged.scores["forecasts"]
+    row = _find(rows, forecast="gaussian", against="", score="rmse", lead_time_h="4.0")
+    assert float(row["value"]) == found["gaussian"]["rmse_by_lead"][1]
+    assert float(row["high_95"]) == found["gaussian"]["confidence"]["rmse_by_lead"]["95"][1][1]
+    row = _find(rows, forecast="gaussian", against="persistence", score="crps_skill", lead_time_h="")
+    assert float(row["low_90"]) == found["gaussian"]["skill"]["persistence"]["90"][0]
+    row = _find(rows, forecast="gaussian", against="oracle", score="crps_difference", lead_time_h="6.0")
+    pair = next(p for p in judged.scores["differences"] if (p["first"], p["second"]) == ("gaussian", "oracle"))
+    assert float(row["value"]) == pair["scores"]["crps"]["by_lead"]["value"][2]
+    row = _find(rows, forecast="oracle", against="", score="coverage_mpf_90")
+    assert float(row["value"]) == found["oracle"]["coverage"]["mpf"]["90"]
+    keys = [tuple(row[key] for key in ("forecast", "against", "score", "lead_time_h")) for row in rows]
+    assert len(set(keys)) == len(keys)
+
+
+def test_one_row_for_each_sample_and_one_column_for_each_score(judged: Evaluation) -> None:
+    assert len(judged.samples) == 12
+    for name, entry in judged.scores["forecasts"].items():
+        mean = sum(row[f"crps {name}"] for row in judged.samples) / 12
+        assert mean == pytest.approx(entry["crps"], rel=1e-6)
+        square = sum(row[f"rmse {name}"] ** 2 for row in judged.samples) / 12
+        assert square**0.5 == pytest.approx(entry["rmse"], rel=1e-6)
+    assert judged.samples[7]["sequence"] == "region-001"
+    assert judged.samples[7]["issue_time"] == "2017-08-13T06:00:00"
