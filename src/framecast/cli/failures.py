@@ -51,8 +51,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         code = MISTAKEN if isinstance(error, _USERS_MISTAKES) else FAILED
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or _one_line(str(error))}", code
-    if isinstance(error, ModuleNotFoundError) and error.name in _SOLAR:
-        return f"{error.name} is not installed, and the Sun needs it: pip install 'framecast[solar]'", MISTAKEN
+    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _SOLAR:
+        return f"{package} is not installed, and the Sun needs it: pip install 'framecast[solar]'", MISTAKEN
     if isinstance(error, MemoryError) or any(type(cause).__name__ == "OutOfMemoryError" for cause in chain):
         return "the memory does not suffice: use a smaller batch, fewer members at a time or a smaller network", FAILED
     where = traceback.extract_tb(error.__traceback__)
