@@ -1,79 +1,181 @@
-r"""The quantities people decide on: total flux, its maximum, the time of the maximum, and the fluence.
+r"""The catalogue of derived quantities: numbers that people decide on, computed on each member of an ensemble.
 
-The flux of a frame is the sum over its pixels. From the flux at the lead times :math:`c, 2c, \ldots, Fc` (cadence c):
+A quantity is a function of one video, so that its spread over the members is a confidence interval. Those of the
+catalogue are made from the total of a frame (the sum over its pixels) and from single pixels. With cadence c and F
+frames at the lead times :math:`c, 2c, \ldots, Fc`:
 
-- MPF, the maximum of the flux over the future frames, in the unit of the flux;
-- T2PF, the time to it, :math:`c (\mathrm{argmax} + 1)`, in hours; the first of several equal maxima;
-- fluence, :math:`c \sum` flux, in the unit of the flux times hours;
-- the DTW distance of the whole curve to the true one, which forgives a rise that comes early or late.
+- total: the sum over the pixels of each frame;
+- peak, the largest total, and time of peak, :math:`c (\mathrm{argmax} + 1)`, the first of several equal maxima;
+- integral, :math:`c \sum` total, in the unit of the images times hours;
+- mean and maximum pixel; area and volume above a threshold.
 
-They are computed on each member, so that their spread over members is a confidence interval.
+To add one, write a function of a video and its entry in `QUANTITIES`, or hand a `Quantity` of your own to `evaluate`.
+What a kind of data calls them (the Sun: flux, fluence) is a `Vocabulary`.
 
 References:
     Francisco et al. (2024), "Generative simulations of the solar corona evolution with denoising diffusion", arXiv
-    2410.20843.
+    2410.20843 (peak, time of peak and integral, there MPF, T2PF and fluence).
 """
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 
-def flux(video: Tensor, valid: Tensor | None = None) -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: the key in ``scores.json``, a Python identifier.
+        label: what charts and tables call it.
+        function: from videos ``[..., time, height, width]``, NaN where a pixel is not judged, and the cadence in
+            seconds, to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members that lack a judged
+            pixel are handled by `measure`.
+        unit: its unit, where ``{unit}`` stands for that of the images.
+        by_lead: whether the values are one for each frame.
+        relative: whether errors and widths are given relative to the truth, and recalibrated in units of the
+            ensemble's spread; false for times.
+        headline: whether tables, charts and verdicts show it.
+    """
+
+    name: str
+    label: str
+    function: Callable[[Tensor, float], Tensor]
+    unit: str = "{unit}"
+    by_lead: bool = False
+    relative: bool = True
+    headline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """What one kind of data calls the quantities, and the quantities that only this kind of data has.
+
+    Attributes:
+        labels: name of a quantity -> its label, such as ``{"total": "Flux"}``; others keep theirs.
+        quantities: further quantities.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    quantities: tuple[Quantity, ...] = ()
+
+    def applied(self, quantities: Iterable[Quantity]) -> tuple[Quantity, ...]:
+        """Return the quantities under the labels of this vocabulary, followed by its own."""
+        return tuple(replace(q, label=self.labels.get(q.name, q.label)) for q in (*quantities, *self.quantities))
+
+
+def total(video: Tensor, cadence: float = 0.0) -> Tensor:
     """Return the sum over the pixels of each frame.
 
     Args:
-        video: ``[..., height, width]``, physical unit.
-        valid: the pixels that count, broadcast against ``video``; ``None`` counts those that are not NaN. Members
-            and truth must share it: a sum over more pixels is a greater sum.
+        video: ``[..., height, width]``; NaN pixels are not counted.
+        cadence: not used.
 
     Returns:
-        ``[...]``; NaN for a frame without a valid pixel, and where a valid pixel is NaN: a sum with a part missing is
-        not a sum.
+        ``[...]``; NaN for a frame without any pixel.
     """
-    if valid is None:
-        valid = ~torch.isnan(video)
+    known = ~torch.isnan(video)
     # Double precision inside: 128² float32 pixels lose four digits otherwise.
-    total = torch.where(valid, video, 0.0).sum(dim=(-2, -1), dtype=torch.float64)
-    return torch.where(valid.any(-1).any(-1), total, torch.nan).to(video.dtype)
+    values = torch.where(known, video, 0.0).sum(dim=(-2, -1), dtype=torch.float64)
+    return torch.where(known.flatten(-2).any(-1), values, torch.nan).to(video.dtype)
 
 
-def maximum_flux(curve: Tensor) -> Tensor:
-    """Return MPF of flux curves ``[..., time]``; NaN if a frame is."""
-    return curve.amax(dim=-1)
+def peak(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the largest total over the frames of ``[..., time, height, width]``; NaN if one frame's is."""
+    return total(video).amax(dim=-1)
 
 
-def time_to_maximum(curve: Tensor, cadence: float) -> Tensor:
-    """Return T2PF in hours of flux curves ``[..., time]``; the first maximum of a constant curve; NaN if a frame is.
+def time_of_peak(video: Tensor, cadence: float) -> Tensor:
+    """Return the hours from the issue time to the largest total; the first of equal ones; NaN if one frame's is.
 
     Args:
-        curve: flux at ``cadence, 2 cadence, …``.
+        video: ``[..., time, height, width]`` at the lead times ``cadence, 2 cadence, …``.
         cadence: seconds.
     """
-    hours = (curve.argmax(dim=-1) + 1).to(curve.dtype) * (cadence / 3600)
+    curve = total(video)
+    hours = (curve.argmax(dim=-1) + 1).double() * (cadence / 3600)
     return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
 
 
-def fluence(curve: Tensor, cadence: float) -> Tensor:
-    """Return the fluence of flux curves ``[..., time]``, unit of the flux times hours; NaN if a frame is.
+def integral(video: Tensor, cadence: float) -> Tensor:
+    """Return the integral of the total over time, unit of the images times hours; NaN if one frame's total is.
 
     Args:
-        curve: flux at ``cadence, 2 cadence, …``.
+        video: ``[..., time, height, width]`` at the lead times ``cadence, 2 cadence, …``.
         cadence: seconds.
     """
-    return curve.sum(dim=-1) * (cadence / 3600)
+    return total(video).double().sum(dim=-1) * (cadence / 3600)
 
 
-def quantities(curve: Tensor, cadence: float) -> dict[str, Tensor]:
-    """Return ``mpf``, ``fluence`` and ``t2pf`` of flux curves ``[..., time]``, each ``[...]``."""
-    return {
-        "mpf": maximum_flux(curve),
-        "fluence": fluence(curve, cadence),
-        "t2pf": time_to_maximum(curve, cadence),
-    }
+def mean_value(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the mean over all pixels and frames of ``[..., time, height, width]``."""
+    return video.double().nanmean(dim=(-3, -2, -1))
+
+
+def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the largest pixel of all frames of ``[..., time, height, width]``; NaN where there is none."""
+    known = ~torch.isnan(video)
+    largest = torch.where(known, video, -torch.inf).amax(dim=(-3, -2, -1))
+    return torch.where(known.flatten(-3).any(-1), largest, torch.nan)
+
+
+def area_above(threshold: float) -> Quantity:
+    """Return the mean fraction of the pixels that reach ``threshold``, over all frames."""
+
+    def fraction(video: Tensor, cadence: float) -> Tensor:
+        reached = torch.where(torch.isnan(video), torch.nan, (video >= threshold).double())
+        return reached.nanmean(dim=(-3, -2, -1))
+
+    return Quantity(
+        name=f"area_above_{threshold:g}", label=f"Area above {threshold:g}", function=fraction, unit="fraction"
+    )
+
+
+def volume_above(threshold: float) -> Quantity:
+    """Return the mean excess of the pixels over ``threshold`` (0 below it), over all frames."""
+
+    def excess(video: Tensor, cadence: float) -> Tensor:
+        return (video.double() - threshold).clamp(min=0.0).nanmean(dim=(-3, -2, -1))
+
+    return Quantity(name=f"volume_above_{threshold:g}", label=f"Volume above {threshold:g}", function=excess)
+
+
+QUANTITIES = (
+    Quantity(name="total", label="Total", function=total, by_lead=True),
+    Quantity(name="peak", label="Peak total", function=peak, headline=True),
+    Quantity(name="integral", label="Integral", function=integral, unit="{unit}·h", headline=True),
+    Quantity(name="time_of_peak", label="Time of peak", function=time_of_peak, unit="h", relative=False, headline=True),
+    Quantity(name="mean", label="Mean", function=mean_value),
+    Quantity(name="maximum", label="Maximum pixel", function=maximum),
+)
+"""The quantities of every evaluation; `area_above` and `volume_above` are added for each threshold."""
+
+
+def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float) -> Tensor:
+    """Return a quantity of members or of the truth, on the pixels that are judged.
+
+    Members and truth are measured on the same pixels: a member that lacks one of them, and a frame without any, has
+    no value, since a sum with a part missing is not a sum.
+
+    Args:
+        quantity: the entry.
+        video: ``[..., channel, time, height, width]``, unit of the images.
+        valid: the judged pixels, broadcast against ``video``.
+        cadence: seconds.
+
+    Returns:
+        ``[..., channel]``, with a last axis of time for a quantity of each frame; float64.
+    """
+    values = quantity.function(torch.where(valid, video, torch.nan), cadence).double()
+    complete = ~(torch.isnan(video) & valid).flatten(-2).any(-1) & valid.flatten(-2).any(-1)
+    return torch.where(complete if quantity.by_lead else complete.all(-1), values, torch.nan)
 
 
 def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
-    r"""Return the dynamic time warping distance of flux curves to the true one, over the norm of the true one.
+    r"""Return the dynamic time warping distance of curves to the true one, over the norm of the true one.
 
     .. math:: \frac{1}{\|y\|_2} \min_\pi \sqrt{\sum_{(i, j) \in \pi} (x_i - y_j)^2}
 
@@ -85,7 +187,7 @@ def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
         truth: ``[..., time]``, broadcast against ``curve``.
 
     Returns:
-        ``[...]``; NaN if a frame of either is NaN, or if the true flux is zero throughout.
+        ``[...]``; NaN if a frame of either is NaN, or if the true curve is zero throughout.
 
     References:
         Sakoe & Chiba (1978), "Dynamic programming algorithm optimization for spoken word recognition", IEEE Trans.
@@ -103,3 +205,36 @@ def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
         above = row
     norm = torch.linalg.vector_norm(truth, dim=-1)
     return torch.where(norm > 0, above[-1].sqrt() / norm, torch.nan)
+
+
+def flux(video: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Return the sum over the pixels of each frame, NaN where a valid pixel is."""
+    if valid is None:
+        valid = ~torch.isnan(video)
+    summed = torch.where(valid, video, 0.0).sum(dim=(-2, -1), dtype=torch.float64)
+    return torch.where(valid.any(-1).any(-1), summed, torch.nan).to(video.dtype)
+
+
+def maximum_flux(curve: Tensor) -> Tensor:
+    """Return the maximum of curves ``[..., time]``; NaN if a frame is."""
+    return curve.amax(dim=-1)
+
+
+def time_to_maximum(curve: Tensor, cadence: float) -> Tensor:
+    """Return hours to the maximum of curves ``[..., time]``."""
+    hours = (curve.argmax(dim=-1) + 1).to(curve.dtype) * (cadence / 3600)
+    return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
+
+
+def fluence(curve: Tensor, cadence: float) -> Tensor:
+    """Return the integral of curves ``[..., time]``, in hours."""
+    return curve.sum(dim=-1) * (cadence / 3600)
+
+
+def quantities(curve: Tensor, cadence: float) -> dict[str, Tensor]:
+    """Return ``mpf``, ``fluence`` and ``t2pf`` of curves ``[..., time]``, each ``[...]``."""
+    return {
+        "mpf": maximum_flux(curve),
+        "fluence": fluence(curve, cadence),
+        "t2pf": time_to_maximum(curve, cadence),
+    }
