@@ -21,7 +21,7 @@ def tracked_files() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode != 0:
         pytest.skip("this is no git checkout")
-    binary = {".png", ".gif", ".webp", ".jpg", ".fits", ".jp2", ".mp4", ".npz", ".safetensors"}
+    binary = {".png", ".gif", ".webp", ".jpg", ".fits", ".jp2", ".mp4", ".npz", ".safetensors", ".xz"}
     paths = [ROOT / name for name in listing.stdout.split("\0") if name]
     return [path for path in paths if path.is_file() and path.suffix not in binary]
 
