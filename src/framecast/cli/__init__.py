@@ -16,6 +16,7 @@ from framecast._version import __version__
 from framecast.cli import failures
 from framecast.cli.average import average
 from framecast.cli.calibrate import calibrate
+from framecast.cli.console import complain, print_trace, speak
 from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
 from framecast.cli.export import export
@@ -81,6 +82,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code (see `framecast.cli.failures`); what fails is told on one line."""
     global _debug
     _debug = False
+    speak()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # zarr's tasks that fail beside the one that is reported
     command = typer.main.get_command(app)
     try:
@@ -96,7 +98,7 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         line, code = failures.explain(error)
         if line:  # empty after `framecast` alone, which has printed its help
-            print(f"framecast: {line}", file=sys.stderr)
+            complain(f"framecast: {line}")
         try:
             sys.stdout.flush()
         except OSError:
@@ -111,4 +113,11 @@ def _drop_output() -> None:
 
 def main() -> None:
     """The entry point of the ``framecast`` command."""
-    sys.exit(run())
+    # Processes that it starts must not import what lies in the working folder, as Python does by default.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
+    try:
+        code = run()
+    except Exception as error:  # with --debug
+        print_trace(error)
+        code = failures.explain(error)[1]
+    sys.exit(code)

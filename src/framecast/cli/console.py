@@ -1,18 +1,25 @@
 """What the command line says: results on stdout; progress and errors on stderr.
 
-On a terminal progress is a bar. Elsewhere (a log file, a pipe) it is a plain line now and then.
+On a terminal progress is a bar. Elsewhere (a log file, a pipe) it is a plain line now and then. Names, reasons and
+attributes come from files and servers: everything is printed as `framecast.core.text.visible` shows it, warnings and
+records of libraries too (`speak`).
 """
 
+import logging
 import sys
 import time
-from collections.abc import Iterator
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framecast.core.distributed import is_first
+from framecast.core.text import one_line, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -20,13 +27,43 @@ SECONDS_BETWEEN_LINES = 15.0
 def say(text: str) -> None:
     """Print a result: one line on stdout, never wrapped or coloured. Of several processes only the first speaks."""
     if is_first():
-        print(text, flush=True)
+        print(visible(text), flush=True)
 
 
 def note(text: str) -> None:
     """Print what a person may like to know, and no program needs: one line on stderr."""
     if is_first():
-        print(text, file=sys.stderr, flush=True)
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Print one line on stderr, whichever process this is."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+def print_trace(error: BaseException) -> None:
+    """Print the whole trace of an error on stderr."""
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        complain(line)
+
+
+def speak() -> None:
+    """Let nothing be printed but through this file: what libraries warn of and log as well.
+
+    Characters that the terminal's encoding does not have appear as escapes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = lambda message, *_, **__: note(f"warning: {one_line(message)}")
+    logging.lastResort = _Records(logging.WARNING)
+
+
+class _Records(logging.Handler):
+    """What libraries log where nobody has asked for it otherwise."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(f"{record.levelname.lower()}: {one_line(record.getMessage())}")
 
 
 class Task:
@@ -63,7 +100,7 @@ class Task:
         self._note = note if note is not None else self._note
         if self._bar is not None:
             progress, task = self._bar
-            progress.update(task, completed=self.done, total=self.total, note=self._note)
+            progress.update(task, completed=self.done, total=self.total, note=visible(self._note, most=200))
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self.print_line()
 
@@ -96,7 +133,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Task]:
         total: the number of steps, where it is known beforehand.
     """
     if not (sys.stderr.isatty() and is_first()):
-        task = Task(description, total, None)
+        task = Task(visible(description), total, None)
         yield task
         task.print_line()
         return
@@ -111,27 +148,55 @@ def progress(description: str, total: int | None = None) -> Iterator[Task]:
     )
 
     columns = (
-        TextColumn("{task.description:<12}"),
+        TextColumn("{task.description:<12}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield Task(description, total, (bar, bar.add_task(description, total=total, note="")))
+        yield Task(description, total, (bar, bar.add_task(visible(description, most=40), total=total, note="")))
 
 
 def print_table(title: str, rows: list[tuple[str, str]]) -> None:
     """Print ``(name, value)`` pairs below a title, values aligned and wrapped to the terminal."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        show_header=False, box=None, padding=(0, 2, 0, 0), title=Text(title, style="bold"), title_justify="left"
-    )
+    table = _table(title, show_header=False)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
+        table.add_row(Text(visible(name, most=60)), Text(visible(value)))
+    _print(table)
+
+
+def print_grid(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below headings and a title; cells under a heading stand to the right, names (no heading) to the left.
+
+    Args:
+        title: stands above.
+        headings: of the columns.
+        rows: the cells of each row.
+    """
+    from rich.text import Text
+
+    table = _table(title)
+    for heading in headings:
+        table.add_column(Text(visible(heading, most=60)), justify="right" if heading else "left")
+    for row in rows:
+        table.add_row(*(Text(visible(cell, most=60)) for cell in row))
+    _print(table)
+
+
+def _table(title: str, **options: Any) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    words = Text(visible(title), style="bold")
+    return Table(box=None, padding=(0, 2, 0, 0), title=words, title_justify="left", **options)
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
     Console(width=None if sys.stdout.isatty() else 120).print(table)

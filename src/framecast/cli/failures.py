@@ -18,6 +18,7 @@ import typer
 
 from framecast.core.distributed import ElsewhereError
 from framecast.core.errors import FramecastError
+from framecast.core.text import one_line
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 
@@ -40,17 +41,17 @@ def explain(error: BaseException) -> tuple[str, int]:
             FAILED,
         )
     if isinstance(error, CommandLineError):
-        line = _one_line(error.format_message())  # type: ignore[attr-defined]
+        line = one_line(error.format_message())  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         return f"{line.rstrip('.')} (see {context.command_path} --help)" if line and context else line, MISTAKEN
     if isinstance(error, ElsewhereError):
         return "", MISTAKEN
     if isinstance(error, FramecastError):
-        return _one_line(str(error)), MISTAKEN
+        return one_line(str(error)), MISTAKEN
     if isinstance(error, OSError):
         code = MISTAKEN if isinstance(error, _USERS_MISTAKES) else FAILED
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or _one_line(str(error))}", code
+        return f"{place}{error.strerror or one_line(str(error))}", code
     if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _SOLAR:
         return f"{package} is not installed, and the Sun needs it: pip install 'framecast[solar]'", MISTAKEN
     if isinstance(error, MemoryError) or any(type(cause).__name__ == "OutOfMemoryError" for cause in chain):
@@ -58,7 +59,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     where = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
     return (
-        f"{type(error).__name__}{place}: {_one_line(str(error))} "
+        f"{type(error).__name__}{place}: {one_line(str(error))} "
         "(a defect of framecast; framecast --debug ... shows the whole trace)",
         FAILED,
     )
@@ -78,7 +79,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

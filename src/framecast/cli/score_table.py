@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from framecast.cli.console import print_grid, say
+
 LEVEL = "90"
 """The central intervals in the table, in percent."""
 
@@ -12,20 +14,14 @@ def print_scores(scores: dict[str, Any]) -> None:
     Args:
         scores: the content of ``scores.json``.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     forecasts = scores["forecasts"]
     unit = f" [{scores['unit']}]" if scores["unit"] else ""
     reference = next((name for name in ("persistence", "climatology") if name in forecasts), None)
     calibrated = any("calibrated" in entry for entry in forecasts.values())
-    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left", title_style="bold")
-    table.title = f"{scores['samples']} samples, averaged over all pixels and lead times"
     columns = ["", "members", f"CRPS{unit}", "RMSE", "spread/error", f"{LEVEL} % holds"]
     columns += ["calibrated"] if calibrated else []
     columns += [f"skill against {reference}"] if reference else []
-    for name in columns:
-        table.add_column(name.replace("[", r"\["), justify="right" if name else "left")
+    rows = []
     for name, entry in forecasts.items():
         ensemble = entry["members"] > 1
         cells = [
@@ -38,11 +34,10 @@ def print_scores(scores: dict[str, Any]) -> None:
         ]
         cells += [_held(entry["calibrated"]) if "calibrated" in entry else "-"] if calibrated else []
         cells += [_skill(entry["skill"].get(reference))] if reference else []
-        table.add_row(*cells)
-    console = Console(width=None if Console().is_terminal else 120)
-    console.print(table)
+        rows.append(cells)
+    print_grid(f"{scores['samples']} samples, averaged over all pixels and lead times", columns, rows)
     for line in [*_remarks(scores), *_differences(scores)]:
-        console.print(line, highlight=False, markup=False)
+        say(line)
 
 
 def _remarks(scores: dict[str, Any]) -> list[str]:

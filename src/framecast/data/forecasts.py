@@ -23,7 +23,7 @@ import zarr
 
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import FORECAST, clear, held, partial_path, publish, refuse_existing
-from framecast.data.archive.guard import check_metadata, undamaged
+from framecast.data.archive.guard import GuardedStore, open_store, undamaged
 from framecast.data.climatology import Climatology
 from framecast.videos.frames import FrameSpec
 
@@ -137,7 +137,7 @@ def write_forecast(
             clear(partial)
             header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
             _coordinates(frames, samples, members, header).to_zarr(partial, mode="w-", consolidated=False)
-            group = zarr.open_group(partial, mode="r+")
+            group = open_store(partial, mode="r+")
             _allocate(group, frames, len(samples), members, oracle=oracle)
             if dressing is not None:
                 values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
@@ -166,7 +166,7 @@ def join_forecast(path: str | Path) -> ForecastWriter:
     Samples do not share chunks, so that several processes may write different ones at a time; the one that opened the
     file completes it when all have written.
     """
-    return ForecastWriter(zarr.open_group(partial_path(Path(path)), mode="r+"))
+    return ForecastWriter(open_store(partial_path(Path(path)), mode="r+"))
 
 
 def open_forecast(path: str | Path) -> xr.Dataset:
@@ -180,9 +180,10 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     if not path.exists():
         raise FramecastError(f"there is no forecast at {path}: give the folder that `framecast forecast` wrote")
     try:
-        with undamaged(path):
-            attrs = dict(zarr.open_group(path, mode="r").attrs)
-    except DataError:
+        attrs = dict(open_store(path).attrs)
+    except (FramecastError, MemoryError, PermissionError):
+        raise
+    except Exception:  # Zarr has many kinds for what is none of its groups
         attrs = {}
     if attrs.get("format") != FORMAT:
         raise DataError(f"{path} is no framecast forecast: give the folder that `framecast forecast` wrote")
@@ -193,15 +194,14 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         )
     if "request" in attrs:
         raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
-    check_metadata(path)
     with undamaged(path):
-        return xr.open_zarr(path, chunks=None, decode_timedelta=True)
+        return xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=True)
 
 
 def _continued(partial: Path, request: str) -> zarr.Group | None:
     """Return the unfinished file at ``partial`` if it was begun by the same ``request``."""
     try:
-        group = zarr.open_group(partial, mode="r+")
+        group = open_store(partial, mode="r+")
     except (OSError, ValueError, KeyError):
         return None
     return group if group.attrs.get("request") == request else None

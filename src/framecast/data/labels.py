@@ -14,6 +14,7 @@ import zarr
 
 from framecast.core.errors import DataError
 from framecast.data.archive.format import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
+from framecast.data.archive.guard import open_store
 from framecast.data.archive.reader import Archive
 
 LABEL = "label"
@@ -42,7 +43,7 @@ def write_labels(
     for name, values in labels.items():
         check_labels(f"{path}/{name}", np.asarray(values), len(archive.times(name)), classes)
     try:
-        root = zarr.open_group(path, mode="r+", use_consolidated=False)
+        root = open_store(path, mode="r+", use_consolidated=False)
         if CLASSES in root.attrs:
             del root.attrs[CLASSES]
         for name in archive.sequences:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.data.archive.guard import GuardedStore, check_frame, undamaged
 from framecast.importers.axes import Axes, AxisNames, find_axes
+from framecast.importers.netcdf import open_netcdf
 from framecast.videos.frames import nanoseconds
 
 _BLOCK_BYTES = 64 * 2**20
@@ -52,9 +55,11 @@ class Gridded:
         flipped: whether rows are turned to run upward.
     """
 
-    def __init__(self, dataset: xr.Dataset, axes: Axes, reading: Reading) -> None:
-        self._dataset, self.axes, self._reading = dataset, axes, reading
+    def __init__(self, path: Path, dataset: xr.Dataset, axes: Axes, reading: Reading) -> None:
+        self._path, self._dataset, self.axes, self._reading = path, dataset, axes, reading
         first = dataset[axes.variables[0]]
+        channels = len(axes.variables) * (int(first.sizes[axes.channel]) if axes.channel is not None else 1)
+        check_frame(path, int(first.sizes[axes.y]), int(first.sizes[axes.x]), channels)
         self.channels = self._channels()
         units = [str(dataset[name].attrs.get("units", "")) for name in axes.variables]
         if len(set(units)) > 1:
@@ -78,15 +83,17 @@ class Gridded:
         dim = self.axes.sequence
         if dim is None or dim not in self._dataset.coords:
             return None
-        return str(self._dataset[dim].values[sequence])
+        return str(self._values(dim)[sequence])
 
     def times(self, sequence: int) -> npt.NDArray[np.datetime64]:
         """Return the times of a video's frames as stored; NaT where there is none."""
         times = self._dataset[self.axes.time]
         if self.axes.sequence in times.dims:
             times = times.isel({self.axes.sequence: sequence})
+        with undamaged(self._path):
+            values = times.values
         try:
-            return nanoseconds(times.values)
+            return nanoseconds(values)
         except ValueError as error:
             raise DataError(f"{self.axes.time}: {error}") from None
 
@@ -95,7 +102,9 @@ class Gridded:
         stored = int(np.prod([self._dataset[self.axes.variables[0]].sizes[dim] for dim in (self.axes.y, self.axes.x)]))
         per_block = max(1, _BLOCK_BYTES // (4 * stored * len(self.channels)))
         for start in range(0, len(indices), per_block):
-            yield from self._block(sequence, indices[start : start + per_block])
+            with undamaged(self._path):
+                block = self._block(sequence, indices[start : start + per_block])
+            yield from block
 
     def positions(self) -> dict[str, tuple[str, npt.NDArray[np.float64], dict[str, str]]]:
         """Return the coordinates ``y`` and ``x`` of the pixels as they are read, where the file has them."""
@@ -104,7 +113,7 @@ class Gridded:
         for name, dim, part, turned in kept:
             if dim not in self._dataset.coords or self._dataset[dim].dtype.kind not in "fiu":
                 continue
-            values = self._dataset[dim].values.astype(np.float64)[:: -1 if turned else 1][part]
+            values = self._values(dim).astype(np.float64)[:: -1 if turned else 1][part]
             values = values.reshape(-1, self._reading.coarsen).mean(1)
             attrs = {
                 key: str(self._dataset[dim].attrs[key])
@@ -144,7 +153,7 @@ class Gridded:
             return names
         count = int(self._dataset.sizes[dim])
         labels = (
-            [str(value) for value in self._dataset[dim].values]
+            [str(value) for value in self._values(dim)]
             if dim in self._dataset.coords
             else [f"{dim}-{k}" for k in range(count)]
         )
@@ -153,8 +162,12 @@ class Gridded:
     def _descends(self, dim: str) -> bool:
         if dim not in self._dataset.coords or self._dataset[dim].dtype.kind not in "fiu":
             return False
-        values = self._dataset[dim].values
+        values = self._values(dim)
         return len(values) > 1 and bool(values[0] > values[-1])
+
+    def _values(self, name: str) -> npt.NDArray[Any]:
+        with undamaged(self._path):
+            return self._dataset[name].values
 
     def _kept(self, dim: str, size: int) -> slice:
         step = self._reading.coarsen * self._reading.multiple
@@ -182,11 +195,13 @@ def open_gridded(path: str | Path, names: AxisNames, reading: Reading) -> Gridde
             f"{path} is a folder{within} and no Zarr store: give one NetCDF file, or a Zarr folder; several files are "
             "joined by xarray (open_mfdataset, to_netcdf)"
         )
-    try:
-        dataset = xr.open_zarr(path, chunks=None) if path.is_dir() else xr.open_dataset(path, chunks=None)
-    except (OSError, ValueError, KeyError, ImportError, TypeError) as error:
-        kind = "Zarr folder" if path.is_dir() else "NetCDF file"
-        raise FramecastError(f"{path} cannot be read as a {kind} ({str(error).splitlines()[0][:120]})") from None
+    with undamaged(path):
+        dataset = _open_zarr(path) if path.is_dir() else open_netcdf(path)
     if str(kind := dataset.attrs.get("format", "")).startswith("framecast-"):
         raise FramecastError(f"{path} is a {str(kind).replace('-', ' ')} already: there is nothing to import")
-    return Gridded(dataset, find_axes(dataset, names), reading)
+    with undamaged(path):
+        return Gridded(path, dataset, find_axes(dataset, names), reading)
+
+
+def _open_zarr(path: Path) -> xr.Dataset:
+    return xr.open_zarr(GuardedStore(path, read_only=True), chunks=None)

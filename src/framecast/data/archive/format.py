@@ -27,6 +27,9 @@ MISSING = -1
 UNKNOWN = -1
 """The label of a frame whose class is not known."""
 
+MOST_CONSOLIDATED = 1000
+"""Sequences whose metadata the root of an archive gathers."""
+
 DIMENSIONS = ("time", "channel", "y", "x")
 CLASSES = "classes"
 ROOT_ATTRIBUTES = ("format", "version", "channels", "unit", "cadence", "height", "width")
@@ -217,13 +220,16 @@ def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
     """Gather the metadata of the Zarr store at ``path`` and of its ``groups``, so that opening is one read.
 
     Zarr warns that the consolidated form is no part of the format 3 specification yet; readers that do not know it
-    ignore it.
+    ignore it. Of more than `MOST_CONSOLIDATED` groups the root gathers nothing: it would be read as a whole, hundreds
+    of megabytes, whatever is wanted.
     """
+    groups = list(groups)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")
         for name in groups:
             zarr.consolidate_metadata(path, path=name, zarr_format=3)
-        zarr.consolidate_metadata(path, zarr_format=3)
+        if len(groups) <= MOST_CONSOLIDATED:
+            zarr.consolidate_metadata(path, zarr_format=3)
 
 
 def storable(dataset: xr.Dataset) -> xr.Dataset:

@@ -7,7 +7,7 @@ The format is described in ``docs/data-format.md``, well enough to be written wi
 Pixels are physical and unquantised. NaN is a pixel that was not seen (outside the image, off the disk).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from framecast.core.errors import DataError
+from framecast.core.errors import DataError, FramecastError
+from framecast.core.reading import read_json
 from framecast.data.archive.format import (
     CLASSES,
     DIMENSIONS,
@@ -36,22 +37,32 @@ from framecast.data.archive.format import (
     read_header,
     unusable,
 )
-from framecast.data.archive.guard import check_claims, check_frame, check_metadata, undamaged
+from framecast.data.archive.guard import (
+    MOST_DOCUMENT_BYTES,
+    GuardedStore,
+    check_frame,
+    check_sequence,
+    open_store,
+    undamaged,
+)
 from framecast.data.archive.writer import ArchiveWriter
 
 __all__ = ["Archive", "ArchiveWriter"]
 
 
+_BLOCK_BYTES = 64 * 2**20
+"""Bytes of the frames that are looked at together for unusable pixels."""
+
+
 class Archive:
     """An archive opened for reading. Nothing but metadata is read until frames are asked for."""
 
-    def __init__(self, path: Path, root: zarr.Group, header: Header, attrs: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, header: Header, attrs: Mapping[str, Any]) -> None:
         """Use `Archive.open`."""
         self.path = path
         self.header = header
         self.attrs = dict(attrs)
-        self.sequences: tuple[str, ...] = tuple(sorted(root.group_keys()))
-        self._root = root
+        self.sequences: tuple[str, ...] = tuple(sorted(_groups(path)))
         self._opened: dict[str, _Sequence] = {}
         if not self.sequences:
             raise DataError(f"{path} holds no sequence: write at least one group with an intensity into it")
@@ -81,9 +92,9 @@ class Archive:
             )
         others = {key: value for key, value in attrs.items() if key not in (*ROOT_ATTRIBUTES, CLASSES)}
         header = read_header(path, attrs)
-        check_frame(path, header.height, header.width)
+        check_frame(path, header.height, header.width, len(header.channels))
         with undamaged(path):
-            return cls(path, root, header, others)
+            return cls(path, header, others)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -139,11 +150,11 @@ class Archive:
         Raises:
             DataError: the stored labels are not as documented.
         """
-        group, count = self._open(name).group, len(self._open(name).times)
-        if not self.classes or "label" not in group:
+        count = len(self._open(name).times)
+        if not self.classes or not self._has(name, "label"):
             return np.full(count, UNKNOWN, np.int64)
         with undamaged(f"{self.path}/{name}"):
-            stored = np.asarray(group["label"][:])  # type: ignore[index]
+            stored = np.asarray(self._array(name, "label")[:])
         return check_labels(f"{self.path}/{name}", stored, count, self.classes)
 
     def unusable(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
@@ -151,15 +162,17 @@ class Archive:
 
         They are stored in archives that framecast wrote; for others all frames are read.
         """
-        group, frames = self._open(name).group, len(self._open(name).times)
-        shape = frames, len(self.channels)
-        if all(variable in group and group[variable].shape == shape for variable in ("masked", "infinite")):  # type: ignore[union-attr]
+        frames = len(self._open(name).times)
+        if self._has(name, "masked") and self._has(name, "infinite"):
             with undamaged(f"{self.path}/{name}"):
-                masked, infinite = group["masked"][:], group["infinite"][:]  # type: ignore[index]
-            return np.asarray(masked, np.float32), np.asarray(infinite, np.int32)
+                masked, infinite = self._array(name, "masked"), self._array(name, "infinite")
+                if masked.shape == infinite.shape == (frames, len(self.channels)):
+                    return np.asarray(masked[:], np.float32), np.asarray(infinite[:], np.int32)
+        frame_bytes = 4 * len(self.channels) * self.height * self.width
+        rows = max(1, min(64, _BLOCK_BYTES // frame_bytes))
         parts = [
-            unusable(self.read(name, rows).swapaxes(0, 1))
-            for rows in np.array_split(np.arange(frames), -(-frames // 64))
+            unusable(self.read(name, np.arange(first, min(first + rows, frames))).swapaxes(0, 1))
+            for first in range(0, frames, rows)
         ]
         return np.concatenate([masked for masked, _ in parts]), np.concatenate([infinite for _, infinite in parts])
 
@@ -199,7 +212,8 @@ class Archive:
     def sequence(self, name: str) -> xr.Dataset:
         """Return sequence ``name`` with all its variables; values are read when they are used."""
         self._open(name)
-        return xr.open_dataset(self.path, engine="zarr", group=name, consolidated=False, chunks=None)
+        store = GuardedStore(self.path, read_only=True)
+        return xr.open_dataset(store, engine="zarr", group=name, consolidated=False, chunks=None)
 
     def nbytes(self) -> int:
         """Return the bytes that all intensities take in memory as float32."""
@@ -210,6 +224,13 @@ class Archive:
             raise DataError(f"channel {channel} is not in {self.path}; it has {', '.join(self.channels)}")
         return self.channels.index(channel)
 
+    def _has(self, name: str, variable: str) -> bool:
+        return any((self.path / name / variable / document).is_file() for document in ("zarr.json", ".zarray"))
+
+    def _array(self, name: str, variable: str) -> zarr.Array:
+        """Return a variable. It is opened anew: those of twenty thousand sequences would take gigabytes."""
+        return zarr.open_array(GuardedStore(self.path, read_only=True), path=f"{name}/{variable}", mode="r")
+
     def _open(self, name: str) -> "_Sequence":
         if name not in self._opened:
             with undamaged(f"{self.path}/{name}"):
@@ -219,9 +240,7 @@ class Archive:
     def _open_sequence(self, name: str) -> "_Sequence":
         if name not in self.sequences:
             raise DataError(f"{self.path} has no sequence {name}; it has {_listing(self.sequences)}")
-        check_metadata(self.path / name)
-        group = self._root[name]
-        assert isinstance(group, zarr.Group)
+        group = open_store(self.path, group=name)
         place = f"{self.path}/{name}"
         arrays = dict(group.arrays())
         if "intensity" not in arrays:
@@ -231,23 +250,24 @@ class Archive:
         dims = tuple(getattr(intensity.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS", ()))
         check_packing(place, attrs)
         check_intensity(place, dims, intensity.shape, intensity.dtype, self.header)
-        check_claims(place, arrays, intensity.shape[0])
+        check_sequence(place, arrays, intensity.shape[0])
         if "time" not in arrays:
             raise DataError(f"{place} has no coordinate 'time': give each frame its observation time")
         times = check_times(place, decode(arrays["time"], "time", place), intensity.shape[0])
+        if "channel" in arrays and arrays["channel"].shape != (len(self.channels),):
+            raise DataError(f"{place} has channels of shape {list(arrays['channel'].shape)}; it must name each once")
         if "channel" in arrays:
             check_channels(place, [str(value) for value in np.asarray(arrays["channel"][:])], self.header)
         quality = np.zeros(len(times), np.int64)
         if "quality" in arrays:
             quality = check_quality(place, np.asarray(arrays["quality"][:]), len(times))
-        return _Sequence(group, intensity, times, quality)
+        return _Sequence(intensity, times, quality)
 
 
 @dataclass(frozen=True)
 class _Sequence:
     """An opened and checked group."""
 
-    group: zarr.Group
     intensity: zarr.Array
     times: npt.NDArray[np.datetime64]
     quality: npt.NDArray[np.int64]
@@ -259,11 +279,24 @@ def _open_root(path: Path) -> zarr.Group:
             f"{path} does not exist: name an archive, such as framecast synth or framecast solar prepare write"
         )
     try:
-        return zarr.open_group(path, mode="r")
+        return open_store(path, use_consolidated=False)
+    except FramecastError:
+        raise
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError, zarr.errors.BaseZarrError):
         raise DataError(
             f"{path} is not a framecast archive (no Zarr group): `framecast import` makes one of NetCDF and Zarr"
         ) from None
+
+
+def _groups(path: Path) -> Iterator[str]:
+    """Yield the names of the groups in the store at ``path``, without making an object of each."""
+    for folder in path.iterdir():
+        if (folder / ".zgroup").is_file():
+            yield folder.name
+        elif (folder / "zarr.json").is_file():
+            node = read_json(folder / "zarr.json", most=MOST_DOCUMENT_BYTES)
+            if isinstance(node, dict) and node.get("node_type") == "group":
+                yield folder.name
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -33,6 +33,7 @@ from framecast.data.archive.format import (
     plain,
     storable,
 )
+from framecast.data.archive.guard import open_store
 from framecast.data.archive.journal import Journal, journal_path
 from framecast.data.filling import Block, Filling
 
@@ -166,7 +167,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         """Take up what an interrupted process left: sequences and blocks that the journal names, nothing else."""
         for stray in self._path.rglob("*.partial"):
             stray.unlink()
-        self._root = zarr.open_group(self._path, mode="r+", use_consolidated=False)
+        self._root = open_store(self._path, mode="r+", use_consolidated=False)
         for entry in journal.entries[1:]:
             if "sequence" in entry:
                 intensity = self._root[f"{entry['sequence']}/intensity"]

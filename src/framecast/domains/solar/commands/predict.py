@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from framecast.cli.console import Task, note, print_table, progress, say
+from framecast.cli.console import Task, note, print_grid, print_table, progress, say
 from framecast.core.errors import ConfigError
 from framecast.domains.solar.commands.fetch import Server, choose_source
 from framecast.domains.solar.commands.options import Degradation, Despike, choose_calibration, moment, whole_numbers
@@ -141,24 +141,20 @@ def predict(
 
 def print_intervals(rows: "list[Interval]") -> None:
     """Print what the ensemble says of each quantity."""
-    from rich.console import Console
-    from rich.table import Table
-
     from framecast.domains.solar.predict.page import number
 
-    table = Table(box=None, padding=(0, 2, 0, 0), title="What to expect", title_justify="left", title_style="bold")
-    table.add_column("", style="cyan")
-    for heading in ("median", "50 % interval", "90 % interval", "observed"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
+    headings = ["", "median", "50 % interval", "90 % interval", "observed"]
+    cells = [
+        [
             f"{row.channel} Å {row.label.lower()} ({row.unit})",
             number(row.median),
             f"{number(row.low_50)} – {number(row.high_50)}",
             f"{number(row.low_90)} – {number(row.high_90)}",
             number(row.observed, "not known"),
-        )
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        ]
+        for row in rows
+    ]
+    print_grid("What to expect", headings, cells)
 
 
 def _point(text: str) -> tuple[float, float]:

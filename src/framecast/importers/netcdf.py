@@ -1,0 +1,131 @@
+"""Opening NetCDF files that others wrote: which library reads one is decided here, what it claims is compared first.
+
+A NetCDF 4 file is an HDF5 file, and HDF5 can do more than hold arrays: it can point to other files, and a filter is a
+number that stands for a library to be loaded. Only the filters that HDF5 brings along are read, unless the user has
+set ``HDF5_PLUGIN_PATH``, which names plugins of his own.
+"""
+
+import gzip
+import math
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from framecast.core.errors import DataError
+from framecast.core.reading import check_regular
+from framecast.core.text import one_line
+from framecast.data.archive.codecs import MOST_CHUNK_BYTES
+from framecast.data.archive.guard import MOST_METADATA_BYTES, MOST_TABLE_BYTES, undamaged
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_CLASSIC = b"CDF"
+_GZIP = b"\x1f\x8b"
+
+_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
+"""Numbers of the filters that come with HDF5 and h5py."""
+
+_MOST_VARIABLES = 10_000
+_MOST_ATTRIBUTES = 10_000
+_MOST_UNPACKED = 2**30
+
+
+def open_netcdf(path: Path) -> xr.Dataset:
+    """Return the NetCDF file at ``path`` as a lazy dataset.
+
+    Raises:
+        DataError: it is of no known kind, damaged, names a filter or another file, or claims more than it holds.
+        OSError: it cannot be read.
+    """
+    check_regular(path)
+    with path.open("rb") as stream:
+        first = stream.read(8)
+    if first.startswith(_HDF5[:4]) or not first.startswith((_CLASSIC, _GZIP)):
+        with undamaged(path):
+            _check_hdf5(path)
+            return xr.open_dataset(path, engine="h5netcdf", chunks=None)
+    if first.startswith(_GZIP):
+        _check_unpacked(path)
+    with undamaged(path):
+        return xr.open_dataset(path, engine="scipy", chunks=None)
+
+
+def _check_unpacked(path: Path) -> None:
+    total = 0
+    with undamaged(path), gzip.open(path) as stream:
+        while piece := stream.read(2**20):
+            total += len(piece)
+            if total > _MOST_UNPACKED:
+                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked: unpack it with gunzip first")
+
+
+def _check_hdf5(path: Path) -> None:
+    """Raise `DataError` if the file names a plugin or another file, or claims sizes that no memory holds."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as a NetCDF file ({one_line(error, most=120)})") from None
+    with closing(file):
+        for name, item in _members(file, path):
+            if len(item.attrs) > _MOST_ATTRIBUTES:
+                raise DataError(
+                    f"{path} has {len(item.attrs)} attributes at {name}; at most {_MOST_ATTRIBUTES} are read"
+                )
+            for attribute in item.attrs:
+                size = item.attrs.get_id(attribute).get_storage_size()
+                if size > MOST_METADATA_BYTES:
+                    raise DataError(f"{path} has an attribute of {size} bytes at {name}; at most {MOST_METADATA_BYTES}")
+            if isinstance(item, h5py.Dataset):
+                _check_dataset(item, f"{name} of {path}")
+
+
+def _members(file: Any, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield every group and dataset by name, each once; links to other files are a `DataError`."""
+    import h5py
+
+    waiting, seen = [("/", file)], set()
+    while waiting:
+        name, group = waiting.pop()
+        yield name, group
+        for key in group:
+            link = group.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise DataError(f"{key} of {path} is in another file, {link.filename}: copy it into this one")
+            if isinstance(link, h5py.SoftLink):
+                continue  # where it leads to is a member too
+            item = group[key]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if len(seen) > _MOST_VARIABLES:
+                raise DataError(f"{path} has more than {_MOST_VARIABLES} variables: select those that are wanted")
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{name}{key}/", item))
+            else:
+                yield f"{name}{key}", item
+
+
+def _check_dataset(dataset: Any, place: str) -> None:
+    layout = dataset.id.get_create_plist()
+    if dataset.external or dataset.is_virtual:
+        raise DataError(f"{place} keeps its values in other files: copy them into this one")
+    for k in range(layout.get_nfilters()):
+        number = layout.get_filter(k)[0]
+        if number not in _FILTERS and not os.environ.get("HDF5_PLUGIN_PATH"):
+            raise DataError(
+                f"{place} is packed by HDF5 filter {number}, which is a plugin: set HDF5_PLUGIN_PATH to the folder of "
+                "plugins that you trust, or repack the file (h5repack -f GZIP=4)"
+            )
+    itemsize = max(1, dataset.dtype.itemsize)
+    chunk = math.prod(dataset.chunks or (1,)) * itemsize
+    if chunk > MOST_CHUNK_BYTES:
+        raise DataError(f"{place} has chunks of {chunk} bytes; at most {MOST_CHUNK_BYTES} are read: rechunk it")
+    total = math.prod(dataset.shape or ()) * itemsize
+    if dataset.ndim <= 1 and total > MOST_TABLE_BYTES:
+        raise DataError(f"{place} claims {total} bytes along one dimension; at most {MOST_TABLE_BYTES} are read")
