@@ -42,8 +42,12 @@ def kind_of(path: Path) -> str:
         return "model"
     if (path / "checkpoints").is_dir():
         return "run"
+    from framecast.data.archive.guard import open_store
+
     try:
-        kind = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]["format"]
+        kind = dict(open_store(path, use_consolidated=False).attrs)["format"]
+    except FramecastError:
+        raise
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return str(kind).removeprefix("framecast-")

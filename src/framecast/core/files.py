@@ -13,6 +13,9 @@ from pathlib import Path
 
 from framecast.core.errors import FramecastError
 
+_MARKER_BYTES = 2**24
+"""Bytes of a marker that are looked at: the root of an old archive may have hundreds of megabytes."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -35,7 +38,10 @@ class Kind:
         if not any(path.iterdir()):
             return True
         marker = path / self.marker
-        return marker.is_file() and self.text in marker.read_text(encoding="utf-8", errors="replace")
+        if not marker.is_file():
+            return False
+        with marker.open("rb") as stream:
+            return self.text.encode() in stream.read(_MARKER_BYTES)
 
 
 ARCHIVE = Kind("archive", "zarr.json", '"format": "framecast-archive"')

@@ -121,7 +121,7 @@ def test_what_was_half_done_when_the_process_was_killed_is_done_again(tmp_path):
 
 
 def test_killed_while_it_finishes(tmp_path, monkeypatch):
-    from framecast.data.archive.reader import writer as module
+    from framecast.data.archive import writer as module
 
     write(tmp_path / "whole.zarr")
     child = os.fork()

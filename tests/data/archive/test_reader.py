@@ -331,7 +331,7 @@ class TestRefusals:
             (tmp_path / "absent.zarr", "does not exist"),
             (tmp_path / "empty", "not a framecast archive"),
             (tmp_path / "file.zarr", "not a framecast archive"),
-            (tmp_path / "broken.zarr", "not a framecast archive"),
+            (tmp_path / "broken.zarr", "cannot be read as JSON"),
             (forecast, "framecast-forecast"),
         ):
             with pytest.raises(DataError) as error:

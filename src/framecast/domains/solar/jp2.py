@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
+from framecast.data.archive.guard import check_frame
 from framecast.domains.solar.header import interpret
 from framecast.domains.solar.image import FrameHeader, SolarImage
 
@@ -103,8 +104,11 @@ def read_jp2(path: Path) -> SolarImage:
     cards, _ = _cards(path)
     header = read_jp2_header(path)
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["JPEG2000"]) as picture:
+            check_frame(path, picture.height, picture.width)
             bytes_ = np.asarray(picture.convert("L"))
+    except DataError:
+        raise
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).replace(str(path), "the file").split())
         raise DataError(f"{path} is cut short or damaged: its picture cannot be decoded ({reason})") from None

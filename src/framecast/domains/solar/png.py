@@ -126,7 +126,7 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
         DataError: the file is no PNG of 8 bits, too large, or has not one colour for each wavelength.
     """
     try:
-        with Image.open(picture.path) as image:
+        with Image.open(picture.path, formats=["PNG"]) as image:
             check_frame(picture.path, image.height, image.width)
             pixels = _colours(image)
     except DataError:
@@ -274,7 +274,7 @@ def _size(pictures: Sequence[Picture]) -> tuple[int, int]:
     """Return rows and columns of the first picture that can be opened."""
     for picture in pictures:
         try:
-            with Image.open(picture.path) as image:
+            with Image.open(picture.path, formats=["PNG"]) as image:
                 return image.height, image.width
         except _DAMAGED:
             continue

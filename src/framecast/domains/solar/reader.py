@@ -1,5 +1,7 @@
 """Observations from FITS and JPEG 2000 files. What a file holds is in its header; its name is never looked at."""
 
+import gzip
+import io
 import warnings
 from collections import ChainMap
 from collections.abc import Iterator
@@ -11,9 +13,18 @@ import numpy as np
 from astropy.io import fits
 
 from framecast.core.errors import DataError
+from framecast.core.reading import check_regular
+from framecast.data.archive.guard import check_frame
 from framecast.domains.solar import jp2
 from framecast.domains.solar.header import interpret
 from framecast.domains.solar.image import FrameHeader, SolarImage
+
+_OTHER_PACKINGS = (b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x1f\x9d")
+_MOST_UNPACKED = 2**29
+_MOST_TILE = 2**19
+"""Bytes of a compressed tile, which gzip can unpack to a thousand times as many."""
+
+_MOST_PARTS = 1000
 
 
 def read_header(path: str | Path) -> FrameHeader:
@@ -40,6 +51,7 @@ def read_image(path: str | Path) -> SolarImage:
     if _is_jp2(Path(path)):
         return jp2.read_jp2(Path(path))
     with _open(Path(path)) as (header, hdu):
+        _check_tiles(Path(path), hdu)
         data = np.array(hdu.data, np.float32)
     data[~np.isfinite(data)] = np.nan
     if "EIT" in header.instrument and np.nanmedian(data) > 100:
@@ -52,10 +64,38 @@ def read_image(path: str | Path) -> SolarImage:
 def _is_jp2(path: Path) -> bool:
     """Whether the file begins as JPEG 2000 files do; a file that is not there is left to the reader of FITS."""
     try:
+        check_regular(path)
         with path.open("rb") as stream:
             return stream.read(len(jp2.SIGNATURE)) == jp2.SIGNATURE
     except OSError:
         return False
+
+
+def _unpacked(path: Path) -> Path | io.BytesIO:
+    """Return ``path``, or what it holds where it is packed with gzip; other packings are a `DataError`."""
+    with path.open("rb") as stream:
+        first = stream.read(6)
+    if first.startswith(_OTHER_PACKINGS):
+        raise DataError(f"{path} is a packed file: unpack it first")
+    if not first.startswith(b"\x1f\x8b"):
+        return path
+    with gzip.open(path) as stream:
+        content = stream.read(_MOST_UNPACKED + 1)
+    if len(content) > _MOST_UNPACKED:
+        raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked; an image has at most so many")
+    return io.BytesIO(content)
+
+
+def _check_tiles(path: Path, hdu: Any) -> None:
+    """Raise `DataError` if a compressed tile could unpack to more than memory holds."""
+    if not isinstance(hdu, fits.CompImageHDU):
+        return
+    with fits.open(_unpacked(path), memmap=False, disable_image_compression=True) as hdus:
+        table = next(table for table in hdus if isinstance(table, fits.BinTableHDU) and "ZNAXIS" in table.header)
+        named = [name for name in table.columns.names if name.endswith("COMPRESSED_DATA")]
+        longest = max((tile.nbytes for name in named for tile in table.data[name]), default=0)
+    if longest > _MOST_TILE:
+        raise DataError(f"{path} has a compressed tile of {longest} bytes; at most {_MOST_TILE} are unpacked")
 
 
 @contextmanager
@@ -65,8 +105,10 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
         with warnings.catch_warnings(record=True) as complaints:
             warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated.*")
-            with fits.open(path, memmap=False) as hdus:
-                len(hdus)  # astropy reads the list lazily; asking for its length reads all headers
+            with fits.open(_unpacked(path), memmap=False) as hdus:
+                for number, _ in enumerate(hdus):  # astropy reads the list lazily; this reads all headers
+                    if number >= _MOST_PARTS:
+                        raise DataError(f"{path} has more than {_MOST_PARTS} parts: extract the image")
                 hdu = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2), None)
                 if hdu is None and any("corrupt" in str(complaint.message) for complaint in complaints):
                     raise DataError(f"{path} is cut short: what follows its first header cannot be read")
@@ -77,6 +119,8 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
         raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
+    except PermissionError:
+        raise DataError(f"{path} may not be read (permission denied)") from None
     except Exception as error:  # astropy's decoders raise many kinds on damaged files
         reason = " ".join(str(error).split())
         if "SIMPLE" in reason or "Empty" in reason:
@@ -87,6 +131,7 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
 
 
 def _interpret(path: Path, primary: Any, hdu: Any) -> FrameHeader:
+    check_frame(path, int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]))
     layers = [hdu.header] if hdu is primary else [hdu.header, primary.header]
     cards = ChainMap(*(dict(_values(layer)) for layer in layers))
     comments = "\n".join(str(line) for layer in layers for line in layer.get("COMMENT", ()))

@@ -22,6 +22,7 @@ import aiohttp
 from framecast._version import __version__
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import partial_path
+from framecast.core.text import one_line
 from framecast.domains.solar.fetch.record import Frame
 from framecast.domains.solar.fetch.sources import Source, Wanted
 from framecast.domains.solar.fetch.verify import check
@@ -100,9 +101,12 @@ async def download(
     timeout = aiohttp.ClientTimeout(
         total=transfer.timeout, sock_connect=min(20.0, transfer.timeout), sock_read=transfer.silence
     )
-    agent = {"User-Agent": f"framecast/{__version__}"}
+    # Nothing is unpacked on the way: a kilobyte may become gigabytes.
+    agent = {"User-Agent": f"framecast/{__version__}", "Accept-Encoding": "identity"}
     connector = aiohttp.TCPConnector(limit=transfer.connections)
-    async with aiohttp.ClientSession(timeout=timeout, headers=agent, connector=connector, trust_env=True) as session:
+    async with aiohttp.ClientSession(
+        timeout=timeout, headers=agent, connector=connector, trust_env=True, auto_decompress=False
+    ) as session:
         works = _Works(
             session, folder, source, known, transfer, done, unanswered=min(transfer.connections, len(wanted))
         )
@@ -209,21 +213,22 @@ class _Works:
         body = await self._receive(item.url)
         return await asyncio.to_thread(self._keep, item, path, body)
 
-    async def _receive(self, url: str) -> bytes:
+    async def _receive(self, url: str) -> bytearray:
         try:
             async with self._session.get(url) as response:
                 if response.status in _GONE:
-                    raise _TryError(f"the server says {response.status} {response.reason}", final=True)
+                    raise _TryError(_answer(response), final=True)
                 if response.status != 200:
                     wait = _seconds(response.headers.get("Retry-After", ""))
-                    raise _TryError(f"the server says {response.status} {response.reason}", wait=wait)
-                parts, size = [], 0
+                    raise _TryError(_answer(response), wait=wait)
+                if (response.content_length or 0) > _LARGEST:
+                    raise _TryError(f"the server offers over {_LARGEST >> 20} MiB", final=True)
+                body = bytearray()
                 async for part in response.content.iter_chunked(2**16):
-                    parts.append(part)
-                    size += len(part)
-                    if size > _LARGEST:
+                    body += part
+                    if len(body) > _LARGEST:
                         raise _TryError(f"the server sent over {_LARGEST >> 20} MiB", final=True)
-                return b"".join(parts)
+                return body
         except aiohttp.ConnectionTimeoutError:
             raise _UnreachableError("no connection within the time allowed") from None
         except TimeoutError:
@@ -231,13 +236,13 @@ class _Works:
         except aiohttp.ClientPayloadError:
             raise _TryError("what the server sent is cut short") from None
         except aiohttp.ClientConnectorError as error:
-            raise _UnreachableError(" ".join(str(error.os_error).split())) from None
+            raise _UnreachableError(one_line(error.os_error, most=200)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _TryError(f"the connection broke ({type(error).__name__})") from None
 
-    def _keep(self, item: Wanted, path: Path, body: bytes) -> Frame:
+    def _keep(self, item: Wanted, path: Path, body: bytearray) -> Frame:
         """Check ``body`` and put it under its name."""
-        if body.lstrip()[:1] == b"<":
+        if body[:1024].lstrip()[:1] == b"<":
             raise _TryError("the server sent a web page in place of the image")
         partial = partial_path(path)
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -256,7 +261,11 @@ class _Works:
         return _frame(item, body, observed)
 
 
-def _frame(item: Wanted, body: bytes, observed: str) -> Frame:
+def _answer(response: aiohttp.ClientResponse) -> str:
+    return f"the server says {response.status} {one_line(response.reason, most=80)}"
+
+
+def _frame(item: Wanted, body: bytes | bytearray, observed: str) -> Frame:
     return Frame(
         time=str(item.time),
         wavelength=item.wavelength,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.core.files import write_atomically
+from framecast.core.reading import read_json
 
 FILE_NAME = "fetch.json"
 FORMAT = "framecast-fetch"
@@ -44,7 +45,7 @@ class Frame:
 def read_record(folder: Path) -> dict[str, Frame]:
     """Return the frames recorded in ``folder`` by path; none if there is no record or it is damaged."""
     try:
-        plain: Any = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        plain: Any = read_json(folder / FILE_NAME)
         if plain["format"] != FORMAT or plain["version"] != VERSION:
             return {}
         return {frame.path: frame for frame in (Frame(**entry) for entry in plain["frames"])}
