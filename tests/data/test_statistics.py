@@ -59,6 +59,22 @@ class TestNormaliser:
         assert (a.curve, a.softening, a.saturation) == ("asinh", 5.0, 150.0)
         assert (b.curve, b.softening, b.saturation) == ("sqrt", 1.0, None)
 
+    def test_the_stretch_of_each_channel_is_chosen_from_its_training_pixels(self, make_archive):
+        def signed(name, data):
+            random_pixels()(name, data)
+            data["intensity"].values[:, 0] -= 100
+            return data
+
+        archive = make_archive(edit=signed)
+        stretches = fit_normaliser(dataset(archive)).stretches
+        curve = {name: stretch.curve for name, stretch in stretches.items()}
+        first, second = archive.channels[0], archive.channels[1]
+        assert curve[first] in ("linear", "asinh")
+        assert "below zero" in stretches[first].reason
+        assert "below zero" not in stretches[second].reason
+        with pytest.raises(DataError, match=rf"channel {first}: log1p takes negative values as zero"):
+            fit_normaliser(dataset(archive), curve="log1p")
+
     def test_a_bounded_sample_decided_by_the_seed(self, make_archive):
         archive = make_archive(sequences=4, edit=random_pixels())
         everything = fit_normaliser(dataset(archive))

@@ -138,6 +138,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
         ("future", f"{frames.future} frames of {', '.join(frames.future_channels)} in {config.unit}"),
         ("cadence", format_duration(frames.cadence)),
         ("trained at", f"{frames.height} × {frames.width} pixels"),
+        *[(f"stretch {name}", stretch.describe()) for name, stretch in config.normaliser.stretches.items()],
         ("target", config.target.kind),
         *describe_generator(plain["generator"], plain["sampling"]),
         *([("labels", ", ".join(config.labels))] if config.labels else []),

@@ -61,6 +61,7 @@ def train(
     processes = join(cpu=place.type == "cpu")
     prepared = prepare(recipe, Archive.open(data))
     note(describe(prepared, str(place), processes))
+    note(prepared.stretch)
     run_training(prepared, out, device=str(place), overwrite=overwrite, processes=processes)
     say(str(out))
 

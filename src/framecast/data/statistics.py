@@ -5,7 +5,7 @@ training side only.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import torch
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.datasets import WindowDataset, epoch_order
 from framecast.videos.normalise import Curve, Normaliser, fit_stretch
+from framecast.videos.stretch_choice import choose_stretch
 from framecast.videos.target import latest_frame
 
 T = TypeVar("T")
@@ -31,8 +32,8 @@ _SAMPLE_BYTES = 2**29
 def fit_normaliser(
     train: WindowDataset,
     *,
-    curve: Curve | Mapping[str, Curve] = "log1p",
-    softening: float | Mapping[str, float] = 1.0,
+    curve: Curve | Literal["auto"] | Mapping[str, Curve | Literal["auto"]] = "auto",
+    softening: float | Mapping[str, float | None] | None = None,
     saturation: float | Mapping[str, float | None] | None = None,
     seed: int = 0,
     pixels: int = _PIXELS,
@@ -41,19 +42,20 @@ def fit_normaliser(
 
     Args:
         train: the training windows.
-        curve: for all channels, or by channel; see `Stretch`.
-        softening: for all channels, or by channel, physical unit.
+        curve: for all channels, or by channel; see `Stretch`. ``auto`` chooses it from the pixels; see
+            `framecast.videos.stretch_choice`.
+        softening: for all channels, or by channel, physical unit; None is 1, or chosen with the curve.
         saturation: for all channels, or by channel, physical unit.
         seed: which windows are looked at.
         pixels: about how many pixels of each channel are looked at.
 
     Raises:
         ConfigError: a channel is set that does not exist, or is not set where others are.
-        DataError: a channel is constant or wholly masked.
+        DataError: a channel is constant or wholly masked, or a curve given by name would lose its negative values.
     """
     frames = train.frames
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
-    curves: dict[str, Curve] = _by_channel("curve", curve, channels)
+    curves = _by_channel("curve", curve, channels)
     softenings = _by_channel("softening", softening, channels)
     saturations = _by_channel("saturation", saturation, channels)
     per_window = frames.height * frames.width * (frames.past + frames.future)
@@ -67,13 +69,15 @@ def fit_normaliser(
                 values[name].append(finite[np.isfinite(finite)])
     stretches = {}
     for name in channels:
+        kept, bend, top = np.concatenate(values[name]), softenings[name], saturations[name]
+        chosen_curve = curves[name]
         try:
-            stretches[name] = fit_stretch(
-                np.concatenate(values[name]),
-                curve=curves[name],
-                softening=softenings[name],
-                saturation=saturations[name],
-            )
+            if chosen_curve == "auto":
+                stretches[name] = choose_stretch(kept, softening=bend, saturation=top)
+            else:
+                stretches[name] = fit_stretch(
+                    kept, curve=chosen_curve, softening=1.0 if bend is None else bend, saturation=top
+                )
         except DataError as error:
             raise DataError(f"channel {name}: {error}") from None
     return Normaliser(stretches=stretches)

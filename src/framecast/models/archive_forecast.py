@@ -128,7 +128,8 @@ def forecast_windows(
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
-        tell: is given a line when members of a window run away to infinity, the first time that it happens.
+        tell: is given a line when members of a window run away to infinity, or the model's stretch loses values of
+            its past, the first time that it happens.
 
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
@@ -150,8 +151,12 @@ def forecast_windows(
         attrs["calibration"] = calibration.to_plain()
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
     reported: list[int] = []
+    warned: list[str] = []
 
     def draw(index: int, chosen: range) -> np.ndarray:
+        if tell and not warned and (lost := forecaster.normaliser.losses(windows[index].past, frames.past_channels)):
+            warned.append(lost)
+            tell(f"past of {plan.chosen[index].id}: {lost}")
         drawn = forecaster.draw(
             windows[index].past,
             sample_key=sample_key(plan.chosen[index]),

@@ -1,5 +1,6 @@
 """Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypedDict, Unpack
@@ -21,6 +22,7 @@ from framecast.networks.compiled import compile_network
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
 from framecast.videos.labelled import Video, to_ensemble, to_tensor
+from framecast.videos.normalise import Normaliser
 
 
 class Choices(TypedDict, total=False):
@@ -70,6 +72,11 @@ class Forecaster:
     def frames(self) -> FrameSpec:
         """What the model sees and forecasts, at the size it was trained on."""
         return self.conditioning.representation.frames
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The stretch of every channel."""
+        return self.conditioning.representation.normaliser
 
     @property
     def device(self) -> torch.device:
@@ -127,8 +134,11 @@ class Forecaster:
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
         options = self.options(**choices)
+        pixels = to_tensor(past, self.frames)
+        if lost := self.normaliser.losses(pixels, self.frames.past_channels):
+            warnings.warn(f"past: {lost}", stacklevel=2)
         drawn = self.draw(
-            to_tensor(past, self.frames),
+            pixels,
             members=numbered(members),
             seed=seed,
             label=label,

@@ -46,6 +46,12 @@ class Prepared:
         return _dataset(self.archive, self.sides[side], self.model.frames, self.recipe)
 
     @property
+    def stretch(self) -> str:
+        """The stretch of each channel and why it was chosen, on one line."""
+        parts = (f"{name} {stretch.describe()}" for name, stretch in self.model.normaliser.stretches.items())
+        return f"stretch: {'; '.join(parts)}"
+
+    @property
     def data_record(self) -> dict[str, Any]:
         """What the run must remember of its data."""
         return {
@@ -186,7 +192,7 @@ def _normaliser(train: WindowDataset, options: DataOptions) -> Normaliser:
     fitted = fit_normaliser(
         train,
         curve=options.curve,
-        softening=_for_all(options.softening, train.frames, 1.0),
+        softening=_for_all(options.softening, train.frames, None),
         saturation=_for_all(options.saturation, train.frames, None),
     )
     stretches = fitted.stretches.items()
@@ -195,7 +201,7 @@ def _normaliser(train: WindowDataset, options: DataOptions) -> Normaliser:
     )
 
 
-def _for_all(given: Mapping[str, float], frames: FrameSpec, default: float | None) -> dict[str, Any]:
+def _for_all(given: Mapping[str, float], frames: FrameSpec, default: None) -> dict[str, Any]:
     """Return a value for every channel: the one given, else ``default``."""
     return {name: given.get(name, default) for name in (*frames.past_channels, *frames.future_channels)}
 

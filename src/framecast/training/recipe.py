@@ -43,8 +43,8 @@ class DataOptions:
         cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
         stride: start a window at every so many frames of the archive.
         max_masked: share of masked pixels in a frame above which a window is left out.
-        curve: the stretch of every channel.
-        softening: physical unit at which the curve begins to compress, where it is not 1: channel → value.
+        curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
+        softening: physical unit at which the curve begins to compress, where it is not 1 or chosen: channel → value.
         saturation: physical unit above which pixels are clipped, where they are: channel → value.
         centre: what the mean pixel becomes.
         spread: what one standard deviation becomes.
@@ -61,7 +61,7 @@ class DataOptions:
     cadence: str | None = None
     stride: int = 1
     max_masked: float = 0.25
-    curve: Curve = "log1p"
+    curve: Curve | Literal["auto"] = "auto"
     softening: dict[str, float] = field(default_factory=dict)
     saturation: dict[str, float] = field(default_factory=dict)
     centre: float = 0.0
@@ -135,7 +135,11 @@ class Recipe:
 _PAPER: dict[str, Any] = {
     "target": "future",
     "data": DataOptions(
-        saturation={"193": 81139.0, "211": 8179.0, "94": 6099.0}, centre=0.5, spread=0.25, future_channels=("94",)
+        curve="log1p",
+        saturation={"193": 81139.0, "211": 8179.0, "94": 6099.0},
+        centre=0.5,
+        spread=0.25,
+        future_channels=("94",),
     ),
     "diffusion": DiffusionOptions(schedule=Linear(), prediction=Prediction.EPSILON),
     "training": TrainingOptions(epochs=200, batch=128, accumulate=16, ema=0.995, ema_start=2000),

@@ -20,6 +20,9 @@ from framecast.core.errors import ConfigError, DataError
 
 Curve = Literal["linear", "sqrt", "log1p", "asinh"]
 
+TRACE = 1e-3
+"""Fraction of the variance that a curve with a floor may lose: read noise, not data."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
@@ -32,6 +35,7 @@ class Stretch:
         saturation: physical unit above which values are clipped, in both directions; ``None`` clips nothing.
         mean: mean of the curve's values over training pixels.
         std: their standard deviation.
+        reason: why the curve was chosen, where it was chosen from the data.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -41,6 +45,7 @@ class Stretch:
     saturation: float | None = None
     mean: float = 0.0
     std: float = 1.0
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if not (self.softening > 0 and self.std > 0 and (self.saturation is None or self.saturation > 0)):
@@ -52,6 +57,13 @@ class Stretch:
     def floor(self) -> float | None:
         """The lowest physical value the curve can tell apart, or ``None`` where there is none."""
         return 0.0 if self.curve in ("sqrt", "log1p") else None
+
+    def describe(self) -> str:
+        """Return curve, softening and the reason for them on one line, such as ``linear (signed)``."""
+        bend = f", softening {self.softening:g}" if self.curve != "linear" and self.softening != 1.0 else ""
+        top = f", clipped above {self.saturation:g}" if self.saturation is not None else ""
+        reason = self.reason or ("values below zero are taken as 0" if self.floor is not None else "")
+        return f"{self.curve}{bend}{top}" + (f" ({reason})" if reason else "")
 
     def placed(self, *, centre: float, spread: float) -> "Stretch":
         """Return the stretch that gives ``centre + spread·z`` where this one gives z."""
@@ -115,6 +127,23 @@ class Normaliser:
         """Return ``video`` ``[..., channel, time, height, width]`` to physical units. The inverse of `forward`."""
         return self._each(video, channels, Stretch.inverse)
 
+    def losses(self, video: Tensor, channels: Sequence[str]) -> str:
+        """Return which channels of ``video`` have negative values that their stretch takes as 0, in words.
+
+        Args:
+            video: ``[channel, time, height, width]``, physical units, NaN where masked.
+            channels: the names along the channel axis.
+
+        Returns:
+            Empty where nothing more than a trace is lost.
+        """
+        found = []
+        for name, values in zip(channels, video.double(), strict=True):
+            known, stretch = values[torch.isfinite(values)].numpy(), self.stretches[name]
+            if stretch.floor is not None and known.size and loss_below_floor(known) > TRACE:
+                found.append(f"{np.mean(known < 0):.1%} of {name} is negative, which {stretch.curve} takes as 0")
+        return f"{'; '.join(found)}: train with data.curve=auto" if found else ""
+
     def _each(self, video: Tensor, channels: Sequence[str], apply) -> Tensor:  # type: ignore[no-untyped-def]
         missing = [name for name in channels if name not in self.stretches]
         if missing:
@@ -126,7 +155,12 @@ class Normaliser:
 
 
 def fit_stretch(
-    pixels: np.ndarray, *, curve: Curve = "log1p", softening: float = 1.0, saturation: float | None = None
+    pixels: np.ndarray,
+    *,
+    curve: Curve = "log1p",
+    softening: float = 1.0,
+    saturation: float | None = None,
+    reason: str = "",
 ) -> Stretch:
     """Return the stretch whose output has mean 0 and standard deviation 1 over ``pixels``.
 
@@ -135,17 +169,39 @@ def fit_stretch(
         curve: see `Stretch`.
         softening: see `Stretch`.
         saturation: see `Stretch`.
+        reason: see `Stretch`.
 
     Raises:
-        DataError: no finite pixel, or all pixels equal.
+        DataError: no finite pixel, all pixels equal, or values below zero that the curve would lose.
     """
     finite = torch.from_numpy(np.asarray(pixels, dtype=np.float64)[np.isfinite(pixels)])
     if finite.numel() == 0:
         raise DataError("a channel holds no finite pixel in the training windows: check the archive's masks")
-    values = Stretch(curve=curve, softening=softening, saturation=saturation).forward(finite)
+    stretch = Stretch(curve=curve, softening=softening, saturation=saturation, reason=reason)
+    if stretch.floor is not None and loss_below_floor(finite.numpy()) > TRACE:
+        below = finite < stretch.floor
+        raise DataError(
+            f"{curve} takes negative values as zero, and {100 * below.double().mean().item():.3g} % of the training "
+            f"pixels are negative (down to {finite.min().item():g}): use data.curve=auto, linear or asinh"
+        )
+    values = stretch.forward(finite)
     std = values.std(correction=0).item()
     if values.min() == values.max():
         raise DataError(
             f"a channel is constant ({finite[0].item():g}) over the training windows: nothing can be learnt from it"
         )
-    return Stretch(curve=curve, softening=softening, saturation=saturation, mean=values.mean().item(), std=std)
+    return replace(stretch, mean=values.mean().item(), std=std)
+
+
+def loss_below_floor(values: np.ndarray) -> float:
+    """Return the mean square of what is below zero over the variance: what a curve with a floor at zero would lose.
+
+    Read noise about an empty sky loses a trace, although half of such pixels are negative.
+
+    Args:
+        values: finite physical values, any shape.
+    """
+    scale = float(np.abs(values).max(initial=0.0)) or 1.0  # squares of 1e200 overflow
+    scaled = values / scale
+    variance = float(scaled.var())
+    return float(np.square(np.minimum(scaled, 0.0)).mean()) / variance if variance > 0 else 0.0
