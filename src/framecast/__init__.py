@@ -2,7 +2,7 @@
 
     import framecast as fc
 
-    forecaster = fc.load("runs/sun")
+    forecaster = fc.load("runs/rain")
     ensemble = forecaster.forecast(past, members=20, seed=0)
 
 The names below are imported when they are first used, so that ``import framecast`` itself takes no time.

@@ -54,7 +54,7 @@ def test_a_mistake_is_one_line_and_code_2(arguments, says, tmp_path, monkeypatch
         (KeyboardInterrupt(), "interrupted", 130),
         (
             ModuleNotFoundError("No module named 'sunpy'", name="sunpy"),
-            "sunpy is not installed, and the Sun needs it: pip install 'framecast[solar]'",
+            "sunpy is not installed (required for solar data): pip install 'framecast[solar]'",
             2,
         ),
     ],

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,7 +22,7 @@ def panels(
         members=random.normal(10, 1, (members, future, *size)).astype(np.float32),
         truth=random.normal(10, 1, (future, *size)).astype(np.float32) if known else None,
         times=times,
-        channel="rain",
+        colours=matplotlib.colormaps["inferno"],
         unit="mm/h",
         title="a place with a name that is much too long for the line on which it has to stand, 2021-07-14 12:00",
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from framecast.core.domain import Domain
 from framecast.reports.colours import colour_map
 from framecast.reports.tiles import MASKED, tile, tile_size
 
@@ -12,7 +13,7 @@ def test_row_zero_is_at_the_bottom_and_masked_pixels_are_grey() -> None:
     values[0] = 1.0
     masked = np.zeros((4, 4), dtype=bool)
     masked[3, 0] = True
-    picture = np.asarray(tile(values, masked, colour_map("other"), (64, 64))).astype(int)
+    picture = np.asarray(tile(values, masked, colour_map("other", Domain()), (64, 64))).astype(int)
     assert picture[-1].sum() > 5 * picture[20].sum()
     assert tuple(picture[2, 2]) == MASKED
 

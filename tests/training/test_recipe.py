@@ -2,10 +2,10 @@ import pytest
 
 from framecast.core.errors import ConfigError
 from framecast.networks import PaletteVideoDeep
-from framecast.training.recipe import BUILT_IN, dump_recipe, load_recipe
+from framecast.training.recipe import built_in_recipes, dump_recipe, load_recipe
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", built_in_recipes())
 def test_a_recipe_printed_as_yaml_loads_back_to_the_same(name, tmp_path):
     recipe = load_recipe(name)
     path = tmp_path / "recipe.yaml"

@@ -1,23 +1,23 @@
 """The command line: ``framecast COMMAND``. One file per command.
 
 The files of this folder import at their top only what is light, so that ``--help`` answers at once: torch, zarr,
-matplotlib and the Sun's libraries are imported within the functions that need them.
+matplotlib and the libraries of single domains are imported within the functions that need them.
 """
 
 import logging
 import os
 import sys
-from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
+from framecast.cli.adding import add
 from framecast.cli.average import average
 from framecast.cli.calibrate import calibrate
 from framecast.cli.console import complain, print_trace, speak
-from framecast.cli.demo import demo
 from framecast.cli.evaluate import evaluate
 from framecast.cli.export import export
 from framecast.cli.forecast import forecast
@@ -25,8 +25,7 @@ from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.split import split
 from framecast.cli.train import train
-from framecast.domains.corona.commands import synth
-from framecast.domains.solar.commands import app as solar
+from framecast.core.domain import built_in_domains, domains
 
 app = typer.Typer(
     name="framecast",
@@ -38,22 +37,25 @@ app = typer.Typer(
 )
 
 
-def _add(command: Callable[..., None], *, example: str) -> None:
-    app.command(command.__name__.rstrip("_"), epilog=f"Example:\n\n{example}")(command)
+for _domain in built_in_domains():
+    _domain.add_commands(app)
+add(app, import_, example="framecast import era5.nc era5.zarr --variable t2m --multiple 8")
+add(app, train, example="framecast train tiny --data rain.zarr --out runs/rain training.steps=500")
+add(app, split, example="framecast split tiny --data rain.zarr --out split.csv")
+add(app, forecast, example="framecast forecast runs/rain rain.zarr forecast.zarr --members 20 --seed 0 --limit 10")
+add(app, evaluate, example="framecast evaluate forecast.zarr --out report")
+add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
+add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
+add(app, average, example="framecast average runs/rain rain-short --width 0.05")
+add(app, info, example="framecast info rain.zarr")
 
 
-_add(demo, example="framecast demo --out demo")
-_add(import_, example="framecast import era5.nc era5.zarr --variable t2m --multiple 8")
-_add(synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
-app.add_typer(solar)
-_add(train, example="framecast train tiny --data corona.zarr --out runs/corona training.steps=500")
-_add(split, example="framecast split tiny --data corona.zarr --out split.csv")
-_add(forecast, example="framecast forecast runs/corona corona.zarr forecast.zarr --members 20 --seed 0 --limit 10")
-_add(evaluate, example="framecast evaluate forecast.zarr --out report")
-_add(calibrate, example="framecast calibrate validation.zarr runs/corona")
-_add(export, example="framecast export runs/corona corona-onnx --format onnx")
-_add(average, example="framecast average runs/corona corona-short --width 0.05")
-_add(info, example="framecast info corona.zarr")
+@cache
+def _add_plugins() -> None:
+    """Add the commands of the domains of other packages that the user asked for."""
+    for domain in domains()[len(built_in_domains()) :]:
+        domain.add_commands(app)
+
 
 _debug = False
 
@@ -84,8 +86,9 @@ def run(arguments: list[str] | None = None) -> int:
     _debug = False
     speak()
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # zarr's tasks that fail beside the one that is reported
-    command = typer.main.get_command(app)
     try:
+        _add_plugins()
+        command = typer.main.get_command(app)
         code = command.main(arguments, prog_name="framecast", standalone_mode=False)
         if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
             raise KeyboardInterrupt

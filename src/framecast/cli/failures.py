@@ -17,6 +17,7 @@ from pathlib import Path
 import typer
 
 from framecast.core.distributed import ElsewhereError
+from framecast.core.domain import domains
 from framecast.core.errors import FramecastError
 from framecast.core.text import one_line
 
@@ -26,8 +27,6 @@ FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
-
-_SOLAR = ("aiapy", "aiohttp", "astropy", "reproject", "sunpy")
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -52,8 +51,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         code = MISTAKEN if isinstance(error, _USERS_MISTAKES) else FAILED
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or one_line(str(error))}", code
-    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _SOLAR:
-        return f"{package} is not installed, and the Sun needs it: pip install 'framecast[solar]'", MISTAKEN
+    if isinstance(error, ModuleNotFoundError) and (line := _missing_package((error.name or "").partition(".")[0])):
+        return line, MISTAKEN
     if isinstance(error, MemoryError) or any(type(cause).__name__ == "OutOfMemoryError" for cause in chain):
         return "the memory does not suffice: use a smaller batch, fewer members at a time or a smaller network", FAILED
     where = traceback.extract_tb(error.__traceback__)
@@ -63,6 +62,14 @@ def explain(error: BaseException) -> tuple[str, int]:
         "(a defect of framecast; framecast --debug ... shows the whole trace)",
         FAILED,
     )
+
+
+def _missing_package(package: str) -> str:
+    """Return what to install where ``package`` belongs to a domain, else nothing."""
+    for domain in domains():
+        if package in domain.packages:
+            return f"{package} is not installed (required for {domain.name} data): {domain.install}"
+    return ""
 
 
 def _tells_of_a_full_disk(error: BaseException) -> bool:

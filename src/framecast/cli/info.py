@@ -10,6 +10,7 @@ import typer
 from framecast.cli.console import print_table
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.cli.run_summary import describe_training
+from framecast.core.domain import ATTRIBUTE, VARIABLE, Domain, domains
 from framecast.core.errors import DataError, FramecastError
 from framecast.models.released import released_models
 
@@ -81,13 +82,14 @@ def describe_archive(path: Path) -> Rows:
             else []
         ),
         ("on disk", megabytes(path)),
-        *nested(archive.attrs),
+        *described(archive.domain),
+        *nested(archive.attrs, leave_out=(ATTRIBUTE,)),
     ]
 
 
 def describe_forecast(path: Path) -> Rows:
     """Return names and values that describe the forecast at ``path``."""
-    from framecast.data.forecasts import open_forecast
+    from framecast.data.forecasts import forecast_domain, open_forecast
     from framecast.videos.frames import format_duration
 
     forecast = open_forecast(path)
@@ -104,7 +106,8 @@ def describe_forecast(path: Path) -> Rows:
         ("issued", f"{minute(issued.min())} to {minute(issued.max())}"),
         ("oracle", "yes" if "oracle" in forecast else "no"),
         ("on disk", megabytes(path)),
-        *nested(forecast.attrs, leave_out=("format", "version", "unit", "request")),
+        *described(forecast_domain(forecast)),
+        *nested(forecast.attrs, leave_out=("format", "version", "unit", "request", ATTRIBUTE)),
     ]
 
 
@@ -140,6 +143,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
         ("trained at", f"{frames.height} × {frames.width} pixels"),
         *[(f"stretch {name}", stretch.describe()) for name, stretch in config.normaliser.stretches.items()],
         ("target", config.target.kind),
+        *described(config.domain),
         *describe_generator(plain["generator"], plain["sampling"]),
         *([("labels", ", ".join(config.labels))] if config.labels else []),
         ("framecast", config.framecast_version),
@@ -165,6 +169,14 @@ DESCRIPTIONS: dict[str, Callable[[Path], Rows]] = {
     "model": describe_model,
     "run": describe_run,
 }
+
+
+def described(domain: Domain) -> Rows:
+    """Return the name of the data's domain, and whether it is known here; nothing for data of no particular kind."""
+    if not domain.name:
+        return []
+    known = any(domain.name == other.name for other in domains())
+    return [(ATTRIBUTE, domain.name if known else f"{domain.name} (not known here; {VARIABLE} names further domains)")]
 
 
 def settings(plain: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="A recipe (tiny, paper, paper-deep) or the path of a YAML file.")
+        str, typer.Argument(metavar="CONFIG", help="A built-in recipe, such as tiny, or the path of a YAML file.")
     ],
     changes: Annotated[
         list[str] | None,

@@ -1,6 +1,6 @@
 """The processes that do one job together: alone by default, several under ``torchrun``.
 
-    torchrun --standalone --nproc-per-node 2 -m framecast train tiny --data corona.zarr --out run
+    torchrun --standalone --nproc-per-node 2 -m framecast train tiny --data rain.zarr --out run
 
 One process pays nothing for this: no import, no communication. Several are brought together by accelerate, which
 chooses the device of each and the way they talk (NCCL between GPUs, gloo between CPUs).

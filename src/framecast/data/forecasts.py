@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import FORECAST, clear, held, partial_path, publish, refuse_existing
 from framecast.data.archive.guard import GuardedStore, open_store, undamaged
@@ -205,6 +206,12 @@ def _continued(partial: Path, request: str) -> zarr.Group | None:
     except (OSError, ValueError, KeyError):
         return None
     return group if group.attrs.get("request") == request else None
+
+
+def forecast_domain(forecast: xr.Dataset) -> Domain:
+    """Return what kind of data an opened forecast file holds."""
+    channels = [str(name) for name in forecast["channel"].values]
+    return find_domain(forecast.attrs, unit=str(forecast.attrs.get("unit", "")), channels=channels)
 
 
 def _coordinates(frames: FrameSpec, samples: Sequence[SampleInfo], members: int, attrs: dict[str, Any]) -> xr.Dataset:

@@ -1,7 +1,7 @@
-"""Labels: for each frame the class of what happens within some hours after it, such as the largest flare.
+"""Labels: for each frame the class of what happens within some hours after it, such as the strength of a storm.
 
 They are facts about the future, from a list of events. A network that is told them learns what each class looks like;
-in a forecast one asks "and if a flare of class M came?", or leaves the class open. `docs/data-format.md` says how they
+in a forecast one asks "and if a strong one came?", or leaves the class open. `docs/data-format.md` says how they
 are stored.
 """
 

@@ -20,7 +20,7 @@ from framecast.videos.frames import FrameSpec, format_duration
 
 MISSING_FRAME = "missing frame"
 BAD_QUALITY = "bad quality"
-OFF_DISK = "off disk"
+MASKED = "masked"
 NOT_FINITE = "not finite"
 REPEATED = "repeated issue time"
 
@@ -45,7 +45,7 @@ class Window:
 
     @property
     def id(self) -> str:
-        """A name that no other window of the archive has, ``AR12673@2017-08-13T06:00``."""
+        """A name that no other window of the archive has, ``station-7@2017-08-13T06:00``."""
         time = self.issue_time.astype("datetime64[ns]")
         unit = next(unit for unit in ("m", "s", "ms", "us", "ns") if time == time.astype(f"datetime64[{unit}]"))
         return f"{self.sequence}@{time.astype(f'datetime64[{unit}]')}"
@@ -106,9 +106,10 @@ def find_windows(
 
     Frame k of a window is the frame nearest to its start plus k times the model's cadence, if that is within the
     tolerance. A candidate begins at each frame after which a whole window fits into the sequence. It is rejected for
-    the first of these reasons: a *missing frame*; *bad quality* of one; *off disk*, when more than ``max_masked`` of
+    the first of these reasons: a *missing frame*; *bad quality* of one; *masked*, when more than ``max_masked`` of
     the pixels of a frame are NaN; *not finite*, when a pixel is infinite; *repeated issue time*, when an earlier
-    window of an irregular sequence has the same last past frame. Only the channels that are used count.
+    window of an irregular sequence has the same last past frame. The archive's domain may have other words for these
+    reasons. Only the channels that are used count.
 
     Args:
         archive: where to look.
@@ -136,9 +137,9 @@ def find_windows(
         indices, complete = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride)
         rejected[MISSING_FRAME] += int((~complete).sum())
         indices = indices[complete]
-        reasons = _faults(archive, name, frames, max_masked, allow_bad_quality)
+        faults = _faults(archive, name, frames, max_masked, allow_bad_quality)
         usable = np.ones(len(indices), bool)
-        for reason, (past, future) in reasons.items():
+        for reason, (past, future) in faults.items():
             faulty = past[indices[:, : frames.past]].any(axis=1) | future[indices[:, frames.past :]].any(axis=1)
             rejected[reason] += int((usable & faulty).sum())
             usable &= ~faulty
@@ -149,7 +150,9 @@ def find_windows(
             Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[row[-1]])
             for row in indices[first].tolist()
         ]
-    found = Windows(tuple(windows), +rejected, archive.attrs.get("independent_sequences") is True)
+    reasons = archive.domain.reasons
+    rejected = Counter({reasons.get(reason, reason): count for reason, count in rejected.items() if count})
+    found = Windows(tuple(windows), rejected, archive.attrs.get("independent_sequences") is True)
     if not found.windows:
         raise DataError(_nothing(archive, frames, found.rejected))
     return found
@@ -207,7 +210,7 @@ def _faults(
     bad = (archive.quality(name) != 0) & (not allow_bad_quality)
     return {
         BAD_QUALITY: (bad, bad),
-        OFF_DISK: ((masked[:, past] > max_masked).any(axis=1), (masked[:, future] > max_masked).any(axis=1)),
+        MASKED: ((masked[:, past] > max_masked).any(axis=1), (masked[:, future] > max_masked).any(axis=1)),
         NOT_FINITE: ((infinite[:, past] > 0).any(axis=1), (infinite[:, future] > 0).any(axis=1)),
     }
 
@@ -227,7 +230,8 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str]) -> str
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     hint = ""
     ratio = frames.cadence / archive.cadence
-    if rejected[MISSING_FRAME] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
+    missing = archive.domain.reasons.get(MISSING_FRAME, MISSING_FRAME)
+    if rejected[missing] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
         hint = (
             f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
             f"{format_duration(frames.cadence)} is no multiple: choose another cadence for training, or for a trained "

@@ -6,7 +6,7 @@ weather models are trained so (Lang et al. 2024, arXiv 2412.15832; Alet et al. 2
 
 A pixel's law says nothing of what pixels have in common, and neither does the mean of its score. So the score is also
 taken of the means over squares of 2×2, 4×4, … pixels up to the whole frame: a sum over neighbours is calibrated only
-if neighbours vary together as they should, and the sum over a frame is its flux.
+if neighbours vary together as they should, and the largest square gives the total of a frame.
 """
 
 from dataclasses import dataclass
@@ -90,8 +90,9 @@ def fair_crps(error: Members) -> Float[Tensor, " batch"]:
 def pooled_crps(error: Members) -> Float[Tensor, " batch"]:
     """Return the mean over scales of the fair CRPS of means: over 2×2, 4×4, … pixels, in each frame and in all.
 
-    The means of s×s pixels are multiplied by √s. What the corona changes by has a standard deviation that falls about
-    so (0.87, 0.70, 0.51, 0.35, 0.22, 0.15 at s = 2 … 64, in units of the pixels'), so that all scales weigh alike.
+    The means of s×s pixels are multiplied by √s, so that all scales weigh about alike where neighbouring pixels are
+    correlated. The weights were chosen on changes whose means have the standard deviations 0.87, 0.70, 0.51, 0.35,
+    0.22 and 0.15 at s = 2 … 64, in units of the pixels'; independent pixels would fall as 1/s.
     """
     members, batch, _, frames, height, width = error.shape
     video = error.flatten(0, 2)[:, None]

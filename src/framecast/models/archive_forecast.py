@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from framecast.core.distributed import Alone, Processes
+from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
@@ -20,7 +21,6 @@ from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, 
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, Windows, find_windows
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.domains.corona.oracle import has_oracle, oracle_ensemble
 from framecast.models.checkpoint import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import check_memory
@@ -138,7 +138,8 @@ def forecast_windows(
     processes = processes or Alone()
     archive, frames = plan.archive, plan.frames
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
-    oracle = has_oracle(archive)
+    domain = archive.domain
+    oracle = domain.oracle(archive)
     attrs = forecaster.provenance(seed, options) | {
         "members": members,
         "archive": str(archive.path.resolve()),
@@ -147,6 +148,8 @@ def forecast_windows(
         "cadence": frames.cadence,
         "command": command,
     }
+    if domain.name:
+        attrs[ATTRIBUTE] = domain.name
     if calibration is not None:
         attrs["calibration"] = calibration.to_plain()
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
@@ -175,7 +178,7 @@ def forecast_windows(
 
     def write(writer: ForecastWriter, index: int, drawn: np.ndarray) -> None:
         sample, window = windows[index], plan.chosen[index]
-        perfect = oracle_ensemble(archive, window, frames=frames, members=members, seed=seed) if oracle else None
+        perfect = oracle(window, frames=frames, members=members, seed=seed) if oracle else None
         writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=drawn, oracle=perfect)
 
     def begin() -> AbstractContextManager[ForecastWriter]:
@@ -188,7 +191,7 @@ def forecast_windows(
             attrs=attrs,
             dressing=_dressing(plan, seed),
             climatology=_climatology(plan, seed),
-            oracle=oracle,
+            oracle=oracle is not None,
             overwrite=overwrite,
         )
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from framecast._version import __version__
 from framecast.core.configuration import from_plain, to_plain
+from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
 from framecast.data.splits import AnySplit, AutoSplit
@@ -84,6 +85,12 @@ class ModelConfig:
     framecast_version: str = __version__
     format: Literal["framecast-model"] = "framecast-model"
     version: int = VERSION
+
+    @property
+    def domain(self) -> Domain:
+        """What kind of data it was trained on."""
+        channels = (*self.frames.past_channels, *self.frames.future_channels)
+        return find_domain(self.provenance.get("training", {}), unit=self.unit, channels=channels)
 
     @property
     def representation(self) -> Representation:

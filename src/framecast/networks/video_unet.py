@@ -15,7 +15,7 @@ It takes and returns what the paper's networks do. What is different, and why:
   last future frame, far from the first one; given to all of them, persistence is one linear map away.
 - **Attention only where it is asked for**, on the lowest resolutions, where tokens are few, with rotary positions over
   time, height and width (Su et al. 2021, arXiv 2104.09864), so that it knows distances and takes any number of frames
-  and any size. By default there is none: for the same training time it left the CRPS on the Sun as it was.
+  and any size. By default there is none: for the same training time it left the CRPS as it was (docs/experiments.md).
 - **Every residual starts at zero**, and so does the output (Goyal et al. 2017, arXiv 1706.02677, §5.1).
 
 The norm is the paper's, over a whole sample: it keeps how bright a pixel is beside the others, which a norm per pixel

@@ -1,4 +1,4 @@
-"""Lead times as people say them: minutes for rain, hours for the Sun, days for the weather."""
+"""Lead times as people say them: minutes for rain, hours for storms, days for the weather."""
 
 from dataclasses import dataclass
 

@@ -1,52 +1,19 @@
-"""Colour maps: the astronomers' for the Sun, perceptually uniform ones for everything else.
+"""Colour maps: those of the data's domain where it has some, perceptually uniform ones for everything else.
 
-Solar images are shown in the colours in which SDO/AIA publishes them, one for each passband, so that who knows the Sun
-recognises the channel. They are made of few curves over brightness x in 0 … 1: the line x, its root, its square, a
-mixture of both, and the three ramps of the "red temperature" table. All other data are shown in inferno, signed
-quantities in a map from purple over white to orange; both survive every kind of colour vision.
+Inferno for what has one sign, purple over white to orange for signed quantities; both survive every kind of colour
+vision.
 """
 
-from functools import cache
-
 import matplotlib
-import numpy as np
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.colors import Colormap
 
-_X = np.linspace(0.0, 1.0, 256)
-
-_CURVES: dict[str, np.ndarray] = {
-    "line": _X,
-    "root": np.sqrt(_X),
-    "square": np.square(_X),
-    "mixed": (np.sqrt(_X) + np.square(_X) / 2) / 1.5,
-    "half": np.clip((_X - 190 / 255) / (65 / 255), 0, 1) / 2,
-    "red": np.clip(_X / (176 / 255), 0, 1),
-    "green": np.clip((_X - 120 / 255) / (135 / 255), 0, 1),
-    "blue": np.clip((_X - 190 / 255) / (65 / 255), 0, 1),
-}
-
-# Passband in ångström: the curves of red, green and blue.
-_AIA = {
-    "94": ("square", "mixed", "line"),
-    "131": ("green", "red", "red"),
-    "171": ("red", "line", "blue"),
-    "193": ("root", "line", "square"),
-    "211": ("root", "line", "mixed"),
-    "304": ("red", "green", "blue"),
-    "335": ("square", "line", "root"),
-    "1600": ("mixed", "mixed", "square"),
-    "1700": ("root", "line", "line"),
-    "4500": ("line", "line", "half"),
-}
+from framecast.core.domain import Domain
 
 SIGNED = "PuOr_r"
 """Name of the colour map for quantities that may be above or below zero."""
 
 
-@cache
-def colour_map(channel: str) -> Colormap:
-    """Return the colours for a channel: those of SDO/AIA where its name is a passband (``171``, ``AIA 171``)."""
-    wavelength = channel.lower().removeprefix("aia").strip(" _-")
-    if wavelength not in _AIA:
-        return matplotlib.colormaps["inferno"]
-    return ListedColormap(np.stack([_CURVES[name] for name in _AIA[wavelength]], axis=-1), name=f"aia{wavelength}")
+def colour_map(channel: str, domain: Domain) -> Colormap:
+    """Return the colours for ``channel`` of data of ``domain``."""
+    own = domain.colours(channel)
+    return matplotlib.colormaps["inferno"] if own is None else own

@@ -67,7 +67,7 @@ class Panels:
         members: Video,
         truth: Video | None,
         times: Sequence[float],
-        channel: str,
+        colours: Colormap,
         unit: str,
         title: str,
         shown: int = 3,
@@ -79,13 +79,12 @@ class Panels:
             members: ``[member, lead time, y, x]``.
             truth: what came, ``[lead time, y, x]``, or ``None``.
             times: of past and future frames, in seconds from the issue time.
-            channel: its name decides the colours.
+            colours: of the images.
             unit: of all images.
             title: of the whole.
             shown: so many members are shown one by one.
         """
         light = Brightness.of(np.concatenate([past, members[0] if truth is None else truth]))
-        colours = colour_map(channel)
         panels = []
         if truth is not None:
             panels.append(Panel("Observed", np.concatenate([past, truth]), light, colours))
@@ -103,17 +102,18 @@ class Panels:
         times = [*cases.past_times, *cases.lead_times]
         issued = np.datetime_as_string(case.issue_time, unit="m").replace("T", " ")
         title = f"{case.sequence}   {issued}"
+        colours = colour_map(cases.channels[channel], cases.domain)
         if len(cases.models) == 1:
             return cls.of_ensemble(
                 past=past,
                 members=case.forecasts[cases.models[0]][:, channel].numpy(),
                 truth=truth,
                 times=times,
-                channel=cases.channels[channel],
+                colours=colours,
                 unit=cases.unit,
                 title=title,
             )
-        light, colours = Brightness.of(np.concatenate([past, truth])), colour_map(cases.channels[channel])
+        light = Brightness.of(np.concatenate([past, truth]))
         panels = [Panel("Observed", np.concatenate([past, truth]), light, colours)]
         for name, text in (("persistence", "Persistence"), ("dressed_persistence", "Dressed persistence")):
             if name in case.forecasts:

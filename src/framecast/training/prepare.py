@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from framecast.core.configuration import to_plain
+from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import WindowDataset
@@ -19,8 +20,6 @@ from framecast.training.recipe import DataOptions, Recipe
 from framecast.videos.frames import FrameSpec, parse_duration
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, Future, check_target
-
-_MAKING = ("pixel_arcsec", "off_limb", "rotation", "calibration")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +53,7 @@ class Prepared:
     @property
     def data_record(self) -> dict[str, Any]:
         """What the run must remember of its data."""
+        attrs, domain = self.archive.attrs, self.archive.domain
         return {
             "archive": str(self.archive.path.resolve()),
             "windows": {side: len(windows) for side, windows in self.sides.items()},
@@ -61,7 +61,8 @@ class Prepared:
             "split": to_plain(self.recipe.data.split),
             "hashes": {side: manifest_hash(self.sides[side]) for side in SIDES if self.sides[side]},
             # How the images were made, so that a forecast can make its own alike.
-            "images": {name: self.archive.attrs[name] for name in _MAKING if name in self.archive.attrs},
+            "images": {name: attrs[name] for name in domain.image_attributes if name in attrs},
+            **({ATTRIBUTE: domain.name} if domain.name else {}),
         }
 
 
@@ -141,8 +142,8 @@ def _labels(options: DataOptions, train: WindowDataset) -> tuple[str, ...]:
     classes = train.archive.classes
     if not classes:
         raise DataError(
-            f"{train.archive.path} has no labels and data.labels is true: write them with framecast solar label, "
-            "or set data.labels=false"
+            f"{train.archive.path} has no labels and data.labels is true: write them into it "
+            "(docs/data-format.md, Labels), or set data.labels=false"
         )
     if all(train.label(index) == len(classes) for index in range(len(train))):
         raise DataError(

@@ -1,7 +1,8 @@
 """Recipes: a whole training run as one typed value.
 
-A recipe is built in (`tiny`, `paper`, `paper-deep`) or a YAML file of the same form; ``framecast train NAME
---print-config`` prints one to start from. Single values are changed with ``section.key=value``.
+A recipe is a YAML file: one of the user's, one in ``recipes/`` beside this file (`tiny`), or one of a domain's, known
+by its name. ``framecast train NAME --print-config`` prints one to start from. Single values are changed with
+``section.key=value``.
 """
 
 import difflib
@@ -15,16 +16,13 @@ from pydantic import Field
 from torch import nn
 
 from framecast.core.configuration import from_plain, to_plain
+from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
 from framecast.core.yaml_text import parse_yaml
 from framecast.data.splits import AnySplit, AutoSplit
-from framecast.diffusion.prediction import Prediction
-from framecast.diffusion.sampler import DDPM
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.diffusion.schedule import Linear
-from framecast.diffusion.times import Linspace
 from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
-from framecast.networks import AnyNetwork, PaletteVideo, PaletteVideoDeep, VideoUNetConfig
+from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
 from framecast.videos.frames import parse_duration
@@ -132,35 +130,10 @@ class Recipe:
         return self.one_shot or self.diffusion or DiffusionOptions()
 
 
-_PAPER: dict[str, Any] = {
-    "target": "future",
-    "data": DataOptions(
-        curve="log1p",
-        saturation={"193": 81139.0, "211": 8179.0, "94": 6099.0},
-        centre=0.5,
-        spread=0.25,
-        future_channels=("94",),
-    ),
-    "diffusion": DiffusionOptions(schedule=Linear(), prediction=Prediction.EPSILON),
-    "training": TrainingOptions(epochs=200, batch=128, accumulate=16, ema=0.995, ema_start=2000),
-    "sampling": SamplingOptions(sampler=DDPM(), grid=Linspace(), steps=1000),
-}
-
-BUILT_IN: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        # A minute to half an hour on a laptop.
-        Recipe(
-            name="tiny",
-            network=VideoUNetConfig(width=32),
-            diffusion=DiffusionOptions(),
-            training=TrainingOptions(steps=2000, batch=8, learning_rate=1e-3, warmup=50, decay="cosine", ema=0.99),
-        ),
-        # Francisco et al. 2024: 12 h of 193, 211 and 94 Å in, 12 h of 94 Å out, 128².
-        Recipe(name="paper", network=PaletteVideo(width=64), **_PAPER),
-        Recipe(name="paper-deep", network=PaletteVideoDeep(width=64), **_PAPER),
-    )
-}
+def built_in_recipes() -> dict[str, Path]:
+    """Return the file of every recipe that is known by its name: those of any data, then those of each domain."""
+    own = {path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.yaml"))}
+    return own | {name: path for domain in domains() for name, path in domain.recipes.items()}
 
 
 def load_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
@@ -185,13 +158,18 @@ def dump_recipe(recipe: Recipe) -> str:
 
 
 def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
-    path = Path(source)
-    if str(source) in BUILT_IN and not path.is_file():
-        return f"recipe {source}", to_plain(BUILT_IN[str(source)])
+    path, known = Path(source), built_in_recipes()
+    if str(source) in known and not path.is_file():
+        where, plain = f"recipe {source}", _parse(known[str(source)])
+        return where, to_plain(from_plain(Recipe, plain, where=where))
     if not path.is_file():
-        nearest = difflib.get_close_matches(str(source), BUILT_IN, n=1)
+        nearest = difflib.get_close_matches(str(source), known, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
-        raise ConfigError(f"{source} is neither a recipe ({', '.join(BUILT_IN)}) nor a YAML file{hint}")
+        raise ConfigError(f"{source} is neither a recipe ({', '.join(known)}) nor a YAML file{hint}")
+    return str(path), _parse(path)
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -199,7 +177,7 @@ def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
     plain = parse_yaml(text, str(path))
     if not isinstance(plain, dict):
         raise ConfigError(f"{path} holds {type(plain).__name__}; it must hold the sections of a recipe")
-    return str(path), plain
+    return plain
 
 
 def _apply(plain: dict[str, Any], change: str) -> None:

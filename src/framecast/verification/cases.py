@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.data.forecasts import forecast_domain
 from framecast.verification.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
 from framecast.verification.pool import Pool, finite, videos
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
@@ -59,6 +60,7 @@ class Cases:
         past_times: seconds, the last of them 0.
         cadence: seconds.
         unit: of all images.
+        domain: what kind of data it is.
         sequences: name of each sample's sequence.
         issue_times: of each sample.
         thresholds: of the events that are judged, in the unit of the images.
@@ -93,6 +95,7 @@ class Cases:
         self.lead_times = first.lead_times
         self.cadence = self.lead_times[0]
         self.unit = first.unit
+        self.domain = forecast_domain(first.dataset)
         windows = first.windows
         self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
         self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")

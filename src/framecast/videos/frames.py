@@ -1,7 +1,7 @@
 """What a forecast sees and what it says: channels, numbers of frames, cadence and size.
 
 Videos in memory are ``[channel, time, height, width]`` with any number of batch axes in front; on disk and in
-xarray they are ``[time, channel, y, x]``. Time runs forward, row 0 is the lowest ``y`` (south on the Sun, where
+xarray they are ``[time, channel, y, x]``. Time runs forward, row 0 is the lowest ``y`` (south on maps, where
 north is up), column 0 the lowest ``x``.
 """
 

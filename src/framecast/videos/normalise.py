@@ -1,6 +1,6 @@
 """Invertible stretches: from physical units to numbers of order one, and back.
 
-Intensities span decades (quiet corona against flare, drizzle against cloudburst). A curve compresses them, an affine
+Intensities span decades (drizzle against cloudburst). A curve compresses them, an affine
 map centres them:
 
     z = (curve(x / softening) - mean) / std

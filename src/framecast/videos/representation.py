@@ -79,7 +79,7 @@ class Representation:
     ) -> Float[Tensor, "*batch channel future height width"]:
         """Return the future in physical units; the inverse of `encode`.
 
-        Pixels that no past frame shows (off the solar disk, outside the radar's range) are NaN wherever the channel
+        Pixels that no past frame shows (such as those outside a radar's range) are NaN wherever the channel
         is seen at all.
         """
         last = self._last(past)

@@ -1,10 +1,10 @@
 """The archive: many videos of one kind in one Zarr folder, one group per sequence.
 
-A sequence is one place followed through time (an active region, a radar domain). Its group reads as an ordinary
+A sequence is one place followed through time (a storm, the area of a radar). Its group reads as an ordinary
 `xarray.Dataset`: ``xr.open_zarr(path, group=name)``; the whole archive as ``xr.open_datatree(path, engine="zarr")``.
 The format is described in ``docs/data-format.md``, well enough to be written without this file.
 
-Pixels are physical and unquantised. NaN is a pixel that was not seen (outside the image, off the disk).
+Pixels are physical and unquantised. NaN is a pixel that was not seen (outside the image, out of the radar's range).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.reading import read_json
 from framecast.data.archive.format import (
@@ -125,6 +126,11 @@ class Archive:
     def classes(self) -> tuple[str, ...]:
         """Names of what labels mean, in order; empty where frames have no labels."""
         return self.header.classes
+
+    @property
+    def domain(self) -> Domain:
+        """What kind of data it is."""
+        return find_domain(self.attrs, unit=self.unit, channels=self.channels)
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -276,7 +282,7 @@ class _Sequence:
 def _open_root(path: Path) -> zarr.Group:
     if not path.exists():
         raise DataError(
-            f"{path} does not exist: name an archive, such as framecast synth or framecast solar prepare write"
+            f"{path} does not exist: give the path of an archive; `framecast import` makes one of NetCDF and Zarr"
         )
     try:
         return open_store(path, use_consolidated=False)

@@ -13,6 +13,7 @@ import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
+from framecast.domains.corona import GENERATOR
 from framecast.domains.corona.dynamics import Dynamics
 from framecast.domains.corona.randomness import member_streams
 from framecast.domains.corona.region import Region
@@ -20,7 +21,6 @@ from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import VERSION, Layout
-from framecast.domains.corona.writing import GENERATOR
 from framecast.videos.frames import FrameSpec
 
 if TYPE_CHECKING:

@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from framecast._version import __version__
+from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError
 from framecast.data.archive.reader import ArchiveWriter
+from framecast.domains.corona import GENERATOR, NAME
 from framecast.domains.corona.dynamics import Dynamics, stationary_state
 from framecast.domains.corona.randomness import Streams, region_streams
 from framecast.domains.corona.region import Region, draw_region
@@ -17,8 +19,6 @@ from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import VERSION
-
-GENERATOR = "framecast synthetic corona"
 
 _START = np.datetime64("2020-01-01T00:00:00", "ns")
 _TOGETHER = 64
@@ -65,6 +65,7 @@ def write_corona(
         spec = CoronaSpec(height=height, width=width, cadence=cadence, channels=tuple(channels))
     steps = np.arange(frames) * np.timedelta64(round(spec.cadence * 1e9), "ns")
     attrs = {
+        ATTRIBUTE: NAME,
         "title": "Synthetic active regions whose future has a known law",
         "generator": GENERATOR,
         "generator_version": __version__,

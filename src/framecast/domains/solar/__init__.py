@@ -4,5 +4,9 @@
 is in the image), `rotation` (how it moves), `quality` (what the observatory says of a frame), `header` and `reader`
 (FITS), `cut` (one interpolation), `catalogue` (which frames there are), `tracks` (which places to follow).
 
-Nothing else of framecast imports this package. It needs ``pip install 'framecast[solar]'``.
+The rest of framecast knows it by `framecast.domains.solar.domain` alone. Reading images needs
+``pip install 'framecast[solar]'``.
 """
+
+NAME = "solar"
+"""What files carry as their domain."""

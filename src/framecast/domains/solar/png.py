@@ -21,9 +21,11 @@ import numpy.typing as npt
 import xarray as xr
 from PIL import Image, UnidentifiedImageError
 
+from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.guard import check_frame
 from framecast.data.archive.reader import Archive, ArchiveWriter
+from framecast.domains.solar import NAME
 from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.flares import region_number
 from framecast.domains.solar.samples import Samples, check_some_known
@@ -285,6 +287,7 @@ def _provenance(
     source: str | Path, channels: Sequence[int], saturation: Sequence[float], excluded: int
 ) -> dict[str, object]:
     return {
+        ATTRIBUTE: NAME,
         "title": "Active regions from 8-bit pictures",
         "source": Path(source).absolute().name,
         "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", "turned over, so that row 0 is south"],

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from framecast._version import __version__
+from framecast.core.domain import ATTRIBUTE
 from framecast.data.archive.writer import ArchiveWriter
+from framecast.domains.solar import NAME
 from framecast.domains.solar.catalogue import Series
 from framecast.domains.solar.cut import offsets
 from framecast.domains.solar.extract import View
@@ -107,6 +109,7 @@ def provenance(
 
     present = [frame for slot in series.slots for frame in slot.frames if frame is not None]
     return {
+        ATTRIBUTE: NAME,
         "title": "Regions tracked through solar rotation",
         "source": Path(source).absolute().name,
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),

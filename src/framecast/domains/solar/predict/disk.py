@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from framecast.domains.solar.colours import passband_colours
 from framecast.domains.solar.cut import cut, offsets
 from framecast.domains.solar.image import SolarImage
 from framecast.domains.solar.radiometry import Calibration
 from framecast.reports.brightness import Brightness
-from framecast.reports.colours import colour_map
 from framecast.reports.style import chart
 
 _ACROSS = 640
@@ -45,7 +46,7 @@ def disk_picture(image: SolarImage, box: Box, *, calibration: Calibration = Cali
     rate = calibration.rate(image)
     view = cut(rate, header.pointing, [0.0], [0.0], pixel=pixel, height=_ACROSS, width=_ACROSS)[0]
     edge = offsets(_ACROSS, pixel)[-1] + pixel / 2
-    colours = colour_map(str(header.wavelength)).with_extremes(bad=_SKY)
+    colours = (passband_colours(str(header.wavelength)) or matplotlib.colormaps["inferno"]).with_extremes(bad=_SKY)
     figure, axes = chart(5.2, 5.0)
     axes.grid(visible=False)
     shown = np.ma.masked_invalid(Brightness.of(rate)(view))

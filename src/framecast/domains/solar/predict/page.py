@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from framecast.core.domain import Domain
 from framecast.core.files import write_atomically
 from framecast.data.archive.guard import undamaged
 from framecast.data.archive.reader import Archive
-from framecast.data.forecasts import open_forecast
+from framecast.data.forecasts import forecast_domain, open_forecast
 from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.predict.disk import Box, disk_picture
 from framecast.domains.solar.radiometry import Calibration
 from framecast.domains.solar.reader import read_image
+from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
 from framecast.reports.film import animate
 from framecast.reports.panels import Panels
@@ -88,6 +90,7 @@ class Sample:
         lead_times: seconds.
         unit: of all images.
         attrs: what the file says of its making.
+        domain: what kind of data it is.
     """
 
     region: str
@@ -100,6 +103,7 @@ class Sample:
     lead_times: list[float]
     unit: str
     attrs: dict[str, Any]
+    domain: Domain
 
     @classmethod
     def read(cls, path: Path) -> "Sample":
@@ -126,6 +130,7 @@ class Sample:
             lead_times=(data["lead_time"].values / np.timedelta64(1, "s")).tolist(),
             unit=str(data.attrs.get("unit", "")),
             attrs=dict(data.attrs),
+            domain=forecast_domain(data),
         )
 
     @property
@@ -251,7 +256,7 @@ def _panels(sample: Sample, channel: int) -> Panels:
         members=sample.members[:, channel].numpy(),
         truth=sample.truth[channel].numpy() if any(sample.known) else None,
         times=[*sample.past_times, *sample.lead_times],
-        channel=sample.channels[channel],
+        colours=colour_map(sample.channels[channel], sample.domain),
         unit=sample.unit,
         title=f"{sample.channels[channel]} Å   {_minute(sample.issue)}",
     )

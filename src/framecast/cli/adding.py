@@ -1,0 +1,11 @@
+"""How a command is added to the command line."""
+
+from collections.abc import Callable
+
+import typer
+
+
+def add(app: typer.Typer, command: Callable[..., None], *, example: str) -> None:
+    """Add ``command`` to ``app`` under its own name, with an ``example`` below its help."""
+    name = command.__name__.strip("_").replace("_", "-")
+    app.command(name, epilog=f"Example:\n\n{example}")(command)

@@ -1,0 +1,131 @@
+"""What the core asks of a kind of data: one `Domain` for each.
+
+The core knows videos in physical units. What people in a field call the sum over a frame, in which colours they look
+at a channel, why pixels are masked, whether a perfect forecast exists: all of that stands in one object, which the
+files of this package ask for by the archive, forecast or model in hand. `Domain()` itself is the answer for data of no
+particular kind.
+
+The domains that come with framecast are listed in ``framecast.domains``. Those of other packages are entry points of
+the group ``framecast.domains`` and are imported only if the environment variable ``FRAMECAST_DOMAINS`` names them:
+a file that somebody sent never decides which code runs.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from framecast.core.errors import ConfigError
+
+ATTRIBUTE = "domain"
+"""Attribute of archives and forecasts, and key of a model's record of its data, that names the domain."""
+
+GROUP = "framecast.domains"
+VARIABLE = "FRAMECAST_DOMAINS"
+
+
+def _never(attrs: Mapping[str, Any], unit: str, channels: Sequence[str]) -> bool:
+    return False
+
+
+def _nothing(argument: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """What is particular to one kind of data; every field has a default that suits any data.
+
+    Attributes:
+        name: what files carry as their ``domain``; empty for data of no particular kind.
+        recognises: whether a file that names no domain is of this one, from its attributes, unit and channels.
+        labels: names of derived quantities in this field, by their key in the catalogue of quantities.
+        reasons: what this field calls the reasons for which windows are left out (`framecast.data.windows`).
+        colours: matplotlib's colour map for a channel; None leaves the choice to the core.
+        oracle: returns what draws the true distribution of an archive's windows, where that is known, else None. It
+            is called as ``oracle(archive)(window, frames=..., members=..., seed=...)`` and returns
+            ``[member, channel, time, y, x]``.
+        image_attributes: attributes of an archive that say how its images were made; a model remembers them.
+        recipes: built-in training recipes, by name; YAML files.
+        importers: functions ``(source, destination, **options)`` that write an archive, by the kind of source.
+        add_commands: adds commands to the command line, a ``typer.Typer``.
+        packages: modules that only this domain needs and that may not be installed.
+        install: the command that installs them.
+    """
+
+    name: str = ""
+    recognises: Callable[[Mapping[str, Any], str, Sequence[str]], bool] = _never
+    labels: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    colours: Callable[[str], Any] = _nothing
+    oracle: Callable[[Any], Callable[..., Any] | None] = _nothing
+    image_attributes: tuple[str, ...] = ()
+    recipes: Mapping[str, Path] = field(default_factory=dict)
+    importers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    add_commands: Callable[[Any], None] = _nothing
+    packages: tuple[str, ...] = ()
+    install: str = ""
+
+
+def built_in_domains() -> tuple[Domain, ...]:
+    """Return the domains of this package."""
+    found: tuple[Domain, ...] = import_module(GROUP).DOMAINS
+    return found
+
+
+def domains() -> tuple[Domain, ...]:
+    """Return the domains of this package, then those of other packages that ``FRAMECAST_DOMAINS`` names.
+
+    Raises:
+        ConfigError: a domain is named that is not installed, cannot be imported, or is not a `Domain`.
+    """
+    wanted = os.environ.get(VARIABLE, "")
+    return _load(tuple(name.strip() for name in wanted.split(",") if name.strip()))
+
+
+def find_domain(attrs: Mapping[str, Any], *, unit: str, channels: Sequence[str]) -> Domain:
+    """Return the domain of an archive, a forecast or a model.
+
+    Args:
+        attrs: its attributes. ``domain`` names the domain; without it the domains' own rules decide, which know the
+            files that were written before files named their domain.
+        unit: physical unit of the videos.
+        channels: names of the channels.
+
+    Returns:
+        The domain; a `Domain` with nothing but the name where it is not installed.
+    """
+    named = attrs.get(ATTRIBUTE)
+    if isinstance(named, str) and named:
+        return next((domain for domain in domains() if domain.name == named), Domain(name=named))
+    return next((domain for domain in domains() if domain.recognises(attrs, unit, channels)), Domain())
+
+
+@cache
+def _load(plugins: tuple[str, ...]) -> tuple[Domain, ...]:
+    return (*built_in_domains(), *(_plugin(name) for name in plugins))
+
+
+def _plugin(name: str) -> Domain:
+    from importlib.metadata import entry_points  # only who asks for plug-ins pays for it
+
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        known = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP))) or "none"
+        raise ConfigError(
+            f"{VARIABLE} names the domain {name!r}, which is not installed (installed: {known}): install the package "
+            "that provides it, or correct the variable"
+        )
+    try:
+        domain = next(iter(found)).load()
+    except Exception as error:  # the code of others may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"the domain {name!r} that {VARIABLE} names cannot be imported: {reason}") from error
+    if not isinstance(domain, Domain):
+        raise ConfigError(
+            f"the domain {name!r} is a {type(domain).__name__}; it must be a framecast.core.domain.Domain"
+        )
+    return domain

@@ -1,0 +1,54 @@
+"""The Sun as the core knows it: its words, its colours, its recipes and its commands.
+
+This file imports nothing that may not be installed; what reads images of the Sun is imported when it is used.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framecast.core.domain import Domain
+from framecast.domains.solar import NAME
+
+if TYPE_CHECKING:
+    import typer
+    from matplotlib.colors import Colormap
+
+_RECIPES = Path(__file__).parent / "recipes"
+
+
+def _recognises(attrs: Mapping[str, Any], unit: str, channels: Sequence[str]) -> bool:
+    """Files that name no domain have the unit ``DN/s`` and wavelengths for channels: ``171``, ``AIA 171``."""
+    names = [channel.lower().removeprefix("aia").strip(" _-") for channel in channels]
+    return unit == "DN/s" and all(name.isdecimal() for name in names)
+
+
+def _colours(channel: str) -> "Colormap | None":
+    from framecast.domains.solar.colours import passband_colours
+
+    return passband_colours(channel)
+
+
+def _add_commands(app: "typer.Typer") -> None:
+    from framecast.domains.solar.commands import app as commands
+
+    app.add_typer(commands)
+
+
+SOLAR = Domain(
+    name=NAME,
+    recognises=_recognises,
+    labels={
+        "total": "Flux",
+        "peak": "Maximum flux",
+        "integral": "Fluence",
+        "time_of_peak": "Time of maximum",
+    },
+    reasons={"masked": "off disk"},
+    colours=_colours,
+    image_attributes=("pixel_arcsec", "off_limb", "rotation", "calibration"),
+    recipes={path.stem: path for path in sorted(_RECIPES.glob("*.yaml"), key=lambda path: path.stem)},
+    add_commands=_add_commands,
+    packages=("aiapy", "aiohttp", "astropy", "reproject", "sunpy"),
+    install="pip install 'framecast[solar]'",
+)
