@@ -6,6 +6,7 @@ from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.domains.corona.writing import write_corona
+from framecast.models import precision
 from framecast.models.archive_forecast import forecast_windows, plan_forecast, run_away, sample_key
 from framecast.models.checkpoint import find_model, load, read_config
 
@@ -75,6 +76,47 @@ def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, 
     run(forecaster, plan(), tmp_path / "straight.zarr")
     with open_forecast(out) as a, open_forecast(tmp_path / "straight.zarr") as b:
         assert np.array_equal(a["forecast"], b["forecast"])
+
+
+def test_a_forecast_goes_on_in_the_precision_it_was_begun_in(small_run, plan, tmp_path, monkeypatch):
+    """Begun where bf16 is fast, continued where it is not; what is asked for by name begins again."""
+    out, said = tmp_path / "f.zarr", []
+
+    def job(**choices):
+        forecaster = load(small_run)  # a process of its own has no choice from before
+        options = forecaster.options(**choices)
+        return forecast_windows(forecaster, plan(), out, members=2, seed=4, options=options, tell=said.append)
+
+    with monkeypatch.context() as fast:
+        fast.setattr(precision, "lacks_bf16", lambda device: None)
+        fast.setattr(precision, "_measure", lambda *_: 2.0)
+        begun = job()
+        next(begun)
+        begun.close()
+    monkeypatch.setattr(precision, "lacks_bf16", lambda device: "an abacus")
+    assert list(job()) == [1, 2, 3]
+    assert ["precision bf16" in line for line in said] == [True, True]
+    assert "begun" in said[1] and "slower" in said[1]
+    with open_forecast(out) as file:
+        assert file.attrs["precision"] == "bf16"
+    monkeypatch.setattr(precision, "lacks_bf16", lambda device: None)
+    list(_straight(load(small_run), plan(), tmp_path / "straight.zarr", precision="bf16"))
+    with open_forecast(out) as a, open_forecast(tmp_path / "straight.zarr") as b:
+        assert np.array_equal(a["forecast"], b["forecast"])
+
+
+def test_a_forecast_in_another_precision_that_is_asked_for_is_another_forecast(small_run, plan, tmp_path):
+    out = tmp_path / "f.zarr"
+    begun = _straight(load(small_run), plan(), out, precision="bf16")
+    next(begun)
+    begun.close()
+    assert list(_straight(load(small_run), plan(), out, precision="float32")) == [1, 2, 3]
+    with open_forecast(out) as file:
+        assert file.attrs["precision"] == "float32"
+
+
+def _straight(forecaster, plan, out, **choices):
+    return forecast_windows(forecaster, plan, out, members=2, seed=4, options=forecaster.options(**choices))
 
 
 def test_an_existing_file_stays_unless_overwrite_is_said(forecaster, plan, tmp_path):
@@ -159,7 +201,7 @@ def test_members_that_run_away_are_told_of_once(forecaster, plan, tmp_path, monk
     monkeypatch.setattr(forecaster, "draw", draw)
     said = []
     run(forecaster, plan(), tmp_path / "f.zarr", tell=said.append)
-    [line] = said
+    [line] = [line for line in said if not line.startswith("precision")]
     assert line.startswith(f"1 of 2 members of {plan().chosen[0].id} run away to infinity")
     assert "--clip" in line
 

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from framecast.core.errors import ConfigError, FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.times import Leading
-from framecast.models.checkpoint import load
+from framecast.models import precision
+from framecast.models.checkpoint import find_model, load, read_config
 from framecast.training import Progress
 from framecast.training.averaging import ExponentialAverage
 from framecast.training.prepare import choose_device, prepare
@@ -91,6 +92,60 @@ def assert_same_end(out, undisturbed):
         ours, theirs = (load_file(path / "checkpoints/00000006" / name) for path in (out, undisturbed))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+class TestPrecision:
+    """What the recipe leaves open is chosen where a run begins, written into its recipe, and stays."""
+
+    @pytest.fixture
+    def open_recipe(self, small_archive, small_changes):
+        return prepare(load_recipe("tiny", [*small_changes, "training.precision=auto"]), Archive.open(small_archive))
+
+    @pytest.fixture
+    def begun(self, open_recipe, tmp_path, monkeypatch):
+        """A run of two steps, begun where bf16 is fast; the machine is then another one."""
+        with monkeypatch.context() as fast:
+            fast.setattr(precision, "lacks_bf16", lambda device: None)
+            fast.setattr(precision, "_measure", lambda *_: 2.0)
+            asked = iter([False, True])
+            first, *_ = train(open_recipe, tmp_path / "run", stop=lambda: next(asked))
+        assert first.precision.precision == "bf16"
+        monkeypatch.setattr(precision, "lacks_bf16", lambda device: "an abacus")
+        return tmp_path / "run"
+
+    def test_it_is_written_into_recipe_log_and_model(self, begun):
+        assert load_recipe(begun / "recipe.yaml").training.precision == "bf16"
+        (session,) = (record for record in Run(begun).records() if record["event"] == "session")
+        assert session["precision"] == "bf16"
+        assert read_config(find_model(begun)).provenance["precision"] == "bf16"
+
+    def test_a_run_goes_on_in_the_precision_it_began_in(self, begun, open_recipe, small_archive, small_changes):
+        first, *_ = train(open_recipe, begun)
+        assert (first.step, first.precision.precision) == (2, "bf16")
+        assert "slower" in first.precision.reason
+        straight = prepare(
+            load_recipe("tiny", [*small_changes, "training.precision=bf16"]), Archive.open(small_archive)
+        )
+        list(train(straight, begun.with_name("straight")))
+        assert_same_end(begun, begun.with_name("straight"))
+
+    def test_another_precision_that_is_asked_for_is_another_run(self, begun, prepared):
+        with pytest.raises(ConfigError, match=r"training\.precision"):
+            list(train(prepared, begun))
+        first, *_ = train(prepared, begun, overwrite=True)
+        assert (first.step, first.precision.precision) == (0, "float32")
+
+    def test_a_run_begun_anew_takes_what_suits_the_machine(self, begun, open_recipe):
+        first, *_ = train(open_recipe, begun, overwrite=True)
+        assert (first.step, first.precision.precision) == (0, "float32")
+
+    def test_a_run_from_before_there_was_a_choice_goes_on(self, begun, open_recipe):
+        """Its recipe has the defaults of then: bf16 in training, float32 in drawing."""
+        path = begun / "recipe.yaml"
+        path.write_text(path.read_text().replace("precision: auto", "precision: float32"))
+        first, *_ = train(open_recipe, begun)
+        assert (first.step, first.precision.precision) == (2, "bf16")
+        assert load_recipe(path).sampling.precision == "float32"
 
 
 def test_a_finished_run_has_nothing_left_to_do(prepared, small_run):

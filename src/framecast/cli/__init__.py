@@ -23,6 +23,7 @@ from framecast.cli.export import export
 from framecast.cli.forecast import forecast
 from framecast.cli.importing import import_
 from framecast.cli.info import info
+from framecast.cli.machine import machine
 from framecast.cli.split import split
 from framecast.cli.train import train
 from framecast.core.domain import built_in_domains, domains
@@ -48,6 +49,7 @@ add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
 add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
 add(app, average, example="framecast average runs/rain rain-short --width 0.05")
 add(app, info, example="framecast info rain.zarr")
+add(app, machine, example="framecast machine")
 
 
 @cache

@@ -36,7 +36,11 @@ def forecast(
     grid: Annotated[str | None, typer.Option(help="In place of the model's own: trailing, linspace ...")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network evaluations per member.")] = None,
     precision: Annotated[
-        Literal["float32", "bf16"] | None, typer.Option(help="Of the network: bf16 is faster on most processors.")
+        Literal["auto", "float32", "bf16"] | None,
+        typer.Option(
+            help="Precision of the network: auto is bf16 where this machine is faster in it, float32 elsewhere. "
+            "[default: the model's, mostly auto]"
+        ),
     ] = None,
     label: Annotated[
         str | None,

@@ -17,7 +17,16 @@ from framecast.models.released import released_models
 if TYPE_CHECKING:
     from framecast.data.archive.reader import Archive
 
-_SAID_OF_THE_RUN = ("training", "versions", "seed", "steps", "best_validation_loss", "framecast_commit", "commit")
+_SAID_OF_THE_RUN = (
+    "training",
+    "precision",
+    "versions",
+    "seed",
+    "steps",
+    "best_validation_loss",
+    "framecast_commit",
+    "commit",
+)
 
 MASK_FRAMES = 48
 """Frames looked at for the share of masked pixels."""

@@ -113,6 +113,8 @@ def _sessions(sessions: Sequence[Mapping[str, Any]]) -> Rows:
         ("trained", f"{count} from step {last['step']} on {last['began']}: {processes} on {last['device']}"),
         ("made with", f"framecast {last['framecast']}, Python {last['python']}, {named}"),
     ]
+    if "precision" in last:  # not said by runs from before there was a choice
+        rows.insert(1, ("precision", f"{last['precision']}: {last['precision_reason']}"))
     commits = {name: last.get(key) for name, key in (("framecast", "framecast_commit"), ("here", "commit"))}
     known = ", ".join(f"{name} {commit[:12]}{commit[40:]}" for name, commit in commits.items() if commit)
     return [*rows, ("commit", known)] if known else rows

@@ -2,7 +2,6 @@
 
 import math
 import signal
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from framecast.cli.failures import INTERRUPTED
 from framecast.cli.stopping import Stop
 from framecast.core.distributed import Processes, is_first, join
 from framecast.core.errors import ConfigError
+from framecast.core.machine import peak_memory
 
 if TYPE_CHECKING:
     from framecast.training.prepare import Prepared
@@ -132,6 +132,7 @@ class Watched:
         from framecast.training.train import Begun, Validated
 
         if isinstance(event, Begun):
+            note(str(event.precision))
             self._begin(event.step, event.damaged)
         elif isinstance(event, Progress):
             # Means over about fifty steps: single losses jump with the noise level they drew.
@@ -170,12 +171,8 @@ def memory() -> str:
 
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return f"{torch.cuda.max_memory_allocated() / 1e9:.1f} GB"
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return "memory unknown"
-    unit = 1 if sys.platform == "darwin" else 1024
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9:.1f} GB"
+    peak = peak_memory()
+    return "memory unknown" if peak is None else f"{peak / 1e9:.1f} GB"
 
 
 def _mean(mean: float, value: float) -> float:

@@ -51,6 +51,11 @@ class ForecastWriter:
         self._group = group
 
     @property
+    def attrs(self) -> dict[str, Any]:
+        """What made the forecast: of a continued one, what it was begun with."""
+        return dict(self._group.attrs)
+
+    @property
     def done(self) -> list[int]:
         """The samples that are already complete."""
         return [int(k) for k in np.flatnonzero(np.asarray(self._array("complete")[:]))]
@@ -98,12 +103,14 @@ def write_forecast(
     dressing: np.ndarray | None,
     climatology: Climatology | None = None,
     oracle: bool = False,
+    open_precision: bool = False,
     overwrite: bool = False,
 ) -> Iterator[ForecastWriter]:
     """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
 
     An interrupted block leaves the samples it wrote under a hidden name beside ``path``; the same call continues
-    with them (`ForecastWriter.done`). A call that asks for anything else starts afresh.
+    with them (`ForecastWriter.done`). A call that asks for anything else starts afresh. A call whose precision is left
+    open continues in whatever precision the file was begun with (`ForecastWriter.attrs`).
 
     Args:
         path: the forecast file, a folder by convention named ``*.zarr``.
@@ -112,6 +119,7 @@ def write_forecast(
         members: members per sample.
         unit: physical unit of all arrays.
         attrs: what made the forecast (model, seed, sampler, steps, archive, split …), JSON values.
+        open_precision: whether ``attrs["precision"]`` was chosen for this machine and not asked for.
         dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), or ``None``
             where a future channel is not among the past channels and no last frame exists.
         climatology: what came on training occasions, or ``None``.
@@ -133,7 +141,7 @@ def write_forecast(
     )
     partial.mkdir(parents=True, exist_ok=True)
     with held(partial, doing=f"writing {path}"):
-        group = _continued(partial, request)
+        group = _continued(partial, request, open_precision=open_precision)
         if group is None:
             clear(partial)
             header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
@@ -199,13 +207,17 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         return xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=True)
 
 
-def _continued(partial: Path, request: str) -> zarr.Group | None:
+def _continued(partial: Path, request: str, *, open_precision: bool) -> zarr.Group | None:
     """Return the unfinished file at ``partial`` if it was begun by the same ``request``."""
     try:
         group = open_store(partial, mode="r+")
-    except (OSError, ValueError, KeyError):
+        before, now = json.loads(str(group.attrs.get("request"))), json.loads(request)
+        if open_precision:
+            before[1].pop("precision", None)
+            now[1].pop("precision", None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
-    return group if group.attrs.get("request") == request else None
+    return group if before == now else None
 
 
 def forecast_domain(forecast: xr.Dataset) -> Domain:

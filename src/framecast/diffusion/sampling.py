@@ -23,8 +23,8 @@ class SamplingOptions:
         grid: which diffusion times are visited.
         steps: number of network evaluations.
         guidance: how strongly a label is followed, for models with labels.
-        precision: ``float32``, or ``bf16`` autocast in the network: faster, and members then depend in their last
-            digits on how the ensemble is cut.
+        precision: ``float32``; ``bf16`` autocast in the network, under which members depend in their last digits on how
+            the ensemble is cut; or ``auto`` for the one that is faster on the machine (`framecast.models.precision`).
         clip: name of a channel -> lowest and highest value of its pixels in physical units: every estimate of the
             clean video is brought within them, and the noise that a step carries over is derived from what is then
             left. Nothing is clipped by default, since the brightest pixels are often what matters.
@@ -36,7 +36,7 @@ class SamplingOptions:
     grid: Annotated[AnyGrid, Field(discriminator="kind")] = LogSNR()
     steps: int = 12
     guidance: Guidance = Guidance()
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
     clip: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

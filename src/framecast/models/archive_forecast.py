@@ -24,6 +24,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.models.checkpoint import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import check_memory
+from framecast.models.precision import asked
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
@@ -109,7 +110,8 @@ def forecast_windows(
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
-    The same call after an interruption goes on with the samples that are missing. Member m of a window is the same
+    The same call after an interruption goes on with the samples that are missing, in the precision that was begun with
+    unless ``options`` ask for one. Member m of a window is the same
     whatever other windows and members are drawn: its noise comes from ``seed``, the window's name and m. So several
     processes make the same file as one: each takes windows of its own, and the few that are left over are divided by
     members.
@@ -128,8 +130,8 @@ def forecast_windows(
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
-        tell: is given a line when members of a window run away to infinity, or the model's stretch loses values of
-            its past, the first time that it happens.
+        tell: is given lines for the user: the precision and why, and, the first time that it happens, that members of a
+            window run away to infinity or that the model's stretch loses values of its past.
 
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
@@ -140,7 +142,8 @@ def forecast_windows(
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
     domain = archive.domain
     oracle = domain.oracle(archive)
-    attrs = forecaster.provenance(seed, options) | {
+    precision = processes.share(lambda: forecaster.precision(options))
+    attrs = forecaster.provenance(seed, replace(options, precision=precision.precision)) | {
         "members": members,
         "archive": str(archive.path.resolve()),
         "split": plan.side,
@@ -166,7 +169,7 @@ def forecast_windows(
             members=chosen,
             seed=seed,
             label=_observed(windows, index) if label == OBSERVED else label,
-            options=options,
+            options=settled,
         )
         if tell and not reported and (lost := run_away(drawn, windows[index].past, frames)):
             reported.append(index)
@@ -192,10 +195,17 @@ def forecast_windows(
             dressing=_dressing(plan, seed),
             climatology=_climatology(plan, seed),
             oracle=oracle is not None,
+            open_precision=options.precision == "auto",
             overwrite=overwrite,
         )
 
     with _writing(processes, out, begin) as writer:
+        begun = processes.share(lambda: writer.attrs["precision"])
+        if begun != precision.precision:
+            precision = asked(begun, forecaster.device, why="the forecast was begun with it")
+        settled = replace(options, precision=precision.precision)
+        if tell:
+            tell(str(precision))
         missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
         done = len(plan.chosen) - len(missing)
         alone = len(missing) // processes.count * processes.count

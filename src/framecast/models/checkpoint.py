@@ -8,7 +8,7 @@ weights and the shape of every tensor are compared before memory is taken.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -153,7 +153,7 @@ def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, 
 
 
 def read_config(folder: str | Path) -> ModelConfig:
-    """Return the configuration in a model folder.
+    """Return the configuration in a model folder; a precision of bf16 in it is read as ``auto``.
 
     Raises:
         DataError: it is missing, damaged, of a newer version, or not a model's.
@@ -172,7 +172,11 @@ def read_config(folder: str | Path) -> ModelConfig:
         raise DataError(
             f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
         )
-    return from_plain(ModelConfig, plain, where=str(path))
+    config = from_plain(ModelConfig, plain, where=str(path))
+    if config.sampling.precision == "bf16":
+        # What was fast where the model was made is slow on a processor without bf16: only a call can insist on it.
+        return replace(config, sampling=replace(config.sampling, precision="auto"))
+    return config
 
 
 def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:

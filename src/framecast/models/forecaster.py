@@ -18,6 +18,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import AnyGrid
 from framecast.generators.generator import Bounds, Generator
 from framecast.models.members import draw_members, numbered
+from framecast.models.precision import Choice, asked, choose
 from framecast.networks.compiled import compile_network
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
@@ -33,7 +34,7 @@ class Choices(TypedDict, total=False):
     steps: int | None
     guidance: Guidance | None
     clip: dict[str, tuple[float, float]] | None
-    precision: Literal["float32", "bf16"] | None
+    precision: Literal["auto", "float32", "bf16"] | None
 
 
 class Forecaster:
@@ -67,6 +68,7 @@ class Forecaster:
         self.name = name
         self.labels = tuple(labels)
         self.fingerprint = fingerprint
+        self._chosen: dict[torch.device, Choice] = {}
 
     @property
     def frames(self) -> FrameSpec:
@@ -93,6 +95,7 @@ class Forecaster:
 
         Other numbers of members compile nothing again; see `framecast.networks.compiled`.
         """
+        self.precision(self.sampling)  # measured before: each precision would be compiled otherwise
         compile_network(self.generator.network)
         return self
 
@@ -100,6 +103,22 @@ class Forecaster:
         """Return the model's sampling options with those of ``choices`` in their place that are not None."""
         given: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
         return replace(self.sampling, **given)
+
+    def precision(self, options: SamplingOptions) -> Choice:
+        """Return the precision that ``options`` come to on the device of the network, and why.
+
+        What ``auto`` comes to stays the same on one machine; see `framecast.models.precision`.
+        """
+        if options.precision != "auto":
+            return asked(options.precision, self.device)
+        if self.device not in self._chosen:
+            network = self.generator.network
+            self._chosen[self.device] = choose(lambda: network, self.device, self.conditioning, job="forecast")
+        return self._chosen[self.device]
+
+    def settle(self, options: SamplingOptions) -> SamplingOptions:
+        """Return ``options`` with the precision of `precision` in the place of ``auto``."""
+        return replace(options, precision=self.precision(options).precision)
 
     def forecast(
         self,
@@ -133,10 +152,14 @@ class Forecaster:
             DataError: the past has other channels, frames, cadence or an impossible size.
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
+<<<<<<< HEAD
         options = self.options(**choices)
         pixels = to_tensor(past, self.frames)
         if lost := self.normaliser.losses(pixels, self.frames.past_channels):
             warnings.warn(f"past: {lost}", stacklevel=2)
+=======
+        options = self.settle(self.options(**choices))
+>>>>>>> 8506414 (Choose the precision for the machine, and keep it in a resumed job)
         drawn = self.draw(
             pixels,
             members=numbered(members),
@@ -189,7 +212,7 @@ class Forecaster:
                 "next past: train with data.future_channels that include all past channels"
             )
         order = [frames.future_channels.index(name) for name in frames.past_channels]
-        options = self.options(**choices)
+        options = self.settle(self.options(**choices))
         pasts = to_tensor(past, frames)[None].expand(len(numbered(members)), *([-1] * 4))
         for block in range(blocks):
             drawn = self.draw(
@@ -230,7 +253,7 @@ class Forecaster:
         """
         if not isinstance(self.conditioning, GivenFrames):
             raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
-        options = self.options(**choices)
+        options = self.settle(self.options(**choices))
         known = to_tensor(video, self.frames).to(self.device)
         marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
         condition = self.conditioning.condition_on(known[None], marks[None])
@@ -282,7 +305,7 @@ class Forecaster:
             raise DataError("the past holds no known pixel, only NaN: nothing can be forecast from it")
         if pasts.ndim == 4:
             pasts = pasts[None]
-        options = options or self.sampling
+        options = self.settle(options or self.sampling)
         chunks = draw_members(
             self.generator,
             self.conditioning.condition(pasts),

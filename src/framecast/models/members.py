@@ -5,7 +5,6 @@ member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
 """
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from numbers import Integral
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from framecast.core.errors import ConfigError
+from framecast.core.machine import total_memory
 from framecast.core.seeding import MemberNoise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Bounds, Generator
@@ -46,10 +46,8 @@ def numbered(members: int) -> range:
 
 def check_memory(members: int, shape: Sequence[int]) -> None:
     """Raise `ConfigError` if so many members of this shape take more than all of the memory, if that is known."""
-    if not hasattr(os, "sysconf"):  # Windows
-        return
-    taken, memory = 4 * members * math.prod(shape), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if taken > memory:
+    taken, memory = 4 * members * math.prod(shape), total_memory()
+    if memory is not None and taken > memory:
         raise ConfigError(
             f"members is {members}, which take {taken / 1e9:.3g} GB for one window, and this machine has "
             f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with another seed"

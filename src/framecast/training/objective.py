@@ -55,6 +55,9 @@ class Objective(nn.Module):
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Return the context that runs the network in ``bf16`` or ``fp16`` where that is safe, or in float32 as it is."""
+    """Return the context that runs the network in ``bf16`` or ``fp16`` where that is safe, or in float32 as it is.
+
+    ``auto`` that nobody has settled (`framecast.training.train.train` does) is float32.
+    """
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)

@@ -28,7 +28,8 @@ class TrainingOptions:
             0.28, such as 0.05 and 0.1: from their snapshots an average of any other length can be made after the run
             (see `framecast.training.reconstruction`); each costs the memory of the weights.
         snapshots: how many times over the run these are written down.
-        precision: ``float32``; ``bf16`` or ``fp16`` for autocast with float32 weights, the latter with a scaled loss.
+        precision: ``float32``; ``bf16`` or ``fp16`` for autocast with float32 weights, the latter with a scaled loss;
+            ``auto`` for float32 or bf16, whichever is faster on the machine where the run begins: it goes on with that.
         matmul: how exactly float32 matrices are multiplied where the device has a choice (see
             ``torch.set_float32_matmul_precision``): ``highest``, ``high`` or ``medium``.
         shard: whether several processes divide weights, averages and moments among them, for models beyond one GPU.
@@ -60,7 +61,7 @@ class TrainingOptions:
     ema_start: int = 0
     averages: tuple[float, ...] = ()
     snapshots: int = 16
-    precision: Literal["float32", "bf16", "fp16"] = "bf16"
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     matmul: Literal["highest", "high", "medium"] = "highest"
     shard: bool = False
     label_dropout: float = 0.1

@@ -44,6 +44,13 @@ class Prepared:
         """Return the windows of a side, ready to be read."""
         return _dataset(self.archive, self.sides[side], self.model.frames, self.recipe)
 
+    def in_precision(self, *, training: Any, sampling: Any) -> "Prepared":
+        """Return the same with these precisions in the recipe and the model."""
+        options = replace(self.recipe.training, precision=training)
+        drawing = replace(self.recipe.sampling, precision=sampling)
+        recipe = replace(self.recipe, training=options, sampling=drawing)
+        return replace(self, recipe=recipe, model=replace(self.model, sampling=drawing))
+
     @property
     def stretch(self) -> str:
         """The stretch of each channel and why it was chosen, on one line."""

@@ -57,6 +57,14 @@ class Run:
         """Steps made up to the newest checkpoint; 0 without one."""
         return int(self.checkpoints[-1].name) if self.checkpoints else 0
 
+    def settings(self) -> dict[str, Any]:
+        """Return the recipe in the folder as plain data; empty without one that can be read."""
+        try:
+            plain = parse_yaml((self.path / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml")
+        except (OSError, UnicodeDecodeError, ConfigError):
+            return {}
+        return plain if isinstance(plain, dict) else {}
+
     def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool) -> None:
         """Make the folder, or take up the run in it if recipe and data are the same.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from framecast.core.distributed import Alone, Processes
 from framecast.core.environment import describe_environment
 from framecast.core.errors import DataError
 from framecast.models.checkpoint import ModelConfig, attach, build_forecaster, build_network, save_weights
+from framecast.models.precision import Choice, asked, choose
 from framecast.training import Progress, TrainingState, fit, validation_loss
 from framecast.training.prepare import Prepared
 from framecast.training.recipe import dump_recipe
@@ -30,9 +31,16 @@ _LOG_EVERY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """The run begins at ``step``, or goes on from there; ``damaged`` says which newer checkpoints were passed over."""
+    """The run begins at ``step``, or resumes there.
+
+    Attributes:
+        step: steps made before.
+        precision: of the whole run, and why.
+        damaged: which newer checkpoints were passed over.
+    """
 
     step: int
+    precision: Choice
     damaged: tuple[str, ...] = ()
 
 
@@ -76,6 +84,7 @@ def train(
 
     The same call on a folder with an unfinished run of the same recipe and data goes on from its newest undamaged
     checkpoint, and ends in the weights of a run that was never stopped. An interrupt writes a checkpoint of its own.
+    A precision of ``auto`` is chosen for the device where the run begins, and written into the run's recipe.
 
     Args:
         prepared: see `framecast.training.prepare.prepare`.
@@ -89,16 +98,19 @@ def train(
         FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
     """
     processes = processes or Alone()
-    options = prepared.recipe.training
     run = Run(out)
     _check_agreement(processes, prepared)
+    place = processes.device(torch.device(device))
+    precision, drawing = processes.share(lambda: _precision(run, prepared, place, overwrite=overwrite))
+    prepared = prepared.in_precision(training=precision.precision, sampling=drawing)
+    options = prepared.recipe.training
     with ExitStack() as stack:
         stack.callback(run.release)
         stack.enter_context(_matmul(options.matmul))
         checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
-        session = _Session(prepared, run, torch.device(device), processes, checkpoint)
+        session = _Session(prepared, run, place, precision, processes, checkpoint)
         state, windows = session.state, prepared.dataset("train")
-        yield Begun(step=state.step, damaged=damaged)
+        yield Begun(step=state.step, precision=precision, damaged=damaged)
         if state.step < options.last_step:
             session.log_beginning(damaged)
         try:
@@ -131,12 +143,17 @@ class _Session:
     """One sitting of a run: its state, and what is written of it by the first process."""
 
     def __init__(
-        self, prepared: Prepared, run: Run, device: torch.device, processes: Processes, checkpoint: Path | None
+        self,
+        prepared: Prepared,
+        run: Run,
+        place: torch.device,
+        precision: Choice,
+        processes: Processes,
+        checkpoint: Path | None,
     ) -> None:
-        self.prepared, self.run, self.processes = prepared, run, processes
+        self.prepared, self.run, self.precision, self.processes = prepared, run, precision, processes
         self.options = prepared.recipe.training
         torch.manual_seed(self.options.seed)
-        place = processes.device(device)
         if place.type == "cpu" and prepared.recipe.network.checkpointing:
             return_freed_blocks()
         network = build_network(prepared.model).to(place)
@@ -178,6 +195,8 @@ class _Session:
                 processes=self.processes.count,
                 device=str(next(self.state.network.parameters()).device.type),
                 threads=torch.get_num_threads(),
+                precision=self.precision.precision,
+                precision_reason=self.precision.reason,
                 damaged=list(damaged),
                 **self.environment,
             )
@@ -207,7 +226,11 @@ class _Session:
 
     def look(self) -> Look:
         """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
+        # In the precision of the training: measured by each process for itself, it might not be the same in all.
         forecaster = build_forecaster(self.prepared.model, self.generator)
+        if forecaster.sampling.precision == "auto":
+            own: Literal["float32", "bf16"] = "bf16" if self.options.precision == "bf16" else "float32"
+            forecaster.sampling = replace(forecaster.sampling, precision=own)
         with self.state.ema.within(self.state.network):
             seen = look(forecaster, self._validation, self.prepared.recipe.watch, step=self.state.step)
         if self.processes.first:
@@ -242,9 +265,38 @@ class _Session:
             "training": self.prepared.data_record,
             "best_validation_loss": _finite(self.best[0]),
             "seed": self.options.seed,
+            "precision": self.options.precision,
             **{name: self.environment[name] for name in ("versions", "framecast_commit", "commit")},
         }
         return replace(self.prepared.model, provenance=provenance)
+
+
+def _precision(run: Run, prepared: Prepared, device: torch.device, *, overwrite: bool) -> tuple[Choice, str]:
+    """Return the precision of the training and why, and that of the model's forecasts.
+
+    A precision that the recipe leaves open is that of an unfinished run in the folder, else chosen for the device.
+    """
+    recipe = prepared.recipe
+    before = {} if overwrite else run.settings()
+    begun = _setting(before, "training", ("float32", "bf16", "fp16"))
+    drawing = recipe.sampling.precision
+    if drawing == "auto":
+        drawing = _setting(before, "sampling", ("float32", "bf16")) or drawing
+    if recipe.training.precision != "auto":
+        choice = asked(recipe.training.precision, device)
+    elif begun:
+        choice = asked(begun, device, why="the run was begun with it")
+    else:
+        model = prepared.model
+        choice = choose(lambda: build_network(model).to(device), device, model.conditioning, job="training")
+    return choice, drawing
+
+
+def _setting(plain: dict[str, Any], section: str, known: tuple[str, ...]) -> Any:
+    """Return the precision in a section of a stored recipe, or ``None`` if it is not one of those ``known``."""
+    own = plain.get(section)
+    found = own.get("precision") if isinstance(own, dict) else None
+    return found if found in known else None
 
 
 def _open(run: Run, prepared: Prepared, *, overwrite: bool) -> tuple[Path | None, tuple[str, ...]]:

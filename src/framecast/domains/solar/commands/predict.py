@@ -60,7 +60,11 @@ def predict(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Network evaluations per member.")] = None,
     precision: Annotated[
-        Literal["float32", "bf16"] | None, typer.Option(help="Of the network: bf16 is faster on most processors.")
+        Literal["auto", "float32", "bf16"] | None,
+        typer.Option(
+            help="Precision of the network: auto is bf16 where this machine is faster in it, float32 elsewhere. "
+            "[default: the model's, mostly auto]"
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1. The GPU if there is one.")
@@ -104,6 +108,7 @@ def predict(
     place = choose_device(device)
     forecaster = load_model(folder, device=place)
     options = sampling_options(forecaster.sampling, {"sampler": sampler, "steps": steps, "precision": precision})
+    note(str(forecaster.precision(options)))
     command = shlex.join(["framecast", *sys.argv[1:]])
     with ExitStack() as shown:
         tasks: dict[str, Task] = {}

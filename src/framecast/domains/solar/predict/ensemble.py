@@ -92,6 +92,7 @@ def forecast_region(
     last = rows[-1]
     assert last is not None
     window = Window(name, tuple(row for row in rows if row is not None), times[last], times[rows[0] or 0], times[last])
+    options = forecaster.settle(options)
     attrs = forecaster.provenance(seed, options) | {
         "members": members,
         "archive": archive.path.name,
