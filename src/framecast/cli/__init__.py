@@ -34,7 +34,8 @@ app = typer.Typer(
     epilog="Start with: framecast demo",
     no_args_is_help=True,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # rich takes twice as long to load as the help takes to write
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
 

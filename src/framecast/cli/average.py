@@ -20,6 +20,7 @@ def average(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model of that name.")] = False,
 ) -> None:
     """Make a model with another average of the weights from the snapshots of a finished run (Karras et al. 2024)."""
+    note(f"averaging the snapshots of {run}")
     from dataclasses import replace
 
     from framecast.core.files import MODEL, new_folder

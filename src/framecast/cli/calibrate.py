@@ -27,6 +27,7 @@ def calibrate(
     Later forecasts by the model, drawn in the same way, carry the calibration, and `framecast evaluate` shows what
     their intervals hold with it and without. See docs/calibration.md for what is promised.
     """
+    note(f"calibrating the intervals of {model}")
     from framecast.models.checkpoint import find_model
     from framecast.models.released import released_models
     from framecast.verification.recalibration.calibration import write_calibration

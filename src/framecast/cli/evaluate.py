@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.cli.console import progress, say
+from framecast.cli.console import note, progress, say
 from framecast.cli.score_table import print_scores
 from framecast.core.errors import ConfigError
 
@@ -49,6 +49,7 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of that name.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
+    note(f"evaluating {', '.join(map(str, forecasts))}")
     from framecast.core.files import REPORT, refuse_existing
     from framecast.reports.report import write_report
     from framecast.verification.evaluation import evaluate as judge

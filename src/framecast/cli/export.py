@@ -27,6 +27,7 @@ def export(
 
     With --format model it is a folder for framecast: the model of a run by itself, to keep or to give away.
     """
+    note(f"exporting {model}")
     if format == "model":
         if size:
             raise ConfigError("--size is for --format onnx and torch: a model of framecast's takes frames of any size")

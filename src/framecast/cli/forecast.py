@@ -110,6 +110,7 @@ def run_forecast(
     overwrite: bool = False,
 ) -> None:
     """Forecast under a progress bar; for the arguments see `forecast`."""
+    note(f"forecasting {archive} with {model}")
     from framecast.core.files import FORECAST, refuse_existing
     from framecast.data.archive.reader import Archive
     from framecast.models.archive_forecast import check_label, forecast_windows, plan_forecast

@@ -39,6 +39,7 @@ def import_(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
     """Bring gridded data (NetCDF, Zarr) into an archive. What is time, y, x and channel is found by CF conventions."""
+    note(f"importing {source}")
     from framecast.importers import AxisNames, Reading, import_gridded
 
     names = AxisNames(variables=tuple(variable or ()), time=time, y=y, x=x, channel=channel, sequence=sequence)

@@ -10,7 +10,7 @@ import typer
 from framecast.cli.console import print_table
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.cli.run_summary import describe_training
-from framecast.core.domain import ATTRIBUTE, VARIABLE, Domain, domains
+from framecast.core.domain import ATTRIBUTE, VARIABLE, Domain, domains, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.models.released import released_models
 
@@ -122,7 +122,7 @@ def describe_forecast(path: Path) -> Rows:
 
 def describe_run(path: Path) -> Rows:
     """Return names and values that describe how the run at ``path`` has gone and its newest model."""
-    from framecast.models.checkpoint import find_model
+    from framecast.models.header import find_model
 
     try:
         model = describe_model(find_model(path), leave_out=_SAID_OF_THE_RUN)
@@ -133,30 +133,39 @@ def describe_run(path: Path) -> Rows:
 
 def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
     """Return names and values that describe the model at ``path``."""
-    import torch
+    from framecast.models.header import count_weights, read_header
 
-    from framecast.core.configuration import to_plain
-    from framecast.models.checkpoint import build_network, read_config
+    plain = read_header(path)
+    try:
+        return _rows_of_model(plain, count_weights(path), leave_out)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        from framecast.models.checkpoint import read_config
+
+        read_config(path)  # knows what is wrong with it
+        raise
+
+
+def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tuple[str, ...]) -> Rows:
     from framecast.videos.frames import format_duration
 
-    config = read_config(path)
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in build_network(config).parameters())
-    plain, frames = to_plain(config), config.frames
+    frames = plain["frames"]
+    channels = list(dict.fromkeys([*frames["past_channels"], *frames["future_channels"]]))
+    domain = find_domain(plain.get("provenance", {}).get("training", {}), unit=plain["unit"], channels=channels)
+    size = "weights missing or damaged" if weights is None else f"{weights:,} parameters"
     return [
-        ("name", config.name),
-        ("network", f"{settings(plain['network'])}, {parameters:,} parameters"),
-        ("past", f"{frames.past} frames of {', '.join(frames.past_channels)}"),
-        ("future", f"{frames.future} frames of {', '.join(frames.future_channels)} in {config.unit}"),
-        ("cadence", format_duration(frames.cadence)),
-        ("trained at", f"{frames.height} × {frames.width} pixels"),
-        *[(f"stretch {name}", stretch.describe()) for name, stretch in config.normaliser.stretches.items()],
-        ("target", config.target.kind),
-        *described(config.domain),
+        ("name", str(plain["name"])),
+        ("network", f"{settings(plain['network'])}, {size}"),
+        ("past", f"{frames['past']} frames of {', '.join(frames['past_channels'])}"),
+        ("future", f"{frames['future']} frames of {', '.join(frames['future_channels'])} in {plain['unit']}"),
+        ("cadence", format_duration(frames["cadence"])),
+        ("trained at", f"{frames['height']} × {frames['width']} pixels"),
+        *((f"stretch {name}", stretch(own)) for name, own in plain["normaliser"]["stretches"].items()),
+        ("target", str(plain["target"]["kind"])),
+        *described(domain),
         *describe_generator(plain["generator"], plain["sampling"]),
-        *([("labels", ", ".join(config.labels))] if config.labels else []),
-        ("framecast", config.framecast_version),
-        *nested(config.provenance, leave_out=leave_out),
+        *([("labels", ", ".join(plain["labels"]))] if plain.get("labels") else []),
+        ("framecast", str(plain["framecast_version"])),
+        *nested(plain.get("provenance", {}), leave_out=leave_out),
     ]
 
 
@@ -186,6 +195,14 @@ def described(domain: Domain) -> Rows:
         return []
     known = any(domain.name == other.name for other in domains())
     return [(ATTRIBUTE, domain.name if known else f"{domain.name} (not known here; {VARIABLE} names further domains)")]
+
+
+def stretch(plain: Mapping[str, Any]) -> str:
+    """Return the stretch of a channel on one line, from the model's configuration as plain data."""
+    from framecast.videos.curves import describe_stretch
+
+    told = {name: plain[name] for name in ("softening", "saturation", "reason") if name in plain}
+    return describe_stretch(plain["curve"], **told)
 
 
 def settings(plain: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.cli.console import print_table, say
+from framecast.cli.console import note, print_table, say
 from framecast.core.errors import FramecastError
 
 
@@ -30,6 +30,7 @@ def split(
     Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
     data.split.table=split.csv
     """
+    note(f"dividing the windows of {data}")
     from framecast.data.archive.reader import Archive
     from framecast.data.split_table import SIDES, checksum, write_split
     from framecast.data.split_table import compare as compare_with

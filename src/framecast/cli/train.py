@@ -45,6 +45,7 @@ def train(
 
     Several processes: torchrun --standalone --nproc-per-node N -m framecast train ...
     """
+    note(f"reading recipe {config}")
     from framecast.training.recipe import dump_recipe, load_recipe
 
     recipe = load_recipe(config, changes or ())

@@ -21,25 +21,20 @@ from torch import Tensor, nn
 from framecast._version import __version__
 from framecast.core.configuration import from_plain, to_plain
 from framecast.core.domain import Domain, find_domain
-from framecast.core.errors import DataError, FramecastError
+from framecast.core.errors import DataError
 from framecast.core.files import write_atomically
 from framecast.data.splits import AnySplit, AutoSplit
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Generator
 from framecast.generators.kinds import AnyGenerator
 from framecast.models.forecaster import Forecaster
-from framecast.models.released import released_models
+from framecast.models.header import CONFIG, VERSION, WEIGHTS, find_model, read_header
 from framecast.networks import AnyNetwork
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.representation import Representation
 from framecast.videos.target import AnyTarget
-
-FORMAT = "framecast-model"
-VERSION = 1
-CONFIG = "config.json"
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,21 +153,8 @@ def read_config(folder: str | Path) -> ModelConfig:
     Raises:
         DataError: it is missing, damaged, of a newer version, or not a model's.
     """
-    path = Path(folder) / CONFIG
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{folder} is no model: it has no {CONFIG}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]})") from None
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise DataError(f"{path} is no framecast model's configuration: its format is not {FORMAT!r}")
-    version = plain.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise DataError(
-            f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
-        )
-    config = from_plain(ModelConfig, plain, where=str(path))
+    plain = read_header(folder)
+    config = from_plain(ModelConfig, plain, where=str(Path(folder) / CONFIG))
     if config.sampling.precision == "bf16":
         # What was fast where the model was made is slow on a processor without bf16: only a call can insist on it.
         return replace(config, sampling=replace(config.sampling, precision="auto"))
@@ -224,30 +206,6 @@ def _as_float32(weights: Tensor, what: str) -> Tensor:
     if not weights.is_floating_point():
         raise DataError(f"{what} is {weights.dtype}; weights are floating-point numbers")
     return weights.float()
-
-
-def find_model(path: str | Path) -> Path:
-    """Return the model folder meant by ``path``: itself, the newest checkpoint of a run, or a released model's name.
-
-    Raises:
-        FramecastError: there is none of them.
-    """
-    path = Path(path)
-    if not path.exists() and str(path) in released_models():
-        return released_models()[str(path)]
-    if (path / CONFIG).is_file():
-        return path
-    models = sorted(path.glob(f"checkpoints/[0-9]*/model/{CONFIG}"))
-    if models:
-        return models[-1].parent
-    if not path.exists():
-        names = ", ".join(released_models())
-        raise FramecastError(
-            f"there is no model at {path}: give the folder of a run or of a model, or a released one ({names})"
-        )
-    raise FramecastError(
-        f"{path} holds no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
-    )
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:

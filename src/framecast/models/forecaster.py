@@ -152,14 +152,10 @@ class Forecaster:
             DataError: the past has other channels, frames, cadence or an impossible size.
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
-<<<<<<< HEAD
-        options = self.options(**choices)
+        options = self.settle(self.options(**choices))
         pixels = to_tensor(past, self.frames)
         if lost := self.normaliser.losses(pixels, self.frames.past_channels):
             warnings.warn(f"past: {lost}", stacklevel=2)
-=======
-        options = self.settle(self.options(**choices))
->>>>>>> 8506414 (Choose the precision for the machine, and keep it in a resumed job)
         drawn = self.draw(
             pixels,
             members=numbered(members),

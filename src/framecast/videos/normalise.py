@@ -10,15 +10,13 @@ The statistics are those of training pixels; they travel in the checkpoint. Noth
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
-
-Curve = Literal["linear", "sqrt", "log1p", "asinh"]
+from framecast.videos.curves import FLOORED, Curve, describe_stretch
 
 TRACE = 1e-3
 """Fraction of the variance that a curve with a floor may lose: read noise, not data."""
@@ -56,14 +54,11 @@ class Stretch:
     @property
     def floor(self) -> float | None:
         """The lowest physical value the curve can tell apart, or ``None`` where there is none."""
-        return 0.0 if self.curve in ("sqrt", "log1p") else None
+        return 0.0 if self.curve in FLOORED else None
 
     def describe(self) -> str:
         """Return curve, softening and the reason for them on one line, such as ``linear (signed)``."""
-        bend = f", softening {self.softening:g}" if self.curve != "linear" and self.softening != 1.0 else ""
-        top = f", clipped above {self.saturation:g}" if self.saturation is not None else ""
-        reason = self.reason or ("values below zero are taken as 0" if self.floor is not None else "")
-        return f"{self.curve}{bend}{top}" + (f" ({reason})" if reason else "")
+        return describe_stretch(self.curve, softening=self.softening, saturation=self.saturation, reason=self.reason)
 
     def placed(self, *, centre: float, spread: float) -> "Stretch":
         """Return the stretch that gives ``centre + spread·z`` where this one gives z."""

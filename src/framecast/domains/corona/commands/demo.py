@@ -34,9 +34,9 @@ def demo(
     clear(out)
     archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
 
+    note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
     from framecast.domains.corona.writing import write_corona
 
-    note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
     with progress("regions", REGIONS) as task:
         write_corona(
             archive, regions=REGIONS, frames=FRAMES, size=SIZE, cadence=CADENCE, seed=seed, progress=task.reach

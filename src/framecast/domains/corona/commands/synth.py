@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from framecast.cli.console import progress, say
+from framecast.cli.console import note, progress, say
 
 
 def synth(
@@ -18,8 +18,11 @@ def synth(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
     """Write an archive of synthetic active regions. Their future is random, but its law is known exactly."""
-    from framecast.domains.corona.writing import write_corona
     from framecast.videos.frames import parse_duration
+
+    seconds = parse_duration(cadence)
+    note(f"simulating {regions} active region{'' if regions == 1 else 's'}")
+    from framecast.domains.corona.writing import write_corona
 
     with progress("regions", regions) as task:
         write_corona(
@@ -28,7 +31,7 @@ def synth(
             frames=frames,
             size=size,
             seed=seed,
-            cadence=parse_duration(cadence),
+            cadence=seconds,
             overwrite=overwrite,
             progress=task.reach,
         )

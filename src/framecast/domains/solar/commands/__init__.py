@@ -11,8 +11,9 @@ from framecast.domains.solar.commands.prepare import prepare
 
 app = typer.Typer(
     name="solar",
-    help="Observations of the Sun: from an archive to a prediction. Needs pip install 'framecast\\[solar]'.",
+    help="Observations of the Sun: from an archive to a prediction. Needs pip install 'framecast[solar]'.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -50,6 +50,7 @@ def fetch(
     Every file is opened and checked before it gets its name. The same command again fetches only what is missing;
     frames that are not to be had are listed at the end and in fetch.json, and are no failure.
     """
+    note(f"fetching images of {start} to {end}")
     from framecast.domains.solar.fetch import Transfer, regular_times
     from framecast.domains.solar.fetch import fetch as bring
     from framecast.videos.frames import parse_duration

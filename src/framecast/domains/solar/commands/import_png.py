@@ -38,7 +38,8 @@ def import_png(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
-    """Read the 8-bit pictures of active regions of Francisco et al. (2024) into an archive in DN/s, labels included."""
+    """Read 8-bit PNG pictures of active regions into an archive in DN/s, labels included (Francisco et al. 2024)."""
+    note(f"importing {source}")
     from framecast.domains.solar.png import SATURATION, import_pictures
     from framecast.domains.solar.samples import read_samples
     from framecast.videos.frames import format_duration, parse_duration

@@ -43,6 +43,7 @@ def label(
     """
     if (events is None) == (samples is None):
         raise ConfigError("give either --events or --samples: labels come from one of them")
+    note(f"labelling {archive}")
     from framecast.data.archive.reader import Archive
     from framecast.data.labels import count_labels, write_labels
     from framecast.domains.solar.events import allot, labels_from_events, read_events

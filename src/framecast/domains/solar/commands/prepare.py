@@ -83,6 +83,7 @@ def prepare(
     The images may lie in any folders under any names (JSOC's synoptic layout, for instance): their headers decide.
     A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up.
     """
+    note(f"preparing {source}")
     from framecast.domains.solar.prepare import prepare as prepare_archive
     from framecast.videos.frames import parse_duration
 

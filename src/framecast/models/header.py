@@ -1,0 +1,72 @@
+"""What the files of a model say of themselves, read without PyTorch: its configuration as plain data, its size."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from framecast.core.errors import DataError, FramecastError
+from framecast.models.released import released_models
+
+FORMAT = "framecast-model"
+VERSION = 1
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+
+
+def read_header(folder: str | Path) -> dict[str, Any]:
+    """Return the configuration in a model folder as plain data; only its format and version have been checked.
+
+    Raises:
+        DataError: it is missing, damaged, of a newer version, or not a model's.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{folder} is no model: it has no {CONFIG}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise DataError(f"{path} is no framecast model's configuration: its format is not {FORMAT!r}")
+    version = plain.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise DataError(
+            f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
+        )
+    return plain
+
+
+def count_weights(folder: str | Path) -> int | None:
+    """Return how many numbers the weights of a model are; ``None`` where the file cannot be read."""
+    try:
+        with safe_open(Path(folder) / WEIGHTS, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+
+
+def find_model(path: str | Path) -> Path:
+    """Return the model folder meant by ``path``: itself, the newest checkpoint of a run, or a released model's name.
+
+    Raises:
+        FramecastError: there is none of them.
+    """
+    path = Path(path)
+    if not path.exists() and str(path) in released_models():
+        return released_models()[str(path)]
+    if (path / CONFIG).is_file():
+        return path
+    models = sorted(path.glob(f"checkpoints/[0-9]*/model/{CONFIG}"))
+    if models:
+        return models[-1].parent
+    if not path.exists():
+        names = ", ".join(released_models())
+        raise FramecastError(
+            f"there is no model at {path}: give the folder of a run or of a model, or a released one ({names})"
+        )
+    raise FramecastError(
+        f"{path} holds no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
+    )

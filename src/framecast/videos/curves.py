@@ -1,0 +1,23 @@
+"""The curves that compress intensities, in words; without PyTorch, so that a model is described at once."""
+
+from typing import Literal
+
+Curve = Literal["linear", "sqrt", "log1p", "asinh"]
+
+FLOORED = ("sqrt", "log1p")
+"""Curves that take the negative as zero."""
+
+
+def describe_stretch(curve: str, *, softening: float = 1.0, saturation: float | None = None, reason: str = "") -> str:
+    """Return curve, softening and the reason for them on one line, such as ``linear (signed)``.
+
+    Args:
+        curve: one of `Curve`.
+        softening: physical unit at which the curve turns from linear to compressed.
+        saturation: physical unit above which values are clipped.
+        reason: why the curve was chosen, where it was chosen from the data.
+    """
+    bend = f", softening {softening:g}" if curve != "linear" and softening != 1.0 else ""
+    top = f", clipped above {saturation:g}" if saturation is not None else ""
+    reason = reason or ("values below zero are taken as 0" if curve in FLOORED else "")
+    return f"{curve}{bend}{top}" + (f" ({reason})" if reason else "")

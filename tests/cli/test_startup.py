@@ -1,0 +1,78 @@
+"""What a command loads before it says something: names of modules, not times, which depend on the machine."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "xarray", "pandas", "zarr", "matplotlib", "scipy", "jinja2", "PIL", "sunpy", "astropy")
+"""Each takes from a tenth of a second to some seconds to load."""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Return the names of the top-level modules that ``framecast ARGUMENTS`` loads."""
+    code = (
+        "import sys\n"
+        "from framecast.cli import run\n"
+        f"code = run({list(arguments)!r})\n"
+        "assert code == 0, code\n"
+        "print('\\0' + ' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.rpartition("\0")[2].split()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("forecast", "--help"), ("train", "--help"), ("solar", "predict", "--help")],
+    ids=" ".join,
+)
+def test_help_loads_nothing_that_takes_its_time(arguments):
+    assert loaded(*arguments).isdisjoint({*HEAVY, "numpy", "rich"})
+
+
+def test_a_model_is_described_from_its_files_alone():
+    assert loaded("info", "sun-171").isdisjoint(HEAVY)
+
+
+def test_importing_the_package_loads_nothing():
+    code = "import sys, framecast; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.partition(".")[0] for name in done.stdout.split()}.isdisjoint({*HEAVY, "numpy", "rich", "typer"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("demo",),
+        ("import", "rain.nc", "rain.zarr"),
+        ("synth", "a.zarr"),
+        ("train", "tiny", "--data", "a.zarr", "--out", "run"),
+        ("split", "tiny", "--data", "a.zarr"),
+        ("forecast", "sun-171", "a.zarr", "f.zarr"),
+        ("evaluate", "f.zarr", "--out", "report"),
+        ("calibrate", "f.zarr", "run"),
+        ("export", "run", "out", "--format", "onnx"),
+        ("average", "run", "out", "--width", "0.05"),
+        ("machine",),
+        ("solar", "fetch", "--start", "2024-10-08", "--end", "2024-10-09", "--wavelengths", "171", "--cadence", "2h")
+        + ("--out", "aia"),
+        ("solar", "prepare", "aia", "a.zarr", "--size", "64"),
+        ("solar", "import-png", "pictures", "a.zarr"),
+        ("solar", "label", "a.zarr", "--events", "goes.csv"),
+        ("solar", "predict", "sun-171", "--time", "2024-10-08T23:57", "--center", "0,0", "--out", "p"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_a_command_says_what_it_does_before_it_loads_what_takes_its_time(arguments, tmp_path):
+    """Where the heavy libraries cannot be loaded at all, the first line is there all the same."""
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({HEAVY!r}))\n"  # importing one of them is an error now
+        "from framecast.cli import run\n"
+        f"run({list(arguments)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    first = done.stderr.splitlines()[0]
+    assert not first.startswith(("framecast:", "Traceback", "Usage")), done.stderr
