@@ -17,9 +17,10 @@ MARKER = ".framecast-demo"
 MODEL = Path("corona-synth")
 """A released model, see `framecast.models.released`."""
 
-REGIONS, FRAMES, SIZE, CADENCE = 40, 16, 64, 7200.0
+REGIONS, FRAMES, SIZE, CADENCE = 24, 14, 64, 7200.0
 
-WINDOWS, MEMBERS = 8, 20
+WINDOWS, MEMBERS = 4, 10
+"""Enough for the pictures: a page has at most three cases, and a score needs some regions to have an interval."""
 
 
 def demo(
