@@ -321,10 +321,10 @@ def solar_targets(folder: Path) -> dict[str, Target]:
         from astropy.io import fits
     except ModuleNotFoundError:
         return {}
-    from framecast.domains.solar.events import read_events
+    from framecast.domains.solar.flare_lists import read_flares
+    from framecast.domains.solar.label_tables import read_label_table
     from framecast.domains.solar.png import parse_name, read_picture
     from framecast.domains.solar.reader import read_image
-    from framecast.domains.solar.samples import read_samples
 
     folder.mkdir()
     header = fits.Header()
@@ -389,8 +389,8 @@ def solar_targets(folder: Path) -> dict[str, Target]:
         "fits tiled": Target(lambda f: read_image(f / "tiled.fits"), "tiled.fits", folder),
         "jpeg 2000": Target(lambda f: read_image(f / "small.jp2"), "small.jp2", folder),
         "png": Target(read_png, name, folder),
-        "csv events": Target(lambda f: read_events(f / "events.csv"), "events.csv", folder),
-        "csv samples": Target(lambda f: read_samples(f / "samples.csv"), "samples.csv", folder),
+        "csv events": Target(lambda f: read_flares(f / "events.csv"), "events.csv", folder),
+        "csv samples": Target(lambda f: read_label_table(f / "samples.csv"), "samples.csv", folder),
     }
 
 

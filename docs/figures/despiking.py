@@ -1,4 +1,4 @@
-"""The figure of `docs/solar-calibration.md`: hits in a raw image, and the image without them.
+"""The figure of `docs/solar-radiometry.md`: hits in a raw image, and the image without them.
 
 python docs/figures/despiking.py FOLDER    # the folder of real observations, as FRAMECAST_DATA names it
 """

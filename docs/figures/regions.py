@@ -17,8 +17,8 @@ import numpy as np
 import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
 from PIL import Image
 
-from framecast.domains.solar.catalogue import match, scan
 from framecast.domains.solar.cut import cut
+from framecast.domains.solar.observations import match, scan
 from framecast.domains.solar.reader import read_image
 from framecast.domains.solar.tracks import Passage, follow, grid
 

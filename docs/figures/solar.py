@@ -18,8 +18,8 @@ import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from framecast.domains.solar.catalogue import match, scan
 from framecast.domains.solar.cut import cut
+from framecast.domains.solar.observations import match, scan
 from framecast.domains.solar.reader import read_image
 from framecast.domains.solar.tracks import Passage, follow, grid
 

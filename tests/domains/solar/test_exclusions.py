@@ -7,8 +7,8 @@ import pytest
 
 from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.exclusions import Exclusions
+from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
 
 HOURS = [0.0, 6.0, 12.0, 18.0, 24.0, 30.0]

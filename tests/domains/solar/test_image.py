@@ -9,9 +9,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.geometry import Observer
-from framecast.domains.solar.header import interpret
+from framecast.domains.solar.fits_header import interpret
 from framecast.domains.solar.image import SolarImage
+from framecast.domains.solar.projection import Observer
 
 
 def cards(**changes: object) -> dict[str, object]:

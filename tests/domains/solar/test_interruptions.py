@@ -11,7 +11,7 @@ from shutil import rmtree
 import pytest
 
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.parallel import Alone, crew
+from framecast.domains.solar.parallel import ThisProcess, worker_pool
 from framecast.domains.solar.prepare import prepare
 
 OPTIONS = {"size": 128, "pixel": 9.6, "spacing": 45.0, "minimum_frames": 2}  # blocks of 16 frames
@@ -127,9 +127,9 @@ def test_one_worker_needs_no_cluster_and_takes_jobs_as_they_are_needed() -> None
             taken.append(k)
             yield k
 
-    with crew(1) as hands:
-        assert isinstance(hands, Alone)
-        results = hands(str, jobs())
+    with worker_pool(1) as pool:
+        assert isinstance(pool, ThisProcess)
+        results = pool(str, jobs())
         assert (next(results), taken) == ("0", [0])
         assert list(results) == ["1", "2", "3", "4"]
 
@@ -140,6 +140,6 @@ def test_an_address_at_which_nothing_answers(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(parallel, "PATIENCE", "1s")
     with (
         pytest.raises(ConfigError, match=r"no dask cluster with workers answers at tcp://127\.0\.0\.1:9 "),
-        crew(1, "tcp://127.0.0.1:9"),
+        worker_pool(1, "tcp://127.0.0.1:9"),
     ):
         pass

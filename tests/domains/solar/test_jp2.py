@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.jp2 import SIGNATURE, DisplayCurve
+from framecast.domains.solar.observations import scan
 from framecast.domains.solar.reader import read_header, read_image
 
 CARDS = {
@@ -141,7 +141,7 @@ def test_real_files_agree_with_the_fits_images_of_the_same_exposures(real_data: 
 
 
 def test_real_files_are_found_by_their_headers(real_data: Path) -> None:
-    catalogue = scan(real_data / "aia171-jp2")
-    assert [frame.wavelength for frame in catalogue.frames] == [171, 171, 171]
-    assert catalogue.rejected == []
-    assert read_header(catalogue.frames[0].path) == catalogue.frames[0]
+    observations = scan(real_data / "aia171-jp2")
+    assert [frame.wavelength for frame in observations.frames] == [171, 171, 171]
+    assert observations.rejected == []
+    assert read_header(observations.frames[0].path) == observations.frames[0]

@@ -23,6 +23,6 @@ def test_what_is_accepted_can_be_chosen() -> None:
 
 
 def test_the_documentation_explains_every_bit() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "solar-calibration.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "solar-radiometry.md").read_text()
     for bit, meaning in MEANINGS.items():
         assert f"| {bit} | {meaning} |" in page

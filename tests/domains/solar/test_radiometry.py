@@ -14,7 +14,7 @@ from framecast.domains.solar.despike import Despiking
 from framecast.domains.solar.image import SolarImage
 from framecast.domains.solar.pedestal import pedestal
 from framecast.domains.solar.prepare import prepare
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 
 TABLE = Path(aiapy.__file__).parent / "tests" / "data" / "aia_V8_20171210_050627_response_table.txt"
@@ -33,14 +33,14 @@ def test_every_step_leaves_its_mark(sun: Path) -> None:
     data[32, 40] += 30_000
     struck = SolarImage(header=image.header, data=data)
     table = CorrectionTable.read(TABLE)
-    plain = Calibration().rate(struck)
+    plain = Radiometry().rate(struck)
     assert np.array_equal(plain, data / 2)  # exposures of 2 s
-    aged = Calibration(degradation=table).rate(struck)
+    aged = Radiometry(degradation=table).rate(struck)
     assert aged == pytest.approx(plain / table.factor(171, image.header.time), rel=1e-5)
-    clean = Calibration(despiking=Despiking()).rate(struck)
+    clean = Radiometry(despiking=Despiking()).rate(struck)
     assert clean[32, 40] < 1000
     assert plain[32, 40] > 14_000
-    history = Calibration(despiking=Despiking(), degradation=table).history(per_second=False)
+    history = Radiometry(despiking=Despiking(), degradation=table).history(per_second=False)
     assert [step.split()[0] for step in history] == ["hits", "divided", "divided"]
 
 
@@ -48,7 +48,7 @@ def test_the_archive_tells_how_it_was_calibrated(sun: Path, tmp_path: Path) -> N
     table = CorrectionTable.read(TABLE)
     options = {"size": 8, "pixel": 38.4, "minimum_frames": 3, "spacing": 40.0, "cadence": 7200.0}
     prepare(sun, tmp_path / "plain.zarr", **options)
-    prepare(sun, tmp_path / "aged.zarr", calibration=Calibration(degradation=table), **options)
+    prepare(sun, tmp_path / "aged.zarr", radiometry=Radiometry(degradation=table), **options)
     plain, aged = Archive.open(tmp_path / "plain.zarr"), Archive.open(tmp_path / "aged.zarr")
     name = plain.sequences[0]
     factor = table.factor(171, plain.times(name)[0])
@@ -56,11 +56,11 @@ def test_the_archive_tells_how_it_was_calibrated(sun: Path, tmp_path: Path) -> N
     assert aged.read(name) == pytest.approx(plain.read(name) / factor, rel=1e-4)
     assert plain.sequence(name)["degradation"].values == pytest.approx(1.0)
     assert aged.sequence(name)["degradation"].values == pytest.approx(factor, rel=1e-4)
-    told = aged.attrs["calibration"]
+    told = aged.attrs["radiometry"]
     assert told["despiking"] is None
     assert told["degradation"]["table"] == TABLE.name
     assert any("degradation" in step for step in aged.attrs["history"])
-    assert plain.attrs["calibration"] == {"despiking": None, "degradation": None}
+    assert plain.attrs["radiometry"] == {"despiking": None, "degradation": None}
 
 
 def test_real_eit_loses_its_pedestal_and_keeps_its_sun(real_data: Path) -> None:
@@ -68,10 +68,10 @@ def test_real_eit_loses_its_pedestal_and_keeps_its_sun(real_data: Path) -> None:
     offsets = [pedestal(image) for image in images]
     assert all(820 < offset < 870 for offset in offsets)
     assert np.ptp(offsets) < 10
-    rate = Calibration().rate(images[0])
+    rate = Radiometry().rate(images[0])
     assert abs(np.nanmedian(rate[:8, :8])) < 1  # DN/s in a corner, where 70 would be the pedestal's
     assert 2 < np.nanmedian(rate[48:80, 48:80]) < 20
-    history = Calibration().history(per_second=False, instrument=images[0].header.instrument)
+    history = Radiometry().history(per_second=False, instrument=images[0].header.instrument)
     assert "pedestal" in history[0]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framecast.domains.solar.catalogue import match, scan
 from framecast.domains.solar.cut import cut
+from framecast.domains.solar.observations import match, scan
 from framecast.domains.solar.reader import read_header, read_image
 from framecast.domains.solar.tracks import follow, grid
 
@@ -61,8 +61,8 @@ def test_headers_place_the_observer_where_sunpy_does(real_data: Path) -> None:
 
 
 def test_eit_is_rolled_by_half_a_turn_and_its_scale_is_eightfold(real_data: Path) -> None:
-    catalogue = scan(real_data / "eit-2004-03-01")
-    series = match(catalogue.frames, [195])
+    observations = scan(real_data / "eit-2004-03-01")
+    series = match(observations.frames, [195])
     frames = [slot.frames[0] for slot in series.slots]
     assert [gap.frames for gap in series.gaps] == [1, 1]
     seen = follow(grid(frames, angle=50.0, spacing=12.0), frames, angle=50.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.cut import cut, offsets
 from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.observations import scan
 from framecast.domains.solar.reader import read_image
 from framecast.domains.solar.tracks import Passage, Track, follow, grid
 

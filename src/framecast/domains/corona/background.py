@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from framecast.domains.corona.geometry import Array, FloatArray, coordinates
+from framecast.domains.corona.pixel_grid import Array, FloatArray, coordinates
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.response import response
 from framecast.domains.corona.spec import CoronaSpec

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from framecast.domains.corona.geometry import Array, FloatArray
+from framecast.domains.corona.pixel_grid import Array, FloatArray
 from framecast.domains.corona.region import WIDTHS, Region
 from framecast.domains.corona.response import response
 from framecast.domains.corona.spec import CoronaSpec

@@ -6,7 +6,7 @@ That is linear in the number of points, moves smoothly by fractions of a pixel, 
 import numpy as np
 from scipy.sparse import csc_array
 
-from framecast.domains.corona.geometry import Array, FloatArray
+from framecast.domains.corona.pixel_grid import Array, FloatArray
 from framecast.domains.corona.spec import CoronaSpec
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from framecast.domains.corona.geometry import Array, FloatArray, coordinates
+from framecast.domains.corona.pixel_grid import Array, FloatArray, coordinates
 from framecast.domains.corona.spec import CoronaSpec
 
 # Plane waves repeat after this many longer sides of the frame.

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from framecast.domains.solar.geometry import from_centre
 from framecast.domains.solar.image import Pointing
+from framecast.domains.solar.projection import from_centre
 
 
 def cut(

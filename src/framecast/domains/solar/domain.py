@@ -46,7 +46,8 @@ SOLAR = Domain(
     },
     reasons={"masked": "off disk"},
     colours=_colours,
-    image_attributes=("pixel_arcsec", "off_limb", "rotation", "calibration"),
+    # Archives of version 0.1 call the radiometry their calibration.
+    image_attributes=("pixel_arcsec", "off_limb", "rotation", "radiometry", "calibration"),
     recipes={path.stem: path for path in sorted(_RECIPES.glob("*.yaml"), key=lambda path: path.stem)},
     add_commands=_add_commands,
     packages=("aiapy", "aiohttp", "astropy", "reproject", "sunpy"),

@@ -12,8 +12,8 @@ import numpy as np
 
 from framecast.core.errors import DataError
 from framecast.data.tables import Record, read_table
-from framecast.domains.solar.clock import EXPECTED, moment
 from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.times import EXPECTED, moment
 
 _COLUMNS = {"start": ("start", "date", "time", "t", "from", "begin"), "end": ("end", "stop", "to", "until")}
 

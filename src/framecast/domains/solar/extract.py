@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.domains.solar.catalogue import Rejected, Slot
 from framecast.domains.solar.cut import cut
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.observations import Rejected, Slot
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 
 OffLimb = Literal["mask", "keep"]
@@ -51,7 +51,7 @@ class Job:
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
     view: View
-    calibration: Calibration
+    radiometry: Radiometry
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def extract(job: Job) -> Extract:
             continue
         missing.append(int(np.isnan(image.data).sum()))
         intensity[:, channel] = cut(
-            job.calibration.rate(image),
+            job.radiometry.rate(image),
             frame.pointing,
             job.x,
             job.y,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.geometry import ARCSEC, Observer
+from framecast.domains.solar.projection import ARCSEC, Observer
 
 Array = npt.NDArray[np.float64]
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from framecast.core.errors import DataError
 from framecast.data.archive.guard import check_frame
-from framecast.domains.solar.header import interpret
+from framecast.domains.solar.fits_header import interpret
 from framecast.domains.solar.image import FrameHeader, SolarImage
 
 SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"

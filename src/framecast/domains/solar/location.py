@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from framecast.core.errors import DataError
 from framecast.data.tables import Record
-from framecast.domains.solar.geometry import project
 from framecast.domains.solar.offline import offline
+from framecast.domains.solar.projection import project
 
 PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
     "x": ("x", "hpc_x"),

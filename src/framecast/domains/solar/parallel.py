@@ -1,7 +1,7 @@
 """A function over many jobs, here or on the workers of a dask cluster: results in order, few in memory at once.
 
-`crew` gives the workers: this process alone, local processes, or a cluster at an address. A worker that dies loses
-nothing: its jobs are done again. Whatever the workers are, the results are the same.
+`worker_pool` gives the workers: this process alone, local processes, or a cluster at an address. A worker that dies
+loses nothing: its jobs are done again. Whatever the workers are, the results are the same.
 
 Local workers are processes that talk through pipes: no port is opened, so nobody else on the machine can reach them.
 A dask cluster runs whatever the ones who reach its ports send, and its ports are protected as its owner configured it:
@@ -38,7 +38,7 @@ PATIENCE = "20s"
 """How long a cluster may take to answer."""
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Workers that take jobs."""
 
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -53,7 +53,7 @@ class Crew(Protocol):
         """
 
 
-class Alone:
+class ThisProcess:
     """No workers but this process: one job after the other."""
 
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -116,7 +116,7 @@ class LocalProcesses:
             return failed
 
 
-class Cluster:
+class DaskWorkers:
     """The workers of a dask cluster.
 
     Args:
@@ -160,7 +160,7 @@ class Cluster:
 
 
 @contextmanager
-def crew(workers: int = 1, scheduler: str | None = None) -> Iterator[Crew]:
+def worker_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[WorkerPool]:
     """Yield the workers: those of the cluster at ``scheduler``, else ``workers`` local processes (1: this one alone).
 
     Args:
@@ -176,7 +176,7 @@ def crew(workers: int = 1, scheduler: str | None = None) -> Iterator[Crew]:
         with _cluster(scheduler) as cluster:
             yield cluster
     elif workers == 1:
-        yield Alone()
+        yield ThisProcess()
     else:
         processes = LocalProcesses(workers)
         try:
@@ -186,7 +186,7 @@ def crew(workers: int = 1, scheduler: str | None = None) -> Iterator[Crew]:
 
 
 @contextmanager
-def _cluster(scheduler: str) -> Iterator[Cluster]:
+def _cluster(scheduler: str) -> Iterator[DaskWorkers]:
     try:
         import dask
         from distributed import Client
@@ -207,7 +207,7 @@ def _cluster(scheduler: str) -> Iterator[Cluster]:
                 "dask scheduler and dask worker, and give its address as tls://HOST:8786 (certificates: dask's "
                 "configuration, distributed.comm.tls) or, in a network that you trust, tcp://HOST:8786"
             ) from None
-        yield Cluster(client)
+        yield DaskWorkers(client)
 
 
 def _begin_worker() -> None:

@@ -28,7 +28,7 @@ from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.domains.solar import NAME
 from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.flares import region_number
-from framecast.domains.solar.samples import Samples, check_some_known
+from framecast.domains.solar.label_tables import LabelTable, check_some_known
 from framecast.videos.frames import nanoseconds
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
@@ -168,7 +168,7 @@ def import_pictures(
     *,
     saturation: Mapping[int, float] | None = None,
     cadence: float | None = None,
-    samples: Samples | None = None,
+    samples: LabelTable | None = None,
     exclude: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,

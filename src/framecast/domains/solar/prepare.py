@@ -20,13 +20,13 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.data.archive.writer import ArchiveWriter
-from framecast.domains.solar.catalogue import Catalogue, Gap, Rejected, Series, Slot, match, scan
 from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.extract import Job, OffLimb, View, extract
-from framecast.domains.solar.parallel import Crew, crew
+from framecast.domains.solar.observations import Gap, Observations, Rejected, Series, Slot, match, scan
+from framecast.domains.solar.parallel import WorkerPool, worker_pool
 from framecast.domains.solar.quality import HARMLESS, NO_IMAGE, doubts, explain
-from framecast.domains.solar.radiometry import Calibration
-from framecast.domains.solar.regions import read_regions
+from framecast.domains.solar.radiometry import Radiometry
+from framecast.domains.solar.region_tables import read_regions
 from framecast.domains.solar.rotation import Rotation
 from framecast.domains.solar.sequences import announce, provenance
 from framecast.domains.solar.tracks import Passage, Track, follow, grid
@@ -105,7 +105,7 @@ def prepare(
     minimum_frames: int = 12,
     rotation: Rotation = "howard",
     off_limb: OffLimb = "mask",
-    calibration: Calibration = Calibration(),
+    radiometry: Radiometry = Radiometry(),
     accept_quality: Sequence[int] = tuple(sorted(HARMLESS)),
     strict: bool = False,
     workers: int | None = 1,
@@ -137,13 +137,13 @@ def prepare(
         latitude: largest distance from the equator, in degrees.
         spacing: distance of neighbouring regions, in degrees on the surface. The default of 12° follows about forty
             regions at a time, each overlapping its neighbours by about a third of its width at 64 pixels.
-        regions: a table of the regions to follow, instead of the grid (see `framecast.domains.solar.regions`).
+        regions: a table of the regions to follow, instead of the grid (see `framecast.domains.solar.region_tables`).
         tracks: the regions to follow, instead of the grid.
         exclude: a table of times whose images are left out (see `framecast.domains.solar.exclusions`).
         minimum_frames: regions seen in fewer frames are left out.
         rotation: rotation law: howard, snodgrass, allen or rigid.
         off_limb: mask the pixels beyond the limb, or keep them.
-        calibration: what is done to the pixels beside dividing by the exposure.
+        radiometry: what is done to the pixels beside dividing by the exposure.
         accept_quality: bits of the quality word that do not make a frame doubtful.
         strict: whether a file that cannot be used is an error.
         workers: processes that read files: 1 is this one alone, None as many as there are cores, 8 at most (and this
@@ -165,20 +165,20 @@ def prepare(
         raise ConfigError("regions and tracks are given: give one of them")
     refuse_existing(Path(destination), overwrite=overwrite, kind=ARCHIVE)
     exclusions = Exclusions.read(exclude) if exclude is not None else None
-    with crew(_count(source) if workers is None else workers, scheduler) as hands:
-        catalogue = scan(
-            source, progress=progress and (lambda done, total: progress("headers", done, total)), crew=hands
+    with worker_pool(_count(source) if workers is None else workers, scheduler) as pool:
+        observations = scan(
+            source, progress=progress and (lambda done, total: progress("headers", done, total)), pool=pool
         )
-        excluded = exclusions.apply(catalogue.frames) if exclusions is not None else []
+        excluded = exclusions.apply(observations.frames) if exclusions is not None else []
         series = match(
-            [frame for frame in catalogue.frames if frame not in excluded] if excluded else catalogue.frames,
-            _channels(catalogue, wavelengths),
+            [frame for frame in observations.frames if frame not in excluded] if excluded else observations.frames,
+            _channels(observations, wavelengths),
             cadence=cadence,
             tolerance=tolerance,
             start=_moment("start", start),
             end=_moment("end", end),
         )
-        summary = _summarise(catalogue, series, accept_quality)
+        summary = _summarise(observations, series, accept_quality)
         summary.excluded = len(excluded)
         if strict and summary.rejected:
             raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
@@ -201,7 +201,7 @@ def prepare(
             source,
             series,
             view,
-            calibration,
+            radiometry,
             angle=angle,
             longitude=longitude,
             latitude=latitude,
@@ -226,11 +226,11 @@ def prepare(
                 kept,
                 series,
                 view,
-                calibration,
+                radiometry,
                 summary,
                 accept_quality,
                 strict=strict,
-                crew=hands,
+                pool=pool,
                 progress=progress,
             )
     return summary
@@ -241,12 +241,12 @@ def _fill(
     passages: Sequence[Passage],
     series: Series,
     view: View,
-    calibration: Calibration,
+    radiometry: Radiometry,
     summary: Summary,
     accepted: Sequence[int],
     *,
     strict: bool,
-    crew: Crew,
+    pool: WorkerPool,
     progress: ProgressCallback | None,
 ) -> None:
     """Cut every region out of every frame it is seen in, but for those that an interrupted process has cut."""
@@ -265,12 +265,12 @@ def _fill(
             np.array([passages[number].x[position] for number, position in missing[index]]),
             np.array([passages[number].y[position] for number, position in missing[index]]),
             view,
-            calibration,
+            radiometry,
         )
         for index in busy
     )
     before = summary.resumed = len(everywhere) - len(busy)
-    for count, (index, result) in enumerate(zip(busy, crew(extract, jobs), strict=True), start=1):
+    for count, (index, result) in enumerate(zip(busy, pool(extract, jobs), strict=True), start=1):
         slot = series.slots[index]
         if result.failed and strict:
             raise DataError(result.failed[0].reason)
@@ -279,7 +279,7 @@ def _fill(
         for intensity, (number, position) in zip(result.intensity, missing[index], strict=True):
             name = passages[number].track.name
             if writer.done(name) is None:
-                announce(writer, passages[number], series, view, calibration)
+                announce(writer, passages[number], series, view, radiometry)
             if result.missing:
                 writer.write(name, position, intensity, quality=quality)
             else:
@@ -326,7 +326,7 @@ def _quality(slot: Slot, failed: set[Path], accepted: Sequence[int]) -> int:
     return word
 
 
-def _summarise(catalogue: Catalogue, series: Series, accepted: Sequence[int]) -> Summary:
+def _summarise(observations: Observations, series: Series, accepted: Sequence[int]) -> Summary:
     used = [frame for slot in series.slots for frame in slot.frames if frame is not None]
     suspects = [(frame, doubts(frame.quality, accepted=accepted)) for frame in used]
     return Summary(
@@ -336,16 +336,16 @@ def _summarise(catalogue: Catalogue, series: Series, accepted: Sequence[int]) ->
         start=series.slots[0].time,
         end=series.slots[-1].time,
         gaps=series.gaps,
-        rejected=list(catalogue.rejected),
-        other_wavelengths=Counter({w: n for w, n in catalogue.wavelengths.items() if w not in series.channels}),
+        rejected=list(observations.rejected),
+        other_wavelengths=Counter({w: n for w, n in observations.wavelengths.items() if w not in series.channels}),
         unmatched=series.unmatched,
         doubtful=[Rejected(frame.path, "; ".join(explain(word))) for frame, word in suspects if word],
         notes=Counter(note for frame in used for note in frame.notes),
     )
 
 
-def _channels(catalogue: Catalogue, wavelengths: Sequence[int] | None) -> tuple[int, ...]:
-    channels = tuple(wavelengths) if wavelengths is not None else tuple(sorted(catalogue.wavelengths))
+def _channels(observations: Observations, wavelengths: Sequence[int] | None) -> tuple[int, ...]:
+    channels = tuple(wavelengths) if wavelengths is not None else tuple(sorted(observations.wavelengths))
     if not channels or len(set(channels)) != len(channels):
         raise ConfigError(f"wavelengths are {list(channels)}; name at least one, each once")
     return channels

@@ -18,7 +18,7 @@ from framecast.domains.solar.pedestal import pedestal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
+class Radiometry:
     """From the pixels of a file to DN/s.
 
     Attributes:

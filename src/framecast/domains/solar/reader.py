@@ -16,7 +16,7 @@ from framecast.core.errors import DataError
 from framecast.core.reading import check_regular
 from framecast.data.archive.guard import check_frame
 from framecast.domains.solar import jp2
-from framecast.domains.solar.header import interpret
+from framecast.domains.solar.fits_header import interpret
 from framecast.domains.solar.image import FrameHeader, SolarImage
 
 _OTHER_PACKINGS = (b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x1f\x9d")

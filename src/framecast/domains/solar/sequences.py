@@ -10,16 +10,16 @@ from framecast._version import __version__
 from framecast.core.domain import ATTRIBUTE
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.domains.solar import NAME
-from framecast.domains.solar.catalogue import Series
 from framecast.domains.solar.cut import offsets
 from framecast.domains.solar.extract import View
+from framecast.domains.solar.observations import Series
 from framecast.domains.solar.quality import NO_IMAGE
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.rotation import Rotation
 from framecast.domains.solar.tracks import Passage
 
 
-def announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View, calibration: Calibration) -> None:
+def announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View, radiometry: Radiometry) -> None:
     """Create the sequence of a region, with all that is known of it before its pixels are."""
     slots = [series.slots[index] for index in passage.indices]
     frames = [slot.frames for slot in slots]
@@ -53,7 +53,7 @@ def announce(writer: ArchiveWriter, passage: Passage, series: Series, view: View
             ),
             "degradation": (
                 time_channel,
-                np.array([[np.nan if f is None else calibration.factor(f) for f in row] for row in frames]),
+                np.array([[np.nan if f is None else radiometry.factor(f) for f in row] for row in frames]),
                 {"long_name": "share of the light still registered that was divided out; 1 where none was"},
             ),
             "quality_word": (
@@ -80,7 +80,7 @@ def provenance(
     source: str | Path,
     series: Series,
     view: View,
-    calibration: Calibration,
+    radiometry: Radiometry,
     *,
     angle: float,
     longitude: float | None,
@@ -96,7 +96,7 @@ def provenance(
         source: folder of the files.
         series: what was used of them.
         view: how the regions are seen.
-        calibration: what was done to the pixels.
+        radiometry: what was done to the pixels.
         angle: limits of the positions on the disk, in degrees.
         longitude: see ``angle``.
         latitude: see ``angle``.
@@ -115,11 +115,11 @@ def provenance(
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),
         "history": [
             "FITS read by their headers; blank pixels masked",
-            *calibration.history(per_second=present[0].per_second, instrument=present[0].instrument),
+            *radiometry.history(per_second=present[0].per_second, instrument=present[0].instrument),
             "cut with one cubic interpolation, averaged over each pixel, solar north up",
             "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
         ],
-        "calibration": calibration.provenance(),
+        "radiometry": radiometry.provenance(),
         "rotation": f"{rotation} (sunpy {sunpy.__version__}, sidereal)",
         "pixel_arcsec": view.pixel,
         "off_limb": view.off_limb,

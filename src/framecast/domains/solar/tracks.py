@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.geometry import project
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
+from framecast.domains.solar.projection import project
 from framecast.domains.solar.rotation import Rotation, days_between, drift_rate
 
 Array = npt.NDArray[np.float64]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.fetch import FILE_NAME, HelioviewerSource, SynopticSource, Transfer, fetch, regular_times
+from framecast.domains.solar.observations import scan
 
 Times = list[np.datetime64]
 

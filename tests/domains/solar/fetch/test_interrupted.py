@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.fetch import SynopticSource, Transfer, fetch
+from framecast.domains.solar.observations import scan
 
 SERVER = Path(__file__).parents[3] / "archive_server.py"
 

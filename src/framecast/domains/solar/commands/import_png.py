@@ -40,12 +40,12 @@ def import_png(
 ) -> None:
     """Read 8-bit PNG pictures of active regions into an archive in DN/s, labels included (Francisco et al. 2024)."""
     note(f"importing {source}")
+    from framecast.domains.solar.label_tables import read_label_table
     from framecast.domains.solar.png import SATURATION, import_pictures
-    from framecast.domains.solar.samples import read_samples
     from framecast.videos.frames import format_duration, parse_duration
 
     names = tuple(name.strip() for name in classes.split(","))
-    table = None if samples is None else read_samples(samples, horizon=parse_duration(horizon), classes=names)
+    table = None if samples is None else read_label_table(samples, horizon=parse_duration(horizon), classes=names)
     with progress("pictures") as task:
         made = import_pictures(
             source,

@@ -46,24 +46,24 @@ def label(
     note(f"labelling {archive}")
     from framecast.data.archive.reader import Archive
     from framecast.data.labels import count_labels, write_labels
-    from framecast.domains.solar.events import allot, labels_from_events, read_events
-    from framecast.domains.solar.samples import labels_from_samples, read_samples
+    from framecast.domains.solar.flare_lists import assign_flares, labels_from_flares, read_flares
+    from framecast.domains.solar.label_tables import labels_from_table, read_label_table
     from framecast.videos.frames import format_duration, parse_duration
 
     opened, seconds = Archive.open(archive), parse_duration(horizon)
     names = tuple(name.strip() for name in classes.split(","))
     if events is not None:
         limits = _covered(covers)
-        flares = read_events(events)
-        allotted = allot(opened, flares)
-        labels = labels_from_events(opened, allotted.own, horizon=seconds, classes=names, covered=limits)
-        if allotted.homeless:
+        flares = read_flares(events)
+        assigned = assign_flares(opened, flares)
+        labels = labels_from_flares(opened, assigned.own, horizon=seconds, classes=names, covered=limits)
+        if assigned.unassigned:
             note(
-                f"{allotted.homeless} of {len(flares)} events were left out: they say no place, and the number of no "
+                f"{assigned.unassigned} of {len(flares)} events were left out: they say no place, and the number of no "
                 f"region of {archive}"
             )
     else:
-        labels = labels_from_samples(opened, read_samples(str(samples), horizon=seconds, classes=names))
+        labels = labels_from_table(opened, read_label_table(str(samples), horizon=seconds, classes=names))
     within = format_duration(seconds)
     write_labels(archive, labels, names, meaning=f"class of the largest flare that starts within {within}")
     counts = count_labels(Archive.open(archive))
@@ -74,7 +74,7 @@ def label(
 
 def _covered(text: str | None) -> "tuple[np.datetime64 | None, np.datetime64 | None]":
     """Return first and last moment from ``2012-01-01..2018-01-01``; either may be left out."""
-    from framecast.domains.solar.clock import moment
+    from framecast.domains.solar.times import moment
 
     if text is None:
         return None, None

@@ -9,7 +9,7 @@ from framecast.core.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
-    from framecast.domains.solar.radiometry import Calibration
+    from framecast.domains.solar.radiometry import Radiometry
 
 Despike = Annotated[bool, typer.Option("--despike", help="Replace hits of particles on the detector.")]
 Degradation = Annotated[
@@ -36,8 +36,8 @@ def whole_numbers(option: str, text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def choose_calibration(*, despike: bool, degradation: str | None) -> "Calibration":
-    """Return the calibration that the options ask for.
+def choose_radiometry(*, despike: bool, degradation: str | None) -> "Radiometry":
+    """Return the radiometry that the options ask for.
 
     Args:
         despike: whether hits of particles are replaced.
@@ -48,9 +48,9 @@ def choose_calibration(*, despike: bool, degradation: str | None) -> "Calibratio
     """
     from framecast.domains.solar.degradation import CorrectionTable
     from framecast.domains.solar.despike import Despiking
-    from framecast.domains.solar.radiometry import Calibration
+    from framecast.domains.solar.radiometry import Radiometry
 
-    return Calibration(
+    return Radiometry(
         despiking=Despiking() if despike else None,
         degradation=None if degradation is None else CorrectionTable.read(degradation),
     )
@@ -66,9 +66,9 @@ def moment(option: str, text: str) -> "np.datetime64":
     Raises:
         ConfigError: it is no time.
     """
-    from framecast.domains.solar import clock
+    from framecast.domains.solar import times
 
     try:
-        return clock.moment(text)
+        return times.moment(text)
     except ValueError:
-        raise ConfigError(f"{option} is {text!r}; write {clock.EXPECTED}") from None
+        raise ConfigError(f"{option} is {text!r}; write {times.EXPECTED}") from None

@@ -12,7 +12,7 @@ import typer
 from framecast.cli.console import Task, note, print_grid, print_table, progress, say
 from framecast.core.errors import ConfigError
 from framecast.domains.solar.commands.fetch import Server, choose_source
-from framecast.domains.solar.commands.options import Degradation, Despike, choose_calibration, moment, whole_numbers
+from framecast.domains.solar.commands.options import Degradation, Despike, choose_radiometry, moment, whole_numbers
 
 if TYPE_CHECKING:
     from framecast.domains.solar.predict import Prediction
@@ -80,7 +80,7 @@ def predict(
     import numpy as np
 
     from framecast.cli.forecast import sampling_options
-    from framecast.domains.solar.predict import LocalImages, Request, ServerImages, making_of
+    from framecast.domains.solar.predict import LocalImages, Request, ServerImages, training_settings
     from framecast.domains.solar.predict import predict as make
     from framecast.domains.solar.predict.page import PAGE, Sample, intervals, write_prediction
     from framecast.domains.solar.predict.stages import Stages, fingerprint
@@ -99,10 +99,10 @@ def predict(
     images = ServerImages(choose_source(server, nrt=nrt, base_url=base_url)) if source is None else LocalImages(source)
     folder = find_model(model)
     config = read_config(folder)
-    making = making_of(
+    settings = training_settings(
         config,
         pixel=pixel,
-        calibration=choose_calibration(despike=despike, degradation=degradation),
+        radiometry=choose_radiometry(despike=despike, degradation=degradation),
         accept_quality=tuple(whole_numbers("--accept-quality", accept_quality)) if accept_quality.strip() else (),
     )
     place = choose_device(device)
@@ -125,19 +125,19 @@ def predict(
             out,
             request,
             images=images,
-            making=making,
+            settings=settings,
             options=options,
             calibration=read_calibration(folder),
             now=np.datetime64("now", "ns"),
             command=command,
             show=show,
         )
-    facts = _facts(made, images.describe(), making, config.name)
+    facts = _facts(made, images.describe(), settings, config.name)
     made.stages["page"] = Stages(out).once(
         "page",
         fingerprint(made.mark, facts),
         [out / PAGE],
-        lambda: write_prediction(out, calibration=making.calibration, facts=facts, command=command),
+        lambda: write_prediction(out, radiometry=settings.radiometry, facts=facts, command=command),
     )
     _report(made)
     print_intervals(intervals(Sample.read(out / "forecast.zarr")))
@@ -172,18 +172,18 @@ def _point(text: str) -> tuple[float, float]:
     return x, y
 
 
-def _facts(made: "Prediction", images: dict[str, Any], making: Any, model: str) -> dict[str, str]:
+def _facts(made: "Prediction", images: dict[str, Any], settings: Any, model: str) -> dict[str, str]:
     from framecast.videos.frames import format_duration
 
     frames = made.frames
-    history = making.calibration.history(per_second=False)
+    history = settings.radiometry.history(per_second=False)
     return {
         "Model": model,
         "Last frame seen": str(made.issue)[:19].replace("T", " ") + " UTC",
         "Region": f"Carrington longitude {made.longitude:.1f}°, latitude {made.latitude:+.1f}°",
         "Seen": f"{frames.past} frames of {', '.join(frames.past_channels)} Å every {format_duration(frames.cadence)}",
-        "Frame": f"{frames.height} x {frames.width} pixels of {making.pixel:g} arcsec",
-        "Calibration": "; ".join(history),
+        "Frame": f"{frames.height} x {frames.width} pixels of {settings.pixel:g} arcsec",
+        "Radiometry": "; ".join(history),
         "Images": ", ".join(str(value) for value in images.values()),
     }
 

@@ -8,7 +8,7 @@ import typer
 
 from framecast.cli.console import Task, note, print_table, progress, say
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.commands.options import Degradation, Despike, choose_calibration, whole_numbers
+from framecast.domains.solar.commands.options import Degradation, Despike, choose_radiometry, whole_numbers
 
 if TYPE_CHECKING:
     from framecast.domains.solar.prepare import Summary
@@ -62,7 +62,7 @@ def prepare(
     despike: Despike = False,
     degradation: Degradation = None,
     accept_quality: Annotated[
-        str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look calibration.")
+        str, typer.Option(help="Bits of QUALITY that leave a frame good; 30 marks quick-look radiometry.")
     ] = "30",
     exclude: Annotated[
         Path | None,
@@ -87,7 +87,7 @@ def prepare(
     from framecast.domains.solar.prepare import prepare as prepare_archive
     from framecast.videos.frames import parse_duration
 
-    calibration = choose_calibration(despike=despike, degradation=degradation)
+    radiometry = choose_radiometry(despike=despike, degradation=degradation)
 
     with ExitStack() as shown:
         tasks: dict[str, Task] = {}
@@ -118,7 +118,7 @@ def prepare(
             minimum_frames=min_frames,
             rotation=rotation,  # type: ignore[arg-type]
             off_limb=off_limb,  # type: ignore[arg-type]
-            calibration=calibration,
+            radiometry=radiometry,
             accept_quality=whole_numbers("--accept-quality", accept_quality) if accept_quality.strip() else [],
             strict=strict,
             workers=workers,

@@ -107,21 +107,21 @@ async def download(
     async with aiohttp.ClientSession(
         timeout=timeout, headers=agent, connector=connector, trust_env=True, auto_decompress=False
     ) as session:
-        works = _Works(
+        transfers = _Transfers(
             session, folder, source, known, transfer, done, unanswered=min(transfer.connections, len(wanted))
         )
         queue = iter(wanted)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(transfer.connections):
-                    group.create_task(works.take_from(queue))
+                    group.create_task(transfers.take_from(queue))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-    if works.stopped:
-        raise DataError(works.stopped)
+    if transfers.stopped:
+        raise DataError(transfers.stopped)
 
 
-class _Works:
+class _Transfers:
     """What the connections share."""
 
     def __init__(

@@ -16,10 +16,10 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import PREDICTION, refuse_existing
 from framecast.data.archive.reader import Archive
-from framecast.domains.solar.catalogue import scan
+from framecast.domains.solar.observations import scan
 from framecast.domains.solar.predict.ensemble import forecast_region
-from framecast.domains.solar.predict.images import Absent, Images, LocalImages, ServerImages
-from framecast.domains.solar.predict.region import Making, cut_region, issue_frame, minute, point, slack
+from framecast.domains.solar.predict.images import Images, LocalImages, MissingImage, ServerImages
+from framecast.domains.solar.predict.region import ImageSettings, cut_region, issue_frame, minute, point, slack
 from framecast.domains.solar.predict.stages import Stages, fingerprint
 from framecast.models.checkpoint import ModelConfig
 from framecast.models.forecaster import Forecaster
@@ -27,7 +27,17 @@ from framecast.models.members import SamplingOptions
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.frames import FrameSpec, format_duration
 
-__all__ = ["Absent", "Images", "LocalImages", "Making", "Prediction", "Request", "ServerImages", "making_of", "predict"]
+__all__ = [
+    "ImageSettings",
+    "Images",
+    "LocalImages",
+    "MissingImage",
+    "Prediction",
+    "Request",
+    "ServerImages",
+    "predict",
+    "training_settings",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,23 +81,23 @@ class Prediction:
     issue: np.datetime64
     longitude: float
     latitude: float
-    absent: tuple[Absent, ...]
+    absent: tuple[MissingImage, ...]
     stages: dict[str, bool]
     mark: str
 
 
-def making_of(config: ModelConfig, *, pixel: float | None = None, **given: Any) -> Making:
+def training_settings(config: ModelConfig, *, pixel: float | None = None, **given: Any) -> ImageSettings:
     """Return how the images of the model's training were made, with what is ``given`` in its place.
 
     Args:
         config: of the model; its provenance tells of the archive.
         pixel: side of a pixel in arcsec, where it is not that of the training.
-        given: fields of `Making`.
+        given: fields of `ImageSettings`.
     """
     images = config.provenance.get("training", {}).get("images", {})
     known = {"off_limb": images.get("off_limb"), "rotation": str(images.get("rotation", "")).partition(" ")[0]}
     known["pixel"] = pixel or images.get("pixel_arcsec")
-    return Making(**{name: value for name, value in known.items() if value}, **given)
+    return ImageSettings(**{name: value for name, value in known.items() if value}, **given)
 
 
 def predict(
@@ -97,7 +107,7 @@ def predict(
     request: Request,
     *,
     images: Images,
-    making: Making,
+    settings: ImageSettings,
     options: SamplingOptions,
     calibration: Calibration | None = None,
     now: np.datetime64,
@@ -112,7 +122,7 @@ def predict(
         folder: for everything that is made.
         request: what is to be predicted.
         images: where the images come from.
-        making: how the region is cut.
+        settings: how the region is cut.
         options: how members are drawn.
         calibration: of the model's intervals, to be kept with the forecast.
         now: the present, UTC; frames after it are not asked for.
@@ -141,7 +151,7 @@ def predict(
     future = [request.time + (k + 1) * step for k in range(frames.future)] if request.future else []
     wanted = [*past, *(time for time in future if time <= now)]
 
-    absent: list[Absent] = []
+    absent: list[MissingImage] = []
     with Stages(folder) as stages:
 
         def gather() -> None:
@@ -155,17 +165,17 @@ def predict(
         if absent:
             stages.forget("images")
         _check_past(absent, past, frames)
-        catalogue = scan(folder / "images")
-        issue = issue_frame(catalogue, frames, request.time)
+        observations = scan(folder / "images")
+        issue = issue_frame(observations, frames, request.time)
         track = point(issue, request.center)
-        files = [(frame.path.name, frame.path.stat().st_size) for frame in catalogue.frames]
-        mark = fingerprint(files, vars(track), vars(frames), repr(making), making.calibration.provenance())
+        files = [(frame.path.name, frame.path.stat().st_size) for frame in observations.frames]
+        mark = fingerprint(files, vars(track), vars(frames), repr(settings), settings.radiometry.provenance())
         archive_path = folder / "region.zarr"
         stages.once(
             "region",
             mark,
             [archive_path],
-            lambda: cut_region(folder / "images", archive_path, catalogue, track, frames, making),
+            lambda: cut_region(folder / "images", archive_path, observations, track, frames, settings),
         )
         mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
         mark = fingerprint(mark, None if calibration is None else calibration.to_plain())
@@ -207,7 +217,7 @@ def predict(
     )
 
 
-def _check_past(absent: list[Absent], past: list[np.datetime64], frames: FrameSpec) -> None:
+def _check_past(absent: list[MissingImage], past: list[np.datetime64], frames: FrameSpec) -> None:
     """Raise `DataError` if an image is absent that the model must see."""
     limit = past[-1] + slack(frames)
     needed = [item for item in absent if item.time <= limit and str(item.wavelength) in frames.past_channels]

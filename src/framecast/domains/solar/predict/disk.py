@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from framecast.domains.solar.colours import passband_colours
 from framecast.domains.solar.cut import cut, offsets
 from framecast.domains.solar.image import SolarImage
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.reports.brightness import Brightness
 from framecast.reports.style import chart
 
@@ -38,12 +38,12 @@ class Box:
     height: float
 
 
-def disk_picture(image: SolarImage, box: Box, *, calibration: Calibration = Calibration()) -> Figure:
+def disk_picture(image: SolarImage, box: Box, *, radiometry: Radiometry = Radiometry()) -> Figure:
     """Return the observation ``image``, north up, with the limb, the ``box`` and the path of its middle."""
     header = image.header
     limb = header.observer.limb
     pixel = 2.4 * limb / _ACROSS
-    rate = calibration.rate(image)
+    rate = radiometry.rate(image)
     view = cut(rate, header.pointing, [0.0], [0.0], pixel=pixel, height=_ACROSS, width=_ACROSS)[0]
     edge = offsets(_ACROSS, pixel)[-1] + pixel / 2
     colours = (passband_colours(str(header.wavelength)) or matplotlib.colormaps["inferno"]).with_extremes(bad=_SKY)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.catalogue import scan
 from framecast.domains.solar.fetch import Source, Transfer, fetch
+from framecast.domains.solar.observations import scan
 
 Progress = Callable[[str, int, int], None]
 
@@ -19,7 +19,7 @@ _NEIGHBOURS = (-1, 1, -2, 2)
 
 
 @dataclass(frozen=True)
-class Absent:
+class MissingImage:
     """An image that is not to be had, and why."""
 
     time: np.datetime64
@@ -33,7 +33,7 @@ class Images(ABC):
     @abstractmethod
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], folder: Path, *, slack: float, show: Progress
-    ) -> list[Absent]:
+    ) -> list[MissingImage]:
         """Put the images of ``times`` and ``wavelengths`` into ``folder``; return those that are not to be had.
 
         Args:
@@ -61,17 +61,17 @@ class LocalImages(Images):
 
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], folder: Path, *, slack: float, show: Progress
-    ) -> list[Absent]:
+    ) -> list[MissingImage]:
         """See `Images.gather`; the image nearest to each time is taken."""
-        catalogue = scan(self.source, progress=lambda done, total: show("headers", done, total))
+        observations = scan(self.source, progress=lambda done, total: show("headers", done, total))
         folder.mkdir(parents=True, exist_ok=True)
         absent = []
         for wavelength in wavelengths:
-            frames = [frame for frame in catalogue.frames if frame.wavelength == wavelength]
+            frames = [frame for frame in observations.frames if frame.wavelength == wavelength]
             for time in times:
                 near = min(frames, key=lambda frame: abs(frame.time - time), default=None)
                 if near is None or abs(near.time - time) > np.timedelta64(round(slack * 1e3), "ms"):
-                    absent.append(Absent(time, wavelength, f"no such image in {self.source.name}"))
+                    absent.append(MissingImage(time, wavelength, f"no such image in {self.source.name}"))
                     continue
                 stamp = str(near.time.astype("datetime64[s]")).replace("-", "").replace(":", "")
                 _link(near.path.resolve(), folder / f"{stamp}_{wavelength:04d}{near.path.suffix}")
@@ -96,7 +96,7 @@ class ServerImages(Images):
 
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], folder: Path, *, slack: float, show: Progress
-    ) -> list[Absent]:
+    ) -> list[MissingImage]:
         """See `Images.gather`; what is there already is not fetched. Where an image is missing a neighbour will do."""
         report = fetch(
             times,
@@ -106,10 +106,10 @@ class ServerImages(Images):
             transfer=self.transfer,
             progress=lambda done, total: show("fetching", done, total),
         )
-        absent = [Absent(np.datetime64(f.time), f.wavelength, f.missing) for f in report.missing]
+        absent = [MissingImage(np.datetime64(f.time), f.wavelength, f.missing) for f in report.missing]
         return [item for item in absent if not self._has_neighbour(item, folder, slack)]
 
-    def _has_neighbour(self, item: Absent, folder: Path, slack: float) -> bool:
+    def _has_neighbour(self, item: MissingImage, folder: Path, slack: float) -> bool:
         """Fetch the server's image just before or after the absent one; return whether there is one."""
         for images in _NEIGHBOURS:
             seconds = images * self.source.step

@@ -18,9 +18,9 @@ from framecast.core.files import write_atomically
 from framecast.data.archive.guard import undamaged
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import forecast_domain, open_forecast
-from framecast.domains.solar.catalogue import scan
+from framecast.domains.solar.observations import scan
 from framecast.domains.solar.predict.disk import Box, disk_picture
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
@@ -30,8 +30,7 @@ from framecast.reports.provenance import title
 from framecast.reports.strip import strip
 from framecast.reports.style import QUANTITIES, Look
 from framecast.verification.quantities import flux, quantities
-from framecast.verification.recalibration.calibration import Calibration as IntervalCalibration
-from framecast.verification.recalibration.calibration import from_plain
+from framecast.verification.recalibration.calibration import Calibration, from_plain
 from framecast.verification.scores import central_interval
 
 LEVELS = (0.5, 0.9)
@@ -134,7 +133,7 @@ class Sample:
         )
 
     @property
-    def calibration(self) -> IntervalCalibration | None:
+    def calibration(self) -> Calibration | None:
         """What calibrates the model's intervals, if there is something that holds for this forecast."""
         plain = self.attrs.get("calibration")
         if plain is None:
@@ -205,13 +204,13 @@ def intervals(sample: Sample) -> list[Interval]:
 
 
 def write_prediction(
-    folder: Path, *, calibration: Calibration = Calibration(), facts: dict[str, str], command: str = ""
+    folder: Path, *, radiometry: Radiometry = Radiometry(), facts: dict[str, str], command: str = ""
 ) -> Path:
     """Draw what is in ``folder`` (``images/``, ``region.zarr``, ``forecast.zarr``) and put the page beside it.
 
     Args:
         folder: what `framecast.domains.solar.predict.predict` filled.
-        calibration: as the region was made with.
+        radiometry: as the region was made with.
         facts: what else the page tells of the making, name to text.
         command: the command line that makes it again.
 
@@ -227,7 +226,7 @@ def write_prediction(
         animate(panels, figures / f"film-{channel}.webp")
         strip(panels).save(figures / f"frames-{channel}.webp", quality=88)
         _save(_fan(sample, k), figures / f"flux-{channel}.svg")
-    _disk(folder, sample, calibration).savefig(figures / "disk.png", dpi=140)
+    _disk(folder, sample, radiometry).savefig(figures / "disk.png", dpi=140)
     _tables(folder, rows, sample, facts)
     page = _template().render(
         title=f"A forecast of the Sun, issued {_minute(sample.issue)}",
@@ -273,7 +272,7 @@ def _fan(sample: Sample, channel: int) -> Figure:
     )
 
 
-def _disk(folder: Path, sample: Sample, calibration: Calibration) -> Figure:
+def _disk(folder: Path, sample: Sample, radiometry: Radiometry) -> Figure:
     """Return the disk in the first channel that is forecast and seen, at the last frame seen."""
     archive = Archive.open(folder / "region.zarr")
     region = archive.sequence(sample.region)
@@ -288,7 +287,7 @@ def _disk(folder: Path, sample: Sample, calibration: Calibration) -> Figure:
         width=archive.width * pixel,
         height=archive.height * pixel,
     )
-    return disk_picture(read_image(last.path), box, calibration=calibration)
+    return disk_picture(read_image(last.path), box, radiometry=radiometry)
 
 
 def _tables(folder: Path, rows: list[Interval], sample: Sample, facts: dict[str, str]) -> None:

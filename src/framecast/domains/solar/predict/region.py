@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.domains.solar.catalogue import Catalogue
-from framecast.domains.solar.geometry import unproject
 from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.observations import Observations
 from framecast.domains.solar.prepare import OffLimb, prepare
-from framecast.domains.solar.radiometry import Calibration
+from framecast.domains.solar.projection import unproject
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.rotation import Rotation
 from framecast.domains.solar.tracks import Track
 from framecast.videos.frames import FrameSpec
@@ -21,32 +21,32 @@ _FURTHEST = 85.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Making:
+class ImageSettings:
     """How images of a region are made, as those of the training were.
 
     Attributes:
         pixel: side of a pixel in arcsec.
         off_limb: ``mask`` or ``keep``.
         rotation: the rotation law.
-        calibration: what is done to the pixels.
+        radiometry: what is done to the pixels.
         accept_quality: bits of QUALITY that leave a frame good.
     """
 
     pixel: float = 4.8
     off_limb: OffLimb = "mask"
     rotation: Rotation = "howard"
-    calibration: Calibration = Calibration()
+    radiometry: Radiometry = Radiometry()
     accept_quality: tuple[int, ...] = (30,)
 
 
-def issue_frame(catalogue: Catalogue, frames: FrameSpec, time: np.datetime64) -> FrameHeader:
+def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime64) -> FrameHeader:
     """Return the image of the first past channel nearest to ``time``: where the region is pointed to in.
 
     Raises:
         DataError: there is none within a tenth of the cadence.
     """
     wavelength = int(frames.past_channels[0])
-    own = [frame for frame in catalogue.frames if frame.wavelength == wavelength]
+    own = [frame for frame in observations.frames if frame.wavelength == wavelength]
     near = min(own, key=lambda frame: abs(frame.time - time), default=None)
     if near is None or abs(near.time - time) > slack(frames):
         raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, in which the region could be found")
@@ -70,9 +70,11 @@ def point(header: FrameHeader, center: tuple[float, float]) -> Track:
     return Track(name=f"{day}_x{x:+.0f}_y{y:+.0f}", longitude=longitude, latitude=latitude, reference=header.time)
 
 
-def cut_region(images: Path, out: Path, catalogue: Catalogue, track: Track, frames: FrameSpec, making: Making) -> None:
+def cut_region(
+    images: Path, out: Path, observations: Observations, track: Track, frames: FrameSpec, settings: ImageSettings
+) -> None:
     """Write the archive ``out`` of one sequence, the region of ``track`` in every one of ``images``."""
-    present = catalogue.wavelengths
+    present = observations.wavelengths
     wanted = dict.fromkeys((*frames.past_channels, *frames.future_channels))
     prepare(
         images,
@@ -80,15 +82,15 @@ def cut_region(images: Path, out: Path, catalogue: Catalogue, track: Track, fram
         size=(frames.height, frames.width),
         wavelengths=[int(channel) for channel in wanted if int(channel) in present],
         tolerance=_matching(frames),
-        cadence=frames.cadence if _moments(catalogue.frames) < 2 else None,
-        pixel=making.pixel,
+        cadence=frames.cadence if _moments(observations.frames) < 2 else None,
+        pixel=settings.pixel,
         angle=_FURTHEST,
         tracks=[track],
         minimum_frames=1,
-        rotation=making.rotation,
-        off_limb=making.off_limb,
-        calibration=making.calibration,
-        accept_quality=making.accept_quality,
+        rotation=settings.rotation,
+        off_limb=settings.off_limb,
+        radiometry=settings.radiometry,
+        accept_quality=settings.accept_quality,
         overwrite=True,
     )
 

@@ -11,8 +11,8 @@ from sunpy.coordinates import (
     propagate_with_solar_surface,
 )
 
-from framecast.domains.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project, unproject
 from framecast.domains.solar.offline import offline
+from framecast.domains.solar.projection import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project, unproject
 from framecast.domains.solar.rotation import days_between, drift_rate
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
-from framecast.domains.solar.samples import labels_from_samples, read_samples
+from framecast.domains.solar.label_tables import labels_from_table, read_label_table
 
 
 def test_samples_with_the_hours_to_the_next_flares(hourly_regions: Archive, tmp_path: Path) -> None:
@@ -18,11 +18,11 @@ def test_samples_with_the_hours_to_the_next_flares(hourly_regions: Archive, tmp_
         "3,12673,2017-09-06 04:00,30,30,30\n"
         "4,99999,2017-09-06 04:00,1,1,1\n"
     )
-    labels = labels_from_samples(hourly_regions, read_samples(tmp_path / "s.csv"))
+    labels = labels_from_table(hourly_regions, read_label_table(tmp_path / "s.csv"))
     assert labels["AR12673"].tolist()[:6] == [-1, 1, 2, 3, 0, -1]
     assert (labels["second"] == -1).all()
-    fewer = read_samples(tmp_path / "s.csv", classes=("quiet", "M"))
-    assert labels_from_samples(hourly_regions, fewer)["AR12673"].tolist()[:6] == [-1, 0, 1, 0, 0, -1]
+    fewer = read_label_table(tmp_path / "s.csv", classes=("quiet", "M"))
+    assert labels_from_table(hourly_regions, fewer)["AR12673"].tolist()[:6] == [-1, 0, 1, 0, 0, -1]
 
 
 def test_samples_with_a_label_of_their_own(hourly_regions: Archive, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_samples_with_a_label_of_their_own(hourly_regions: Archive, tmp_path: Pa
         "id,HARPNUM,T,label\n0,12674,2017.09.06_01:00_UTC,M\n1,12674,2017-09-06T02:00,M7.1\n2,12674,2017-09-06T03:00,3\n"
         "3,12674,2017-09-06T04:00,quiet\n4,12674,2017-09-06T05:00,\n"
     )
-    labels = labels_from_samples(hourly_regions, read_samples(tmp_path / "s.csv"))
+    labels = labels_from_table(hourly_regions, read_label_table(tmp_path / "s.csv"))
     assert labels["second"].tolist()[:7] == [-1, 2, 2, 3, 0, -1, -1]
 
 
@@ -51,4 +51,4 @@ def test_samples_with_a_label_of_their_own(hourly_regions: Archive, tmp_path: Pa
 def test_samples_of_no_use(tmp_path: Path, text: str, error: type[Exception], complaint: str) -> None:
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(error, match=complaint):
-        read_samples(tmp_path / "s.csv")
+        read_label_table(tmp_path / "s.csv")

@@ -19,12 +19,12 @@ import numpy as np
 
 from framecast.core.errors import DataError
 from framecast.core.files import write_atomically
-from framecast.domains.solar import header as header_module
+from framecast.domains.solar import fits_header as header_module
 from framecast.domains.solar import image as image_module
 from framecast.domains.solar import jp2 as jp2_module
 from framecast.domains.solar import reader as reader_module
-from framecast.domains.solar.geometry import Observer
 from framecast.domains.solar.image import FrameHeader, Pointing
+from framecast.domains.solar.projection import Observer
 from framecast.domains.solar.reader import read_header
 
 WORTH_KEEPING = 200
@@ -32,24 +32,24 @@ WORTH_KEEPING = 200
 
 
 @dataclass(frozen=True)
-class Known:
+class CachedHeader:
     """What a file says: its header, or why it cannot be used."""
 
     header: FrameHeader | None = None
     reason: str = ""
 
 
-def look(path: Path) -> Known:
+def look(path: Path) -> CachedHeader:
     """Read the header of the file at ``path``."""
     try:
         header = read_header(path)
         header.check_exposure()
     except DataError as error:
-        return Known(reason=str(error))
-    return Known(header)
+        return CachedHeader(reason=str(error))
+    return CachedHeader(header)
 
 
-def look_at_all(paths: list[Path]) -> list[Known]:
+def read_headers(paths: list[Path]) -> list[CachedHeader]:
     """Read the headers of ``paths``: a job for a worker."""
     return [look(path) for path in paths]
 
@@ -71,15 +71,19 @@ class HeaderCache:
             entries = json.loads(self._file.read_text(encoding="utf-8"))
             self._entries = entries if isinstance(entries, dict) else {}
 
-    def get(self, path: Path) -> Known | None:
+    def get(self, path: Path) -> CachedHeader | None:
         """Return what is known of ``path`` as it is now, if anything."""
         entry = self._entries.get(self._name(path))
         with suppress(OSError, KeyError, TypeError, ValueError, IndexError):
             if entry is not None and entry[:2] == _stamp(path):
-                return Known(_revive(path, entry[2])) if isinstance(entry[2], dict) else Known(reason=str(entry[2]))
+                return (
+                    CachedHeader(_revive(path, entry[2]))
+                    if isinstance(entry[2], dict)
+                    else CachedHeader(reason=str(entry[2]))
+                )
         return None
 
-    def put(self, path: Path, known: Known) -> None:
+    def put(self, path: Path, known: CachedHeader) -> None:
         """Remember what was read of ``path``."""
         with suppress(OSError):
             plain = known.reason if known.header is None else _plain(known.header)

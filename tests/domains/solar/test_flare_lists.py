@@ -9,7 +9,7 @@ import xarray as xr
 from framecast.cli import run
 from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive, ArchiveWriter
-from framecast.domains.solar.events import allot, labels_from_events, read_events
+from framecast.domains.solar.flare_lists import assign_flares, labels_from_flares, read_flares
 
 START = np.datetime64("2017-09-06T00:00", "ns")
 HOUR = np.timedelta64(1, "h")
@@ -31,7 +31,9 @@ def events(tmp_path: Path) -> Path:
 
 
 def test_labels_are_those_of_each_regions_own_flares(hourly_regions: Archive, events: Path) -> None:
-    labels = labels_from_events(hourly_regions, allot(hourly_regions, read_events(events)).own, horizon=2 * 3600)
+    labels = labels_from_flares(
+        hourly_regions, assign_flares(hourly_regions, read_flares(events)).own, horizon=2 * 3600
+    )
     # Frames are exposed at 9 s before the hour. X2.2 at 8:57, X9.3 at 11:53, M2.5 at 15:51.
     assert labels["AR12673"].tolist() == [0] * 7 + [3, 3, 0, 3, 3, 0, 0, 2, 2] + [0] * 8
     assert labels["second"].tolist() == [0, 0, 1, 1] + [0] * 20  # 3:00 is 2 h 9 s after the frame of 1:00
@@ -39,8 +41,8 @@ def test_labels_are_those_of_each_regions_own_flares(hourly_regions: Archive, ev
 
 def test_outside_of_what_the_list_covers_nothing_is_known(hourly_regions: Archive, events: Path) -> None:
     limits = START + 2 * HOUR, START + 18 * HOUR
-    labels = labels_from_events(
-        hourly_regions, allot(hourly_regions, read_events(events)).own, horizon=2 * 3600, covered=limits
+    labels = labels_from_flares(
+        hourly_regions, assign_flares(hourly_regions, read_flares(events)).own, horizon=2 * 3600, covered=limits
     )["AR12673"]
     assert labels.tolist()[:4] == [-1, -1, -1, 0]
     assert labels.tolist()[15:18] == [2, 0, -1]
@@ -50,7 +52,7 @@ def test_outside_of_what_the_list_covers_nothing_is_known(hourly_regions: Archiv
 def test_events_of_other_regions_are_an_error(hourly_regions: Archive, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("start,class,region\n2017-09-06T08:57,X2.2,11111\n")
     with pytest.raises(DataError, match=r"no event is of a region in .*its sequences are 12673, 12674, and the events"):
-        allot(hourly_regions, read_events(tmp_path / "other.csv"))
+        assign_flares(hourly_regions, read_flares(tmp_path / "other.csv"))
 
 
 @pytest.fixture
@@ -80,15 +82,15 @@ def test_a_flare_without_a_number_is_of_every_region_that_shows_it(grid: Archive
         "2017-09-06T08:00,M9.0,,320,60\n"  # in the second as it moves on after its last frame
         "2017-09-08T08:00,X9.0,,200,60\n"
     )
-    labels = labels_from_events(grid, allot(grid, read_events(tmp_path / "hek.csv")).own, horizon=3 * 3600)
+    labels = labels_from_flares(grid, assign_flares(grid, read_flares(tmp_path / "hek.csv")).own, horizon=3 * 3600)
     assert labels["lon100.0_lat+10.0"].tolist() == [1, 2, 2, 2, 0, 0]
     assert labels["lon110.0_lat+10.0"].tolist() == [0, 2, 2, 2, 0, 2]
 
 
 def test_a_number_of_the_archive_goes_before_a_position(hourly_regions: Archive, tmp_path: Path) -> None:
     (tmp_path / "goes.csv").write_text("start,class,region,location\n2017-09-06T02:00,M1,12674,N90W90\n")
-    labels = labels_from_events(
-        hourly_regions, allot(hourly_regions, read_events(tmp_path / "goes.csv")).own, horizon=3600
+    labels = labels_from_flares(
+        hourly_regions, assign_flares(hourly_regions, read_flares(tmp_path / "goes.csv")).own, horizon=3600
     )
     assert labels["second"].tolist()[:4] == [0, 0, 2, 0]
     assert not labels["AR12673"].any()
@@ -97,7 +99,7 @@ def test_a_number_of_the_archive_goes_before_a_position(hourly_regions: Archive,
 def test_positions_are_of_no_use_where_the_archive_has_none(hourly_regions: Archive, tmp_path: Path) -> None:
     (tmp_path / "goes.csv").write_text("start,class,region,location\n2017-09-06T02:00,M1,,N10W10\n")
     with pytest.raises(DataError, match=r"the events are of no region; regions must have the same numbers"):
-        allot(hourly_regions, read_events(tmp_path / "goes.csv"))
+        assign_flares(hourly_regions, read_flares(tmp_path / "goes.csv"))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_positions_are_of_no_use_where_the_archive_has_none(hourly_regions: Arch
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
     (tmp_path / "e.csv").write_text(f"start,peak,class,region\n{line}\n")
     with pytest.raises(DataError, match=complaint):
-        read_events(tmp_path / "e.csv")
+        read_flares(tmp_path / "e.csv")
 
 
 def test_the_command_labels_an_archive(

@@ -16,10 +16,10 @@ from framecast.core.errors import DataError
 from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
 from framecast.data.tables import Record, read_table
-from framecast.domains.solar.clock import EXPECTED, moment
 from framecast.domains.solar.field_of_view import shows
 from framecast.domains.solar.flares import CLASSES, HORIZON, Flare, largest_within, peak_flux, region_number
 from framecast.domains.solar.location import PLACE_COLUMNS, read_place, seen_from_earth
+from framecast.domains.solar.times import EXPECTED, moment
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "start": ("start", "start_time", "event_starttime", "begin", "tstart"),
@@ -30,7 +30,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def read_events(path: str | Path) -> list[Flare]:
+def read_flares(path: str | Path) -> list[Flare]:
     """Return the flares of an event list, in order of their starts.
 
     Columns: ``start``, ``class`` and ``region`` (which may be empty where it is not known); a ``peak`` must not come
@@ -53,19 +53,19 @@ def _event(record: Record) -> Flare:
 
 
 @dataclass(frozen=True)
-class Allotment:
+class FlareAssignment:
     """Which flares belong to which sequence of an archive.
 
     Attributes:
         own: name of each sequence -> its flares.
-        homeless: how many flares belong to none because they say no place, and the number of no region.
+        unassigned: how many flares belong to none because they say no place, and the number of no region.
     """
 
     own: dict[str, list[Flare]]
-    homeless: int
+    unassigned: int
 
 
-def allot(archive: Archive, flares: Sequence[Flare]) -> Allotment:
+def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
     """Give each sequence the flares of its number, and those seen in it that are of no region's number.
 
     Raises:
@@ -89,10 +89,10 @@ def allot(archive: Archive, flares: Sequence[Flare]) -> Allotment:
         + [flare for flare, shown in zip(placed, shows(sequences[name], times, points), strict=True) if shown]
         for name, number in numbers.items()
     }
-    return Allotment(own, homeless=len(flares) - len(named) - len(placed))
+    return FlareAssignment(own, unassigned=len(flares) - len(named) - len(placed))
 
 
-def labels_from_events(
+def labels_from_flares(
     archive: Archive,
     own: Mapping[str, Sequence[Flare]],
     *,
@@ -106,7 +106,7 @@ def labels_from_events(
 
     Args:
         archive: whose frames are labelled.
-        own: name of each sequence -> its flares, as `allot` gives them.
+        own: name of each sequence -> its flares, as `assign_flares` gives them.
         horizon: seconds.
         classes: their names.
         covered: first and last moment of which all flares are known; a frame whose horizon is not within is

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framecast.domains.solar import headers
-from framecast.domains.solar.catalogue import scan
+from framecast.domains.solar import header_cache
+from framecast.domains.solar.observations import scan
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def folder(tmp_path: Path, write_sun: Callable[..., list[Path]], monkeypatch: py
     write_sun(tmp_path / "src", hours=[0.0, 1.0, 2.0, 3.0, 4.0], size=64, scale=38.4, roll=12.0)
     (tmp_path / "src" / "page.html").write_text("404")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(headers, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(header_cache, "WORTH_KEEPING", 1)
     return tmp_path / "src"
 
 
@@ -24,13 +24,13 @@ def folder(tmp_path: Path, write_sun: Callable[..., list[Path]], monkeypatch: py
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files whose headers were really read."""
     seen: list[Path] = []
-    real = headers.read_header
+    real = header_cache.read_header
 
     def read(path: Path):
         seen.append(path)
         return real(path)
 
-    monkeypatch.setattr(headers, "read_header", read)
+    monkeypatch.setattr(header_cache, "read_header", read)
     return seen
 
 
@@ -54,7 +54,7 @@ def test_a_changed_file_is_read_again(folder: Path, reads: list[Path], edit_card
 
 def test_other_code_does_not_believe_it(folder: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     scan(folder)
-    monkeypatch.setattr(headers, "_code", lambda: "another version")
+    monkeypatch.setattr(header_cache, "_code", lambda: "another version")
     scan(folder)
     assert len(reads) == 12
 
@@ -71,6 +71,6 @@ def test_a_damaged_cache_does_no_harm(folder: Path, reads: list[Path], tmp_path:
 
 
 def test_few_headers_are_not_worth_a_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headers, "WORTH_KEEPING", 200)
+    monkeypatch.setattr(header_cache, "WORTH_KEEPING", 200)
     scan(folder)
     assert not (tmp_path / "cache").exists()

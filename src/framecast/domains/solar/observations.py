@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.headers import HeaderCache, look_at_all
+from framecast.domains.solar.header_cache import HeaderCache, read_headers
 from framecast.domains.solar.image import FrameHeader
-from framecast.domains.solar.parallel import Alone, Crew
+from framecast.domains.solar.parallel import ThisProcess, WorkerPool
 
 DEFAULT_TOLERANCE = 60.0
 """Seconds within which two observations are of the same time, unless half the cadence is less."""
@@ -41,7 +41,7 @@ class Rejected:
 
 
 @dataclass
-class Catalogue:
+class Observations:
     """What a folder holds.
 
     Attributes:
@@ -102,14 +102,14 @@ class Series:
 
 
 def scan(
-    source: str | Path, *, progress: Callable[[int, int], None] | None = None, crew: Crew | None = None
-) -> Catalogue:
+    source: str | Path, *, progress: Callable[[int, int], None] | None = None, pool: WorkerPool | None = None
+) -> Observations:
     """Read the header of every file below ``source``, or remember it from an earlier time (see `HeaderCache`).
 
     Args:
         source: the folder.
         progress: called with the number of headers known, and of all.
-        crew: who reads; by default this process.
+        pool: who reads; by default this process.
 
     Raises:
         DataError: there is no such folder, or it holds no file.
@@ -125,7 +125,7 @@ def scan(
     unknown = [path for path in paths if path not in known]
     batches = [unknown[k : k + _BATCH] for k in range(0, len(unknown), _BATCH)]
     try:
-        for batch, found in zip(batches, (crew or Alone())(look_at_all, batches), strict=True):
+        for batch, found in zip(batches, (pool or ThisProcess())(read_headers, batches), strict=True):
             for path, item in zip(batch, found, strict=True):
                 known[path] = item
                 cache.put(path, item)
@@ -133,15 +133,15 @@ def scan(
                 progress(len(known), len(paths))
     finally:
         cache.save()
-    catalogue = Catalogue(
+    observations = Observations(
         frames=[header for path in paths if (header := known[path].header) is not None],
         rejected=[Rejected(path, known[path].reason) for path in paths if known[path].header is None],
     )
-    catalogue.frames.sort(key=lambda frame: (frame.time, frame.wavelength, frame.path))
-    if not catalogue.frames:
-        first = catalogue.rejected[0].reason
+    observations.frames.sort(key=lambda frame: (frame.time, frame.wavelength, frame.path))
+    if not observations.frames:
+        first = observations.rejected[0].reason
         raise DataError(f"{source} holds no usable observation among {len(paths)} files; the first: {first}")
-    return catalogue
+    return observations
 
 
 def match(

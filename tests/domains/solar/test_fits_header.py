@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.header import interpret
+from framecast.domains.solar.fits_header import interpret
 
 CARDS: dict[str, Any] = {
     "DATE-OBS": "2017-08-08T00:00:09.35",

@@ -19,12 +19,12 @@ import numpy as np
 
 from framecast.core.errors import DataError
 from framecast.data.tables import Record, read_table
-from framecast.domains.solar.clock import EXPECTED, moment
 from framecast.domains.solar.flares import region_number
-from framecast.domains.solar.geometry import Observer, unproject
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.location import parse_location
+from framecast.domains.solar.projection import Observer, unproject
 from framecast.domains.solar.rotation import days_between
+from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth
 
 _COLUMNS: dict[str, tuple[str, ...]] = {

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.geometry import ARCSEC, SOLAR_RADIUS, Observer
 from framecast.domains.solar.image import FrameHeader, Pointing
 from framecast.domains.solar.offline import offline
+from framecast.domains.solar.projection import ARCSEC, SOLAR_RADIUS, Observer
 from framecast.videos.frames import nanoseconds
 
 _PLAUSIBLE_SCALE = (0.01, 60.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.catalogue import match, scan
-from framecast.domains.solar.geometry import Observer
 from framecast.domains.solar.image import FrameHeader, Pointing
+from framecast.domains.solar.observations import match, scan
+from framecast.domains.solar.projection import Observer
 
 DAY = np.datetime64("2017-08-08T00:00:00", "ns")
 

@@ -14,9 +14,9 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
 from framecast.data.tables import Record, Table, read_table
-from framecast.domains.solar.clock import EXPECTED, moment
-from framecast.domains.solar.events import region_numbers
+from framecast.domains.solar.flare_lists import region_numbers
 from framecast.domains.solar.flares import CLASSES, HORIZON, peak_flux, region_number, thresholds
+from framecast.domains.solar.times import EXPECTED, moment
 
 NEAR = 300.0
 """Seconds by which the time of a sample may differ from that of its frame, unless half the cadence is less."""
@@ -33,7 +33,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Samples:
+class LabelTable:
     """A table of samples: the labels of regions at moments.
 
     Attributes:
@@ -64,7 +64,7 @@ class Samples:
         return found
 
 
-def read_samples(path: str | Path, *, horizon: float = HORIZON, classes: Sequence[str] = CLASSES) -> Samples:
+def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Sequence[str] = CLASSES) -> LabelTable:
     """Return the samples of a table such as Francisco et al. (2024) publish.
 
     Columns: ``HARPNUM`` (or ``NOAA_AR``, ``region``) and ``T``; and either ``label`` (a class, its place from 0, or a
@@ -86,7 +86,7 @@ def read_samples(path: str | Path, *, horizon: float = HORIZON, classes: Sequenc
             f"{table.path} gives the hours to flares of class {', '.join(hours)}, from which {alien[0]} does not "
             "follow: choose --classes among them"
         )
-    return Samples(_sample_labels(table, hours, horizon, classes), tuple(classes))
+    return LabelTable(_sample_labels(table, hours, horizon, classes), tuple(classes))
 
 
 def _sample_labels(
@@ -128,7 +128,7 @@ def _stated(record: Record, classes: Sequence[str]) -> int:
     )
 
 
-def labels_from_samples(archive: Archive, samples: Samples) -> dict[str, npt.NDArray[np.int64]]:
+def labels_from_table(archive: Archive, samples: LabelTable) -> dict[str, npt.NDArray[np.int64]]:
     """Return the labels of all frames: those of the samples of their regions at their times, else `UNKNOWN`.
 
     Raises:
