@@ -70,8 +70,12 @@ def _two_times() -> xr.Dataset:
         (lambda: grid("time", "height_m", "y", "x"), AxisNames(), "rain has height_m besides time, rows and columns"),
         (lambda: grid("time", "y", "x"), AxisNames(y="row"), "rain has no dimension 'row' for --y: it has y, x"),
         (lambda: grid("time", "y", "x"), AxisNames(time="t"), "'t', given as --time, does not exist.*are time"),
-        (lambda: grid("time", "y", "x"), AxisNames(variables=("wind",)), "'wind' is no variable.*there are rain"),
-        (lambda: grid("time", "y", "x").drop_vars("time"), AxisNames(), "no coordinate holds dates"),
+        (lambda: grid("time", "y", "x"), AxisNames(variables=("wind",)), "'wind' is not a variable.*there are rain"),
+        (
+            lambda: grid("time", "y", "x").drop_vars("time").rename(time="when"),
+            AxisNames(),
+            "no coordinate holds dates.*--time.*--cadence",
+        ),
         (lambda: grid("time", "y"), AxisNames(), "no variable is gridded over time"),
         (_two_times, AxisNames(), "begin, other all hold dates: name the time of a frame with --time"),
         (

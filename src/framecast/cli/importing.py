@@ -25,6 +25,7 @@ def import_(
     x: Annotated[str | None, typer.Option(help="Dimension of columns.")] = None,
     channel: Annotated[str | None, typer.Option(help="Dimension of channels.")] = None,
     sequence: Annotated[str | None, typer.Option(help="Dimension that numbers separate videos.")] = None,
+    group: Annotated[str | None, typer.Option(help="Group of the file that holds the frames.")] = None,
     unit: Annotated[str | None, typer.Option(help="Physical unit, in place of what the file says.")] = None,
     scale: Annotated[float, typer.Option(help="Stored values times this ...")] = 1.0,
     offset: Annotated[float, typer.Option(help="... plus this are physical values.")] = 0.0,
@@ -42,7 +43,15 @@ def import_(
     note(f"importing {source}")
     from framecast.importers import AxisNames, Reading, import_gridded
 
-    names = AxisNames(variables=tuple(variable or ()), time=time, y=y, x=x, channel=channel, sequence=sequence)
+    names = AxisNames(
+        group=group,
+        variables=tuple(variable or ()),
+        time=time,
+        y=y,
+        x=x,
+        channel=channel,
+        sequence=sequence,
+    )
     reading = Reading(scale=scale, offset=offset, missing=missing, flip_y=flip_y, coarsen=coarsen, multiple=multiple)
     with progress("frames") as task:
         imported = import_gridded(
@@ -66,16 +75,18 @@ def _explain(imported: "Imported") -> None:
 
     axes = imported.axes
     rows = f"rows {axes.y}" + (" (turned to run upward)" if imported.flipped else "")
-    parts = [f"time {axes.time}", rows, f"columns {axes.x}"]
+    columns = f"columns {axes.x}" + (" (turned to run to the right)" if imported.mirrored else "")
+    parts = [f"time {axes.time}", rows, columns]
     parts += [f"channels {axes.channel}"] if axes.channel else []
     parts += [f"sequences {axes.sequence}"] if axes.sequence else []
     note(f"{', '.join(axes.variables)} in {imported.unit}: {', '.join(parts)}")
-    first, last = (str(time)[:16].replace("T", " ") for time in (imported.first, imported.last))
+    first, last = (imported.calendar.text(time) for time in (imported.first, imported.last))
+    calendar = "" if imported.calendar.name in ("proleptic_gregorian", "none") else f" ({imported.calendar.name})"
     note(
         f"{imported.sequences} sequence{'s' if imported.sequences > 1 else ''}, {imported.frames} frames of "
         f"{imported.height}×{imported.width} pixels, {len(imported.channels)} channel"
         f"{'s' if len(imported.channels) > 1 else ''} ({', '.join(imported.channels)}), every "
-        f"{format_duration(imported.cadence)}, {first} to {last}"
+        f"{format_duration(imported.cadence)}, {first} to {last}{calendar}"
     )
     note(
         f"values {imported.low:g} to {imported.high:g} {imported.unit}; {100 * imported.unknown:.3g} % of the pixels "
@@ -84,6 +95,8 @@ def _explain(imported: "Imported") -> None:
     for count, why in ((imported.undated, "have no time"), (imported.repeated, "repeat the time of another")):
         if count:
             note(f"left out: {count} frames that {why}")
+    for decided in imported.notes:
+        note(decided)
     height, width = (side // _DIVISOR * _DIVISOR for side in (imported.height, imported.width))
     if (height, width) != (imported.height, imported.width) and height and width:
         note(f"most networks need sides that {_DIVISOR} divides: --multiple {_DIVISOR} would keep {height}×{width}")

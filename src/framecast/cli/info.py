@@ -82,7 +82,8 @@ def describe_archive(path: Path) -> Rows:
         ("channels", f"{', '.join(archive.channels)} in {archive.unit}"),
         ("size", f"{archive.height} × {archive.width} pixels"),
         ("cadence", format_duration(archive.cadence)),
-        ("time", f"{minute(first)} to {minute(last)}"),
+        ("time", f"{archive.calendar.text(first)} to {archive.calendar.text(last)}"),
+        *([] if archive.calendar.ordinary else [("calendar", archive.calendar.name)]),
         ("good frames", f"{np.count_nonzero(quality == 0)} of {len(quality)}"),
         ("masked pixels", masked_share(archive)),
         *(

@@ -55,7 +55,7 @@ def fit_normaliser(
     """
     frames = train.frames
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
-    curves = _by_channel("curve", curve, channels)
+    curves: dict[str, Curve | Literal["auto"]] = _by_channel("curve", curve, channels)
     softenings = _by_channel("softening", softening, channels)
     saturations = _by_channel("saturation", saturation, channels)
     per_window = frames.height * frames.width * (frames.past + frames.future)

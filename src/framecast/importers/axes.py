@@ -7,7 +7,7 @@ References:
     CF Conventions 1.11, section 4 (coordinate types).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from framecast.core.errors import DataError
 _Y = ("y", "lat", "latitude", "north_south", "northing", "row", "rows", "height", "j", "nlat", "rlat")
 _X = ("x", "lon", "longitude", "west_east", "easting", "col", "column", "columns", "width", "i", "nlon", "rlon")
 _CHANNEL = ("channel", "channels", "band", "bands", "wavelength", "wavelnth", "wave", "filter", "frequency")
+_TIME = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
 _SEQUENCE = ("sequence", "track", "region", "event", "case", "storm", "film", "trajectory", "series")
 _Y_STANDARD = ("latitude", "projection_y_coordinate", "grid_latitude")
 _X_STANDARD = ("longitude", "projection_x_coordinate", "grid_longitude")
@@ -34,8 +35,10 @@ class AxisNames:
         x: dimension of columns.
         channel: dimension of channels.
         sequence: dimension that numbers independent videos.
+        group: of a NetCDF file or Zarr folder, where the data are in one.
     """
 
+    group: str | None = None
     variables: tuple[str, ...] = ()
     time: str | None = None
     y: str | None = None
@@ -50,7 +53,8 @@ class Axes:
 
     Attributes:
         variables: that hold the frames.
-        time: the coordinate that holds the times, along ``frame``, and ``sequence`` where it has two dimensions.
+        time: the coordinate that holds the times, along ``frame``, and ``sequence`` where it has two dimensions; a
+            dimension, where frames are only numbered.
         frame: dimension of time.
         y: dimension of rows.
         x: dimension of columns.
@@ -67,13 +71,18 @@ class Axes:
     sequence: str | None
 
 
-def find_axes(dataset: xr.Dataset, names: AxisNames) -> Axes:
+def find_axes(dataset: xr.Dataset, names: AxisNames, undecodable: Mapping[str, str] | None = None) -> Axes:
     """Return the axes of ``dataset``, as ``names`` says or as its conventions tell.
+
+    Args:
+        dataset: its times are ``datetime64``, where they have dates.
+        names: what the user said.
+        undecodable: coordinates that should hold times and cannot be read, and why.
 
     Raises:
         DataError: a name does not exist, or something cannot be told; the candidates are named.
     """
-    time = _find_time(dataset, names.time)
+    time = _find_time(dataset, names.time, undecodable or {})
     variables = _find_variables(dataset, names.variables, time)
     left = [str(dim) for dim in dataset[variables[0]].dims if dataset.sizes[dim] > 1 or dim in dataset[time].dims]
     frame, sequence = _frame_and_sequence(dataset, time, left, names)
@@ -93,8 +102,8 @@ def find_axes(dataset: xr.Dataset, names: AxisNames) -> Axes:
         if dim in left:
             left.remove(dim)
     asked = {names.y, names.x, names.channel, names.sequence} - {None}
-    y = take(names.y, "rows", "--y", lambda dim: dim not in asked and _is_axis(dataset, dim, "Y", _Y_STANDARD, _Y))
-    x = take(names.x, "columns", "--x", lambda dim: dim not in asked and _is_axis(dataset, dim, "X", _X_STANDARD, _X))
+    y = take(names.y, "rows", "--y", lambda dim: dim not in asked and _is_dimension(dataset, dim, "Y"))
+    x = take(names.x, "columns", "--x", lambda dim: dim not in asked and _is_dimension(dataset, dim, "X"))
     channel = take(names.channel, "channels", "--channel", lambda dim: dim not in asked and dim.lower() in _CHANNEL)
     if sequence is None:
         sequence = take(
@@ -114,19 +123,19 @@ def find_axes(dataset: xr.Dataset, names: AxisNames) -> Axes:
     return Axes(variables=variables, time=time, frame=frame, y=y, x=x, channel=channel, sequence=sequence)
 
 
-def _find_time(dataset: xr.Dataset, asked: str | None) -> str:
+def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str, str]) -> str:
     dated = [
         str(name)
         for name, variable in dataset.variables.items()
         if np.issubdtype(variable.dtype, np.datetime64) and 1 <= variable.ndim <= 2
     ]
     if asked is not None:
-        if asked in dated:
+        if asked in dated or _numbers_frames(dataset, asked):
             return asked
-        rule = "has no dates" if asked in dataset.variables else "does not exist"
+        if asked in undecodable:
+            raise DataError(f"{asked!r}, given as --time, cannot be read: {undecodable[asked]}")
+        rule = "holds no times" if asked in dataset.variables else "does not exist"
         raise DataError(f"{asked!r}, given as --time, {rule}: coordinates with dates are {_listed(dated) or 'none'}")
-    if not dated:
-        raise DataError("no coordinate holds dates (CF: units such as 'hours since 2020-01-01'): frames have no times")
     for candidates in (
         [name for name in dated if dataset[name].attrs.get("axis") == "T"],
         [name for name in dated if dataset[name].attrs.get("standard_name") == "time"],
@@ -136,7 +145,25 @@ def _find_time(dataset: xr.Dataset, asked: str | None) -> str:
     ):
         if len(candidates) == 1:
             return candidates[0]
-    raise DataError(f"{_listed(dated)} all hold dates: name the time of a frame with --time")
+    if dated:
+        raise DataError(f"{_listed(dated)} all hold dates: name the time of a frame with --time")
+    if undecodable:
+        raise DataError("; ".join(f"{name} cannot be read: {reason}" for name, reason in undecodable.items()))
+    numbered = [name for name in map(str, {**dataset.sizes, **dataset.variables}) if name.lower() in _TIME]
+    for name in sorted(numbered, key=lambda name: _TIME.index(name.lower())):
+        if _numbers_frames(dataset, name):
+            return name
+    raise DataError(
+        "no coordinate holds dates (CF: units such as 'hours since 2020-01-01') and no dimension is called time or "
+        "step: name the dimension of frames with --time, and their distance with --cadence"
+    )
+
+
+def _numbers_frames(dataset: xr.Dataset, name: str) -> bool:
+    """Whether ``name`` is a dimension, or a coordinate of numbers along one."""
+    if name not in dataset.variables:
+        return name in dataset.sizes
+    return dataset[name].ndim == 1 and dataset[name].dtype.kind in "fiu"
 
 
 def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> tuple[str, ...]:
@@ -144,7 +171,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
     gridded = [
         str(name)
         for name, variable in dataset.data_vars.items()
-        if along <= set(variable.dims) and variable.ndim >= len(along) + 2 and variable.dtype.kind in "fiu"
+        if along <= set(variable.dims) and variable.ndim >= len(along) + 2 and variable.dtype.kind in "fiub"
     ]
     known = _listed(gridded) or "none"
     if not asked:
@@ -157,7 +184,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
         )
     for name in asked:
         if name not in gridded:
-            raise DataError(f"{name!r} is no variable gridded over time: there are {known}")
+            raise DataError(f"{name!r} is not a variable gridded over time: there are {known}")
         if dataset[name].dims != dataset[asked[0]].dims:
             raise DataError(
                 f"{name} has the dimensions {_listed(list(map(str, dataset[name].dims)))} and {asked[0]} has "
@@ -179,13 +206,16 @@ def _frame_and_sequence(
     return next(dim for dim in along if dim != known[0]), known[0]
 
 
-def _is_axis(
-    dataset: xr.Dataset, dim: str, letter: str, standard_names: tuple[str, ...], common: tuple[str, ...]
-) -> bool:
-    attrs = dataset[dim].attrs if dim in dataset.variables else {}
+def is_axis(attrs: Mapping[str, object], name: str, letter: str) -> bool:
+    """Whether a coordinate is that of rows (``letter`` Y) or columns (X), by its attributes or else by its name."""
+    standard_names, common = {"Y": (_Y_STANDARD, _Y), "X": (_X_STANDARD, _X)}[letter]
     if "axis" in attrs or attrs.get("standard_name") in (*_Y_STANDARD, *_X_STANDARD):
         return attrs.get("axis") == letter or attrs.get("standard_name") in standard_names
-    return dim.lower() in common
+    return name.lower() in common
+
+
+def _is_dimension(dataset: xr.Dataset, dim: str, letter: str) -> bool:
+    return is_axis(dataset[dim].attrs if dim in dataset.variables else {}, dim, letter)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Gridded data as an archive: frames in order, gaps and unknown pixels counted, nothing filled in."""
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.importers.axes import Axes, AxisNames
 from framecast.importers.source import Gridded, Reading, open_gridded
+from framecast.videos.calendar import Calendar
 
 _GAP = 1.5
 """Times further apart than so many cadences leave a gap; windows are not cut across it."""
@@ -41,6 +43,9 @@ class Imported:
         unknown: share of pixels that are NaN.
         low: least value.
         high: greatest value.
+        calendar: how times are read.
+        mirrored: whether columns were turned to run to the right.
+        notes: what else was decided, one line each.
     """
 
     axes: Axes
@@ -60,6 +65,9 @@ class Imported:
     unknown: float
     low: float
     high: float
+    calendar: Calendar = Calendar()
+    mirrored: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def import_gridded(
@@ -95,7 +103,7 @@ def import_gridded(
         DataError: axes, unit or cadence cannot be told.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
-    data = open_gridded(source, names, reading)
+    data = open_gridded(source, names, reading, cadence=cadence)
     unit = unit if unit is not None else data.unit
     if not unit:
         raise DataError(f"{data.axes.variables[0]} has no attribute 'units': say what its values are in with --unit")
@@ -122,6 +130,7 @@ def import_gridded(
         cadence=cadence,
         height=data.height,
         width=data.width,
+        calendar=data.calendar,
         attrs=attrs,
         overwrite=overwrite,
     ) as writer:
@@ -158,6 +167,9 @@ def import_gridded(
         unknown=unknown / (total * len(data.channels) * data.height * data.width),
         low=low,
         high=high,
+        calendar=data.calendar,
+        mirrored=data.mirrored,
+        notes=data.notes,
     )
 
 
@@ -186,5 +198,6 @@ def _labels(data: Gridded, source: Path) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    """Return ``name`` as a sequence may be called."""
-    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("_.+-") or "sequence")[:100]
+    """Return ``name`` as a sequence may be called, letters without their accents."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain).strip("_.+-") or "sequence")[:100]

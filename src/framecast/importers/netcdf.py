@@ -33,8 +33,8 @@ _MOST_ATTRIBUTES = 10_000
 _MOST_UNPACKED = 2**30
 
 
-def open_netcdf(path: Path) -> xr.Dataset:
-    """Return the NetCDF file at ``path`` as a lazy dataset.
+def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
+    """Return the NetCDF file at ``path``, or a ``group`` of it, as a lazy dataset of its variables as they are stored.
 
     Raises:
         DataError: it is of no known kind, damaged, names a filter or another file, or claims more than it holds.
@@ -46,11 +46,23 @@ def open_netcdf(path: Path) -> xr.Dataset:
     if first.startswith(_HDF5[:4]) or not first.startswith((_CLASSIC, _GZIP)):
         with undamaged(path):
             _check_hdf5(path)
-            return xr.open_dataset(path, engine="h5netcdf", chunks=None)
+            return xr.open_dataset(path, engine="h5netcdf", group=group, chunks=None, decode_cf=False)
     if first.startswith(_GZIP):
         _check_unpacked(path)
     with undamaged(path):
-        return xr.open_dataset(path, engine="scipy", chunks=None)
+        return xr.open_dataset(path, engine="scipy", chunks=None, decode_cf=False)
+
+
+def netcdf_groups(path: Path) -> list[str]:
+    """Return the groups of a NetCDF 4 file that hold variables of three dimensions or more."""
+    import h5py
+
+    with path.open("rb") as stream:
+        if stream.read(4) != _HDF5[:4]:
+            return []
+    with undamaged(path), closing(h5py.File(path, "r")) as file:
+        names = [name.strip("/") for name, item in _members(file, path) if getattr(item, "ndim", 0) >= 3]
+    return sorted({name.rpartition("/")[0] for name in names} - {""})
 
 
 def _check_unpacked(path: Path) -> None:

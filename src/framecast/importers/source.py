@@ -1,6 +1,7 @@
 """Reading frames out of a gridded file: rows upward, in plain units, a block of frames at a time."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+import zarr
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.guard import GuardedStore, check_frame, undamaged
 from framecast.importers.axes import Axes, AxisNames, find_axes
-from framecast.importers.netcdf import open_netcdf
-from framecast.videos.frames import nanoseconds
+from framecast.importers.decoding import Decoded, as_text, decode
+from framecast.importers.netcdf import netcdf_groups, open_netcdf
+from framecast.importers.positions import Coordinates, find_positions
+from framecast.importers.times import frame_times
+from framecast.importers.values import ValueWatch, means, to_float32
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -50,28 +55,43 @@ class Gridded:
         axes: which dimension is which.
         channels: their names.
         unit: of the physical values; empty if the file says none.
+        calendar: how times are read.
         height: rows of a frame as it will be read.
         width: columns.
         flipped: whether rows are turned to run upward.
+        mirrored: whether columns are turned to run to the right.
+        watch: looks for values that seem to be missing.
     """
 
-    def __init__(self, path: Path, dataset: xr.Dataset, axes: Axes, reading: Reading) -> None:
-        self._path, self._dataset, self.axes, self._reading = path, dataset, axes, reading
-        first = dataset[axes.variables[0]]
+    def __init__(
+        self, path: Path, decoded: Decoded, axes: Axes, reading: Reading, *, cadence: float | None = None
+    ) -> None:
+        self._path, self._dataset, self.axes, self._reading = path, decoded.dataset, axes, reading
+        first = self._dataset[axes.variables[0]]
         channels = len(axes.variables) * (int(first.sizes[axes.channel]) if axes.channel is not None else 1)
         check_frame(path, int(first.sizes[axes.y]), int(first.sizes[axes.x]), channels)
         self.channels = self._channels()
-        units = [str(dataset[name].attrs.get("units", "")) for name in axes.variables]
+        units = [as_text(self._dataset[name].attrs.get("units", "")) for name in axes.variables]
         if len(set(units)) > 1:
             found = ", ".join(f"{name} in {unit or 'none'}" for name, unit in zip(axes.variables, units, strict=True))
             raise DataError(f"channels share one unit, and these do not: {found}; import them apart")
         self.unit = units[0]
-        self.flipped = reading.flip_y or self._descends(axes.y)
-        self._mirrored = self._descends(axes.x)
+        self._positions = find_positions(self._dataset, axes, flip_y=reading.flip_y)
+        self.flipped, self.mirrored = self._positions.rows_turned, self._positions.columns_turned
         self.rows = self._kept(axes.y, int(first.sizes[axes.y]))
         self.columns = self._kept(axes.x, int(first.sizes[axes.x]))
         self.height = (self.rows.stop - self.rows.start) // reading.coarsen
         self.width = (self.columns.stop - self.columns.start) // reading.coarsen
+        self._times = frame_times(decoded, axes, cadence)
+        self.calendar = self._times.calendar
+        self.watch = ValueWatch(reading.missing)
+        own = [note for note in decoded.notes if any(name in note for name in axes.variables)]
+        self._notes = (*own, *self._positions.notes, *self._times.notes, *self._trimmed(first))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided about the file, one line each; complete when all frames have been read."""
+        return (*self._notes, *self.watch.notes(int(self._times.clock.size)))
 
     @property
     def sequences(self) -> int:
@@ -83,19 +103,12 @@ class Gridded:
         dim = self.axes.sequence
         if dim is None or dim not in self._dataset.coords:
             return None
-        return str(self._values(dim)[sequence])
+        return as_text(self._values(dim)[sequence])
 
     def times(self, sequence: int) -> npt.NDArray[np.datetime64]:
-        """Return the times of a video's frames as stored; NaT where there is none."""
-        times = self._dataset[self.axes.time]
-        if self.axes.sequence in times.dims:
-            times = times.isel({self.axes.sequence: sequence})
-        with undamaged(self._path):
-            values = times.values
-        try:
-            return nanoseconds(values)
-        except ValueError as error:
-            raise DataError(f"{self.axes.time}: {error}") from None
+        """Return the times of a video's frames, on the clock of `calendar`; NaT where there is none."""
+        clock = self._times.clock
+        return clock[sequence] if clock.ndim == 2 else clock
 
     def frames(self, sequence: int, indices: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.float32]]:
         """Yield frames ``[channel, y, x]`` of a video, in the order of ``indices``; a block of them is in memory."""
@@ -106,22 +119,9 @@ class Gridded:
                 block = self._block(sequence, indices[start : start + per_block])
             yield from block
 
-    def positions(self) -> dict[str, tuple[str, npt.NDArray[np.float64], dict[str, str]]]:
-        """Return the coordinates ``y`` and ``x`` of the pixels as they are read, where the file has them."""
-        found = {}
-        kept = (("y", self.axes.y, self.rows, self.flipped), ("x", self.axes.x, self.columns, self._mirrored))
-        for name, dim, part, turned in kept:
-            if dim not in self._dataset.coords or self._dataset[dim].dtype.kind not in "fiu":
-                continue
-            values = self._values(dim).astype(np.float64)[:: -1 if turned else 1][part]
-            values = values.reshape(-1, self._reading.coarsen).mean(1)
-            attrs = {
-                key: str(self._dataset[dim].attrs[key])
-                for key in ("units", "long_name")
-                if key in self._dataset[dim].attrs
-            }
-            found[name] = (name, values, {**attrs, "name": dim})
-        return found
+    def positions(self) -> Coordinates:
+        """Return the coordinates of the pixels as they are read, where the file has them; see `Positions`."""
+        return self._positions.read(self.rows, self.columns, self._reading.coarsen)
 
     def _block(self, sequence: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return ``[frame, channel, y, x]``."""
@@ -134,18 +134,26 @@ class Gridded:
             if axes.channel is None:
                 array = array.expand_dims("channel")
             array = array.transpose(axes.frame, axes.channel or "channel", axes.y, axes.x)
-            stored = array.values
-            values = stored.astype(np.float32) * np.float32(reading.scale) + np.float32(reading.offset)
-            if reading.missing is not None:
-                values[stored == reading.missing] = np.nan
-            parts.append(values)
+            parts.append(self._physical(name, array.values))
         frames = np.concatenate(parts, axis=1)
-        frames = frames[:, :, :: -1 if self.flipped else 1, :: -1 if self._mirrored else 1]
+        frames = frames[:, :, :: -1 if self.flipped else 1, :: -1 if self.mirrored else 1]
         frames = frames[:, :, self.rows, self.columns]
         k = reading.coarsen
         if k > 1:
             frames = frames.reshape(*frames.shape[:2], self.height, k, self.width, k).mean((3, 5), dtype=np.float32)
         return frames
+
+    def _physical(self, name: str, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the values in physical units, NaN where they are missing."""
+        reading = self._reading
+        gone = np.zeros(stored.shape, bool) if reading.missing is None else means(stored, reading.missing)
+        scaled = stored
+        if reading.scale != 1 or reading.offset != 0:
+            scaled = stored.astype(np.float64) * reading.scale + reading.offset
+        values = to_float32(np.where(gone, 0, scaled), name)
+        self.watch.see(stored[~gone & ~np.isnan(values)], int(gone.sum()), len(stored))
+        values[gone] = np.nan
+        return values
 
     def _channels(self) -> list[str]:
         dim, names = self.axes.channel, list(self.axes.variables)
@@ -153,17 +161,18 @@ class Gridded:
             return names
         count = int(self._dataset.sizes[dim])
         labels = (
-            [str(value) for value in self._values(dim)]
+            [as_text(value) for value in self._values(dim)]
             if dim in self._dataset.coords
             else [f"{dim}-{k}" for k in range(count)]
         )
         return labels if len(names) == 1 else [f"{name}-{label}" for name in names for label in labels]
 
-    def _descends(self, dim: str) -> bool:
-        if dim not in self._dataset.coords or self._dataset[dim].dtype.kind not in "fiu":
-            return False
-        values = self._values(dim)
-        return len(values) > 1 and bool(values[0] > values[-1])
+    def _trimmed(self, first: xr.DataArray) -> tuple[str, ...]:
+        size = int(first.sizes[self.axes.y]), int(first.sizes[self.axes.x])
+        kept = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        if size == kept:
+            return ()
+        return (f"trimmed from {size[0]}×{size[1]} to {kept[0]}×{kept[1]} stored pixels, alike on both sides",)
 
     def _values(self, name: str) -> npt.NDArray[Any]:
         with undamaged(self._path):
@@ -178,8 +187,14 @@ class Gridded:
         return slice(start, start + kept)
 
 
-def open_gridded(path: str | Path, names: AxisNames, reading: Reading) -> Gridded:
+def open_gridded(path: str | Path, names: AxisNames, reading: Reading, *, cadence: float | None = None) -> Gridded:
     """Open a NetCDF file or a Zarr folder.
+
+    Args:
+        path: the file or folder.
+        names: what its variables and dimensions are, where it does not tell.
+        reading: what is done with values and frames.
+        cadence: seconds between two frames, for frames that are only numbered.
 
     Raises:
         FramecastError: there is nothing at ``path``, or it is of neither kind.
@@ -196,12 +211,50 @@ def open_gridded(path: str | Path, names: AxisNames, reading: Reading) -> Gridde
             "joined by xarray (open_mfdataset, to_netcdf)"
         )
     with undamaged(path):
-        dataset = _open_zarr(path) if path.is_dir() else open_netcdf(path)
-    if str(kind := dataset.attrs.get("format", "")).startswith("framecast-"):
+        stored, declared_fill = _open_zarr(path, names.group) if path.is_dir() else (_open_file(path, names), None)
+    if str(kind := stored.attrs.get("format", "")).startswith("framecast-"):
         raise FramecastError(f"{path} is a {str(kind).replace('-', ' ')} already: there is nothing to import")
+    if not any(variable.ndim >= 2 for variable in stored.data_vars.values()):
+        _name_groups(path)
     with undamaged(path):
-        return Gridded(path, dataset, find_axes(dataset, names), reading)
+        decoded = decode(stored, declared_fill)
+        axes = find_axes(decoded.dataset, names, decoded.undecodable)
+        return Gridded(path, decoded, axes, reading, cadence=cadence)
 
 
-def _open_zarr(path: Path) -> xr.Dataset:
-    return xr.open_zarr(GuardedStore(path, read_only=True), chunks=None)
+def _open_file(path: Path, names: AxisNames) -> xr.Dataset:
+    if names.group is not None and names.group not in (groups := netcdf_groups(path)):
+        raise DataError(f"{path} has no group {names.group!r} with frames: there are {', '.join(groups) or 'none'}")
+    return open_netcdf(path, names.group)
+
+
+def _open_zarr(path: Path, group: str | None) -> tuple[xr.Dataset, Callable[[str], bool] | None]:
+    """Return the stored variables, and for format 2 what tells whether a variable's fill value was declared."""
+    store = GuardedStore(path, read_only=True)
+    if group is not None and group not in (groups := _zarr_groups(path)):
+        raise DataError(f"{path} has no group {group!r} with frames: there are {', '.join(groups) or 'none'}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xarray: the store is not consolidated, which matters over a network
+        stored = xr.open_zarr(store, group=group, chunks=None, decode_cf=False)
+    members = zarr.open_group(store, path=group or "", mode="r")
+    if members.metadata.zarr_format != 2:
+        return stored, None
+    return stored, lambda name: "_FillValue" in members[name].attrs or "missing_value" in members[name].attrs
+
+
+def _zarr_groups(path: Path) -> list[str]:
+    """Return the groups of a Zarr folder that hold arrays of three dimensions or more."""
+    root = zarr.open_group(GuardedStore(path, read_only=True), mode="r")
+    found = {name.rpartition("/")[0] for name, member in root.members(max_depth=4) if getattr(member, "ndim", 0) >= 3}
+    return sorted(found - {""})
+
+
+def _name_groups(path: Path) -> None:
+    """Raise `DataError` if the frames are in groups, and name them."""
+    with undamaged(path):
+        groups = _zarr_groups(path) if path.is_dir() else netcdf_groups(path)
+    if groups:
+        raise DataError(
+            f"the frames of {path} are in the group{'s' if len(groups) > 1 else ''} {', '.join(groups)}: "
+            f"name one with --group, such as --group {groups[0]}"
+        )

@@ -80,5 +80,5 @@ def _positive(sample: npt.NDArray[np.float64]) -> tuple[Curve, str]:
     return "linear", "positive and not skewed"
 
 
-def _percent(fraction: float) -> str:
+def _percent(fraction: np.floating) -> str:
     return f"{100 * fraction:.2g} %"

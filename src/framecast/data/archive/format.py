@@ -18,6 +18,7 @@ import xarray as xr
 import zarr
 
 from framecast.core.errors import ConfigError, DataError
+from framecast.videos.calendar import Calendar, decode_clock
 from framecast.videos.frames import nanoseconds
 
 FORMAT = "framecast-archive"
@@ -31,6 +32,8 @@ MOST_CONSOLIDATED = 1000
 """Sequences whose metadata the root of an archive gathers."""
 
 DIMENSIONS = ("time", "channel", "y", "x")
+POSITIONS = ("y", "x", "lat", "lon", "crs")
+"""Coordinates that say where pixels are."""
 CLASSES = "classes"
 ROOT_ATTRIBUTES = ("format", "version", "channels", "unit", "cadence", "height", "width")
 
@@ -46,6 +49,7 @@ class Header:
         height: rows of a frame.
         width: columns of a frame.
         classes: names of what labels mean, in order; empty where frames have no labels.
+        calendar: how times are read.
     """
 
     channels: tuple[str, ...]
@@ -54,6 +58,7 @@ class Header:
     height: int
     width: int
     classes: tuple[str, ...] = ()
+    calendar: Calendar = Calendar()
 
     def __post_init__(self) -> None:
         if not self.channels or len(set(self.channels)) != len(self.channels) or not all(self.channels):
@@ -202,17 +207,17 @@ def unusable(values: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float32],
     return masked, np.isinf(values).sum(axis=(2, 3), dtype=np.int32)
 
 
-def decode(array: zarr.Array, dimension: str, place: str) -> npt.NDArray[Any]:
-    """Return the values of the one-dimensional coordinate ``array`` with its CF attributes applied."""
-    variable = xr.Variable((dimension,), np.asarray(array[:]), dict(array.attrs)) if array.ndim == 1 else None
-    if variable is None:
-        raise DataError(f"{dimension} of {place} has {array.ndim} dimensions; it must have one")
+def decode_times(array: zarr.Array, place: str) -> tuple[npt.NDArray[np.datetime64], Calendar]:
+    """Return the times that the coordinate ``array`` holds, on the clock of their calendar, and the calendar."""
+    if array.ndim != 1:
+        raise DataError(f"time of {place} has {array.ndim} dimensions; it must have one")
+    units = array.attrs.get("units")
     try:
-        return xr.conventions.decode_cf_variable(dimension, variable).values
-    except (ValueError, OverflowError):
-        units = array.attrs.get("units")
+        return decode_clock(np.asarray(array[:]), array.attrs)
+    except (DataError, ValueError):
         raise DataError(
-            f"{dimension} of {place} has units {units!r}; they must be CF, such as 'seconds since 1970-01-01'"
+            f"time of {place} is {array.dtype} with units {units!r}; it must be a CF time (datetime64 in memory), "
+            "such as 'seconds since 1970-01-01'"
         ) from None
 
 

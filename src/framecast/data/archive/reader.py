@@ -24,6 +24,7 @@ from framecast.data.archive.format import (
     CLASSES,
     DIMENSIONS,
     FORMAT,
+    POSITIONS,
     ROOT_ATTRIBUTES,
     UNKNOWN,
     VERSION,
@@ -34,7 +35,7 @@ from framecast.data.archive.format import (
     check_packing,
     check_quality,
     check_times,
-    decode,
+    decode_times,
     read_header,
     unusable,
 )
@@ -47,6 +48,7 @@ from framecast.data.archive.guard import (
     undamaged,
 )
 from framecast.data.archive.writer import ArchiveWriter
+from framecast.videos.calendar import Calendar
 
 __all__ = ["Archive", "ArchiveWriter"]
 
@@ -113,6 +115,11 @@ class Archive:
         return self.header.cadence
 
     @property
+    def calendar(self) -> Calendar:
+        """How times are read: that of the first sequence, and by the rules of the format of all."""
+        return self._open(self.sequences[0]).calendar
+
+    @property
     def height(self) -> int:
         """Rows of a frame."""
         return self.header.height
@@ -143,7 +150,10 @@ class Archive:
         )
 
     def times(self, name: str) -> npt.NDArray[np.datetime64]:
-        """Return the observation times of sequence ``name``, ``datetime64[ns]`` ``[time]``, strictly increasing."""
+        """Return the observation times of sequence ``name``, ``datetime64[ns]`` ``[time]``, strictly increasing.
+
+        They are dates where `calendar` is the ordinary one; else see `framecast.videos.calendar`.
+        """
         return self._open(name).times
 
     def quality(self, name: str) -> npt.NDArray[np.int64]:
@@ -218,8 +228,16 @@ class Archive:
     def sequence(self, name: str) -> xr.Dataset:
         """Return sequence ``name`` with all its variables; values are read when they are used."""
         self._open(name)
-        store = GuardedStore(self.path, read_only=True)
-        return xr.open_dataset(store, engine="zarr", group=name, consolidated=False, chunks=None)
+        store: Any = GuardedStore(self.path, read_only=True)
+        stored = xr.open_dataset(
+            store, engine="zarr", group=name, consolidated=False, chunks=None, decode_cf=False
+        ).assign_coords(time=("time", self.calendar.dates(self.times(name)), {"standard_name": "time"}))
+        return xr.decode_cf(stored, decode_times=False, decode_timedelta=False, decode_coords="all")
+
+    def positions(self, name: str) -> dict[str, xr.Variable]:
+        """Return the coordinates of the pixels of ``name``: ``y``, ``x``, and ``lat``, ``lon``, ``crs`` if any."""
+        coords = self.sequence(name).coords
+        return {axis: coords[axis].variable.load() for axis in POSITIONS if axis in coords}
 
     def nbytes(self) -> int:
         """Return the bytes that all intensities take in memory as float32."""
@@ -259,7 +277,8 @@ class Archive:
         check_sequence(place, arrays, intensity.shape[0])
         if "time" not in arrays:
             raise DataError(f"{place} has no coordinate 'time': give each frame its observation time")
-        times = check_times(place, decode(arrays["time"], "time", place), intensity.shape[0])
+        times, calendar = decode_times(arrays["time"], place)
+        times = check_times(place, times, intensity.shape[0])
         if "channel" in arrays and arrays["channel"].shape != (len(self.channels),):
             raise DataError(f"{place} has channels of shape {list(arrays['channel'].shape)}; it must name each once")
         if "channel" in arrays:
@@ -267,7 +286,7 @@ class Archive:
         quality = np.zeros(len(times), np.int64)
         if "quality" in arrays:
             quality = check_quality(place, np.asarray(arrays["quality"][:]), len(times))
-        return _Sequence(intensity, times, quality)
+        return _Sequence(intensity, times, quality, calendar)
 
 
 @dataclass(frozen=True)
@@ -277,6 +296,7 @@ class _Sequence:
     intensity: zarr.Array
     times: npt.NDArray[np.datetime64]
     quality: npt.NDArray[np.int64]
+    calendar: Calendar
 
 
 def _open_root(path: Path) -> zarr.Group:

@@ -36,6 +36,7 @@ from framecast.data.archive.format import (
 from framecast.data.archive.guard import open_store
 from framecast.data.archive.journal import Journal, journal_path
 from framecast.data.filling import Block, Filling
+from framecast.videos.calendar import Calendar
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _TIME_ENCODING = {"units": "microseconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
@@ -66,6 +67,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         height: int,
         width: int,
         classes: Sequence[str] = (),
+        calendar: Calendar = Calendar(),
         attrs: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         request: str | None = None,
@@ -80,6 +82,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             height: rows of a frame.
             width: columns of a frame.
             classes: names of what the labels of frames mean, in order; see `framecast.data.labels`.
+            calendar: how the times of frames are read, which are on its clock; see `framecast.videos.calendar`.
             attrs: anything else worth keeping, JSON-like. ``independent_sequences: true`` states that no two
                 sequences show the same thing, so that they may be split between training and test.
             overwrite: whether an existing ``path`` may be replaced.
@@ -95,6 +98,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             height=int(height),
             width=int(width),
             classes=tuple(classes),
+            calendar=calendar,
         )
         self._attrs = plain(attrs or {})
         taken = sorted(set(self._attrs) & {*ROOT_ATTRIBUTES, CLASSES})
@@ -339,8 +343,11 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         chunk = min(count, max(1, _CHUNK_BYTES // frame_bytes))
         per_block = max(1, block_bytes // (chunk * frame_bytes * len(h.channels)))
         block = chunk * min(per_block, -(-count // chunk))
-        coordinates = {
-            "time": ("time", times, {"standard_name": "time"} | others["time"].attrs, _TIME_ENCODING),
+        clock = {"standard_name": "time"} | others["time"].attrs
+        coordinates: dict[str, Any] = {
+            "time": ("time", times, clock, _TIME_ENCODING)
+            if h.calendar.ordinary
+            else ("time", h.calendar.encode(times), clock | h.calendar.attributes),
             "channel": ("channel", np.array(h.channels, dtype=object)),
         }
         for axis, size in (("y", h.height), ("x", h.width)):
@@ -357,7 +364,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             fill_value=float("nan"),
             compressors=BloscCodec(cname="zstd", clevel=5, shuffle=BloscShuffle.shuffle),
             dimension_names=DIMENSIONS,
-            attributes=plain(attrs) | {"units": h.unit},
+            attributes=plain(attrs) | {"units": h.unit} | ({"grid_mapping": "crs"} if "crs" in others.coords else {}),
         )
         filling = Filling(intensity, block)
         self._sequences[name] = filling

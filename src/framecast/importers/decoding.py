@@ -1,0 +1,170 @@
+"""Stored variables as CF means them: packing undone, missing values NaN, texts as text, times on a clock.
+
+xarray undoes packing. Three things are decided here, because files often say them in a way that it reads wrongly or
+not at all: what a Zarr fill value of 0 means, how texts are stored, and times of every calendar.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from framecast.core.errors import DataError
+from framecast.videos.calendar import Calendar, Clock, decode_clock, seconds_in, to_clock
+
+_TIME_NAMES = ("time", "times", "date", "dates", "datetime", "timestamp", "valid_time")
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T_ ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """A dataset whose dated variables hold ``datetime64[ns]`` on the clock of their calendar.
+
+    Attributes:
+        dataset: the variables.
+        calendars: by dated variable.
+        precision: seconds that two neighbouring stored numbers of a dated variable are apart, where that is not 0.
+        undecodable: variables with units of dates that cannot be read, and why.
+        notes: what was decided, one line each.
+    """
+
+    dataset: xr.Dataset
+    calendars: dict[str, Calendar] = field(default_factory=dict)
+    precision: dict[str, float] = field(default_factory=dict)
+    undecodable: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def decode(stored: xr.Dataset, declared_fill: Callable[[str], bool] | None = None) -> Decoded:
+    """Return ``stored``, opened with ``decode_cf=False``, decoded.
+
+    Args:
+        stored: the variables as they are in the file.
+        declared_fill: whether the attributes of a variable name its fill value, for stores that always have one
+            (Zarr 2); None where a fill value is always declared.
+    """
+    stored, notes = _without_default_fill(stored, declared_fill)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xarray: several fill values, all of which it applies
+        dataset = xr.decode_cf(stored, decode_times=False, decode_timedelta=False, decode_coords="all")
+    decoded = Decoded(dataset=dataset, notes=tuple(notes))
+    clocks: dict[str, tuple[tuple[Any, ...], Clock, dict[str, Any]]] = {}
+    for name, variable in dataset.variables.items():
+        if not 1 <= variable.ndim <= 2 or (read := _reader(str(name), variable)) is None:
+            continue
+        try:
+            clock, calendar = read(variable.values)
+        except DataError as error:
+            decoded.undecodable[str(name)] = str(error)
+            continue
+        attrs = {key: value for key, value in variable.attrs.items() if key not in ("units", "calendar")}
+        clocks[str(name)] = (variable.dims, clock, attrs)
+        decoded.calendars[str(name)] = calendar
+        if variable.dtype.kind == "f" and (step := _spacing(variable)):
+            decoded.precision[str(name)] = step
+    coords = {name: value for name, value in clocks.items() if name in dataset.coords}
+    return Decoded(
+        dataset=dataset.assign_coords(coords).assign({k: v for k, v in clocks.items() if k not in coords}),
+        calendars=decoded.calendars,
+        precision=decoded.precision,
+        undecodable=decoded.undecodable,
+        notes=decoded.notes,
+    )
+
+
+def as_text(value: Any) -> str:
+    """Return a label as a person would write it: bytes as UTF-8, 171.0 as ``171``, dates without empty parts."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").rstrip("\0 ").strip()
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.10g}"
+    if isinstance(value, np.datetime64):
+        return re.sub(r"(T00:00|:00)?(:00)?(\.0+)?$", "", str(value))
+    return str(value).strip()
+
+
+def _without_default_fill(
+    stored: xr.Dataset, declared_fill: Callable[[str], bool] | None
+) -> tuple[xr.Dataset, list[str]]:
+    """Drop a fill value of 0 that nobody declared: zarr-python gives it to every array of format 2."""
+    if declared_fill is None:
+        return stored, []
+    changed, dropped = stored.copy(), []
+    for name in list(changed.variables):
+        attrs = changed[name].attrs
+        if "_FillValue" in attrs and np.ndim(attrs["_FillValue"]) == 0 and _is_zero(attrs["_FillValue"]):
+            if declared_fill(str(name)):
+                continue
+            del attrs["_FillValue"]
+            if name in changed.data_vars and changed[name].ndim >= 3:
+                dropped.append(str(name))
+    if not dropped:
+        return changed, []
+    names = ", ".join(dropped)
+    return changed, [
+        f"0 in {names} is taken as a value, though it is Zarr's fill value: --missing 0 if it means unknown"
+    ]
+
+
+def _is_zero(value: Any) -> bool:
+    try:
+        return float(value) == 0
+    except (TypeError, ValueError):
+        return False
+
+
+def _reader(name: str, variable: xr.Variable) -> Callable[[Any], tuple[Clock, Calendar]] | None:
+    """Return what reads the times of a variable, if it holds dates."""
+    units = variable.attrs.get("units")
+    if variable.dtype.kind in "M":
+        return to_clock
+    if isinstance(units, bytes):
+        units = units.decode("utf-8", errors="replace")
+    if isinstance(units, str) and variable.dtype.kind in "fiu":
+        if " since " in units:
+            return lambda numbers: decode_clock(numbers, {**variable.encoding, **variable.attrs, "units": units})
+        if units.startswith("day as %Y%m%d"):
+            return _numbered_days
+    named = name.lower() in _TIME_NAMES or variable.attrs.get("standard_name") == "time"
+    return _stamps if named and variable.dtype.kind in "OSUT" else None
+
+
+def _stamps(texts: npt.NDArray[Any]) -> tuple[Clock, Calendar]:
+    """Return times written as text, such as ``2020-01-01_06:00:00`` of WRF."""
+    stamps = [as_text(text) for text in texts.ravel()]
+    if wrong := [stamp for stamp in stamps if stamp and not _STAMP.fullmatch(stamp)]:
+        raise DataError(f"{wrong[0]!r} is not a time: write it as 2020-01-01T06:00:00")
+    times = [stamp.replace("_", "T").replace(" ", "T").removesuffix("Z") or "NaT" for stamp in stamps]
+    try:
+        return to_clock(np.array(times, dtype="datetime64[us]").reshape(texts.shape))
+    except ValueError as error:
+        raise DataError(f"times as text: {error}") from None
+
+
+def _numbered_days(numbers: npt.NDArray[Any]) -> tuple[Clock, Calendar]:
+    """Return times written as 20200131.25, which is six o'clock."""
+    days, fraction = np.divmod(np.asarray(numbers, np.float64), 1)
+    texts = [f"{int(day):08d}" for day in days.ravel()]
+    try:
+        dates = np.array([f"{text[:4]}-{text[4:6]}-{text[6:]}" for text in texts], "datetime64[s]").reshape(days.shape)
+    except ValueError as error:
+        raise DataError(f"times as %Y%m%d: {error}") from None
+    return to_clock(dates + np.rint(fraction * 86400).astype("timedelta64[s]"))
+
+
+def _spacing(variable: xr.Variable) -> float:
+    """Return the seconds between neighbouring floating-point numbers at the largest stored time."""
+    values = np.abs(variable.values[np.isfinite(variable.values)])
+    units: Mapping[str, Any] = variable.attrs
+    unit = str(units.get("units", "")).partition(" since ")[0].strip().lower()
+    if not values.size:
+        return 0.0
+    try:
+        return float(np.spacing(values.max())) * seconds_in(unit)
+    except DataError:
+        return 0.0

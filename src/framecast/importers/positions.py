@@ -1,0 +1,203 @@
+"""Where the pixels are: coordinates of rows and columns, latitudes and longitudes, the coordinate reference system.
+
+A dimension may bear its coordinate's name, or be described by auxiliary coordinates of one or two dimensions. All of
+them come along. The most telling one decides which way rows and columns run: an archive's rows run upward (to the
+north), its columns to the right (to the east). Longitudes that jump at Greenwich or at the date line are unwrapped
+first.
+
+References:
+    CF Conventions 1.11, sections 4.1, 4.2, 5.2 and 5.6.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from framecast.core.errors import DataError
+from framecast.importers.axes import Axes, is_axis
+
+Coordinates = dict[str, tuple[tuple[str, ...], npt.NDArray[Any], dict[str, Any]]]
+
+_LATITUDE_UNITS = ("degrees_north", "degree_north", "degree_n", "degrees_n")
+_LONGITUDE_UNITS = ("degrees_east", "degree_east", "degree_e", "degrees_e")
+_KEPT = ("units", "long_name", "standard_name", "axis")
+
+
+def is_latitude(variable: xr.DataArray) -> bool:
+    """Whether ``variable`` holds latitudes, as its units, standard name or name say."""
+    return _is_angle(variable, _LATITUDE_UNITS, "latitude", ("lat", "latitude", "xlat", "nav_lat"))
+
+
+def is_longitude(variable: xr.DataArray) -> bool:
+    """Whether ``variable`` holds longitudes, as its units, standard name or name say."""
+    return _is_angle(variable, _LONGITUDE_UNITS, "longitude", ("lon", "longitude", "xlong", "nav_lon"))
+
+
+def _is_angle(variable: xr.DataArray, units: tuple[str, ...], standard: str, names: tuple[str, ...]) -> bool:
+    attrs = variable.attrs
+    if str(attrs.get("units", "")).lower() in units or attrs.get("standard_name") == standard:
+        return True
+    known = "standard_name" in attrs or str(attrs.get("units", "degrees")).lower() not in ("degrees", "degree", "deg")
+    return not known and str(variable.name).lower() in names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positions:
+    """The coordinates of a grid, rows and columns in the order in which they are stored.
+
+    Attributes:
+        coordinates: ``y`` and ``x`` where the dimensions have coordinates, ``lat`` and ``lon`` where there are others,
+            ``crs`` where there is a reference system; with dimensions among ``y`` and ``x``.
+        rows_turned: whether rows have to be turned to run upward.
+        columns_turned: whether columns have to be turned to run to the right.
+        notes: what was unwrapped.
+    """
+
+    coordinates: Coordinates
+    rows_turned: bool
+    columns_turned: bool
+    notes: tuple[str, ...] = ()
+
+    def read(self, rows: slice, columns: slice, coarsen: int) -> Coordinates:
+        """Return the coordinates of the pixels that are left: turned, cut to ``rows`` and ``columns``, averaged."""
+        found: Coordinates = {}
+        parts = {"y": (rows, self.rows_turned), "x": (columns, self.columns_turned)}
+        for name, (dims, values, attrs) in self.coordinates.items():
+            for number, dim in enumerate(dims):
+                part, turned = parts[dim]
+                values = np.flip(values, number) if turned else values
+                values = np.take(values, np.arange(values.shape[number])[part], axis=number)
+                shape = values.shape
+                values = values.reshape(*shape[:number], -1, coarsen, *shape[number + 1 :]).mean(number + 1)
+            found[name] = (dims, values, attrs)
+        return found
+
+
+def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> Positions:
+    """Return the positions of the pixels of ``dataset``.
+
+    Args:
+        dataset: decoded.
+        axes: which dimensions are rows and columns.
+        flip_y: whether the first row is the highest, where no coordinate tells it.
+
+    Raises:
+        DataError: a coordinate does not run one way, or contradicts ``flip_y``.
+    """
+    notes: list[str] = []
+    coordinates: Coordinates = {}
+    rows = _along(dataset, axes.y, axes.x, "Y", is_latitude)
+    columns = _along(dataset, axes.x, axes.y, "X", is_longitude)
+    turned: dict[str, bool] = {}
+    for name, dim, found in (("y", axes.y, rows), ("x", axes.x, columns)):
+        for variable in found:
+            dims = tuple({axes.y: "y", axes.x: "x"}[str(d)] for d in variable.dims)
+            values = _unwrapped(variable, dims, notes)
+            if name not in turned:
+                turned[name] = _descends(values, dims.index(name), variable)
+            own = variable.ndim == 1 and name not in coordinates
+            aux = "lat" if name == "y" else "lon"
+            if own or aux not in coordinates:
+                coordinates[name if own else aux] = (dims, values, _attributes(variable, dim))
+    if flip_y:
+        _turn_rows(turned, coordinates, rows)
+    if (crs := _reference_system(dataset, axes)) is not None:
+        coordinates["crs"] = ((), np.int32(0), crs)  # type: ignore[assignment]
+    return Positions(
+        coordinates=coordinates,
+        rows_turned=turned.get("y", False),
+        columns_turned=turned.get("x", False),
+        notes=tuple(notes),
+    )
+
+
+def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.DataArray]) -> None:
+    """Turn the rows because the user says so; a coordinate that only numbers them goes, one that tells wins."""
+    if not rows or not _tells(rows[0]):
+        coordinates.pop("y", None)
+    elif not turned["y"]:
+        raise DataError(
+            f"--flip-y contradicts {rows[0].name}, which runs upward: leave it out, or correct {rows[0].name}"
+        )
+    turned["y"] = True
+
+
+def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_angle: Any) -> list[xr.DataArray]:
+    """Return the numeric coordinates along ``dim``, the one that best tells its direction first."""
+    own = [dataset[dim]] if dim in dataset.variables and dataset[dim].dtype.kind in "fiu" else []
+    others = [
+        dataset[name]
+        for name, variable in dataset.variables.items()
+        if name != dim and variable.dtype.kind in "fiu" and set(variable.dims) <= {dim, other} and dim in variable.dims
+    ]
+    projected = [v for v in others if v.ndim == 1 and is_axis(v.attrs, str(v.name), letter) and not is_angle(v)]
+    angles = sorted((v for v in others if is_angle(v)), key=lambda v: v.ndim)
+    telling = [v for v in own if _tells(v)]
+    return [*telling, *projected[:1], *angles[:1], *(v for v in own if not _tells(v))]
+
+
+def _tells(variable: xr.DataArray) -> bool:
+    """Whether a coordinate is more than numbers of rows: it has units, a standard name, or uneven or large steps."""
+    attrs = variable.attrs
+    if {"standard_name", "axis"} & set(attrs) or str(attrs.get("units", "1")) not in ("1", "", "pixel", "pixels"):
+        return True
+    if is_latitude(variable) or is_longitude(variable):
+        return True
+    steps = np.diff(variable.values.astype(np.float64))
+    return bool(len(steps)) and not bool(np.all(steps == 1))
+
+
+def _unwrapped(variable: xr.DataArray, dims: tuple[str, ...], notes: list[str]) -> npt.NDArray[np.float64]:
+    values = variable.values.astype(np.float64)
+    if not is_longitude(variable) and variable.attrs.get("standard_name") != "grid_longitude":
+        return values
+    unwrapped = values
+    for axis in range(values.ndim):
+        unwrapped = np.unwrap(unwrapped, period=360.0, axis=axis)
+    if np.array_equal(unwrapped, values, equal_nan=True):
+        return values
+    while np.nanmax(unwrapped) > 360 and np.nanmin(unwrapped) >= 180:
+        unwrapped = unwrapped - 360
+    while np.nanmin(unwrapped) < -180 and np.nanmax(unwrapped) <= 0:
+        unwrapped = unwrapped + 360
+    columns = values if values.ndim == 1 else values[0]
+    first, last = columns[0], columns[-1]
+    notes.append(
+        f"{variable.name} from {first:g} to {last:g} unwrapped: {np.nanmin(unwrapped):g} to {np.nanmax(unwrapped):g}"
+    )
+    return unwrapped
+
+
+def _descends(values: npt.NDArray[np.float64], axis: int, variable: xr.DataArray) -> bool:
+    """Whether coordinates fall along ``axis``: by all steps in one dimension, by most of them in two."""
+    steps = np.diff(values, axis=axis)
+    steps = steps[np.isfinite(steps)]
+    falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
+    if values.ndim == 1 and falling and rising:
+        raise DataError(f"{variable.name} does not run one way: sort the file along {variable.dims[axis]} first")
+    return falling > rising
+
+
+def _attributes(variable: xr.DataArray, dim: str) -> dict[str, Any]:
+    attrs = {key: str(variable.attrs[key]) for key in _KEPT if key in variable.attrs}
+    if is_latitude(variable):
+        attrs = {"standard_name": "latitude", "units": "degrees_north"} | attrs
+    elif is_longitude(variable):
+        attrs = {"standard_name": "longitude", "units": "degrees_east"} | attrs
+    return {**attrs, "name": str(variable.name)}
+
+
+def _reference_system(dataset: xr.Dataset, axes: Axes) -> dict[str, Any] | None:
+    """Return the attributes of the grid mapping of the frames, or of the only one there is."""
+    frames = dataset[axes.variables[0]]
+    named = frames.encoding.get("grid_mapping") or frames.attrs.get("grid_mapping")
+    name = str(named).partition(":")[0].strip() if named else None
+    if name not in dataset.variables:
+        mappings = [str(key) for key, value in dataset.variables.items() if "grid_mapping_name" in value.attrs]
+        name = mappings[0] if len(mappings) == 1 else None
+    if name is None:
+        return None
+    return {key: value for key, value in dataset[name].attrs.items() if not str(key).startswith("_")}

@@ -1,0 +1,339 @@
+"""Files as other people write them: right by value, or refused in one line."""
+
+from pathlib import Path
+
+import cftime
+import h5netcdf
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from typer.testing import CliRunner
+
+from framecast.cli import app
+from framecast.core.errors import DataError, FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.importers import AxisNames, Imported, Reading, import_gridded
+
+HOURS = np.datetime64("2020-01-01", "ns") + np.arange(24) * np.timedelta64(1, "h")
+COLUMNS = np.broadcast_to(np.arange(6.0, dtype=np.float32), (24, 4, 6))
+ROWS = np.broadcast_to(np.arange(4.0, dtype=np.float32)[:, None], (24, 4, 6))
+
+
+def field(values: np.ndarray, dims: tuple[str, ...] = ("time", "lat", "lon"), **coords: object) -> xr.Dataset:
+    return xr.Dataset(
+        {"t": (dims, values.astype("f4"), {"units": "K"})}, coords={"time": HOURS[: len(values)], **coords}
+    )
+
+
+def brought_in(data: xr.Dataset, tmp_path: Path, **options: object) -> tuple[Archive, Imported]:
+    encoding = options.pop("encoding", None)
+    data.to_netcdf(tmp_path / "in.nc", engine="h5netcdf", encoding=encoding)
+    return archived(tmp_path / "in.nc", tmp_path, **options)
+
+
+def archived(source: Path, tmp_path: Path, **options: object) -> tuple[Archive, Imported]:
+    imported = import_gridded(source, tmp_path / "out.zarr", overwrite=True, **options)
+    return Archive.open(tmp_path / "out.zarr"), imported
+
+
+def with_times(numbers: np.ndarray, **attrs: str) -> xr.Dataset:
+    data = field(COLUMNS[: len(numbers)]).drop_vars("time")
+    return data.assign_coords(time=("time", numbers, attrs))
+
+
+# Where pixels are.
+
+
+@pytest.mark.parametrize(
+    ("longitudes", "expected"),
+    [
+        ([357, 358, 359, 0, 1, 2], [-3, -2, -1, 0, 1, 2]),
+        ([177, 178, 179, -180, -179, -178], [177, 178, 179, 180, 181, 182]),
+        ([180, 240, 300, 0, 60, 119], [180, 240, 300, 360, 420, 479]),
+        ([-3, -2, -1, 0, 1, 2], [-3, -2, -1, 0, 1, 2]),
+    ],
+)
+def test_longitudes_that_jump_stay_west_to_east(longitudes, expected, tmp_path) -> None:
+    archive, imported = brought_in(field(COLUMNS, lon=np.array(longitudes, float)), tmp_path)
+    x = archive.sequence("in").x.values
+    np.testing.assert_array_equal(archive.read("in", [0])[0, 0, 0], np.arange(6.0))
+    np.testing.assert_allclose((x - np.array(expected) + 180) % 360, 180)
+    assert (np.diff(x) > 0).all()
+    assert any("unwrapped" in note for note in imported.notes) == (longitudes[0] > 0)
+    # from east to west: turned, each value with its longitude
+    archive, imported = brought_in(field(COLUMNS[..., ::-1], lon=np.array(longitudes[::-1], float)), tmp_path)
+    np.testing.assert_array_equal(archive.read("in", [0])[0, 0, 0], np.arange(6.0))
+    np.testing.assert_array_equal(archive.sequence("in").x.values, x)
+    assert imported.mirrored
+
+
+LATITUDE = {"units": "degrees_north", "standard_name": "latitude"}
+NORTH_FIRST = np.array([55.0, 54, 53, 52])
+TWO = np.broadcast_to(NORTH_FIRST[:, None], (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("dims", "coords", "carried"),
+    [
+        (("time", "lat", "lon"), {"lat": ("lat", NORTH_FIRST, LATITUDE)}, "y"),
+        (("time", "nlat", "nlon"), {"latitude": ("nlat", NORTH_FIRST, LATITUDE)}, "y"),
+        (("time", "y", "x"), {"lat": (("y", "x"), TWO, LATITUDE)}, "lat"),
+        (("time", "y", "x"), {"y": np.arange(4.0), "lat": (("y", "x"), TWO, LATITUDE)}, "lat"),
+        (("time", "y", "x"), {"XLAT": (("y", "x"), TWO, {"units": "degree_north"})}, "lat"),
+        (("time", "y", "x"), {"y": ("y", 1e3 * NORTH_FIRST, {"standard_name": "projection_y_coordinate"})}, "y"),
+    ],
+)
+def test_rows_run_upward_whatever_says_so(dims, coords, carried, tmp_path) -> None:
+    archive, imported = brought_in(field(ROWS, dims, **coords), tmp_path)
+    assert imported.flipped
+    sequence = archive.sequence("in")
+    np.testing.assert_array_equal(sequence.intensity.values[0, 0, :, 0], [3, 2, 1, 0])
+    values = sequence[carried].values
+    values = values[:, 0] if values.ndim == 2 else values
+    np.testing.assert_allclose(values / (1e3 if values[0] > 1e3 else 1), NORTH_FIRST[::-1])
+
+
+def test_positions_and_reference_system_come_along_trimmed_and_averaged(tmp_path) -> None:
+    lat, lon = np.meshgrid(np.linspace(60, 51, 10), np.linspace(359, 366, 8) % 360, indexing="ij")
+    values = np.random.default_rng(0).normal(size=(24, 10, 8))
+    data = field(values, ("time", "y", "x"), lat=(("y", "x"), lat, LATITUDE), lon=(("y", "x"), lon), crs=0)
+    data = data.assign_coords(y=("y", -2e3 * np.arange(10), {"units": "m", "standard_name": "projection_y_coordinate"}))
+    data["crs"].attrs = {"grid_mapping_name": "polar_stereographic", "straight_vertical_longitude_from_pole": -45.0}
+    data["t"].attrs["grid_mapping"] = "crs"
+    archive, imported = brought_in(data, tmp_path, reading=Reading(coarsen=2, multiple=2))
+    found = archive.sequence("in")
+    np.testing.assert_allclose(found.y, [-15e3, -11e3, -7e3, -3e3])
+    np.testing.assert_allclose(found.lat[:, 0], [53.5 - 1, 55.5 - 1, 57.5 - 1, 59.5 - 1])
+    np.testing.assert_allclose(found.lon[0], [-0.5, 1.5, 3.5, 5.5])
+    assert found.crs.attrs["grid_mapping_name"] == "polar_stereographic"
+    assert found.intensity.encoding.get("grid_mapping", found.intensity.attrs.get("grid_mapping")) == "crs"
+    assert any("trimmed from 10×8 to 8×8" in note for note in imported.notes)
+    with xr.open_zarr(tmp_path / "out.zarr", group="in") as plain:
+        assert {"lat", "lon", "y", "x"} <= set(plain.coords)
+
+
+def test_a_direction_that_is_contradicted_is_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match="flip-y contradicts lat"):
+        brought_in(field(ROWS, lat=("lat", NORTH_FIRST[::-1], LATITUDE)), tmp_path, reading=Reading(flip_y=True))
+    with pytest.raises(DataError, match="lat does not run one way"):
+        brought_in(field(ROWS, lat=("lat", NORTH_FIRST[[0, 2, 1, 3]], LATITUDE)), tmp_path)
+    archive, _ = brought_in(field(ROWS, ("time", "y", "x"), y=np.arange(4)), tmp_path, reading=Reading(flip_y=True))
+    np.testing.assert_array_equal(archive.read("in", [0])[0, 0, :, 0], [3, 2, 1, 0])
+
+
+# What values mean.
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_the_fill_value_of_zarr_2_is_a_value_unless_it_is_declared(declared, tmp_path) -> None:
+    group = zarr.open_group(tmp_path / "in.zarr", mode="w", zarr_format=2)
+    rain = np.where(ROWS > 1, ROWS, 0)
+    for name, values, dims, attrs in (
+        ("rain", rain, ["time", "y", "x"], {"units": "mm/h"} | ({"_FillValue": 0.0} if declared else {})),
+        ("time", np.arange(24), ["time"], {"units": "hours since 2020-01-01"}),
+        ("y", np.arange(4.0), ["y"], {}),
+    ):
+        array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=values.shape)
+        array[:] = values
+        array.attrs.update(_ARRAY_DIMENSIONS=dims, **attrs)
+    archive, imported = archived(tmp_path / "in.zarr", tmp_path)
+    assert len(archive.times("in")) == 24
+    np.testing.assert_array_equal(archive.read("in")[0], np.where(rain == 0, np.nan, rain) if declared else rain)
+    assert any("--missing 0" in note for note in imported.notes) != declared
+
+
+def test_missing_values_match_as_they_are_stored_or_it_is_said(tmp_path) -> None:
+    values = ROWS.astype(np.float64).copy()
+    values[:, 0, 0] = np.float32(-999.9)
+    data = field(values).astype(np.float64)
+    data["t"].attrs["units"] = "K"
+    archive, imported = brought_in(data, tmp_path, reading=Reading(missing=-999.9))
+    assert np.isnan(archive.read("in")).sum() == 24
+    assert imported.low == 0
+    _, imported = brought_in(data, tmp_path, reading=Reading(missing=-1))
+    assert any("--missing -1 matches no stored value" in note for note in imported.notes)
+    assert any("24 values are -999.9, far from all others (0 to 3)" in note for note in imported.notes)
+    _, imported = brought_in(field(ROWS), tmp_path)
+    assert imported.notes == ()
+
+
+@pytest.mark.parametrize("power", [-30, 16, 27, 35])
+def test_values_of_any_magnitude(power, tmp_path) -> None:
+    archive, imported = brought_in(field(ROWS * 10.0**power), tmp_path)
+    np.testing.assert_allclose(archive.read("in")[0], ROWS * 10.0**power, rtol=1e-6)
+    assert imported.high == pytest.approx(3 * 10.0**power)
+
+
+@pytest.mark.parametrize("factor", [1e40, 1e-42, 9.969209968386869e36])
+def test_what_float32_cannot_hold_is_refused_or_scaled(factor, tmp_path) -> None:
+    data = xr.Dataset(
+        {"t": (("time", "y", "x"), ROWS.astype(np.float64) * factor, {"units": "cm-3"})}, coords={"time": HOURS}
+    )
+    if factor < 1e40 and factor > 1:  # what the NetCDF library writes where nothing was written
+        archive, _ = brought_in(data, tmp_path)
+        np.testing.assert_array_equal(np.isnan(archive.read("in")[0]), ROWS == 1)
+        return
+    with pytest.raises(DataError, match=r"float32.*--scale and --unit"):
+        brought_in(data, tmp_path)
+    archive, _ = brought_in(data, tmp_path, reading=Reading(scale=1 / factor), unit="1e40 cm-3")
+    np.testing.assert_allclose(archive.read("in")[0], ROWS, rtol=1e-6)
+
+
+# When frames are.
+
+
+@pytest.mark.parametrize("since", [1900, 1970, 2000])
+@pytest.mark.parametrize("gap", [False, True])
+def test_times_rounded_to_float32_are_the_even_ones_they_stand_for(since, gap, tmp_path) -> None:
+    times = np.datetime64("2020-01-01") + np.arange(180) * np.timedelta64(1, "h")
+    times = np.delete(times, [50, 51, 120]) if gap else times
+    days = ((times - np.datetime64(f"{since}-01-01")) / np.timedelta64(1, "D")).astype("f4")
+    values = np.random.default_rng(0).normal(size=(len(times), 4, 6)).astype("f4")
+    data = xr.Dataset({"t": (("time", "y", "x"), values, {"units": "K"})})
+    data = data.assign_coords(time=("time", days, {"units": f"days since {since}-01-01"}))
+    archive, imported = brought_in(data, tmp_path)
+    np.testing.assert_array_equal(archive.times("in"), times)
+    assert (imported.cadence, imported.gaps) == (3600, 2 if gap else 0)
+
+
+def test_uneven_times_stay_as_they_are(tmp_path) -> None:
+    days = np.cumsum(np.random.default_rng(0).uniform(0.5, 1.5, 20))
+    archive, imported = brought_in(with_times(days, units="days since 2020-01-01"), tmp_path)
+    stored = (archive.times("in") - np.datetime64("2020-01-01")) / np.timedelta64(1, "D")
+    np.testing.assert_allclose(stored, days, atol=1e-10)
+    assert imported.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("calendar", "origin"),
+    [("noleap", 2001), ("365_day", 12), ("360_day", 1850), ("all_leap", 2000), ("julian", 1500), ("noleap", 9)],
+)
+def test_every_calendar_counts_its_own_days(calendar, origin, tmp_path) -> None:
+    data = with_times(np.arange(24.0) * 20, units=f"days since {origin:04d}-01-01", calendar=calendar)
+    archive, imported = brought_in(data, tmp_path)
+    assert (imported.cadence, imported.gaps) == (20 * 86400, 0)
+    expected = cftime.num2date(np.arange(24) * 20, f"days since {origin:04d}-01-01", calendar=calendar)
+    assert (archive.sequence("in").time.values == expected).all()
+    with xr.open_zarr(tmp_path / "out.zarr", group="in") as plain:
+        assert (plain.time.values == expected).all()
+    assert archive.calendar.text(archive.times("in")[3]).startswith(f"{origin:04d}-0")
+
+
+def test_dates_long_after_the_year_one_are_ordinary(tmp_path) -> None:
+    hours = np.arange(24) * 6 + (np.datetime64("2020-01-01") - np.datetime64("0001-01-01")) / np.timedelta64(1, "h")
+    data = with_times(hours, units="hours since 0001-01-01", calendar="proleptic_gregorian")
+    archive, _ = brought_in(data, tmp_path)
+    assert archive.calendar.ordinary
+    assert archive.times("in")[1] == np.datetime64("2020-01-01T06")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "attrs", "step"),
+    [
+        (np.arange(24.0), {"units": "months since 2000-01-01"}, 30),
+        (np.arange(5.0), {"units": "years since 2000-01-01"}, 360),
+        (np.arange("2000-01", "2002-01", dtype="M8[M]"), {}, 30),
+        (np.arange("2000-01", "2002-01", dtype="M8[M]").astype("M8[D]") + 14, {}, 30),
+    ],
+)
+def test_months_are_even_steps(numbers, attrs, step, tmp_path) -> None:
+    if numbers.dtype.kind == "M":
+        attrs = {"units": "days since 1999-01-01"}
+        numbers = (numbers.astype("M8[D]") - np.datetime64("1999-01-01")).astype(float)
+    archive, imported = brought_in(with_times(numbers, **attrs), tmp_path)
+    assert (imported.cadence, imported.gaps) == (step * 86400, 0)
+    dates = archive.sequence("in").time.values
+    if step == 30:
+        assert [(date.year, date.month) for date in dates] == [(2000 + k // 12, k % 12 + 1) for k in range(24)]
+    else:
+        assert [date.year for date in dates] == [2000, 2001, 2002, 2003, 2004]
+
+
+def test_simulations_have_no_dates_and_none_is_invented(tmp_path) -> None:
+    archive, imported = brought_in(with_times(np.arange(24.0) * 0.5, units="s"), tmp_path)
+    assert imported.cadence == 0.5
+    assert archive.calendar.name == "none"
+    assert archive.calendar.text(archive.times("in")[3]) == "1.5s"
+    np.testing.assert_array_equal(
+        archive.sequence("in").time.values, (np.arange(24) * 500).astype("m8[ms]").astype("m8[ns]")
+    )
+    steps = with_times(np.arange(24) * 100 + 500)
+    with pytest.raises(DataError, match="--cadence"):
+        brought_in(steps, tmp_path)
+    for data in (steps, field(COLUMNS).drop_vars("time")):
+        archive, imported = brought_in(data, tmp_path, cadence=60)
+        assert archive.calendar.text(archive.times("in")[2]) == "2min"
+        assert imported.cadence == 60
+    result = CliRunner().invoke(app, ["info", str(tmp_path / "out.zarr")])
+    assert "1970" not in result.output
+    assert "0s to 23min" in result.output
+
+
+def test_times_as_text_and_as_numbered_days(tmp_path) -> None:
+    stamps = [str(time).replace("T", "_") for time in HOURS.astype("M8[s]")]
+    for kind in ("S1", object):
+        data = field(COLUMNS).drop_vars("time")
+        if kind == "S1":
+            data["Times"] = ("time", np.array(stamps, "S19"))  # stored as characters along a dimension of their own
+        else:
+            data = data.assign_coords(time=("time", np.array(stamps, dtype=object)))
+        archive, _ = brought_in(data, tmp_path)
+        np.testing.assert_array_equal(archive.times("in"), HOURS)
+    numbers = 20200130 + np.array([0, 0.25, 0.5, 0.75, 1])
+    archive, _ = brought_in(with_times(numbers, units="day as %Y%m%d.%f"), tmp_path)
+    assert archive.times("in")[3] == np.datetime64("2020-01-30T18")
+
+
+def test_units_of_time_in_the_values_are_values(tmp_path) -> None:
+    data = field(ROWS)
+    data["t"].attrs["units"] = "seconds"  # a wave period
+    archive, _ = brought_in(data, tmp_path)
+    assert archive.unit == "seconds"
+    np.testing.assert_array_equal(archive.read("in")[0], ROWS)
+    np.testing.assert_array_equal(archive.sequence("in").intensity.values[:, 0], ROWS)
+
+
+# What things are called.
+
+
+def test_names_are_read_as_a_person_would_write_them(tmp_path) -> None:
+    values = np.zeros((2, 24, 4, 6), np.float32) + np.arange(2)[:, None, None, None]
+    for labels, expected in (
+        (np.array([b"red", b"near infrared"]), ("red", "near infrared")),
+        (np.array([171.0, 193.5]), ("171", "193.5")),
+        (np.array(["rot", "grün"], dtype=object), ("rot", "grün")),
+    ):
+        with h5netcdf.File(tmp_path / "in.nc", "w") as file:
+            file.dimensions = {"band": 2, "time": 24, "y": 4, "x": 6}
+            file.create_variable("light", ("band", "time", "y", "x"), data=values).attrs["units"] = np.bytes_(b"DN/s")
+            times = file.create_variable("time", ("time",), data=np.arange(24))
+            times.attrs["units"] = "hours since 2020-01-01"
+            if labels.dtype.kind == "O":
+                file.create_variable("band", ("band",), dtype=h5py.string_dtype())[:] = labels
+            else:
+                file.create_variable("band", ("band",), data=labels)
+        archive, _ = archived(tmp_path / "in.nc", tmp_path)
+        assert archive.channels == expected
+        assert archive.unit == "DN/s"
+    data = xr.Dataset(
+        {"t": (("storm", "time", "y", "x"), values, {"units": "K"})},
+        coords={"time": HOURS, "storm": np.array(["São Tomé/1", "x" * 200], dtype=object)},
+    )
+    archive, _ = brought_in(data, tmp_path)
+    assert archive.sequences == ("Sao-Tome-1", "x" * 100)
+
+
+def test_groups_are_named_and_can_be_taken(tmp_path) -> None:
+    data = field(ROWS)
+    data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf", group="PRODUCT/Grid")
+    data.to_zarr(tmp_path / "g.zarr", group="PRODUCT/Grid")
+    for source in (tmp_path / "g.nc", tmp_path / "g.zarr"):
+        with pytest.raises(FramecastError, match="in the group PRODUCT/Grid: name one with --group") as error:
+            archived(source, tmp_path)
+        assert "\n" not in str(error.value)
+        with pytest.raises(FramecastError, match="no group 'Grid' with frames: there are PRODUCT/Grid"):
+            archived(source, tmp_path, names=AxisNames(group="Grid"))
+        archive, _ = archived(source, tmp_path, names=AxisNames(group="PRODUCT/Grid"))
+        np.testing.assert_array_equal(archive.read("g")[0], ROWS)
