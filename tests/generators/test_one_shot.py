@@ -6,7 +6,7 @@ import torch
 
 from framecast.core.errors import ConfigError
 from framecast.data.archive.reader import Archive
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.one_shot import OneShot
 from framecast.models.checkpoint import attach, build_forecaster, build_network, load, save_model
@@ -111,5 +111,5 @@ def test_the_deterministic_network_says_the_same_every_time(prepared, past):
         generator.network.last.weight.normal_()
     x0 = torch.randn(3, 2, 3, 16, 24)
     condition = torch.randn(3, 3, 2, 16, 24)
-    first, second = (generator.training_loss(x0, condition, chance=Chance(k, total=3)) for k in range(2))
+    first, second = (generator.training_loss(x0, condition, random=BatchRandom(k, total=3)) for k in range(2))
     assert torch.equal(first, second)

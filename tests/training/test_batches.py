@@ -3,7 +3,7 @@ import torch
 
 from framecast.core.distributed import Alone
 from framecast.core.errors import ConfigError
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.training import TrainingOptions
 from framecast.training.batches import cut
 
@@ -34,11 +34,11 @@ def test_a_batch_that_cannot_be_divided_is_refused(count, batch):
 
 def test_what_chance_decides_at_a_place_does_not_depend_on_the_cut():
     def drawn(places):
-        chance = Chance(3, 14, total=6, places=places)
-        spread = chance.spread(lambda total, random: torch.rand(total, generator=random))
-        return torch.cat([spread[:, None], chance.normal(2), chance.normal(1)], dim=1)
+        random = BatchRandom(3, 14, total=6, places=places)
+        spread = random.spread(lambda total, random: torch.rand(total, generator=random))
+        return torch.cat([spread[:, None], random.normal(2), random.normal(1)], dim=1)
 
     whole = drawn(None)
     assert torch.equal(torch.cat([drawn(range(4)), drawn(range(4, 6))]), whole)
     assert len(whole.unique()) == whole.numel()
-    assert not torch.equal(Chance(3, 15, total=6).normal(2), Chance(3, 14, total=6).normal(2))
+    assert not torch.equal(BatchRandom(3, 15, total=6).normal(2), BatchRandom(3, 14, total=6).normal(2))

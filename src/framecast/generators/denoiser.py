@@ -19,7 +19,7 @@ from framecast.diffusion.sampling import SamplingOptions, describe
 from framecast.diffusion.schedule import Schedule, broadcast
 from framecast.diffusion.times import FastDDPM, Grid
 from framecast.diffusion.weighting import UniformWeighting, Weighting
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Bounds, Generator
 from framecast.videos.masks import keep_observed, observed_frames
 
@@ -138,12 +138,12 @@ class Denoiser(Generator):
         past: Float[Tensor, "batch past_channel past_time height width"],
         label: Int64[Tensor, " batch"] | None = None,
         *,
-        chance: Chance,
+        random: BatchRandom,
         mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
     ) -> Float[Tensor, " batch"]:
         """Return `loss` with noise of each window's own, at times that are spread over the whole batch."""
-        t = chance.spread(self.draw_times).to(x0.device)
-        noise = coloured(chance.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
+        t = random.spread(self.draw_times).to(x0.device)
+        noise = coloured(random.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
         return self.loss(x0, past, label, t=t, noise=noise, mask=mask)
 
     def generate(

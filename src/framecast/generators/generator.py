@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 
 Bounds = tuple[Tensor, Tensor]
 """Lowest and highest x0, broadcast against it."""
@@ -39,7 +39,7 @@ class Generator(nn.Module, ABC):
         past: Float[Tensor, "batch past_channel past_time height width"],
         label: Int64[Tensor, " batch"] | None = None,
         *,
-        chance: Chance,
+        random: BatchRandom,
         mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
     ) -> Float[Tensor, " batch"]:
         """Return what is minimised, one value per batch element.
@@ -48,7 +48,7 @@ class Generator(nn.Module, ABC):
             x0: the true future in network space; anything, NaN included, where ``mask`` is false.
             past: the condition.
             label: class of every element.
-            chance: gives whatever is drawn at random, the same for a window however the batch is cut.
+            random: gives whatever is drawn at random, the same for a window however the batch is cut.
             mask: the pixels that count; all if ``None``.
         """
 

@@ -15,7 +15,7 @@ from framecast.core.errors import ConfigError
 from framecast.diffusion.noise import coloured
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.generator import Bounds, Generator
 
@@ -52,11 +52,11 @@ class OneShot(Generator):
         past: Float[Tensor, "batch past_channel past_time height width"],
         label: Int64[Tensor, " batch"] | None = None,
         *,
-        chance: Chance,
+        random: BatchRandom,
         mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
     ) -> Float[Tensor, " batch"]:
         """Return the loss of an ensemble of `members` for each element."""
-        noise = chance.normal(self.members, *x0.shape[1:]).transpose(0, 1).flatten(0, 1).to(x0.device)
+        noise = random.normal(self.members, *x0.shape[1:]).transpose(0, 1).flatten(0, 1).to(x0.device)
         labels = None if label is None else label.repeat(self.members)
         drawn = self(noise, past.repeat(self.members, 1, 1, 1, 1), labels)
         known = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)

@@ -19,7 +19,7 @@ from torch import Tensor
 from framecast.core.distributed import Alone, Processes
 from framecast.core.errors import FramecastError
 from framecast.data.datasets import WindowDataset, batch_at
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.batches import cut, load_parts
 from framecast.training.objective import Objective
@@ -95,10 +95,10 @@ def fit(
             asked = time.perf_counter()
             batch = next(parts)
             waited += time.perf_counter() - asked
-            chance = Chance(options.seed, state.step, total=options.batch, places=share.places(part))
+            random = BatchRandom(options.seed, state.step, total=options.batch, places=share.places(part))
             last = part == share.parts - 1
             with nullcontext() if last or module is objective else processes.apart(module):
-                loss: Tensor = module(batch, chance).mean() / share.parts
+                loss: Tensor = module(batch, random).mean() / share.parts
                 state.scaler.scale(loss).backward()
             total += loss.detach()
         total = processes.mean(total)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from framecast.data.datasets import Sample
 from framecast.diffusion.guidance import drop_labels
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.options import TrainingOptions
 from framecast.videos.conditioning import Conditioning, Example
@@ -31,26 +31,26 @@ class Objective(nn.Module):
         self.conditioning = conditioning
         self.options = options
 
-    def forward(self, batch: Sample, chance: Chance) -> Tensor:
+    def forward(self, batch: Sample, random: BatchRandom) -> Tensor:
         """Return the loss of each window of ``batch``, ``[batch]``.
 
         Args:
             batch: windows in physical units.
-            chance: of their places.
+            random: of their places.
         """
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
-        singles = [self.conditioning.example(past[k, None], future[k, None], own) for k, own in enumerate(chance.own)]
+        singles = [self.conditioning.example(past[k, None], future[k, None], own) for k, own in enumerate(random.own)]
         x0, condition, known = Example(*(torch.cat(parts) for parts in zip(*singles, strict=True)))
-        label = self._label(batch.label, chance).to(device) if self.generator.classes else None
+        label = self._label(batch.label, random).to(device) if self.generator.classes else None
         with autocast(device, self.options.precision):
-            loss: Tensor = self.generator.training_loss(x0, condition, label, chance=chance, mask=known)
+            loss: Tensor = self.generator.training_loss(x0, condition, label, random=random, mask=known)
         return loss.float()
 
-    def _label(self, label: Tensor, chance: Chance) -> Tensor:
+    def _label(self, label: Tensor, random: BatchRandom) -> Tensor:
         """Return the labels, some of them replaced by the null class."""
         classes, share = self.generator.classes, self.options.label_dropout
-        singles = [drop_labels(label[k, None], classes, own, probability=share) for k, own in enumerate(chance.own)]
+        singles = [drop_labels(label[k, None], classes, own, probability=share) for k, own in enumerate(random.own)]
         return torch.cat(singles)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from framecast.core.distributed import Alone, Processes
 from framecast.data.datasets import WindowDataset
-from framecast.generators.chance import Chance
+from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.objective import Objective
 from framecast.training.options import TrainingOptions
@@ -48,7 +48,7 @@ def validation_loss(
         # A process without a part of its own repeats the last: a divided network is gathered by all or by none.
         places = parts[min(round_ * processes.count + processes.rank, len(parts) - 1)]
         batch = windows.batch([k * len(windows) // count for k in places])
-        chance = Chance(options.seed, _KEY, total=count, places=places)
-        losses |= dict(zip(places, objective(batch, chance).tolist(), strict=True))
+        random = BatchRandom(options.seed, _KEY, total=count, places=places)
+        losses |= dict(zip(places, objective(batch, random).tolist(), strict=True))
     gathered = {place: loss for part in processes.gather(losses) for place, loss in part.items()}
     return sum(gathered[place] for place in range(count)) / count

@@ -1,4 +1,4 @@
-"""What chance decides in training: each place of a batch has a generator of its own.
+"""Random numbers of a training batch: each element has a generator of its own.
 
 A batch may be cut into parts, to fit into memory or for several processes. What is drawn for a place is a function of
 the batch's key and the place alone, so that however the batch is cut its noise is the same.
@@ -13,8 +13,8 @@ from torch import Tensor
 from framecast.core.seeding import generator
 
 
-class Chance:
-    """The random numbers of some places of one batch; what is asked for later comes later in their streams.
+class BatchRandom:
+    """Per-element random draws of one batch, or of some places of it; later draws come later in their streams.
 
     Args:
         key: of the batch, such as (seed, step).
