@@ -18,30 +18,11 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.importers.axes import Axes, is_axis
+from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
 
 Coordinates = dict[str, tuple[tuple[str, ...], npt.NDArray[Any], dict[str, Any]]]
 
-_LATITUDE_UNITS = ("degrees_north", "degree_north", "degree_n", "degrees_n")
-_LONGITUDE_UNITS = ("degrees_east", "degree_east", "degree_e", "degrees_e")
 _KEPT = ("units", "long_name", "standard_name", "axis")
-
-
-def is_latitude(variable: xr.DataArray) -> bool:
-    """Whether ``variable`` holds latitudes, as its units, standard name or name say."""
-    return _is_angle(variable, _LATITUDE_UNITS, "latitude", ("lat", "latitude", "xlat", "nav_lat"))
-
-
-def is_longitude(variable: xr.DataArray) -> bool:
-    """Whether ``variable`` holds longitudes, as its units, standard name or name say."""
-    return _is_angle(variable, _LONGITUDE_UNITS, "longitude", ("lon", "longitude", "xlong", "nav_lon"))
-
-
-def _is_angle(variable: xr.DataArray, units: tuple[str, ...], standard: str, names: tuple[str, ...]) -> bool:
-    attrs = variable.attrs
-    if str(attrs.get("units", "")).lower() in units or attrs.get("standard_name") == standard:
-        return True
-    known = "standard_name" in attrs or str(attrs.get("units", "degrees")).lower() not in ("degrees", "degree", "deg")
-    return not known and str(variable.name).lower() in names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +76,9 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
     for name, dim, found in (("y", axes.y, rows), ("x", axes.x, columns)):
         for variable in found:
             dims = tuple({axes.y: "y", axes.x: "x"}[str(d)] for d in variable.dims)
-            values = _unwrapped(variable, dims, notes)
+            values = _unwrapped(variable, notes)
             if name not in turned:
-                turned[name] = _descends(values, dims.index(name), variable)
+                turned[name] = descends(values, dims.index(name), variable)
             own = variable.ndim == 1 and name not in coordinates
             aux = "lat" if name == "y" else "lon"
             if own or aux not in coordinates:
@@ -116,7 +97,7 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
 
 def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.DataArray]) -> None:
     """Turn the rows because the user says so; a coordinate that only numbers them goes, one that tells wins."""
-    if not rows or not _tells(rows[0]):
+    if not rows or not tells_position(rows[0]):
         coordinates.pop("y", None)
     elif not turned["y"]:
         raise DataError(
@@ -135,50 +116,17 @@ def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_angle: Any
     ]
     projected = [v for v in others if v.ndim == 1 and is_axis(v.attrs, str(v.name), letter) and not is_angle(v)]
     angles = sorted((v for v in others if is_angle(v)), key=lambda v: v.ndim)
-    telling = [v for v in own if _tells(v)]
-    return [*telling, *projected[:1], *angles[:1], *(v for v in own if not _tells(v))]
+    telling = [v for v in own if tells_position(v)]
+    return [*telling, *projected[:1], *angles[:1], *(v for v in own if not tells_position(v))]
 
 
-def _tells(variable: xr.DataArray) -> bool:
-    """Whether a coordinate is more than numbers of rows: it has units, a standard name, or uneven or large steps."""
-    attrs = variable.attrs
-    if {"standard_name", "axis"} & set(attrs) or str(attrs.get("units", "1")) not in ("1", "", "pixel", "pixels"):
-        return True
-    if is_latitude(variable) or is_longitude(variable):
-        return True
-    steps = np.diff(variable.values.astype(np.float64))
-    return bool(len(steps)) and not bool(np.all(steps == 1))
-
-
-def _unwrapped(variable: xr.DataArray, dims: tuple[str, ...], notes: list[str]) -> npt.NDArray[np.float64]:
-    values = variable.values.astype(np.float64)
-    if not is_longitude(variable) and variable.attrs.get("standard_name") != "grid_longitude":
-        return values
-    unwrapped = values
-    for axis in range(values.ndim):
-        unwrapped = np.unwrap(unwrapped, period=360.0, axis=axis)
-    if np.array_equal(unwrapped, values, equal_nan=True):
-        return values
-    while np.nanmax(unwrapped) > 360 and np.nanmin(unwrapped) >= 180:
-        unwrapped = unwrapped - 360
-    while np.nanmin(unwrapped) < -180 and np.nanmax(unwrapped) <= 0:
-        unwrapped = unwrapped + 360
-    columns = values if values.ndim == 1 else values[0]
-    first, last = columns[0], columns[-1]
-    notes.append(
-        f"{variable.name} from {first:g} to {last:g} unwrapped: {np.nanmin(unwrapped):g} to {np.nanmax(unwrapped):g}"
-    )
+def _unwrapped(variable: xr.DataArray, notes: list[str]) -> npt.NDArray[np.float64]:
+    values, unwrapped = variable.values, unwrap(variable)
+    if not np.array_equal(unwrapped, values, equal_nan=True):
+        columns = values if values.ndim == 1 else values[0]
+        first, last, low, high = columns[0], columns[-1], np.nanmin(unwrapped), np.nanmax(unwrapped)
+        notes.append(f"{variable.name} from {first:g} to {last:g} unwrapped: {low:g} to {high:g}")
     return unwrapped
-
-
-def _descends(values: npt.NDArray[np.float64], axis: int, variable: xr.DataArray) -> bool:
-    """Whether coordinates fall along ``axis``: by all steps in one dimension, by most of them in two."""
-    steps = np.diff(values, axis=axis)
-    steps = steps[np.isfinite(steps)]
-    falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
-    if values.ndim == 1 and falling and rising:
-        raise DataError(f"{variable.name} does not run one way: sort the file along {variable.dims[axis]} first")
-    return falling > rising
 
 
 def _attributes(variable: xr.DataArray, dim: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from framecast.models.precision import asked
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
+from framecast.videos.units import same_unit
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -72,7 +73,7 @@ def plan_forecast(config: ModelConfig, archive: Archive, *, side: Side, limit: i
     # The networks take any size that they can halve, not only the one they were trained on.
     frames = replace(config.frames, height=archive.height, width=archive.width)
     config.network.check_size(frames.height, frames.width)
-    if archive.unit != config.unit:
+    if not same_unit(archive.unit, config.unit):
         raise DataError(
             f"{archive.path} is in {archive.unit} and the model was trained on {config.unit}: convert the archive"
         )

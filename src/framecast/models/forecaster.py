@@ -22,7 +22,7 @@ from framecast.models.precision import Choice, asked, choose
 from framecast.networks.compiled import compile_network
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
-from framecast.videos.labelled import Video, to_ensemble, to_tensor
+from framecast.videos.labelled import Video, to_ensemble, to_tensor, turned_axes
 from framecast.videos.normalise import Normaliser
 
 
@@ -153,7 +153,7 @@ class Forecaster:
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
         options = self.settle(self.options(**choices))
-        pixels = to_tensor(past, self.frames)
+        pixels = to_tensor(past, self.frames, unit=self.unit)
         if lost := self.normaliser.losses(pixels, self.frames.past_channels):
             warnings.warn(f"past: {lost}", stacklevel=2)
         drawn = self.draw(
@@ -209,7 +209,7 @@ class Forecaster:
             )
         order = [frames.future_channels.index(name) for name in frames.past_channels]
         options = self.settle(self.options(**choices))
-        pasts = to_tensor(past, frames)[None].expand(len(numbered(members)), *([-1] * 4))
+        pasts = to_tensor(past, frames, unit=self.unit)[None].expand(len(numbered(members)), *([-1] * 4))
         for block in range(blocks):
             drawn = self.draw(
                 pasts, members=numbered(members), seed=seed, label=label, options=options, chunk=chunk, block=block
@@ -250,7 +250,7 @@ class Forecaster:
         if not isinstance(self.conditioning, GivenFrames):
             raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
         options = self.settle(self.options(**choices))
-        known = to_tensor(video, self.frames).to(self.device)
+        known = to_tensor(video, self.frames, unit=self.unit).to(self.device)
         marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
         condition = self.conditioning.condition_on(known[None], marks[None])
         shape = self.conditioning.shape(*known.shape[-2:])
@@ -267,7 +267,7 @@ class Forecaster:
             bounds=self._bounds(known[None], options),
         )
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
-        return torch.where(marks.cpu()[:, None, None], known.cpu(), generated)
+        return torch.where(marks.cpu()[:, None, None], known.cpu(), generated).flip(turned_axes(video))
 
     def draw(
         self,

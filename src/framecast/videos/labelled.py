@@ -1,6 +1,7 @@
 """Videos with names: from a user's array or DataArray to a tensor, and from members to a DataArray."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,30 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.videos.calendar import to_clock
+from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
 from framecast.videos.frames import FrameSpec, format_duration
+from framecast.videos.units import convert
 
 Video = xr.DataArray | np.ndarray | Tensor
 """``[channel, time, y, x]`` in physical units; the axes of a DataArray may be in any order."""
 
 
-def to_tensor(video: Video, frames: FrameSpec) -> Tensor:
+def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Tensor:
     """Return ``video`` as a float32 tensor ``[channel, time, y, x]`` with the past channels of ``frames``.
 
+    A DataArray is checked as an archive is: rows and columns are turned to run to the north and east where their
+    coordinates say that they do not, and values with an attribute ``units`` are converted. What has no coordinates is
+    taken as it is.
+
+    Args:
+        video: see `Video`.
+        frames: of the model.
+        unit: of the model; None checks none.
+
     Raises:
-        DataError: a DataArray lacks a dimension or a channel, its times have another cadence, or the values are no
-            numbers or infinite.
+        DataError: a DataArray lacks a dimension or a channel, its times have another cadence, its unit cannot be
+            converted, or the values are not finite numbers or NaN.
     """
     if not isinstance(video, xr.DataArray):
         return _checked(video)
@@ -36,14 +49,23 @@ def to_tensor(video: Video, frames: FrameSpec) -> Tensor:
         if absent:
             raise DataError(f"the model needs channel {', '.join(absent)}, and the past has {', '.join(names)}: add it")
         video = video.isel(channel=[names.index(name) for name in frames.past_channels])
-    if "time" in video.coords and video.sizes["time"] > 1 and video["time"].dtype.kind == "M":
-        steps = np.diff(video["time"].values) / np.timedelta64(1, "s")
+    if (times := _clock(video)) is not None and len(times) > 1:
+        steps = np.diff(times) / np.timedelta64(1, "ns") / 1e9
         if np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
             raise DataError(
                 f"the past has frames {steps.min():g} to {steps.max():g} s apart, and the model takes one every "
                 f"{format_duration(frames.cadence)} ({frames.cadence:g} s): select such frames"
             )
-    return _checked(video.transpose("channel", "time", "y", "x").values)
+    values = video.transpose("channel", "time", "y", "x").values
+    own = video.attrs.get("units", video.attrs.get("unit"))
+    if unit is not None and isinstance(own, str):
+        try:
+            values = convert(values, own, unit)
+        except DataError:
+            raise DataError(
+                f"the past is in {own} and the model takes {unit}: convert it, or correct its attribute units"
+            ) from None
+    return _checked(values).flip(turned_axes(video))
 
 
 def to_ensemble(
@@ -53,7 +75,8 @@ def to_ensemble(
 
     Args:
         members: in physical units.
-        past: what they were forecast from; gives the coordinates of space and the time of the last frame.
+        past: what they were forecast from; gives the coordinates of space, the order of rows and columns, and the time
+            of the last frame.
         frames: names the future channels and gives the cadence.
         attrs: of the result.
         first_lead: frames between the last past frame and the first of these.
@@ -66,9 +89,10 @@ def to_ensemble(
         "channel": np.array(frames.future_channels, dtype=np.dtypes.StringDType()),
     }
     if isinstance(past, xr.DataArray):
-        coords |= {axis: past[axis] for axis in ("y", "x") if axis in past.coords}
-        if "time" in past.coords and past["time"].dtype.kind == "M":
-            coords["valid_time"] = ("lead_time", past["time"].values[-1] + lead)
+        members = members.flip(turned_axes(past))
+        coords |= {name: own for name, own in past.coords.items() if set(own.dims) <= {"y", "x"} and name != "channel"}
+        if _clock(past) is not None:
+            coords["valid_time"] = ("lead_time", _valid_times(past["time"].values, lead))
     return xr.DataArray(
         members.movedim(-4, -3).numpy(),
         dims=("member", "lead_time", "channel", "y", "x"),
@@ -76,6 +100,40 @@ def to_ensemble(
         attrs=dict(attrs),
         name="forecast",
     )
+
+
+def _clock(video: xr.DataArray) -> np.ndarray | None:
+    """Return the times of a past on an even clock; None where it has none, or only numbers."""
+    if "time" not in video.coords or video["time"].ndim != 1 or video["time"].dtype.kind not in "MmO":
+        return None
+    return to_clock(video["time"].values)[0]
+
+
+def _valid_times(times: np.ndarray, lead: np.ndarray) -> np.ndarray:
+    """Return the last of ``times`` plus each ``lead``; by months where the past goes by months."""
+    month = np.timedelta64(30, "D")
+    if times.dtype.kind == "M" and (lead % month == np.timedelta64(0)).all() and (np.diff(times) % month).any():
+        start = times[-1].astype("datetime64[M]")
+        later = start + (lead // month).astype("timedelta64[M]")
+        return later.astype(times.dtype) + (times[-1] - start.astype(times.dtype))
+    if times.dtype.kind in "Mm":
+        return times[-1] + lead
+    return np.array([times[-1] + timedelta(microseconds=int(step) // 1000) for step in lead.astype(np.int64)])
+
+
+def turned_axes(video: Video) -> list[int]:
+    """Return the axes, from the end, along which a past runs to the south or west."""
+    if not isinstance(video, xr.DataArray):
+        return []
+    turned = []
+    for axis, dim, is_angle in ((-2, "y", is_latitude), (-1, "x", is_longitude)):
+        own = [video[dim]] if dim in video.coords and video[dim].dtype.kind in "fiu" else []
+        angles = [c for name, c in video.coords.items() if name != dim and is_angle(c) and dim in c.dims]
+        angles = [c for c in sorted(angles, key=lambda c: c.ndim) if set(c.dims) <= {"y", "x"}]
+        telling = [*(c for c in own if tells_position(c)), *angles, *own]
+        if telling and descends(unwrap(telling[0]), telling[0].dims.index(dim), telling[0]):
+            turned.append(axis)
+    return turned
 
 
 def _checked(video: np.ndarray | Tensor) -> Tensor:

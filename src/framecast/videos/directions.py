@@ -1,0 +1,74 @@
+"""Which way rows and columns run, as coordinates say: an archive's rows run to the north, its columns to the east.
+
+References:
+    CF Conventions 1.11, sections 4.1, 4.2 and 5.2.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from framecast.core.errors import DataError
+
+_LATITUDE_UNITS = ("degrees_north", "degree_north", "degree_n", "degrees_n")
+_LONGITUDE_UNITS = ("degrees_east", "degree_east", "degree_e", "degrees_e")
+
+
+def is_latitude(variable: xr.DataArray) -> bool:
+    """Whether ``variable`` holds latitudes, as its units, standard name or name say."""
+    return _is_angle(variable, _LATITUDE_UNITS, "latitude", ("lat", "latitude", "xlat", "nav_lat"))
+
+
+def is_longitude(variable: xr.DataArray) -> bool:
+    """Whether ``variable`` holds longitudes, as its units, standard name or name say."""
+    return _is_angle(variable, _LONGITUDE_UNITS, "longitude", ("lon", "longitude", "xlong", "nav_lon"))
+
+
+def _is_angle(variable: xr.DataArray, units: tuple[str, ...], standard: str, names: tuple[str, ...]) -> bool:
+    attrs = variable.attrs
+    if str(attrs.get("units", "")).lower() in units or attrs.get("standard_name") == standard:
+        return True
+    known = "standard_name" in attrs or str(attrs.get("units", "degrees")).lower() not in ("degrees", "degree", "deg")
+    return not known and str(variable.name).lower() in names
+
+
+def tells_position(variable: xr.DataArray) -> bool:
+    """Whether a coordinate is more than numbers of rows: it has units, a standard name, or uneven or large steps."""
+    attrs = variable.attrs
+    if {"standard_name", "axis"} & set(attrs) or str(attrs.get("units", "1")) not in ("1", "", "pixel", "pixels"):
+        return True
+    if is_latitude(variable) or is_longitude(variable):
+        return True
+    steps = np.diff(variable.values.astype(np.float64))
+    return bool(len(steps)) and not bool(np.all(steps == 1))
+
+
+def unwrap(variable: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Return a coordinate's values; longitudes that jump by 360 degrees are made continuous."""
+    values = variable.values.astype(np.float64)
+    if not is_longitude(variable) and variable.attrs.get("standard_name") != "grid_longitude":
+        return values
+    unwrapped = values
+    for axis in range(values.ndim):
+        unwrapped = np.unwrap(unwrapped, period=360.0, axis=axis)
+    if np.array_equal(unwrapped, values, equal_nan=True):
+        return values
+    while np.nanmax(unwrapped) > 360 and np.nanmin(unwrapped) >= 180:
+        unwrapped = unwrapped - 360
+    while np.nanmin(unwrapped) < -180 and np.nanmax(unwrapped) <= 0:
+        unwrapped = unwrapped + 360
+    return unwrapped
+
+
+def descends(values: npt.NDArray[np.float64], axis: int, variable: xr.DataArray) -> bool:
+    """Whether the coordinates ``values`` of ``variable`` fall along ``axis``: by most of their steps in two dimensions.
+
+    Raises:
+        DataError: values of one dimension rise and fall.
+    """
+    steps = np.diff(values, axis=axis)
+    steps = steps[np.isfinite(steps)]
+    falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
+    if values.ndim == 1 and falling and rising:
+        raise DataError(f"{variable.name} does not run one way: sort the file along {variable.dims[axis]} first")
+    return falling > rising

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from framecast.core.errors import DataError
+from framecast.videos.units import convert, same_unit
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("m s-1", "m s**-1"),
+        ("m/s", "m s^-1"),
+        ("kg m-2 s-1", "kg/m^2/s"),
+        ("DN / s", "DN/s"),
+        ("dBZ", "dBZ"),
+        ("mm/h", "mm hr-1"),
+        ("Celsius", "degrees_celsius"),
+    ],
+)
+def test_ways_of_writing_one_unit(first: str, second: str) -> None:
+    assert same_unit(first, second)
+    values = np.array([1.0, np.nan])
+    assert convert(values, first, second) is values
+
+
+@pytest.mark.parametrize(("first", "second"), [("Mm", "mm"), ("MPa", "mPa"), ("K", "degC"), ("DN", "DN/s"), ("%", "1")])
+def test_different_units(first: str, second: str) -> None:
+    assert not same_unit(first, second)
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted", "expected"),
+    [("knots", "m s**-1", 0.514444), ("degC", "K", 274.15), ("hPa", "Pa", 100), ("mm h-1", "m s-1", 1e-3 / 3600)],
+)
+def test_conversion(unit: str, wanted: str, expected: float) -> None:
+    assert convert(np.array([1.0]), unit, wanted) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("unit", "wanted"), [("K", "m/s"), ("DN/s", "K"), ("nonsense", "K"), ("dBZ", "mm/h")])
+def test_no_way(unit: str, wanted: str) -> None:
+    with pytest.raises(DataError, match="cannot be converted"):
+        convert(np.array([1.0]), unit, wanted)
