@@ -90,19 +90,34 @@ class VideoNorm(nn.GroupNorm):
     def __init__(self, channels: int, *, groups: int = 1):
         super().__init__(groups, channels)
 
-    def forward(self, x: Video) -> Video:
+    def forward(self, x: Video, scale: Tensor | None = None, shift: Tensor | None = None) -> Video:
         """Normalise on the view ``[B, C, T·H, W]``, for which a CPU has a native channels-last kernel.
 
-        In inference on a CPU, with one group, as the norm of one row per sample: no row is divided among threads.
+        In inference on a CPU, with one group, as the norm of one row per sample: no row is divided among threads. The
+        affine map of the norm and that of a modulation are then one.
+
+        Args:
+            x: the video.
+            scale: per sample and channel, that the result is multiplied by, ``[B, 1, 1, 1, C]``.
+            shift: that is then added to it, of the same shape.
         """
-        if x.is_cuda:
-            return self.by_moments(x)
-        batch, time, height, width, channels = x.shape
         if self.num_groups == 1 and for_each_sample(x):
-            rows = functional.layer_norm(x.reshape(batch, -1), (time * height * width * channels,), eps=self.eps)
-            return torch.addcmul(self.bias.to(x.dtype), rows.reshape(x.shape), self.weight.to(x.dtype))
+            return self._row_by_row(x, scale, shift)
+        normed = self.by_moments(x) if x.is_cuda else self._native(x)
+        return normed if scale is None or shift is None else torch.addcmul(shift, normed, scale)
+
+    def _native(self, x: Video) -> Video:
+        batch, time, height, width, channels = x.shape
         image = x.reshape(batch, time * height, width, channels).permute(0, 3, 1, 2)
         return super().forward(image).permute(0, 2, 3, 1).reshape(x.shape)
+
+    def _row_by_row(self, x: Video, scale: Tensor | None, shift: Tensor | None) -> Video:
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        if scale is not None and shift is not None:
+            weight, bias = weight * scale, torch.addcmul(shift, bias, scale)
+        row = x.flatten(1)
+        normed = functional.layer_norm(row, row.shape[1:], eps=self.eps).view(x.shape)
+        return torch.addcmul(bias, normed, weight, out=normed)
 
     def by_moments(self, x: Video) -> Video:
         """Normalise by mean and variance in float32 and return the type of ``x``: the same without moving the data.
@@ -120,10 +135,10 @@ class SampleLinear(nn.Linear):
     """A linear map of one vector per sample."""
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch out_features"]:
-        """Map every row; in inference on a CPU each by itself, as a sum of products in float32."""
+        """Map every row; in inference on a CPU each by itself, as a matrix product of its own."""
         if not for_each_sample(x):
             return super().forward(x)
-        return (x[:, None] * self.weight).sum(dim=2) + self.bias
+        return torch.bmm(x[:, None], self.weight.t().expand(len(x), -1, -1))[:, 0] + self.bias
 
 
 def halve(x: Video) -> Video:

@@ -34,6 +34,7 @@ from torch.utils.checkpoint import checkpoint
 
 from framecast.core.errors import ConfigError
 from framecast.networks.embedding import Embedding, sinusoids
+from framecast.networks.kernels import linear, linear_add, linear_silu
 from framecast.networks.layout import (
     SampleLinear,
     SpatialConv,
@@ -94,7 +95,7 @@ class Modulation(nn.Module):
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
         """Return norm(x)·(1 + scale) + shift."""
         scale, shift = self.project(embedding).to(x.dtype)[:, None, None, None].chunk(2, dim=4)
-        return torch.addcmul(shift, self.norm(x), 1 + scale)
+        return self.norm(x, 1 + scale, shift)
 
 
 class MixingBlock(nn.Module):
@@ -116,7 +117,7 @@ class MixingBlock(nn.Module):
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
         """Apply the block."""
         mixed = self.temporal(self.spatial(self.modulate(x, embedding)))
-        return x + self.narrow(functional.silu(self.widen(mixed)))
+        return linear_add(linear_silu(mixed, self.widen), self.narrow, x)
 
 
 def rotary_angles(shape: tuple[int, int, int], pairs: int, device: torch.device) -> Float[Tensor, "tokens pairs"]:
@@ -318,7 +319,7 @@ class VideoUNet(nn.Module):
             video = shrink(skips[-1])
         video = self.up[0](self.down[-1](video, embedding), embedding)
         for grow, level in zip(self.grow, self.up[1:], strict=True):
-            video = level(skips.pop() + double(grow(video)), embedding)
+            video = level(skips.pop() + double(linear(video, grow)), embedding)
         pixels = self.last(functional.silu(self.last_norm(video)))
         return split(self._unpatch(pixels), x.shape[2])
 
