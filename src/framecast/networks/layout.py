@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framecast.core.errors import ConfigError
+from framecast.networks.kernels import temporal_convolution
 
 Video = Float[Tensor, "batch time _ _ _"]
 """``[batch, time, height, width, channel]``: size and channels change on the way, samples and frames never do."""
@@ -65,7 +66,8 @@ class TemporalConv(nn.Conv2d):
         """Convolve along time, on the view ``[B, C, T, H·W]``."""
         batch, time, height, width, channels = x.shape
         image = x.reshape(batch, time, height * width, channels).permute(0, 3, 1, 2)
-        return super().forward(image).permute(0, 2, 3, 1).reshape(batch, time, height, width, -1)
+        convolved = super().forward(image) if self.bias is not None else temporal_convolution(image, self.weight)
+        return convolved.permute(0, 2, 3, 1).reshape(batch, time, height, width, -1)
 
 
 class SpaceTimeConv(nn.Conv2d):
