@@ -146,4 +146,5 @@ def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch
         budget = int(_GPU_SHARE * torch.cuda.get_device_properties(device).total_memory)
     time, height, width = condition_shape[-3:]
     member = 4 * network.config.live_values * time * height * width  # type: ignore[union-attr, operator]
-    return max(1, int(budget / member))
+    # On a CPU one member alone costs as much as two: it is drawn beside its own copy.
+    return max(1 if device.type == "cuda" else 2, int(budget / member))
