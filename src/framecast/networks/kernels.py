@@ -33,16 +33,13 @@ def fuses(x: Tensor) -> bool:
 
 def linear(x: Float[Tensor, "*shape i"], layer: nn.Linear) -> Float[Tensor, "*shape o"]:
     """Return ``layer(x)``."""
-    if not fuses(x):
-        return layer(x)
-    return torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, "none", [], "")
+    result: Tensor = _fused(x, layer, "none") if fuses(x) else layer(x)
+    return result
 
 
 def linear_silu(x: Float[Tensor, "*shape i"], layer: nn.Linear) -> Float[Tensor, "*shape o"]:
     """Return ``SiLU(layer(x))``."""
-    if not fuses(x):
-        return functional.silu(layer(x))
-    return torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, "swish", [], "")
+    return _fused(x, layer, "swish") if fuses(x) else functional.silu(layer(x))
 
 
 def linear_add(
@@ -51,7 +48,14 @@ def linear_add(
     """Return ``other + layer(x)``."""
     if not fuses(x):
         return other + layer(x)
-    return torch.ops.mkldnn._linear_pointwise.binary(x, other, layer.weight, layer.bias, "add")
+    result: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, layer.weight, layer.bias, "add")
+    return result
+
+
+def _fused(x: Tensor, layer: nn.Linear, follows: str) -> Tensor:
+    """Return the map of ``x`` and what ``follows`` it, in oneDNN's words: "none" or "swish", which is SiLU."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, follows, [], "")
+    return result
 
 
 Image = Float[Tensor, "batch _ time pixels"]
