@@ -13,6 +13,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.data.split_table import read_sides
 from framecast.models.checkpoint import load
+from framecast.verification.files import open_scores
 
 FIXTURES = Path(__file__).with_name("fixtures")
 
@@ -49,9 +50,20 @@ def test_the_model_draws_the_members_it_drew_then(stored, tmp_path):
 def test_the_forecast_is_scored_as_it_was(stored, tmp_path):
     out = tmp_path / "report"
     assert run(["evaluate", str(stored / "forecast.zarr"), "--out", str(out), "--replicates", "100"]) == 0
-    then, now = (json.loads((folder / "scores.json").read_text()) for folder in (stored / "report", out))
+    then, now = (open_scores(folder / "scores.json") for folder in (stored / "report", out))
+    assert (then.unit, then.models, then.lead_times_h) == (now.unit, now.models, now.lead_times_h)
     for name in ("tiny", "persistence"):
-        assert now["forecasts"][name]["crps"] == pytest.approx(then["forecasts"][name]["crps"], rel=1e-4)
+        assert set(then[name].scores) <= set(now[name].scores)
+        for score, found in then[name].scores.items():
+            assert found.total.value == pytest.approx(now[name][score].total.value, rel=1e-4, nan_ok=True), score
+        for quantity, entry in then[name].quantities.items():
+            held = now[name].quantities[quantity].intervals[90]
+            assert float(entry.intervals[90].coverage) == pytest.approx(float(held.coverage), rel=1e-6)
+    for pair in then.differences:
+        verdicts = now.difference(pair.first, pair.second).scores
+        assert {name: found.verdict for name, found in pair.scores.items()}.items() <= {
+            name: found.verdict for name, found in verdicts.items()
+        }.items()
 
 
 def test_the_unfinished_run_resumes(stored, tmp_path):

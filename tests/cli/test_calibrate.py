@@ -25,10 +25,10 @@ def test_keeps_the_calibration_with_the_model_and_says_what_it_promises(
     assert result.exit_code == 0, result.output
     assert result.stdout.rstrip().splitlines()[-1] == str(model / "calibration.json")
     assert "12 windows in 12 blocks (sequence): levels up to 90 % can be promised" in result.output
-    assert "fluence: each end moved out by 50 %: +" in result.output
+    assert "Fluence: each end moved out by 50 %: +" in result.output
     found = read_calibration(model)
     assert found is not None
-    assert found.offsets["fluence"]["90"][0] > 0
+    assert found.offsets["integral"]["90"][0] > 0
     (model / "config.json").write_text(json.dumps({"weights_sha256": "cd" * 32}))
     refused = CliRunner().invoke(app, ["calibrate", str(forecast), str(model)])
     assert "calibrate a model on its own forecasts" in str(refused.exception)

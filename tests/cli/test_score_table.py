@@ -1,77 +1,86 @@
 """The table of scores on a terminal says what a reader needs to take its intervals for what they are."""
 
-import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 
 from framecast.cli.score_table import print_scores
 from framecast.verification.evaluation import evaluate
+from framecast.verification.results import ForecastScores, Recalibrated, Scores
+from framecast.verification.scores import Estimate
 
 Write = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def scores(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def scores(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -> Scores:
     path = gaussian_forecast(tmp_path_factory.mktemp("few") / "few.zarr", members=5, samples=8, sequences=8)
     return evaluate([path], replicates=100).scores
 
 
-def test_few_members_are_told_what_they_can_reach(scores: dict[str, Any], capsys: Capture) -> None:
+def changed(scores: Scores, **fields: object) -> Scores:
+    """The scores with other fields of the model's forecast."""
+    own: ForecastScores = replace(scores["gaussian"], **fields)
+    return replace(scores, forecasts={**scores.forecasts, "gaussian": own})
+
+
+def row(said: str, name: str = "gaussian  ") -> str:
+    (line,) = [line for line in said.splitlines() if line.startswith(name)]
+    return line
+
+
+def test_few_members_are_told_what_they_can_reach(scores: Scores, capsys: Capture) -> None:
     print_scores(scores)
     said = capsys.readouterr().out
     assert "5 members reach at most 66.7 %" in said
-    assert "intervals of the fluence" in said
-    assert "calibrated" not in said
-    many = copy.deepcopy(scores)
-    for entry in many["forecasts"].values():
-        entry |= {"members": 20, "attainable_coverage": {"90": 0.9}}
-    print_scores(many)
+    assert "intervals of the maximum flux" in said
+    assert "recalibrated" not in said
+    many = {name: replace(found, members=20, attainable_coverage={90: 0.9}) for name, found in scores.forecasts.items()}
+    print_scores(replace(scores, forecasts=many))
     assert "reach at most" not in capsys.readouterr().out
 
 
-def test_calibrated_coverage_stands_beside_the_own(scores: dict[str, Any], capsys: Capture) -> None:
-    calibrated = copy.deepcopy(scores)
-    calibrated["forecasts"]["gaussian"]["calibrated"] = {"coverage": {"fluence": {"90": 0.876}}, "seen_samples": 3}
-    print_scores(calibrated)
+def test_recalibrated_coverage_stands_beside_the_own(scores: Scores, capsys: Capture) -> None:
+    entry = scores["gaussian"].quantities["peak"].intervals[90]
+    widened = replace(entry, coverage=Estimate(np.array(0.876), entry.coverage.intervals))
+    recalibrated = Recalibrated(
+        blocks="day", number_of_blocks=9, calibration_samples=9, seen_samples=3, quantities={"peak": {90: widened}}
+    )
+    print_scores(changed(scores, recalibrated=recalibrated))
     said = capsys.readouterr().out
-    (row,) = [line for line in said.splitlines() if line.startswith("gaussian  ")]
-    assert "87.6 %" in row
-    assert "gaussian was calibrated on 3 of these samples: its calibrated coverage flatters it" in said
+    assert "87.6 %" in row(said)
+    assert "recalibrated on 3 of these samples" in said
 
 
-def test_a_calibration_that_does_not_hold_is_named_with_its_reason(scores: dict[str, Any], capsys: Capture) -> None:
-    refused = copy.deepcopy(scores)
-    refused["forecasts"]["gaussian"]["calibration_objection"] = "it was made for 20 members"
-    print_scores(refused)
-    assert "the calibration of gaussian is not used: it was made for 20 members" in capsys.readouterr().out
+def test_a_recalibration_that_does_not_hold_is_named_with_its_reason(scores: Scores, capsys: Capture) -> None:
+    print_scores(changed(scores, objection="it was made for 20 members"))
+    assert "recalibration of gaussian is not used: it was made for 20 members" in capsys.readouterr().out
 
 
-def test_pixels_that_are_infinite_are_told_of(scores: dict[str, Any], capsys: Capture) -> None:
-    lost = copy.deepcopy(scores)
-    lost["forecasts"]["gaussian"]["missing_members"] = 17
-    lost["left_out"]["by_forecasts"] = 0.25
-    print_scores(lost)
+def test_pixels_that_are_infinite_are_told_of(scores: Scores, capsys: Capture) -> None:
+    lost = changed(scores, missing_members=17)
+    print_scores(replace(lost, left_out=replace(lost.left_out, by_forecasts=0.25)))
     said = " ".join(capsys.readouterr().out.split())
-    assert "gaussian has 17 pixels of members that are infinite or missing" in said
-    assert "25.0 % of the known pixels have too few, and are not judged" in said
+    assert "17 pixels of members" in said
+    assert "25.0 % of the known pixels" in said
 
 
-def test_a_file_without_persistence_has_a_row_all_the_same(scores: dict[str, Any], capsys: Capture) -> None:
-    alone = copy.deepcopy(scores)
-    alone["forecasts"] = {"gaussian": scores["forecasts"]["gaussian"] | {"skill": {}}}
-    print_scores(alone)
+def test_a_file_without_persistence_has_a_row_all_the_same(scores: Scores, capsys: Capture) -> None:
+    print_scores(replace(scores, forecasts={"gaussian": replace(scores["gaussian"], skill={})}))
     said = capsys.readouterr().out
     assert "skill" not in said
     assert "gaussian" in said
 
 
-def test_a_skill_without_an_interval_stands_alone(scores: dict[str, Any], capsys: Capture) -> None:
-    single = copy.deepcopy(scores)
-    single["forecasts"]["gaussian"]["skill"]["persistence"] |= {"value": 0.344, "95": [None, None]}
-    print_scores(single)
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("gaussian  ")]
-    assert row.rstrip().endswith("34.4 %")
+def test_a_skill_without_an_interval_stands_alone(scores: Scores, capsys: Capture) -> None:
+    nothing = (np.array(np.nan), np.array(np.nan))
+    skill = replace(
+        scores["gaussian"].skill["persistence"]["crps"],
+        total=Estimate(np.array(0.344), dict.fromkeys((90, 95), nothing)),
+    )
+    print_scores(changed(scores, skill={"persistence": {"crps": skill}}))
+    assert row(capsys.readouterr().out).rstrip().endswith("34.4 %")

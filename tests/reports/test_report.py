@@ -51,7 +51,7 @@ def test_the_page_needs_nothing_but_itself(folder: Path) -> None:
         assert re.match(r"data:image/(svg\+xml|png|webp);base64,", picture["src"] or "")
         assert len(picture["alt"] or "") > 20
     films = 3 * (3 + 3)
-    assert len(page.all("img")) == 9 + films + 3 * 2
+    assert len(page.all("img")) == 10 + films + 3 * 2
     assert not re.search(r"(src|href)=[\"'](?!data:|#)", text)
     assert "url(" not in text
     assert "framecast evaluate forecast.zarr --out out" in text
@@ -59,10 +59,10 @@ def test_the_page_needs_nothing_but_itself(folder: Path) -> None:
 
 def test_the_page_says_what_it_found(folder: Path) -> None:
     text = (folder / "report.html").read_text()
-    assert "gaussian is better than persistence: its error (CRPS) is" in text
+    assert "gaussian is better than persistence: its CRPS is" in text
     assert "gaussian against dressed persistence: undecided" in text
-    assert "Pixel by pixel gaussian is as sure as it should be: its spread is" in text
-    assert "90 % intervals of the fluence are reliable, as far as one can tell" in text
+    assert "Pixel by pixel gaussian is not distinguishable from well calibrated" in text
+    assert "not distinguishable from nominal" in text
     assert "There are only 6 independent blocks" in text
 
 
@@ -70,6 +70,7 @@ def test_figures_are_saved_as_pictures_and_vectors(folder: Path) -> None:
     names = {path.name for path in (folder / "figures").iterdir()}
     charts = (
         "crps-by-lead",
+        "total-crps-by-lead",
         "skill-by-lead",
         "error-and-spread",
         "reliability",
@@ -80,7 +81,7 @@ def test_figures_are_saved_as_pictures_and_vectors(folder: Path) -> None:
         "maps",
     )
     cases = ("median", "best", "worst")
-    expected = {f"{name}.{kind}" for name in (*charts, *(f"{case}-flux" for case in cases)) for kind in ("png", "svg")}
+    expected = {f"{name}.{kind}" for name in (*charts, *(f"{case}-total" for case in cases)) for kind in ("png", "svg")}
     expected |= {f"{case}.webp" for case in cases} | {f"{case}-strip.png" for case in cases}
     assert names == expected
     for path in (folder / "figures").glob("*.png"):
@@ -104,15 +105,15 @@ def test_tables_agree_with_the_scores(folder: Path) -> None:
     with (folder / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     row = next(r for r in rows if (r["forecast"], r["score"], r["lead_time_h"]) == ("gaussian", "crps", ""))
-    assert float(row["value"]) == scores["forecasts"]["gaussian"]["crps"]
-    assert float(row["low_95"]) == scores["forecasts"]["gaussian"]["confidence"]["crps"]["95"][0]
+    assert float(row["value"]) == scores["forecasts"]["gaussian"]["scores"]["crps"]["total"]["value"]
+    assert float(row["low_95"]) == scores["forecasts"]["gaussian"]["scores"]["crps"]["total"]["95"][0]
     leads = [r for r in rows if (r["forecast"], r["score"]) == ("oracle", "crps_by_lead") or r["lead_time_h"]]
     assert {float(r["lead_time_h"]) for r in leads} == set(scores["lead_times_h"])
     with (folder / "samples.csv").open() as stream:
         samples = list(csv.DictReader(stream))
     assert len(samples) == scores["samples"] == 12
     mean = np.mean([float(sample["crps gaussian"]) for sample in samples])
-    assert mean == pytest.approx(scores["forecasts"]["gaussian"]["crps"], rel=1e-6)
+    assert mean == pytest.approx(scores["forecasts"]["gaussian"]["scores"]["crps"]["total"]["value"], rel=1e-6)
 
 
 def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, folder: Path, tmp_path: Path) -> None:

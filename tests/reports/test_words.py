@@ -1,5 +1,7 @@
 """Numbers and times as one reads them."""
 
+import math
+
 import pytest
 
 from framecast.reports.clock import Clock
@@ -9,7 +11,7 @@ from framecast.reports.wording import counted, listed, percent, short, span
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "–"),
+        (math.nan, "–"),
         (0.0, "0"),
         (-3.14159, "−3.14"),
         (123.456, "123.5"),
@@ -18,17 +20,17 @@ from framecast.reports.wording import counted, listed, percent, short, span
         (0.00012, "1.20 × 10⁻⁴"),
     ],
 )
-def test_figures_have_as_many_digits_as_one_reads(value: float | None, text: str) -> None:
+def test_figures_have_as_many_digits_as_one_reads(value: float, text: str) -> None:
     assert short(value) == text
 
 
 def test_shares_and_intervals() -> None:
     assert percent(0.4567) == "45.7\u202f%"
     assert percent(-0.02, signed=True) == "−2.0\u202f%"
-    assert percent(None) == "–"
+    assert percent(math.nan) == "–"
     assert span((1.0, 2.0)) == "1 … 2"
     assert span((-0.1, 0.25), as_percent=True) == "−10.0 … 25.0"
-    assert span((None, 1.0)) == ""
+    assert span((math.nan, 1.0)) == ""
 
 
 def test_lists_and_numbers_of_things() -> None:

@@ -38,4 +38,4 @@ def test_the_map_adds_up_to_the_score(gaussian_forecast: Write, tmp_path: Path) 
     evaluation = evaluate(gaussian_forecast(tmp_path / "f.zarr", channels=("171", "193"), samples=3))
     for name, maps in evaluation.maps.items():
         total = np.sqrt(maps.squared.sum() / maps.count.sum())
-        assert total == pytest.approx(evaluation.scores["forecasts"][name]["rmse"], rel=1e-6)
+        assert total == pytest.approx(evaluation.scores[name]["rmse"].value, rel=1e-6)

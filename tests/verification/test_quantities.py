@@ -6,44 +6,74 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.verification.quantities import dtw_distance, fluence, flux, maximum_flux, quantities, time_to_maximum
+from framecast.verification.quantities import (
+    QUANTITIES,
+    area_above,
+    dtw_distance,
+    measure,
+    relabelled,
+    time_of_peak,
+    total,
+    volume_above,
+)
 
 NAN = math.nan
+NAMED = {quantity.name: quantity for quantity in QUANTITIES}
+
+
+def video(*curve: float) -> torch.Tensor:
+    """A video of frames of 2×2 pixels with these totals, all of them in one pixel."""
+    frames = torch.zeros(len(curve), 2, 2)
+    frames[:, 0, 0] = torch.tensor(curve)
+    return frames
+
+
+def values(name: str, frames: torch.Tensor, cadence: float = 7200.0) -> torch.Tensor:
+    return measure(NAMED[name], frames, torch.ones_like(frames, dtype=torch.bool), cadence)
 
 
 def test_worked_by_hand() -> None:
-    curve = torch.tensor([[1.0, 5.0, 2.0], [7.0, 7.0, 1.0]])
-    found = quantities(curve, 7200.0)
-    assert found["mpf"].tolist() == [5.0, 7.0]
-    assert found["t2pf"].tolist() == [4.0, 2.0]  # the first of two equal maxima
-    assert found["fluence"].tolist() == [16.0, 30.0]
+    both = torch.stack([video(1, 5, 2), video(7, 7, 1)])
+    assert values("total", both).tolist() == [[1, 5, 2], [7, 7, 1]]
+    assert values("peak", both).tolist() == [5.0, 7.0]
+    assert values("time_of_peak", both).tolist() == [4.0, 2.0]  # the first of two equal maxima
+    assert values("integral", both).tolist() == [16.0, 30.0]
+    assert values("mean", both).tolist() == pytest.approx([8 / 12, 15 / 12])
+    assert values("maximum", both).tolist() == [5.0, 7.0]
+    valid = torch.ones_like(both, dtype=torch.bool)
+    assert measure(area_above(2.0), both, valid, 1.0).tolist() == pytest.approx([2 / 12, 2 / 12])
+    assert measure(volume_above(2.0), both, valid, 1.0).tolist() == pytest.approx([3 / 3, 10 / 3])
 
 
 def test_a_constant_curve_peaks_first() -> None:
-    assert time_to_maximum(torch.zeros(6), 3600.0).item() == 1.0
+    assert time_of_peak(torch.zeros(6, 2, 2), 3600.0).item() == 1.0
 
 
-def test_a_missing_frame_leaves_nothing_defined() -> None:
-    curve = torch.tensor([1.0, NAN, 3.0])
-    assert all(value.isnan() for value in quantities(curve, 3600.0).values())
-    assert maximum_flux(curve).isnan()
-    assert fluence(curve, 1.0).isnan()
+@pytest.mark.parametrize("name", [name for name in NAMED if name != "total"])
+def test_a_missing_pixel_leaves_nothing_defined(name: str) -> None:
+    assert values(name, video(1, NAN, 3)).isnan()
 
 
-def test_flux_counts_the_same_pixels_in_members_and_truth() -> None:
+def test_members_and_truth_are_measured_on_the_same_pixels() -> None:
     truth = torch.tensor([[[1.0, 2.0], [NAN, 4.0]]])
     members = torch.tensor([[[[1.0, 2.0], [9.0, 4.0]]], [[[1.0, NAN], [9.0, 4.0]]]])
     valid = ~truth.isnan()
-    assert flux(truth).tolist() == [7.0]
-    found = flux(members, valid)
+    assert total(truth).tolist() == [7.0]
+    found = measure(NAMED["total"], members, valid, 1.0)
     assert found[0].item() == 7.0
-    assert found[1].isnan()  # a sum with a part missing is no sum
-    assert flux(torch.full((2, 3, 3), NAN)).isnan().all()
+    assert found[1].isnan()  # a sum with a part missing is not a sum
+    assert total(torch.full((2, 3, 3), NAN)).isnan().all()
+    assert measure(NAMED["maximum"], members, valid, 1.0)[0].item() == 4.0  # not 9, which nobody can judge
 
 
-def test_flux_of_many_small_pixels_is_exact() -> None:
+def test_the_sum_of_many_small_pixels_is_exact() -> None:
     image = torch.full((1024, 1024), 0.1)
-    assert flux(image).item() == pytest.approx(float(image[0, 0]) * 1024**2, rel=1e-6)
+    assert total(image).item() == pytest.approx(float(image[0, 0]) * 1024**2, rel=1e-6)
+
+
+def test_a_domain_gives_its_own_labels() -> None:
+    found = {quantity.name: quantity.label for quantity in relabelled(QUANTITIES, {"total": "Flux"})}
+    assert (found["total"], found["peak"]) == ("Flux", NAMED["peak"].label)
 
 
 def test_warping_forgives_a_delay_and_not_a_height() -> None:

@@ -1,6 +1,5 @@
 """Several forecast files in one evaluation: names, common windows, paired differences."""
 
-import json
 import math
 import shutil
 import warnings
@@ -13,6 +12,7 @@ import zarr
 
 from framecast.core.errors import DataError
 from framecast.verification.evaluation import Cases, Evaluation, evaluate
+from framecast.verification.files import to_plain
 
 Write = Callable[..., Path]
 
@@ -52,45 +52,41 @@ def both(good: Path, folder: Path) -> Evaluation:
     return evaluate([good, moved])
 
 
-def _pair(evaluation: Evaluation, first: str, second: str) -> dict:
-    return next(p["scores"] for p in evaluation.scores["differences"] if (p["first"], p["second"]) == (first, second))
-
-
 def test_forecasts_of_all_files_and_the_baselines_stand_side_by_side(both: Evaluation, good: Path) -> None:
     scores = both.scores
-    assert scores["schema_version"] == 2
-    assert scores["models"] == ["good", "moved"]
-    assert list(scores["forecasts"]) == ["good", "moved", "persistence", "dressed_persistence", "oracle"]
-    assert [entry["kind"] for entry in scores["forecasts"].values()][:3] == ["model", "model", "persistence"]
-    assert list(scores["provenance"]) == ["good", "moved"]
-    alone = evaluate(good).scores["forecasts"]
-    assert alone["good"] == scores["forecasts"]["good"]
-    assert alone["dressed_persistence"] == scores["forecasts"]["dressed_persistence"]
-    json.dumps(scores, allow_nan=False)
+    assert scores.models == ["good", "moved"]
+    assert list(scores.forecasts) == ["good", "moved", "persistence", "dressed_persistence", "oracle"]
+    assert [entry.kind for entry in scores.forecasts.values()][:3] == ["model", "model", "persistence"]
+    assert list(scores.provenance) == ["good", "moved"]
+    alone = to_plain(evaluate(good).scores)["forecasts"]
+    together = to_plain(scores)["forecasts"]
+    assert alone["good"] == together["good"]
+    assert alone["dressed_persistence"] == together["dressed_persistence"]
 
 
 def test_each_pair_is_compared_once_under_the_same_draws(both: Evaluation) -> None:
     scores = both.scores
-    assert len(scores["differences"]) == 5 * 4 / 2
-    pair = _pair(both, "good", "moved")
+    assert len(scores.differences) == 5 * 4 / 2
+    pair = scores.difference("good", "moved").scores
     crps = pair["crps"]
-    values = [scores["forecasts"][name]["crps"] for name in ("good", "moved")]
-    assert crps["value"] == pytest.approx(values[0] - values[1])
-    assert crps["relative"] == pytest.approx(values[0] / values[1] - 1)
-    assert crps["95"][0] < crps["90"][0] < crps["value"] < crps["90"][1] < crps["95"][1] < 0
-    assert len(crps["by_lead"]["value"]) == 3
-    for score in ("crps", "rmse", "mae", "energy_score", "flux_crps", "mpf_crps", "fluence_crps"):
-        assert pair[score]["verdict"] == "better", score
-    assert (pair["t2pf_crps"]["value"], pair["t2pf_crps"]["verdict"]) == (0.0, "undecided")
-    assert _pair(both, "moved", "oracle")["crps"]["verdict"] == "worse"
-    assert _pair(both, "good", "oracle")["crps"]["verdict"] == "undecided"
+    values = [scores[name]["crps"].value for name in ("good", "moved")]
+    assert float(crps.total) == pytest.approx(values[0] - values[1])
+    assert crps.relative == pytest.approx(values[0] / values[1] - 1)
+    (low, high), (lower, higher) = crps.total.bounds(90), crps.total.bounds(95)
+    assert lower < low < float(crps.total) < high < higher < 0
+    assert crps.by_lead.value.shape == (3,)
+    for score in ("crps", "rmse", "mae", "energy_score", "total_crps", "peak_crps", "integral_crps"):
+        assert pair[score].verdict == "better", score
+    assert (float(pair["time_of_peak_crps"].total), pair["time_of_peak_crps"].verdict) == (0.0, "undecided")
+    assert scores.difference("moved", "oracle").scores["crps"].verdict == "worse"
+    assert scores.difference("good", "oracle").scores["crps"].verdict == "undecided"
+    assert scores.difference("oracle", "good") is None
 
 
 def test_the_paired_interval_is_narrower_than_the_two_intervals_side_by_side(both: Evaluation) -> None:
-    pair = _pair(both, "persistence", "dressed_persistence")["crps"]
-    width = pair["95"][1] - pair["95"][0]
-    apart = [both.scores["forecasts"][n]["confidence"]["crps"]["95"] for n in ("persistence", "dressed_persistence")]
-    assert width < 0.9 * math.hypot(*(high - low for low, high in apart))
+    low, high = both.scores.difference("persistence", "dressed_persistence").scores["crps"].total.bounds()
+    apart = [both.scores[name]["crps"].total.bounds() for name in ("persistence", "dressed_persistence")]
+    assert high - low < 0.9 * math.hypot(*(end[1] - end[0] for end in apart))
 
 
 def test_a_single_member_is_judged_as_a_point(good: Path, gaussian_forecast: Write, folder: Path) -> None:
@@ -105,16 +101,16 @@ def test_a_single_member_is_judged_as_a_point(good: Path, gaussian_forecast: Wri
         group[name][...] = whole[name][:]
     group["forecast"][...] = whole["past"][:, -1, 1:][:, None, None]
     scores = evaluate([good, point]).scores
-    found = scores["forecasts"]
-    assert found["point"]["crps"] == found["point"]["mae"] == found["persistence"]["mae"]
-    assert found["point"]["spread_skill"] == 0.0
-    assert found["point"]["skill"]["persistence"]["value"] == 0.0
+    point_scores = scores["point"]
+    assert point_scores["crps"].value == point_scores["mae"].value == scores["persistence"]["mae"].value
+    assert point_scores["spread_skill"].value == 0.0
+    assert float(point_scores.skill["persistence"]["crps"].total) == 0.0
     # the best point, the last frame, is as good as the mean of members by RMSE and worse by CRPS
-    pair = next(p["scores"] for p in scores["differences"] if (p["first"], p["second"]) == ("good", "point"))
-    assert pair["crps"]["verdict"] == "better"
-    assert pair["crps"]["relative"] == pytest.approx(1 / math.sqrt(2) - 1, abs=0.01)
-    assert pair["rmse"]["verdict"] == "worse"
-    assert found["dressed_persistence"]["members"] == 10  # as many as the largest ensemble
+    pair = scores.difference("good", "point").scores
+    assert pair["crps"].verdict == "better"
+    assert pair["crps"].relative == pytest.approx(1 / math.sqrt(2) - 1, abs=0.01)
+    assert pair["rmse"].verdict == "worse"
+    assert scores["dressed_persistence"].members == 10  # as many as the largest ensemble
 
 
 def test_only_common_windows_are_judged(good: Path, folder: Path) -> None:
@@ -129,10 +125,12 @@ def test_only_common_windows_are_judged(good: Path, folder: Path) -> None:
     group["sequence"][...] = renamed
     _called(half, "half")
     judged = evaluate([good, half])
-    assert judged.scores["samples"] == 15
-    assert judged.scores["left_out"]["windows"] == {"good": 5, "half": 5}
-    found = judged.scores["forecasts"]
-    assert found["half"]["crps"] == found["good"]["crps"]  # the same members of the same windows, whatever their order
+    found = judged.scores
+    assert found.samples == 15
+    assert found.left_out.windows == {"good": 5, "half": 5}
+    assert (
+        found["half"]["crps"].value == found["good"]["crps"].value
+    )  # the same members of the same windows, whatever their order
     group["sequence"][...] = np.array(["nowhere"] * 20, dtype=renamed.dtype)
     with pytest.raises(DataError, match=r"no window in common \(windows: good.zarr 20, half.zarr 20\)"):
         evaluate([good, half])

@@ -1,4 +1,4 @@
-"""``framecast calibrate``: make a model's intervals hold what they promise."""
+"""``framecast calibrate``: give a model's intervals their nominal coverage."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,20 +12,20 @@ from framecast.core.errors import ConfigError
 if TYPE_CHECKING:
     from framecast.verification.recalibration.calibration import Calibration
 
-_NAMES = {"flux": "flux of a frame", "mpf": "maximum flux", "fluence": "fluence", "t2pf": "time of maximum"}
-
 
 def calibrate(
     forecast: Annotated[
         Path, typer.Argument(metavar="FORECAST.zarr", help="A forecast of windows the model was not trained on.")
     ],
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The run or model folder that made it.")],
-    blocks: Annotated[Blocks, typer.Option(help="What is exchangeable with what is to come.")] = Blocks.auto,
+    blocks: Annotated[
+        Blocks, typer.Option(help="Unit treated as independent (exchangeable) when calibrating.")
+    ] = Blocks.auto,
 ) -> None:
-    """Widen a model's intervals of flux quantities until they hold their truths; kept in MODEL/calibration.json.
+    """Recalibrate a model's intervals of derived quantities on a forecast of unseen windows.
 
-    Later forecasts by the model, drawn in the same way, carry the calibration, and `framecast evaluate` shows what
-    their intervals hold with it and without. See docs/calibration.md for what is promised.
+    The result is kept in MODEL/calibration.json. Later forecasts by the model, drawn in the same way, carry it, and
+    `framecast evaluate` shows the coverage of their intervals with it and without. See docs/calibration.md.
     """
     note(f"calibrating the intervals of {model}")
     from framecast.models.checkpoint import find_model
@@ -47,17 +47,23 @@ def _explain(calibration: "Calibration") -> None:
     """Print how much the 50 and 90 % intervals of each quantity were widened, and which levels can be promised."""
     import numpy as np
 
-    levels = calibration.offsets["mpf"]
-    possible = [level for level, offsets in levels.items() if offsets[0] is not None]
+    from framecast.core.domain import find_domain
+    from framecast.verification.quantities import QUANTITIES, relabelled
+    from framecast.verification.summary import quantity_info
+
+    levels = next(iter(calibration.offsets.values()))
+    possible = [level for level, offsets in levels.items() if np.isfinite(np.array(offsets, dtype=np.float64)).any()]
     note(
         f"{len(calibration.windows)} windows in {calibration.number_of_blocks} blocks ({calibration.blocks}): "
         f"levels up to {possible[-1] if possible else 0} % can be promised"
     )
-    for name, label in _NAMES.items():
-        unit = "of its spread" if calibration.scales[name] == "spread" else {"t2pf": "hours"}.get(name, "plain")
+    labels = find_domain({}, unit=calibration.unit, channels=calibration.channels).labels
+    infos = {entry.name: quantity_info(entry, calibration.unit) for entry in relabelled(QUANTITIES, labels)}
+    for name, info in infos.items():
+        unit = "of its spread" if calibration.scales[name] == "spread" else info.unit
         parts = []
         for level in ("50", "90"):
             offsets = np.array(calibration.offsets[name][level], dtype=np.float64)
             if np.isfinite(offsets).any():
                 parts.append(f"{level} %: {np.nanmean(offsets):+.2f}")
-        note(f"  {label}: each end moved out by {', '.join(parts) or 'nothing'} {unit}")
+        note(f"  {info.label}: each end moved out by {', '.join(parts) or 'nothing'} {unit}".rstrip())

@@ -1,98 +1,103 @@
 """The scores of an evaluation on a terminal: a row for each forecast, and what the rows do not say."""
 
-from typing import Any
-
 from framecast.cli.console import print_grid, say
+from framecast.verification.results import Comparison, Difference, ForecastScores, IntervalScores, Scores
 
-LEVEL = "90"
+LEVEL = 90
 """The central intervals in the table, in percent."""
 
 
-def print_scores(scores: dict[str, Any]) -> None:
-    """Print one row for each forecast: CRPS, RMSE, spread/error, coverage, and its skill; then what differs.
-
-    Args:
-        scores: the content of ``scores.json``.
-    """
-    forecasts = scores["forecasts"]
-    unit = f" [{scores['unit']}]" if scores["unit"] else ""
-    reference = next((name for name in ("persistence", "climatology") if name in forecasts), None)
-    calibrated = any("calibrated" in entry for entry in forecasts.values())
-    columns = ["", "members", f"CRPS{unit}", "RMSE", "spread/error", f"{LEVEL} % holds"]
-    columns += ["calibrated"] if calibrated else []
-    columns += [f"skill against {reference}"] if reference else []
+def print_scores(scores: Scores) -> None:
+    """Print one row for each forecast: headline scores, coverage and skill; then remarks and differences."""
+    shown = {name: info for name, info in scores.score_info.items() if info.shown == "console"}
+    reference = next(iter(scores.baselines), None)
+    recalibrated = any(found.recalibrated is not None for found in scores.forecasts.values())
+    quantity = next(iter(scores.headline), None)
+    columns = ["", "members"]
+    columns += [f"{info.label} [{info.unit}]" if info.unit else info.label for info in shown.values()]
+    columns += [f"{LEVEL} % coverage"] if quantity else []
+    columns += ["recalibrated"] if recalibrated and quantity else []
+    columns += [f"skill against {scores[reference].label.lower()}"] if reference else []
     rows = []
-    for name, entry in forecasts.items():
-        ensemble = entry["members"] > 1
-        cells = [
-            name.replace("_", " ") if entry["kind"] != "model" else name,
-            str(entry["members"]),
-            _short(entry["crps"]),
-            _short(entry["rmse"]),
-            _short(entry["spread_skill"]) if ensemble else "-",
-            _held(entry) if ensemble else "-",
-        ]
-        cells += [_held(entry["calibrated"]) if "calibrated" in entry else "-"] if calibrated else []
-        cells += [_skill(entry["skill"].get(reference))] if reference else []
+    for found in scores.forecasts.values():
+        cells = [found.label, str(found.members)]
+        cells += ["-" if info.ensembles and found.point else _short(found[name].value) for name, info in shown.items()]
+        if quantity:
+            cells.append("-" if found.point else _held(found.quantities[quantity].intervals))
+            widened = found.recalibrated.quantities.get(quantity, {}) if found.recalibrated else {}
+            cells += [_held(widened) if widened else "-"] if recalibrated else []
+        cells += [_skill(found.skill.get(reference, {}).get("crps"))] if reference else []
         rows.append(cells)
-    print_grid(f"{scores['samples']} samples, averaged over all pixels and lead times", columns, rows)
-    for line in [*_remarks(scores), *_differences(scores)]:
+    print_grid(f"{scores.samples} samples, averaged over all pixels and lead times", columns, rows)
+    for line in [*_remarks(scores, quantity), *_differences(scores)]:
         say(line)
 
 
-def _remarks(scores: dict[str, Any]) -> list[str]:
+def _remarks(scores: Scores, quantity: str | None) -> list[str]:
     """Return what must be known to read the columns on intervals."""
-    forecasts = scores["forecasts"]
-    ensembles = [entry for entry in forecasts.values() if entry["members"] > 1]
-    what = f"{LEVEL} % holds: how often central {LEVEL} % intervals of the fluence held the truth"
-    said = [what] if ensembles else []
-    for members in sorted({entry["members"] for entry in ensembles}):
-        reach = next(entry["attainable_coverage"][LEVEL] for entry in ensembles if entry["members"] == members)
-        if reach < (int(LEVEL) - 0.5) / 100:
-            said.append(f"{members} members reach at most {_percent(reach)}, since M hold (M - 1)/(M + 1) between them")
-    for name in scores["models"]:
-        if missing := forecasts[name].get("missing_members"):
+    ensembles = [found for found in scores.forecasts.values() if not found.point]
+    said = []
+    if ensembles and quantity:
+        label = scores.quantity_info[quantity].label.lower()
+        said.append(f"{LEVEL} % coverage: fraction of the truths inside the central {LEVEL} % intervals of the {label}")
+    for members in sorted({found.members for found in ensembles}):
+        reach = next(found.attainable_coverage[LEVEL] for found in ensembles if found.members == members)
+        if reach < (LEVEL - 0.5) / 100:
             said.append(
-                f"{name} has {missing} pixels of members that are infinite or missing where others have values; "
-                f"{_percent(scores['left_out']['by_forecasts'])} of the known pixels have too few, and are not judged"
+                f"{members} members reach at most {_percent(reach)}: the outermost of M hold (M - 1)/(M + 1) of the "
+                "truths"
             )
-        if objection := forecasts[name].get("calibration_objection"):
-            said.append(f"the calibration of {name} is not used: {objection}")
-        if seen := forecasts[name].get("calibrated", {}).get("seen_samples"):
-            said.append(f"{name} was calibrated on {seen} of these samples: its calibrated coverage flatters it")
+    for name in scores.models:
+        said += _cautions(name, scores[name], scores.left_out.by_forecasts)
     return said
 
 
-def _differences(scores: dict[str, Any]) -> list[str]:
+def _cautions(name: str, found: ForecastScores, left_out: float) -> list[str]:
+    said = []
+    if found.missing_members:
+        said.append(
+            f"{name} has {found.missing_members} pixels of members that are infinite or missing where others have "
+            f"values; {_percent(left_out)} of the known pixels have too few, and are not judged"
+        )
+    if found.objection:
+        said.append(f"the recalibration of {name} is not used: {found.objection}")
+    if found.recalibrated is not None and found.recalibrated.seen_samples:
+        said.append(
+            f"{name} was recalibrated on {found.recalibrated.seen_samples} of these samples: its recalibrated coverage "
+            "is therefore optimistic"
+        )
+    return said
+
+
+def _differences(scores: Scores) -> list[str]:
     """Return what is known of the difference between each two models."""
-    models = scores["models"]
-    return [_difference(pair) for pair in scores["differences"] if {pair["first"], pair["second"]} <= set(models)]
+    return [_difference(pair) for pair in scores.differences if {pair.first, pair.second} <= set(scores.models)]
 
 
-def _difference(pair: dict[str, Any]) -> str:
-    crps = pair["scores"]["crps"]
-    names = f"{pair['first']} against {pair['second']}"
-    if crps["verdict"] == "undecided":
-        return f"{names}: undecided, the 95 % interval of their difference in CRPS holds zero"
-    low, high = (_short(bound) for bound in crps["95"])
-    return f"{names}: {crps['verdict']}, CRPS {crps['value']:+.4g} (95 % interval {low} to {high})"
+def _difference(pair: Difference) -> str:
+    crps = pair.scores["crps"]
+    names = f"{pair.first} against {pair.second}"
+    if crps.verdict == "undecided":
+        return f"{names}: undecided, the 95 % interval of their difference in CRPS includes zero"
+    low, high = (_short(bound) for bound in crps.total.bounds())
+    return f"{names}: {crps.verdict}, CRPS {float(crps.total):+.4g} (95 % interval {low} to {high})"
 
 
-def _held(entry: dict[str, Any]) -> str:
-    return _percent(entry["coverage"]["fluence"][LEVEL])
+def _held(intervals: dict[int, IntervalScores]) -> str:
+    return _percent(float(intervals[LEVEL].coverage))
 
 
-def _skill(skill: dict[str, Any] | None) -> str:
+def _skill(skill: Comparison | None) -> str:
     if skill is None:
         return ""
-    low, high = skill["95"]
-    interval = f" ({_percent(low)} to {_percent(high)})" if low is not None and high is not None else ""
-    return _percent(skill["value"]) + interval
+    low, high = skill.total.bounds()
+    interval = f" ({_percent(low)} to {_percent(high)})" if skill.total.certain else ""
+    return _percent(float(skill.total)) + interval
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _short(value: float) -> str:
+    return "-" if value != value else f"{value:.4g}"
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+def _percent(value: float) -> str:
+    return "-" if value != value else f"{100 * value:.1f} %"

@@ -1,34 +1,22 @@
-"""The best, the median and the worst case: film, flux and frames of each."""
+"""The median, the best and the worst case: animation, curve of the total and frames of each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.reports.clock import Clock
 from framecast.reports.fan import fan_chart
+from framecast.reports.page import Section
 from framecast.reports.panels import Panels
-from framecast.reports.picture import Film, Picture, save_figure, save_film, save_photograph
+from framecast.reports.picture import save_figure, save_film, save_photograph
 from framecast.reports.strip import strip
 from framecast.reports.style import Look
-from framecast.reports.wording import percent, short
+from framecast.reports.wording import inline, percent, short
 from framecast.verification.evaluation import Cases, Evaluation
 
 _FILM_BYTES = 1_100_000
 _CHANNELS_SHOWN = 3
 
-_TITLES = {"median": "A typical case", "best": "The best case", "worst": "The worst case"}
-
-
-@dataclass(frozen=True)
-class CasePictures:
-    """The pictures of one sample; fans and strips are one for each channel."""
-
-    name: str
-    title: str
-    description: str
-    film: Film
-    fans: list[Picture]
-    strips: list[Picture]
+_TITLES = {"median": "Median case", "best": "Best case", "worst": "Worst case"}
 
 
 def chosen_cases(evaluation: Evaluation) -> dict[str, int]:
@@ -40,12 +28,13 @@ def chosen_cases(evaluation: Evaluation) -> dict[str, int]:
 
 def draw_case(
     evaluation: Evaluation, looks: dict[str, Look], name: str, index: int, figures: Path, *, done: Callable[[], None]
-) -> CasePictures:
+) -> Section:
     """Draw and save the pictures of sample ``index``, calling ``done`` at the end."""
     cases = evaluation.cases
     case = cases[index]
-    row = evaluation.samples[index]
-    where = f"{case.sequence}, issued {row['issue_time'].replace('T', ' ')[:16]} UTC"
+    issued = evaluation.samples[index].issue_time
+    where = f"{case.sequence}, issued {issued.replace('T', ' ')[:16]} UTC"
+    curve = next(quantity for quantity in evaluation.quantities if quantity.by_lead)
     panels = Panels.of_case(case, cases)
     longest = Clock.of(cases.lead_times[-1]).text(cases.lead_times[-1])
     channels = cases.channels[:_CHANNELS_SHOWN]
@@ -64,11 +53,12 @@ def draw_case(
         of = f" in {called}" if several else ""
         fans.append(
             save_figure(
-                fan_chart(case, cases, looks, channel=channel),
-                figures / f"{name}-flux{end}",
-                title=f"Total flux{of}",
-                caption="Sum over the image. " + _shades(cases),
-                alt=f"Fan chart of the total flux{of} of {where}: past, observed future and forecast up to {longest}.",
+                fan_chart(case, cases, looks, curve, channel=channel),
+                figures / f"{name}-{curve.name}{end}",
+                title=f"{curve.label}{of}",
+                caption=_shades(cases),
+                alt=f"Fan chart of the {inline(curve.label)}{of} of {where}: past, observed future and forecast up to "
+                f"{longest}.",
             )
         )
         shown = panels if channel == 0 else Panels.of_case(case, cases, channel=channel)
@@ -83,7 +73,16 @@ def draw_case(
             )
         )
     done()
-    return CasePictures(name, _TITLES[name], f"{where}; {_scores(evaluation, looks, index)}.", film, fans, strips)
+    return Section(
+        name=f"case-{name}",
+        title=_TITLES[name],
+        text=[f"{where}; {_scores(evaluation, looks, index)}."],
+        films=[(film, fans[0])],
+        pictures=fans[1:],
+        folded=strips,
+        summary="Frame by frame" + (", all channels" if len(strips) > 1 else ""),
+        opened=name == "median",
+    )
 
 
 def _shades(cases: Cases) -> str:
@@ -97,13 +96,12 @@ def _shades(cases: Cases) -> str:
 
 def _scores(evaluation: Evaluation, looks: dict[str, Look], index: int) -> str:
     """Return the CRPS of each model in this sample, and its skill against persistence."""
-    row, unit = evaluation.samples[index], evaluation.cases.unit
-    persistence = row.get("crps persistence")
+    found, unit = evaluation.samples[index].forecasts, evaluation.cases.unit
     words = []
     for name in evaluation.cases.models:
-        crps = row[f"crps {name}"]
+        crps = found[name]["crps"]
         text = f"CRPS {short(crps)} {unit}".rstrip()
-        if persistence:
+        if persistence := found.get("persistence", {}).get("crps"):
             text += f", {percent(1 - crps / persistence, signed=True)} skill against persistence"
         words.append(text if len(evaluation.cases.models) == 1 else f"{looks[name].label}: {text}")
     return "; ".join(words)

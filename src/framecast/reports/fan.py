@@ -1,4 +1,4 @@
-"""The flux of one case: what was seen, what came, and the intervals in which it was expected."""
+"""A curve of one case, the total of each frame: what was seen, what came, and the intervals forecast."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,29 +10,34 @@ from torch import Tensor
 
 from framecast.reports.clock import Clock
 from framecast.reports.style import INK, Look, chart, label, legend, round_ticks
+from framecast.reports.wording import with_unit
 from framecast.verification.evaluation import Case, Cases
-from framecast.verification.quantities import flux
+from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval
 
 _LINES = 50
 
 
-def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], *, channel: int = 0) -> Figure:
-    """Return the flux of one channel of a judged sample, with the models' forecasts.
+def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quantity, *, channel: int = 0) -> Figure:
+    """Return a quantity of each frame of one channel of a judged sample, with the models' forecasts.
 
     Args:
         case: the sample.
         cases: where it is from.
         drawn: the look of each forecast.
+        quantity: one that has a value for each frame.
         channel: number of the channel.
     """
-    truth = flux(torch.where(case.valid, case.truth, torch.nan))[channel]
+    curves = {
+        name: measure(quantity, case.forecasts[name], case.valid, cases.cadence)[:, channel] for name in cases.models
+    }
     return fan(
-        past=flux(case.past)[channel],
-        truth=truth,
-        ensembles=[(drawn[name], flux(case.forecasts[name], case.valid)[:, channel]) for name in cases.models],
+        past=measure(quantity, case.past, ~torch.isnan(case.past), cases.cadence)[channel],
+        truth=measure(quantity, torch.where(case.valid, case.truth, torch.nan), case.valid, cases.cadence)[channel],
+        ensembles=[(drawn[name], curve) for name, curve in curves.items()],
         past_times=cases.past_times,
         lead_times=cases.lead_times,
+        name=quantity.label,
         unit=cases.unit,
     )
 
@@ -44,6 +49,7 @@ def fan(
     ensembles: Sequence[tuple[Look, Tensor]],
     past_times: Sequence[float],
     lead_times: Sequence[float],
+    name: str,
     unit: str,
 ) -> Figure:
     """Return curves of the past and the truth, and the central 50 and 90 % intervals of ensembles.
@@ -55,7 +61,8 @@ def fan(
             and its 50 % interval too.
         past_times: seconds from the issue time, the last of them 0.
         lead_times: seconds.
-        unit: of the flux.
+        name: of the quantity.
+        unit: of the quantity.
     """
     figure, axes = chart()
     known = [past, *(members.flatten() for _, members in ensembles)] + ([] if truth is None else [truth])
@@ -79,8 +86,7 @@ def fan(
     axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1])
     axes.text(0, 1.01, "issued ", transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
     times = f"10$^{{{power}}}$ " if power else ""
-    name = f"Flux ({times}{unit})" if unit or times else "Flux"
-    label(axes, f"{clock.name.capitalize()} from the last frame seen", name)
+    label(axes, f"{clock.name.capitalize()} from the last frame seen", with_unit(name, f"{times}{unit}".strip()))
     legend(figure, axes)
     return figure
 

@@ -3,69 +3,57 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from framecast.reports import charts
 from framecast.reports.clock import Clock
 from framecast.reports.maps import error_maps
+from framecast.reports.page import Section
 from framecast.reports.picture import Picture, save_figure
 from framecast.reports.style import Look
-from framecast.reports.tables import Table, events, quantities
-from framecast.reports.wording import listed, percent, short
+from framecast.reports.tables import LEVEL, compared, events, headline, quantities
+from framecast.reports.verdicts import legend
+from framecast.reports.wording import inline, listed, percent, short
 from framecast.verification.evaluation import Evaluation
+from framecast.verification.results import Scores
 
 _CHANNELS_SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page: pictures side by side (or across the page), and maybe a table."""
-
-    name: str
-    title: str
-    pictures: list[Picture]
-    table: Table | None = None
-    wide: bool = False
-
-
-def difference_charts(scores: dict[str, Any], looks: dict[str, Look], figures: Path) -> list[Picture]:
-    """Return one chart for each model: its scores against those of every other forecast."""
-    pictures = []
-    for k, name in enumerate(scores["models"]):
-        figure = charts.differences(scores, name)
-        if figure is not None:
-            pictures.append(
-                save_figure(
-                    figure,
-                    figures / _numbered("differences", k),
-                    title=f"{looks[name].label} against the others",
-                    caption="Change of each score, in percent of the other's, with its paired 95 % interval; for all "
-                    "of them less is better. Filled: the interval excludes zero. Open: undecided.",
-                    alt=f"Intervals of the relative difference of {len(charts.SHOWN)} scores between "
-                    f"{looks[name].label} and each other forecast. {_words(scores, looks, name)}",
-                )
-            )
-    return pictures
+def score_sections(scores: Scores, looks: dict[str, Look], figures: Path) -> list[Section]:
+    """Return the headline table, and the forecasts compared with each other."""
+    return [
+        Section(name="scores", title="Scores", table=headline(scores, looks), legend=legend(scores)),
+        Section(
+            name="differences",
+            title="Differences",
+            text=[
+                "All forecasts are judged on the same pixels, and intervals of differences are paired: what both find "
+                "hard cancels. Better and worse are said only where the 95 % interval excludes zero."
+            ],
+            table=compared(scores, looks),
+            pictures=_saved(_differences(scores, looks), figures),
+        ),
+    ]
 
 
-def sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path) -> list[Section]:
+def chart_sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path) -> list[Section]:
     """Draw and save all charts that the scores allow, by section."""
     scores = evaluation.scores
-    parts = [
-        Section("lead-time", "How long knowledge lasts", _saved(_lead_time(scores, looks), figures)),
+    return [
+        Section(name="lead-time", title="Skill by lead time", pictures=_saved(_lead_time(scores, looks), figures)),
+        Section(name="reliability", title="Reliability", pictures=_saved(_reliability(scores, looks), figures)),
+        Section(name="quantities", title="Derived quantities", table=quantities(scores, looks)),
+        Section(name="spectra", title="Power spectra", pictures=_saved(_spectra(scores), figures)),
         Section(
-            "reliability",
-            "How honest the uncertainty is",
-            _saved(_reliability(evaluation, looks), figures),
-            quantities(scores, looks),
+            name="events",
+            title="Threshold exceedance",
+            table=events(scores, looks),
+            pictures=_saved(_events(scores, looks), figures),
         ),
-        Section("structure", "Structure at each scale", _saved(_structure(evaluation), figures)),
-        Section("events", "Reaching a threshold", _saved(_events(scores, looks), figures), events(scores, looks)),
-        Section("maps", "Where it errs", _saved(_maps(evaluation, looks), figures), wide=True),
+        Section(name="maps", title="Error maps", wide=_saved(_maps(evaluation, looks), figures)),
     ]
-    return [part for part in parts if part.pictures]
 
 
 @dataclass(frozen=True)
@@ -95,91 +83,100 @@ def _saved(drawn: Iterator[_Drawn], figures: Path) -> list[Picture]:
     ]
 
 
-def _lead_time(scores: dict[str, Any], looks: dict[str, Look]) -> Iterator[_Drawn]:
-    clock = Clock.of(3600 * scores["lead_times_h"][-1])
-    first, last = (clock.text(3600 * scores["lead_times_h"][k]) for k in (0, -1))
-    ends = [
-        f"{looks[name].label} goes from {short(found['crps_by_lead'][0])} at {first} to "
-        f"{short(found['crps_by_lead'][-1])} at {last}."
-        for name, found in scores["forecasts"].items()
-    ]
-    yield _Drawn(
-        "crps-by-lead",
-        charts.crps_by_lead(scores),
-        "Error by lead time",
-        "Fair continuous ranked probability score; lower is better. Bands: 95 % intervals of the models.",
-        f"Line chart of CRPS against lead time. {' '.join(ends)}",
-    )
-    several = len(scores["models"]) > 1
+def _differences(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
+    for k, name in enumerate(scores.models):
+        yield _Drawn(
+            _numbered("differences", k),
+            charts.differences(scores, name),
+            f"{looks[name].label} against the others",
+            "Change of each score, in percent of the other's, with its paired 95 % interval; lower is better for all. "
+            "Filled: the interval excludes zero. Open: undecided.",
+            f"Intervals of the relative difference of {len(charts.shown(scores))} scores between {looks[name].label} "
+            f"and each other forecast. {_words(scores, looks, name)}",
+        )
+
+
+def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
+    for name, info in scores.score_info.items():
+        figure = charts.score_by_lead(scores, name) if info.shown and not info.ensembles else None
+        if figure is not None and name not in ("rmse", "member_ssim"):  # the RMSE is beside the spread
+            hint = f" {info.hint[:1].upper()}{info.hint[1:]}." if info.hint else ""
+            yield _Drawn(
+                f"{name.replace('_', '-')}-by-lead",
+                figure,
+                f"{info.label} by lead time",
+                f"Bands: 95 % intervals of the models.{hint}",
+                f"Line chart of the {inline(info.label)} against lead time. {_ends(scores, looks, name)}",
+            )
+    several = len(scores.models) > 1
     yield _Drawn(
         "skill-by-lead",
         charts.skill_by_lead(scores),
-        "Skill by lead time",
+        "CRPS skill by lead time",
         "1 − CRPS of the model / CRPS of the baseline: above 0 the model is better. Bands: paired 95 % intervals.",
         f"Line chart of the skill of {'each model' if several else 'the model'} by lead time. In total: "
-        + listed([f"{looks[n].label} {percent(_first_skill(scores, n))}" for n in scores["models"]])
+        + listed([f"{looks[name].label} {_first_skill(scores, name)}" for name in scores.models])
         + ".",
     )
     yield _Drawn(
         "error-and-spread",
         charts.error_and_spread(scores),
         "Error and spread",
-        "In a reliable ensemble the spread (dashed) equals the error of the ensemble mean (solid).",
+        "In a well calibrated ensemble the spread (dashed) equals the error of the ensemble mean (solid).",
         "Line chart of RMSE and ensemble spread against lead time. Spread over error in total: "
-        + listed([f"{looks[n].label} {short(scores['forecasts'][n]['spread_skill'])}" for n in scores["models"]])
+        + listed([f"{looks[name].label} {short(scores[name]['spread_skill'].total)}" for name in scores.models])
         + ".",
     )
 
 
-def _reliability(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Drawn]:
-    scores = evaluation.scores
-    for k, name in enumerate(scores["models"]):
-        found = scores["forecasts"][name]
-        for calibrated in (False, True):
-            held = found.get("calibrated") if calibrated else found
-            if held is None:
+def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
+    for k, name in enumerate(scores.models):
+        of = f": {looks[name].label}" if len(scores.models) > 1 else ""
+        found = scores[name]
+        own = {quantity: entry.intervals for quantity, entry in found.quantities.items()}
+        for recalibrated, held in ((False, own), (True, found.recalibrated and found.recalibrated.quantities)):
+            if not held:
                 continue
-            coverage, after = held["coverage"]["fluence"], " after calibration" if calibrated else ""
+            coverages = [
+                f"{inline(scores.quantity_info[quantity].label)} {percent(held[quantity][LEVEL].coverage)}"
+                for quantity in scores.headline
+                if quantity in held
+            ]
+            kind = "recalibrated" if recalibrated else "central"
             yield _Drawn(
-                _numbered("reliability-calibrated" if calibrated else "reliability", k),
-                charts.reliability(scores, name, calibrated=calibrated),
-                f"Do the intervals hold{after}?" + (f" {looks[name].label}" if len(scores["models"]) > 1 else ""),
-                "How often the truth fell within "
-                + (
-                    "the intervals that calibration on other samples makes of the model's."
-                    if calibrated
-                    else "the model's central intervals of flux quantities."
-                )
-                + " Bars: 95 % intervals.",
-                f"Reliability diagram of {looks[name].label}{after}, observed against promised coverage. "
-                f"The 50 % interval of the fluence held {percent(coverage.get('50'))}, "
-                f"the 90 % interval {percent(coverage.get('90'))}.",
+                _numbered("reliability-recalibrated" if recalibrated else "reliability", k),
+                charts.reliability(scores, name, recalibrated=recalibrated),
+                f"Coverage of {kind} intervals{of}",
+                f"How often the {kind} intervals of derived quantities hold the truth. On the line: well calibrated. "
+                "Bars: 95 % intervals.",
+                f"Reliability diagram of {looks[name].label}, observed against nominal coverage of {kind} intervals. "
+                f"Coverage of the {LEVEL} % intervals: {listed(coverages)}.",
             )
     yield _Drawn(
         "ranks",
         charts.ranks(scores),
-        "Rank of the truth",
-        "Where the true pixel falls among the sorted members. Flat: reliable. U-shaped: too narrow. Sloping: bias.",
+        "Rank histogram",
+        "Where the true pixel falls among the sorted members. Flat: well calibrated. U-shaped: overconfident. Sloping: "
+        "biased.",
         f"Rank histogram of the truth among the members. {_outermost(scores, looks)}",
     )
     yield _Drawn(
         "spread-and-error",
-        charts.spread_and_error(scores, evaluation.tallies),
-        "Does it know when it does not know?",
-        "Error of the ensemble mean, by the spread predicted. On the line the ensemble knows its own error.",
+        charts.spread_and_error(scores),
+        "Spread-error relation",
+        "Error of the ensemble mean, by the spread predicted. On the line the spread predicts the error.",
         "Error found against spread predicted, on logarithmic axes, with the line where both are equal.",
     )
 
 
-def _events(scores: dict[str, Any], looks: dict[str, Look]) -> Iterator[_Drawn]:
-    for k, value in enumerate(scores.get("thresholds", [])):
+def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
+    for k, value in enumerate(scores.thresholds):
         threshold = f"{value:g}"
-        event = f"at least {threshold} {scores['unit']}".rstrip()
-        rate = scores["forecasts"][scores["models"][0]]["thresholds"][threshold]["base_rate"]
-        often = f"It happens in {percent(rate)} of the pixels."
+        event = f"at least {threshold} {scores.unit}".rstrip()
+        often = f"It happens in {percent(scores[scores.models[0]].events[threshold].base_rate)} of the pixels."
         yield _Drawn(
             _numbered("brier-by-lead", k),
-            charts.brier_by_lead(scores, threshold),
+            charts.score_by_lead(scores, f"brier_{threshold}"),
             f"Brier score: {event}",
             f"Mean squared error of the probability that a pixel reaches {threshold}; lower is better. {often}",
             f"Line chart of the Brier score of the event of {event} against lead time, for each forecast. {often}",
@@ -187,25 +184,24 @@ def _events(scores: dict[str, Any], looks: dict[str, Look]) -> Iterator[_Drawn]:
         yield _Drawn(
             _numbered("event-reliability", k),
             charts.event_reliability(scores, threshold),
-            f"Do the probabilities hold? {event.capitalize()}",
-            "How often the event happened where it was given so much probability. On the line: reliable. Larger marks "
+            f"Reliability: {event}",
+            "Observed frequency of the event by its forecast probability. On the line: well calibrated. Larger marks "
             "stand for more pixels.",
             f"Reliability diagram of the event of {event}: observed frequency against forecast probability.",
         )
         yield _Drawn(
             _numbered("fractions-skill", k),
             charts.fss_by_width(scores, threshold),
-            f"Right place, or nearly: {event}",
-            "Fractions skill score in squares of so many pixels: 1 is perfect. Above the dotted line a forecast is "
-            "useful at this size.",
+            f"Fractions skill score: {event}",
+            "In squares of so many pixels; 1 is perfect. Above the dotted line a forecast is useful at this size.",
             f"Line chart of the fractions skill score of the event of {event} against the size of the squares.",
         )
 
 
-def _structure(evaluation: Evaluation) -> Iterator[_Drawn]:
+def _spectra(scores: Scores) -> Iterator[_Drawn]:
     yield _Drawn(
         "spectra",
-        charts.spectra(evaluation.scores, evaluation.tallies),
+        charts.spectra(scores),
         "Power at each scale",
         "Power of forecast images over that of the truth. Below 1: too smooth; above: too noisy. A single member "
         "should stay at 1; a mean of members may not.",
@@ -223,7 +219,7 @@ def _maps(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Drawn]:
             error_maps(maps, channels=channels, unit=cases.unit),
             looks[name].label if len(cases.models) > 1 else "",
             "Mean over samples and lead times. Error and spread share their colours: alike where the ensemble is "
-            "reliable. Bias: mean of the ensemble mean minus the truth. Grey: never observed.",
+            "well calibrated. Bias: mean of the ensemble mean minus the truth. Grey: never observed.",
             f"Maps of error, spread and bias of {looks[name].label}, at each pixel of the frame, "
             f"for {listed([str(channel) for channel in channels])}.",
             drawn=False,
@@ -235,23 +231,35 @@ def _numbered(name: str, k: int) -> str:
     return name if k == 0 else f"{name}-{k + 1}"
 
 
-def _first_skill(scores: dict[str, Any], name: str) -> float | None:
-    skill = scores["forecasts"][name]["skill"]
-    return next(iter(skill.values()))["value"] if skill else None
-
-
-def _outermost(scores: dict[str, Any], looks: dict[str, Look]) -> str:
-    """Return how often the truth is beyond all members."""
+def _ends(scores: Scores, looks: dict[str, Look], name: str) -> str:
+    """Return a score at the first and the last lead time, of each forecast."""
+    clock = Clock.of(3600 * scores.lead_times_h[-1])
+    first, last = (clock.text(3600 * scores.lead_times_h[k]) for k in (0, -1))
     words = []
-    for name in scores["models"]:
-        ranks = scores["forecasts"][name]["ranks"]
-        if len(ranks) > 2:
-            beyond = f"{percent(ranks[0] + ranks[-1])} of the true pixels lie beyond all members"
-            words.append(f"{looks[name].label}: {beyond}, {percent(2 / len(ranks))} would be reliable.")
+    for forecast, look in looks.items():
+        by_lead = scores[forecast][name].by_lead
+        assert by_lead is not None
+        start, end = short(by_lead.value[0]), short(by_lead.value[-1])
+        words.append(f"{look.label} goes from {start} at {first} to {end} at {last}.")
     return " ".join(words)
 
 
-def _words(scores: dict[str, Any], looks: dict[str, Look], name: str) -> str:
+def _first_skill(scores: Scores, name: str) -> str:
+    return next((percent(entry["crps"].total) for entry in scores[name].skill.values()), "–")
+
+
+def _outermost(scores: Scores, looks: dict[str, Look]) -> str:
+    """Return how often the truth is beyond all members."""
+    words = []
+    for name in scores.models:
+        ranks = scores[name].ranks
+        if len(ranks) > 2:
+            beyond = f"{percent(ranks[0] + ranks[-1])} of the true pixels lie beyond all members"
+            words.append(f"{looks[name].label}: {beyond}, nominally {percent(2 / len(ranks))}.")
+    return " ".join(words)
+
+
+def _words(scores: Scores, looks: dict[str, Look], name: str) -> str:
     """Return the relative difference in CRPS to each other forecast."""
     words = []
     for other, look in looks.items():

@@ -1,21 +1,82 @@
 """Pages that need nothing but themselves: no network, no fonts, no neighbours.
 
-A page extends ``shell.html.j2``, which brings the style sheet and the player for films. It reads well on a phone, on
-a dark screen, on paper, and without scripts.
+A `Page` is a list of sections; every page of the package is made from it and one template, which brings the style
+sheet and the player for animations. It reads well on a phone, on a dark screen, on paper, and without scripts.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import jinja2
 
+from framecast.reports.picture import Film, Picture
+from framecast.reports.provenance import Origin
+from framecast.reports.tables import Table
 
-def render(template: str, **content: Any) -> str:
-    """Return the HTML of the template ``template`` of this package.
 
-    Args:
-        template: file name in ``templates/``.
-        content: what the template asks for; ``title`` always. Text is escaped.
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a page; what it holds is shown in this order.
+
+    Attributes:
+        name: its anchor.
+        title: its heading.
+        text: paragraphs.
+        table: a table.
+        legend: sentences below the table.
+        films: animations, each with a picture beside it.
+        pictures: pictures side by side.
+        wide: pictures across the page.
+        folded: pictures that a reader may open, under the heading ``summary``.
+        summary: what is folded.
+        opened: whether they are shown from the start.
     """
+
+    name: str
+    title: str
+    text: Sequence[str] = ()
+    table: Table | None = None
+    legend: Sequence[str] = ()
+    films: Sequence[tuple[Film, Picture]] = ()
+    pictures: Sequence[Picture] = ()
+    wide: Sequence[Picture] = ()
+    folded: Sequence[Picture] = ()
+    summary: str = ""
+    opened: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.table or self.films or self.pictures or self.wide or self.folded)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A whole page.
+
+    Attributes:
+        title: its heading.
+        introduction: what it is about, in a sentence or two.
+        findings: the result in sentences, the first of them set off.
+        notes: what a reader has to know before trusting it.
+        sections: its parts.
+        origins: where its content comes from.
+        commands: the command lines that make it again.
+        files: what lies beside it, in a sentence.
+    """
+
+    title: str
+    introduction: str = ""
+    findings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    sections: Sequence[Section] = field(default_factory=list)
+    origins: Sequence[Origin] = ()
+    commands: Sequence[str] = ()
+    files: str = ""
+
+
+def render(page: Page) -> str:
+    """Return the HTML of a page; all text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("framecast.reports"),
         autoescape=True,
@@ -23,4 +84,6 @@ def render(template: str, **content: Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(template).render(content)
+    return environment.get_template("page.html.j2").render(
+        page=page, sections=[s for s in page.sections if not s.empty]
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from framecast.verification.results import Scores
 from framecast.videos.frames import format_duration
 
 _FIRST = ("model", "weights_sha256", "archive", "split", "sampler", "steps", "seed", "members", "evaluated_with")
@@ -26,14 +27,14 @@ class Origin:
     rows: list[tuple[str, str]]
 
 
-def origins(scores: dict[str, Any]) -> list[Origin]:
+def origins(scores: Scores) -> list[Origin]:
     """Return the provenance of each file: what matters most first, then everything else by name."""
-    return [Origin(name, _rows(dict(attributes))) for name, attributes in scores["provenance"].items()]
+    return [Origin(name, _rows(dict(attributes))) for name, attributes in scores.provenance.items()]
 
 
-def commands(scores: dict[str, Any], last: str) -> list[str]:
+def commands(scores: Scores, last: str) -> list[str]:
     """Return the command lines that made the forecasts, and ``last`` that judged them."""
-    known = [attributes.get("command") for attributes in scores["provenance"].values()]
+    known = [attributes.get("command") for attributes in scores.provenance.values()]
     return [text for text in (*dict.fromkeys(known), last) if text]
 
 

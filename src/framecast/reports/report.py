@@ -1,18 +1,21 @@
 """The result of an evaluation as a folder: one page that needs nothing else, the tables, and the figures."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from framecast.core.files import REPORT, new_folder
-from framecast.reports import gallery, verdicts
-from framecast.reports.casebook import CasePictures, chosen_cases, draw_case
+from framecast.reports import verdicts
+from framecast.reports.casebook import chosen_cases, draw_case
 from framecast.reports.clock import Clock
-from framecast.reports.page import render
+from framecast.reports.gallery import chart_sections, score_sections
+from framecast.reports.page import Page, render
 from framecast.reports.provenance import commands, origins
-from framecast.reports.style import Look, looks
-from framecast.reports.tables import compared, headline
-from framecast.verification.evaluation import Evaluation, as_csv, score_table
+from framecast.reports.style import looks
+from framecast.verification.evaluation import Evaluation
+from framecast.verification.files import write_scores
+from framecast.verification.tables import as_csv, sample_rows, score_rows
+
+_FILES = "All figures with their intervals: scores.json, scores.csv, samples.csv; the pictures: figures/."
 
 
 def write_report(
@@ -40,9 +43,9 @@ def write_report(
     """
     out = Path(out)
     with new_folder(out, overwrite=overwrite, kind=REPORT) as folder:
-        (folder / "scores.json").write_text(json.dumps(evaluation.scores, indent=2, allow_nan=False) + "\n")
-        (folder / "scores.csv").write_text(as_csv(score_table(evaluation.scores)))
-        (folder / "samples.csv").write_text(as_csv(evaluation.samples))
+        write_scores(evaluation.scores, folder / "scores.json")
+        (folder / "scores.csv").write_text(as_csv(score_rows(evaluation.scores)), encoding="utf-8")
+        (folder / "samples.csv").write_text(as_csv(sample_rows(evaluation.samples)), encoding="utf-8")
         page = _page(evaluation, folder / "figures", command, progress)
         (folder / "report.html").write_text(page, encoding="utf-8")
     return out / "report.html"
@@ -62,36 +65,21 @@ def _page(evaluation: Evaluation, figures: Path, command: str, progress: Callabl
         if progress is not None:
             progress(done, total)
 
-    differences = gallery.difference_charts(scores, drawn, figures)
+    first = score_sections(scores, drawn, figures)
     advance()
-    sections = gallery.sections(evaluation, drawn, figures)
+    last = chart_sections(evaluation, drawn, figures)
     advance()
     cases = [draw_case(evaluation, drawn, name, index, figures, done=advance) for name, index in chosen.items()]
-    return _rendered(evaluation, drawn, differences, sections, cases, command)
-
-
-def _rendered(
-    evaluation: Evaluation,
-    drawn: dict[str, Look],
-    differences: list[gallery.Picture],
-    sections: list[gallery.Section],
-    cases: list[CasePictures],
-    command: str,
-) -> str:
-    scores = evaluation.scores
     longest = evaluation.cases.lead_times[-1]
     return render(
-        "report.html.j2",
-        title=verdicts.title(scores, drawn),
-        introduction=verdicts.introduction(scores, Clock.of(longest).text(longest)),
-        verdicts=verdicts.verdicts(scores, drawn),
-        notes=verdicts.notes(scores, drawn),
-        headline=headline(scores, drawn),
-        legend=verdicts.legend(scores),
-        compared=compared(scores, drawn),
-        difference_charts=differences,
-        cases=cases,
-        sections=sections,
-        provenance=origins(scores),
-        commands=commands(scores, command),
+        Page(
+            title=verdicts.title(scores, drawn),
+            introduction=verdicts.introduction(scores, Clock.of(longest).text(longest)),
+            findings=verdicts.verdicts(scores, drawn),
+            notes=verdicts.notes(scores, drawn),
+            sections=[*first, *cases, *last],
+            origins=origins(scores),
+            commands=commands(scores, command),
+            files=_FILES,
+        )
     )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from framecast.reports.clock import Clock
+from framecast.verification.results import Scores
 
 INK = "#1f2430"
 FAINT = "#8a90a0"
@@ -46,31 +47,38 @@ class Look:
 
 
 _BASELINES = {
-    "persistence": Look("Persistence", "#6b7280", ":", "s"),
-    "dressed_persistence": Look("Dressed persistence", "#D55E00", "--", "^"),
-    "climatology": Look("Climatology", "#7a5195", "--", "v"),
-    "oracle": Look("Oracle", "#009E73", "-.", "D"),
+    "persistence": ("#6b7280", ":", "s"),
+    "dressed_persistence": ("#D55E00", "--", "^"),
+    "climatology": ("#7a5195", "--", "v"),
+    "oracle": ("#009E73", "-.", "D"),
 }
 
 _MODELS = (("#0072B2", "-", "o"), ("#CC79A7", "-", "P"), ("#E69F00", "-", "X"), ("#56B4E9", "-", "h"))
 
-QUANTITIES = {
-    "mpf": Look("Maximum flux", "#0072B2", "-", "o"),
-    "fluence": Look("Fluence", "#D55E00", "--", "^"),
-    "t2pf": Look("Time of maximum", "#009E73", "-.", "D"),
-}
+_OTHERS = (("#6b7280", "--", "<"), ("#8c6d31", "--", ">"), ("#7a5195", ":", "d"))
+"""Looks of baselines that do not come with the package."""
+
+_QUANTITIES = (("#0072B2", "-", "o"), ("#D55E00", "--", "^"), ("#009E73", "-.", "D"), ("#CC79A7", ":", "s"))
 
 
-def looks(scores: dict[str, Any]) -> dict[str, Look]:
-    """Return the look of each forecast in ``scores`` (the content of ``scores.json``), in their order."""
-    chosen = {}
-    for name, entry in scores["forecasts"].items():
-        if entry["kind"] in _BASELINES:
-            chosen[name] = _BASELINES[entry["kind"]]
+def looks(scores: Scores) -> dict[str, Look]:
+    """Return the look of each forecast, in their order."""
+    chosen: dict[str, Look] = {}
+    for name, found in scores.forecasts.items():
+        if found.kind == "model":
+            text = textwrap.shorten(found.label, 34, placeholder="…") or found.label[:33] + "…"
+            chosen[name] = Look(text, *_MODELS[len(chosen) % len(_MODELS)])
         else:
-            colour, dashes, marker = _MODELS[len(chosen) % len(_MODELS)]
-            chosen[name] = Look(textwrap.shorten(name, 34, placeholder="…") or name[:33] + "…", colour, dashes, marker)
+            chosen[name] = Look(found.label, *_BASELINES.get(name, _OTHERS[len(chosen) % len(_OTHERS)]))
     return chosen
+
+
+def quantity_looks(scores: Scores) -> dict[str, Look]:
+    """Return the look of each derived quantity that is shown, in their order."""
+    return {
+        name: Look(scores.quantity_info[name].label, *_QUANTITIES[k % len(_QUANTITIES)])
+        for k, name in enumerate(scores.headline)
+    }
 
 
 def chart(width: float = 4.8, height: float = 3.6) -> tuple[Figure, Axes]:
@@ -120,18 +128,3 @@ def lead_axis(axes: Axes, lead_times: Sequence[float], y: str) -> np.ndarray:
 def round_ticks() -> MaxNLocator:
     """Return a locator of few ticks at numbers that are round for hours and minutes."""
     return MaxNLocator(nbins=7, steps=[1, 2, 3, 4, 5, 6, 10])
-
-
-def floats(values: Any) -> np.ndarray:
-    """Return figures of ``scores.json`` as numbers; ``null`` becomes NaN."""
-    return np.array(values, dtype=np.float64)
-
-
-def bounds(entry: dict[str, Any]) -> np.ndarray:
-    """Return the ends of an entry's 95 % interval, ``[2, ...]``."""
-    return floats(entry["95"])
-
-
-def with_unit(text: str, scores: dict[str, Any]) -> str:
-    """Return ``text`` and the unit of the scores."""
-    return f"{text} ({scores['unit']})" if scores["unit"] else text

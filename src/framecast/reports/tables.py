@@ -1,15 +1,13 @@
 """The tables of the report: rows of figures with their intervals, one column for each forecast."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from framecast.reports.charts import shown
 from framecast.reports.clock import Clock
-from framecast.reports.style import QUANTITIES, Look
-from framecast.reports.wording import counted, percent, short, span
-
-Scores = dict[str, Any]
-Found = dict[str, Any]
+from framecast.reports.style import Look
+from framecast.reports.wording import counted, inline, percent, short, span, with_unit
+from framecast.verification.results import Comparison, ForecastScores, Scores
 
 
 @dataclass(frozen=True)
@@ -44,150 +42,133 @@ class Table:
 
     title: str
     columns: list[Column]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row]
 
 
 _NOTHING = Cell("–")
 
+LEVEL = 90
+"""The central intervals in tables and sentences, in percent."""
+
 
 def headline(scores: Scores, looks: dict[str, Look]) -> Table:
     """Return the table of the scores that matter most, models first."""
-    forecasts = scores["forecasts"]
-    unit = f" ({scores['unit']})" if scores["unit"] else ""
 
-    def row(text: str, hint: str, cell: Callable[[Found], Cell]) -> Row:
-        return Row(text, hint, [cell(forecasts[name]) for name in looks])
+    def row(text: str, hint: str, cell: Callable[[ForecastScores], Cell]) -> Row:
+        return Row(text, hint, [cell(scores[name]) for name in looks])
 
-    def figure(key: str) -> Callable[[Found], Cell]:
-        return lambda found: Cell(short(found[key]), span(found["confidence"][key]["95"]))
-
-    def of_ensemble(cell: Callable[[Found], Cell]) -> Callable[[Found], Cell]:
-        return lambda found: cell(found) if found["members"] > 1 else _NOTHING
-
-    def coverage(quantity: str, level: str) -> Callable[[Found], Cell]:
-        return of_ensemble(
-            lambda found: Cell(
-                percent(found["coverage"][quantity][level]),
-                span(found["confidence"]["coverage"][quantity][level]["95"], as_percent=True),
-            )
-        )
-
-    def skill(other: str) -> Callable[[Found], Cell]:
-        def cell(found: Found) -> Cell:
-            entry = found["skill"].get(other)
-            if entry is None:
+    def figure(name: str) -> Callable[[ForecastScores], Cell]:
+        def cell(found: ForecastScores) -> Cell:
+            if scores.score_info[name].ensembles and found.point:
                 return _NOTHING
-            verdict = entry["verdict"] if found["kind"] == "model" else ""
-            return Cell(percent(entry["value"]), span(entry["95"], as_percent=True), verdict)
+            return Cell(short(found[name].total), span(found[name].total.bounds()))
 
         return cell
 
-    def known(found: Found) -> Cell:
-        if "oracle_skill" not in found:
-            return Cell("100 %") if found["kind"] == "oracle" else _NOTHING
-        return Cell(percent(found["oracle_skill"]["value"]), span(found["oracle_skill"]["95"], as_percent=True))
+    def coverage(quantity: str) -> Callable[[ForecastScores], Cell]:
+        def cell(found: ForecastScores) -> Cell:
+            held = found.quantities[quantity].intervals[LEVEL].coverage
+            return _NOTHING if found.point else Cell(percent(held), span(held.bounds(), as_percent=True))
+
+        return cell
+
+    def skill(other: str) -> Callable[[ForecastScores], Cell]:
+        def cell(found: ForecastScores) -> Cell:
+            if other not in found.skill:
+                return _NOTHING
+            entry = found.skill[other]["crps"]
+            verdict = entry.verdict if found.kind == "model" else ""
+            return Cell(percent(entry.total), span(entry.total.bounds(), as_percent=True), verdict)
+
+        return cell
+
+    def attainable(found: ForecastScores) -> Cell:
+        if found.oracle_skill is None:
+            return Cell("100 %") if found.kind == "oracle" else _NOTHING
+        return Cell(percent(found.oracle_skill), span(found.oracle_skill.bounds(), as_percent=True))
 
     rows = [
-        row(f"CRPS{unit}", "fair, per pixel; lower is better", figure("crps")),
-        row(f"RMSE{unit}", "of the ensemble mean", figure("rmse")),
-        row(f"MAE{unit}", "of the ensemble mean", figure("mae")),
-        row("Spread / error", "1 is reliable", of_ensemble(figure("spread_skill"))),
-        row("SSIM of a member", "1 is identical", figure("member_ssim")),
-        row(f"Flux CRPS{unit}", "sum over the image", figure("flux_crps")),
-        row("Flux curve, warped (DTW)", "0 is identical", figure("flux_dtw")),
-        row("Fluence in the 50 % interval", "50 % is reliable", coverage("fluence", "50")),
-        row("Fluence in the 90 % interval", "90 % is reliable", coverage("fluence", "90")),
-        row("Maximum flux in the 90 % interval", "90 % is reliable", coverage("mpf", "90")),
+        row(with_unit(info.label, info.unit), info.hint, figure(name))
+        for name, info in scores.score_info.items()
+        if info.shown
     ]
     rows += [
-        row(f"Skill against {looks[name].label.lower()}", "1 − CRPS ratio", skill(name))
-        for name in looks
-        if any(name in found["skill"] for found in forecasts.values())
+        row(f"{LEVEL} % intervals: {inline(scores.quantity_info[name].label)}", "observed coverage", coverage(name))
+        for name in scores.headline
     ]
-    if "oracle" in forecasts and "persistence" in forecasts:
-        rows.append(row("Share of what can be known", "0: persistence, 100 %: oracle", known))
+    rows += [
+        row(f"CRPS skill against {inline(looks[name].label)}", "1 − CRPS ratio", skill(name))
+        for name in scores.baselines
+    ]
+    if any(found.oracle_skill is not None for found in scores.forecasts.values()):
+        rows.append(row("Fraction of attainable skill", "0: persistence, 100 %: oracle", attainable))
     columns = [Column("small: 95 % interval")]
-    columns += [Column(look.label, name in scores["models"]) for name, look in looks.items()]
-    return Table(f"{counted(scores['judged_samples'], 'sample')}, all pixels and lead times", columns, rows)
+    columns += [Column(look.label, name in scores.models) for name, look in looks.items()]
+    return Table(f"{counted(scores.judged_samples, 'sample')}, all pixels and lead times", columns, rows)
 
 
 def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the paired differences of each model with every forecast after it, with verdicts."""
-    shown = {
-        "crps": "CRPS",
-        "rmse": "RMSE",
-        "fluence_crps": "Fluence",
-        "mpf_crps": "Maximum flux",
-        "t2pf_crps": "Time of maximum",
-    }
-    rows = []
-    for pair in scores["differences"]:
-        if pair["first"] not in scores["models"]:
+    names, rows = shown(scores), []
+    for pair in scores.differences:
+        if pair.first not in scores.models:
             continue
-        second = scores["forecasts"][pair["second"]]
-        cells = [_difference(pair["scores"][score], second[score]) for score in shown]
+        cells = [_difference(pair.scores[name], scores[pair.second][name].value) for name in names]
         if any(cell is not _NOTHING for cell in cells):
-            rows.append(Row(f"{looks[pair['first']].label} against {looks[pair['second']].label}", "", cells))
+            rows.append(Row(f"{looks[pair.first].label} against {looks[pair.second].label}", "", cells))
     if not rows:
         return None
-    columns = [Column("negative: the first is better"), *map(Column, shown.values())]
+    columns = [Column("negative: the first is better"), *(Column(scores.score_info[name].label) for name in names)]
     return Table("Change of each score, in percent of the second forecast's", columns, rows)
 
 
-def quantities(scores: Scores, looks: dict[str, Look]) -> Table:
-    """Return how well the quantities that people decide on are forecast, one row for each quantity and forecast."""
-    columns = ["", "Error of the median", "90 % interval, ±", "held", "Interval score (90 %)"]
-    clock = Clock.of(3600 * scores["lead_times_h"][-1])
+def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
+    """Return how well derived quantities are forecast, one row for each quantity and forecast."""
+    columns = ["", "Error of the median", f"{LEVEL} % interval, ±", "Coverage", f"Interval score ({LEVEL} %)"]
+    clock = Clock.of(3600 * scores.lead_times_h[-1])
     rows = []
-    for quantity, look in QUANTITIES.items():
-        for name, drawn in looks.items():
-            found = scores["forecasts"][name]
-            entry = found["quantities"][quantity]
-            if quantity == "t2pf":
-                error = _time(clock, entry["mae"])
-                half, score = (_time(clock, entry[key]["90"]) for key in ("half_width", "interval_score"))
+    for quantity in scores.headline:
+        info = scores.quantity_info[quantity]
+        for name, look in looks.items():
+            entry = scores[name].quantities[quantity]
+            interval = entry.intervals[LEVEL]
+            if info.relative:
+                error, half = percent(entry.relative_mae), percent(interval.relative_half_width)
+                score = short(interval.interval_score)
             else:
-                error, half = percent(entry["relative_mae"]), percent(entry["relative_half_width"]["90"])
-                score = short(entry["interval_score"]["90"])
-            ensemble = found["members"] > 1
-            cells = [
-                Cell(error),
-                Cell(half if ensemble else "–"),
-                Cell(percent(found["coverage"][quantity]["90"]) if ensemble else "–"),
-                Cell(score if ensemble else "–"),
-            ]
-            rows.append(Row(f"{look.label}: {drawn.label}", "", cells))
-    return Table("What people decide on", [Column(text) for text in columns], rows)
+                error, half, score = (
+                    f"{short(clock.number(3600 * value))} {clock.unit}" if info.unit == "h" else short(value)
+                    for value in (entry.mae, interval.half_width, interval.interval_score)
+                )
+            cells = [Cell(error), Cell(half), Cell(percent(interval.coverage)), Cell(score)]
+            cells = [cells[0], *[_NOTHING] * 3] if scores[name].point else cells
+            rows.append(Row(f"{info.label}: {look.label}", "", cells))
+    return Table("Derived quantities", [Column(text) for text in columns], rows) if rows else None
 
 
 def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the Brier score of each event and its skill against the baselines, one row for each forecast."""
-    references = [name for name in looks if any(name in found["skill"] for found in scores["forecasts"].values())]
-    columns = ["", "Brier score", *(f"Brier skill against {looks[name].label.lower()}" for name in references)]
-    rows = []
-    for value in scores.get("thresholds", []):
-        threshold = f"{value:g}"
-        for name, drawn in looks.items():
-            found = scores["forecasts"][name]["thresholds"][threshold]
-            cells = [Cell(short(found["brier"]), span(found["confidence"]["brier"]["95"]))]
-            for other in references:
-                entry = found["brier_skill"].get(other)
-                cells.append(Cell(percent(entry["value"]), span(entry["95"], as_percent=True)) if entry else _NOTHING)
-            rows.append(Row(f"≥ {threshold} {scores['unit']}: {drawn.label}", "", cells))
+    references, rows = scores.baselines, []
+    columns = ["", "Brier score", *(f"Brier skill against {inline(looks[name].label)}" for name in references)]
+    for threshold in scores.thresholds:
+        for name, look in looks.items():
+            found, key = scores[name], f"brier_{threshold:g}"
+            skills = [found.skill.get(other, {}).get(key) for other in references]
+            cells = [Cell(short(found[key].total), span(found[key].total.bounds()))]
+            cells += [
+                _NOTHING if skill is None else Cell(percent(skill.total), span(skill.total.bounds(), as_percent=True))
+                for skill in skills
+            ]
+            rows.append(Row(f"≥ {threshold:g} {scores.unit}: {look.label}", "", cells))
     return Table("Brier scores", [Column(text) for text in columns], rows) if rows else None
 
 
-def _difference(entry: Found, size: float | None) -> Cell:
+def _difference(entry: Comparison, size: float) -> Cell:
     """Return the relative difference, its interval and its verdict in a word."""
-    if entry["value"] is None or entry["95"][0] is None or not size:
+    if not entry.total.certain or not size or size != size:
         return _NOTHING
-    low, high = sorted(end / size for end in entry["95"])
     return Cell(
-        f"{percent(entry['value'] / size, signed=True)} {entry['verdict']}",
-        span((low, high), as_percent=True),
-        entry["verdict"],
+        f"{percent(float(entry.total) / size, signed=True)} {entry.verdict}",
+        span(sorted(entry.total.bounds() / size), as_percent=True),
+        entry.verdict,
     )
-
-
-def _time(clock: Clock, hours: float | None) -> str:
-    return "–" if hours is None else f"{short(clock.number(3600 * hours))} {clock.unit}"

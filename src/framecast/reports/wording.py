@@ -1,14 +1,19 @@
 """Figures in words: as many digits as one reads, a true minus sign, a dash where there is no value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from framecast.verification.scores import Estimate
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _THIN = "\u202f"
 
 
-def short(value: float | None) -> str:
-    """Return three digits, and a power of ten where there would be more than six before the point."""
-    if value is None:
+def short(value: float | Estimate) -> str:
+    """Return three digits, and a power of ten where there would be more than six before the point; a dash for NaN."""
+    value = float(value)
+    if not np.isfinite(value):
         return "–"
     if abs(value) >= 1e6 or 0 < abs(value) < 1e-3:
         mantissa, power = f"{value:.2e}".split("e")
@@ -18,21 +23,32 @@ def short(value: float | None) -> str:
     return (f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")
 
 
-def percent(value: float | None, *, signed: bool = False) -> str:
-    """Return a share in percent, with one digit after the point."""
-    if value is None:
+def percent(value: float | Estimate, *, signed: bool = False) -> str:
+    """Return a fraction in percent, with one digit after the point; a dash for NaN."""
+    value = float(value)
+    if not np.isfinite(value):
         return "–"
     return (f"{100 * value:+.1f}" if signed else f"{100 * value:.1f}").replace("-", "−") + f"{_THIN}%"
 
 
-def span(bounds: Sequence[float | None], *, as_percent: bool = False) -> str:
+def span(bounds: Iterable[float], *, as_percent: bool = False) -> str:
     """Return both ends of an interval, or nothing where there is none."""
-    low, high = bounds
-    if low is None or high is None:
+    low, high = (float(end) for end in bounds)
+    if not np.isfinite([low, high]).all():
         return ""
     if as_percent:
         return f"{100 * low:.1f} … {100 * high:.1f}".replace("-", "−")
     return f"{short(low)} … {short(high)}"
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Return ``text (unit)``, or the text alone where there is no unit."""
+    return f"{text} ({unit})" if unit else text
+
+
+def inline(label: str) -> str:
+    """Return a label as it stands within a sentence: ``peak total``, but ``CRPS``."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def listed(names: Sequence[str]) -> str:

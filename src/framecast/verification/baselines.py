@@ -1,16 +1,92 @@
-"""Forecasts that cost nothing, which any model has to beat.
+"""The catalogue of baselines: forecasts that take no model. A model that does not beat them has learnt nothing.
 
-They see what the model sees and are judged on the same pixels. Ensembles are ``[member, channel, time, height, width]``
-in physical units.
+To add one, write a function of the past and its entry in `BASELINES`, or hand a `Baseline` of your own to `evaluate`:
+
+    Baseline(name="mean_past", label="Mean of the past", prepare=from_past(mean_past))
+
+What is drawn (changes that dress persistence, training windows of the climatology) comes from the first forecast file
+that holds it. The oracle is a hook: a domain that knows the true law writes its ensemble beside the forecast.
 """
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from torch import Tensor
 
+from framecast.core.errors import DataError
+
+if TYPE_CHECKING:
+    from framecast.verification.cases import Cases
+
 Occasions = Literal["any", "hour", "season"]
 """Which training occasions a climatology takes: any, those of a like hour of the day, or of a like day of the year."""
+
+_SMALLEST_DRAWN = 20
+"""Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A baseline that is ready to forecast.
+
+    Attributes:
+        members: number of its members; one is a point forecast.
+        draw: from the number of a sample and the target channels in the past ``[channel, past time, height, width]``
+            to members ``[member, channel, time, height, width]``.
+    """
+
+    members: int
+    draw: Callable[[int, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: the key in ``scores.json``.
+        label: what charts and tables call it.
+        prepare: from the samples to the baseline, or ``None`` where they lack what it needs.
+        description: one sentence for the reader of a report.
+        reference: whether the skill of the other forecasts is measured against it.
+    """
+
+    name: str
+    label: str
+    prepare: "Callable[[Cases], Drawn | None]"
+    description: str = ""
+    reference: bool = True
+
+
+def from_past(
+    function: Callable[[Tensor, Sequence[float]], Tensor], *, members: int = 1
+) -> "Callable[[Cases], Drawn | None]":
+    """Return how to prepare a baseline that is a function of the past alone.
+
+    Args:
+        function: from the target channels in the past ``[channel, past time, height, width]`` and the lead times in
+            seconds to members ``[member, channel, time, height, width]``.
+        members: how many it returns.
+    """
+
+    def prepare(cases: "Cases") -> Drawn | None:
+        if not cases.sees_targets:
+            return None
+        shape = (members, len(cases.channels), len(cases.lead_times), *cases.size)
+
+        def draw(index: int, past: Tensor) -> Tensor:
+            found = function(past, cases.lead_times)
+            if tuple(found.shape) != shape:
+                raise DataError(
+                    f"a baseline returned {tuple(found.shape)}; it must return {shape} for {members} members"
+                )
+            return found
+
+        return Drawn(members, draw)
+
+    return prepare
 
 
 def persistence(last: Tensor, frames: int) -> Tensor:
@@ -81,3 +157,68 @@ def draw_occasions(
     nearest = np.argsort(np.minimum(apart, 1.0 - apart).round(9), kind="stable")
     chosen: np.ndarray = order[nearest[:members]]
     return chosen
+
+
+def _last_frame(past: Tensor, lead_times: Sequence[float]) -> Tensor:
+    return persistence(past[:, -1], len(lead_times))
+
+
+def _dressed(cases: "Cases") -> Drawn | None:
+    pool = cases.pool("dressing", "draw", sees_targets=True)
+    if pool is None:
+        return None
+    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
+
+    def draw(index: int, past: Tensor) -> Tensor:
+        drawn = draw_residuals(len(pool), members, seed=cases.seed, sample=index)
+        return dressed_persistence(past[:, -1], pool[drawn])
+
+    return Drawn(members, draw)
+
+
+def _climatology(cases: "Cases") -> Drawn | None:
+    pool = cases.pool("climatology", "occasion")
+    if pool is None:
+        return None
+    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
+
+    def draw(index: int, past: Tensor) -> Tensor:
+        like, time = cases.climatology_like, cases.issue_times[index]
+        return pool[draw_occasions(pool.times, time, members, like=like, seed=cases.seed, sample=index)]
+
+    return Drawn(members, draw)
+
+
+def _oracle(cases: "Cases") -> Drawn | None:
+    stored = cases.stored("oracle")
+    return None if stored is None else Drawn(stored[0], lambda index, past: stored[1](index))
+
+
+BASELINES = (
+    Baseline(
+        name="persistence",
+        label="Persistence",
+        prepare=from_past(_last_frame),
+        description="Persistence repeats the last frame.",
+    ),
+    Baseline(
+        name="dressed_persistence",
+        label="Dressed persistence",
+        prepare=_dressed,
+        description="Dressed persistence is the last frame plus changes seen in training.",
+    ),
+    Baseline(
+        name="climatology",
+        label="Climatology",
+        prepare=_climatology,
+        description="Climatology draws frames seen in training, whatever the past.",
+    ),
+    Baseline(
+        name="oracle",
+        label="Oracle",
+        prepare=_oracle,
+        description="The oracle continues the true state, which only a simulation knows: no forecast can be better.",
+        reference=False,
+    ),
+)
+"""The baselines of every evaluation, where the files hold what they need."""

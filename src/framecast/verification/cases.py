@@ -12,12 +12,9 @@ from torch import Tensor
 
 from framecast.core.errors import DataError
 from framecast.data.forecasts import forecast_domain
-from framecast.verification.baselines import Occasions, draw_occasions, draw_residuals, dressed_persistence, persistence
+from framecast.verification.baselines import BASELINES, Baseline, Drawn, Occasions
 from framecast.verification.pool import Pool, finite, videos
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
-
-_SMALLEST_DRAWN = 20
-"""Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
 
 _RANGE_PIXELS = 4_000_000
 """How many observed pixels the range of the observations is taken from."""
@@ -63,7 +60,9 @@ class Cases:
         domain: what kind of data it is.
         sequences: name of each sample's sequence.
         issue_times: of each sample.
-        thresholds: of the events that are judged, in the unit of the images.
+        baselines: the entries of the catalogue that there is what they need for, by name.
+        seed: chooses what baselines are drawn from.
+        climatology_like: which training occasions make the climatology.
     """
 
     def __init__(
@@ -71,25 +70,25 @@ class Cases:
         paths: str | Path | Sequence[str | Path],
         *,
         seed: int = 0,
-        thresholds: Sequence[float] = (),
         climatology: Occasions = "any",
+        baselines: Sequence[Baseline] = BASELINES,
     ) -> None:
         """Open one file or several.
 
         Args:
             paths: of the files.
             seed: chooses the residuals that dress persistence, and the occasions of climatology.
-            thresholds: of events to judge.
             climatology: which training occasions make it.
+            baselines: entries of the catalogue.
 
         Raises:
             FramecastError: a file does not exist.
             DataError: a file is no forecast or is empty; the files do not compare or share no window.
         """
-        self.sources = open_sources(paths)
+        self.sources = open_sources(paths, reserved=[baseline.name for baseline in baselines])
         self._shared = shared_windows(self.sources)
-        self._seed = seed
-        self.thresholds = tuple(sorted({float(value) for value in thresholds}))
+        self.seed = seed
+        self.climatology_like: Occasions = climatology
         first = self.sources[0]
         self.channels = first.channels
         self.lead_times = first.lead_times
@@ -100,25 +99,28 @@ class Cases:
         self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
         self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
         self.models = [source.name for source in self.sources]
-        self.members = {source.name: source.members for source in self.sources}
-        # What the baselines are made of comes from the first file that has it.
+        # What baselines are made of comes from the first file that has it.
         self._seen = self._first(lambda source: source.sees_targets)
         self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
-        if self._seen is not None:
-            self.members["persistence"] = 1
-        self._residuals = self._pool("dressing", "draw", lambda source: source.sees_targets)
-        if self._residuals is not None:
-            self.members["dressed_persistence"] = self._drawn(self._residuals)
-        self.climatology_like = climatology
-        self._occasions = self._pool("climatology", "occasion")
-        if self._occasions is not None:
-            self.members["climatology"] = self._drawn(self._occasions)
-        self._oracle = self._first(lambda source: "oracle" in source.dataset)
-        if self._oracle is not None:
-            self.members["oracle"] = self.sources[self._oracle].members
+        self.baselines = {baseline.name: baseline for baseline in baselines}
+        prepared = {name: baseline.prepare(self) for name, baseline in self.baselines.items()}
+        self._drawn: dict[str, Drawn] = {name: drawn for name, drawn in prepared.items() if drawn is not None}
+        self.members = {source.name: source.members for source in self.sources}
+        self.members |= {name: drawn.members for name, drawn in self._drawn.items()}
 
     def __len__(self) -> int:
         return len(self._shared)
+
+    @property
+    def sees_targets(self) -> bool:
+        """Whether a file saw every target channel, so that there is a last frame to persist."""
+        return self._seen is not None
+
+    @property
+    def ensemble_size(self) -> int | None:
+        """Members of the largest ensemble; ``None`` if all files hold point forecasts."""
+        members = max(source.members for source in self.sources)
+        return members if members > 1 else None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -156,24 +158,7 @@ class Cases:
             source.name: videos(source.read(sample["forecast"]), "member")
             for source, sample in zip(self.sources, samples, strict=True)
         }
-        if "persistence" in self.members:
-            forecasts["persistence"] = persistence(past[:, -1], len(self.lead_times))
-        if self._residuals is not None:
-            members = self.members["dressed_persistence"]
-            drawn = draw_residuals(len(self._residuals), members, seed=self._seed, sample=index)
-            forecasts["dressed_persistence"] = dressed_persistence(past[:, -1], self._residuals[drawn])
-        if self._occasions is not None:
-            drawn = draw_occasions(
-                self._occasions.times,
-                self.issue_times[index],
-                self.members["climatology"],
-                like=self.climatology_like,
-                seed=self._seed,
-                sample=index,
-            )
-            forecasts["climatology"] = self._occasions[drawn]
-        if self._oracle is not None:
-            forecasts["oracle"] = videos(self.sources[self._oracle].read(samples[self._oracle]["oracle"]), "member")
+        forecasts |= {name: drawn.draw(index, past) for name, drawn in self._drawn.items()}
         valid = ~torch.isnan(truth)
         for ensemble in forecasts.values():
             valid &= (~torch.isnan(ensemble)).sum(0) >= min(2, len(ensemble))
@@ -219,17 +204,35 @@ class Cases:
                 past[k] = seen[known.index(name)]
         return past
 
-    def _pool(self, name: str, along: str, fits: Callable[[Source], bool] = lambda source: True) -> Pool | None:
-        """Return the videos of the first file that has at least two of them."""
+    def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
+        """Return the videos of the first file that has at least two of them.
+
+        Args:
+            name: of the variable.
+            along: the dimension whose entries are the videos.
+            sees_targets: whether the file must have seen every target channel.
+        """
         number = self._first(
-            lambda source: name in source.dataset and source.dataset.sizes[along] >= 2 and fits(source)
+            lambda source: (
+                name in source.dataset
+                and source.dataset.sizes[along] >= 2
+                and (source.sees_targets or not sees_targets)
+            )
         )
         return None if number is None else Pool(self.sources[number], name, along)
 
-    def _drawn(self, pool: Pool) -> int:
-        """Return how many members a baseline has that is drawn from a pool."""
-        members = max(source.members for source in self.sources)
-        return min(members if members > 1 else _SMALLEST_DRAWN, len(pool))
+    def stored(self, name: str) -> tuple[int, Callable[[int], Tensor]] | None:
+        """Return the size of an ensemble that a file holds beside its forecast, and how to read that of a sample."""
+        number = self._first(lambda source: name in source.dataset)
+        if number is None:
+            return None
+        source = self.sources[number]
+
+        def read(index: int) -> Tensor:
+            ensemble = source.dataset[name].isel(sample=self._shared[index][number])
+            return videos(source.read(ensemble), "member")
+
+        return source.members, read
 
     def _first(self, has: Callable[[Source], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)

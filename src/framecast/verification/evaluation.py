@@ -1,46 +1,46 @@
-"""Judging forecast files against each other and the baselines, on the same pixels and with honest error bars.
+"""Judging forecasts against each other and the baselines, on the same pixels and with intervals for every figure.
 
-`sources` opens the files, `cases` reads one sample after the other, `tally` keeps the sums that every score is made
-of, `statistics` says how, `summary` and `comparison` turn them into figures with intervals, `tables` into rows. Only
-one sample is in memory at a time.
+`sources` opens the files, `cases` reads one sample after the other, `tally` keeps the sums that every score of the
+`catalogue` is made of, `summary` turns them into `results` with intervals, `tables` and `files` write those. Only one
+sample is in memory at a time.
 
 What is left out: a pixel counts where the truth is known and every forecast judged can say something (all of them on
 the same pixels, or the comparison would be between places rather than forecasts). How many pixels that drops is part
 of the result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import torch
+import xarray as xr
 
-from framecast.core.errors import DataError
-from framecast.verification.baselines import Occasions
+from framecast.core.errors import ConfigError, DataError
+from framecast.verification.baselines import BASELINES, Baseline, Occasions
 from framecast.verification.blocks import BLOCKS, Blocks, block_names, choose_blocks
 from framecast.verification.cases import Case, Cases
+from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
 from framecast.verification.maps import Maps
+from framecast.verification.pool import MOST
+from framecast.verification.quantities import QUANTITIES, Quantity, area_above, relabelled, volume_above
+from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.scores import Bootstrap
-from framecast.verification.sources import BASELINES, Source
-from framecast.verification.summary import summarise
-from framecast.verification.tables import as_csv, sample_table, score_table
+from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
+from framecast.verification.tables import SampleScores, sample_scores, to_dataset
 from framecast.verification.tally import Tally
 
-__all__ = [
-    "BASELINES",
-    "BLOCKS",
-    "Blocks",
-    "Case",
-    "Cases",
-    "Evaluation",
-    "Maps",
-    "Source",
-    "Tally",
-    "as_csv",
-    "evaluate",
-    "score_table",
-]
+__all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +49,17 @@ class Evaluation:
 
     Attributes:
         cases: the samples, to be read again for pictures.
-        tallies: what was summed up, by name of the forecast; the files' own come first.
-        maps: where in the frame they err, likewise.
-        scores: the content of ``scores.json``; see `docs/scores.md`.
-        samples: one row per sample: where it is from, and the scores of each forecast (`tables.sample_table`).
+        maps: where in the frame the forecasts err, by name; the files' own come first.
+        scores: every figure with its intervals; ``scores["model"]["crps"].value`` is one of them.
+        samples: how the forecasts of each sample did.
+        quantities: the derived quantities that were judged.
     """
 
     cases: Cases
-    tallies: dict[str, Tally]
     maps: dict[str, Maps]
-    scores: dict[str, Any]
-    samples: list[dict[str, Any]]
+    scores: Scores
+    samples: list[SampleScores]
+    quantities: tuple[Quantity, ...]
 
     def ranked(self, name: str | None = None) -> list[int]:
         """Return the judged samples from the best to the worst forecast by ``name`` (the first file's by default).
@@ -68,13 +68,34 @@ class Evaluation:
         absolute truth where there is no persistence.
         """
         name = self.cases.models[0] if name is None else name
-        reference = "crps persistence" if "persistence" in self.tallies else "truth"
 
-        def ratio(row: dict[str, Any]) -> float:
-            return row[f"crps {name}"] / row[reference] if row[reference] else 1.0
+        def relative(sample: SampleScores) -> float:
+            persistence = sample.forecasts.get("persistence", {}).get("crps", sample.truth)
+            return sample.forecasts[name]["crps"] / persistence if persistence else 1.0
 
-        judged = [row for row in self.samples if row[f"crps {name}"] is not None]
-        return [row["sample"] for row in sorted(judged, key=ratio)]
+        judged = [sample for sample in self.samples if np.isfinite(sample.forecasts[name]["crps"])]
+        return [sample.index for sample in sorted(judged, key=relative)]
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the scores as an xarray dataset along ``forecast``; see `framecast.verification.tables.to_dataset`."""
+        found = self.scores
+        return to_dataset(
+            found.forecasts,
+            found.score_info,
+            found.quantity_info,
+            lead_times_h=found.lead_times_h,
+            wavelengths_px=found.wavelengths_px,
+        )
+
+    def report(self, folder: str | Path, *, overwrite: bool = False, command: str = "") -> Path:
+        """Write the report page, ``scores.json``, the tables and the figures, and return the path of the page.
+
+        Raises:
+            FramecastError: ``folder`` exists and ``overwrite`` is false, or cannot be written.
+        """
+        from framecast.reports.report import write_report
+
+        return write_report(self, folder, command=command, overwrite=overwrite)
 
 
 def evaluate(
@@ -85,6 +106,9 @@ def evaluate(
     seed: int = 0,
     thresholds: Sequence[float] = (),
     climatology: Occasions = "any",
+    scores: Sequence[Score] = (),
+    quantities: Sequence[Quantity] = (),
+    baselines: Sequence[Baseline] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Judge one forecast file, or several on the windows that they share.
@@ -97,27 +121,40 @@ def evaluate(
             or ``sample``; ``auto`` is sequences where there are eight or more, else the finest of sequence, day and
             both together.
         replicates: number of bootstrap draws.
-        seed: of the draws and of the residuals that dress persistence.
+        seed: random seed of the draws and of what baselines are drawn from.
         thresholds: values, in the unit of the images, whose reaching is judged as an event: Brier score, reliability,
-            fractions skill score.
+            fractions skill score, area and volume above it.
         climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
             the nearest ``season``.
+        scores: entries beside those of the catalogue; one of the same name takes its place. Likewise
+        quantities: derived quantities, and
+        baselines: baselines.
         progress: called with the samples done and their number.
 
     Raises:
         FramecastError: there is no such folder.
         DataError: it is no forecast, nothing in it can be judged, or the files do not compare.
     """
-    cases = Cases(forecasts, seed=seed, thresholds=thresholds, climatology=climatology)
-    tallies = {name: Tally.empty(cases, members) for name, members in cases.members.items()}
+    cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
+    limits = tuple(sorted({float(value) for value in thresholds}))
+    measured = _measured(quantities, limits, cases.domain.labels, cases.unit)
+    entries = _entries(scores, measured, limits, cases.size)
+    tallies = {
+        name: Tally(members=members, scores=entries, thresholds=limits) for name, members in cases.members.items()
+    }
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
+    data_range = torch.from_numpy(cases.data_range)
     for index in range(len(cases)):
         case = cases[index]
         observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
-        for name, tally in tallies.items():
-            tally.record(case, name)
-            maps[name].record(case, name)
+        truth = torch.where(case.valid, case.truth, torch.nan)
+        for name, members in case.forecasts.items():
+            sample = Judged(
+                members=members, truth=truth, data_range=data_range, cadence=cases.cadence, quantities=measured
+            )
+            tallies[name].record(sample)
+            maps[name].record(sample)
         if progress is not None:
             progress(index + 1, len(cases))
     if not np.any(tallies[cases.models[0]].count):
@@ -130,8 +167,155 @@ def evaluate(
     bootstrap = Bootstrap(block_names(cases, chosen), replicates=replicates, seed=seed)
     return Evaluation(
         cases=cases,
-        tallies=tallies,
         maps=maps,
-        scores=summarise(cases, tallies, bootstrap, blocks=chosen, observed=(int(observed[0]), int(observed[1]))),
-        samples=sample_table(cases, tallies),
+        scores=summarise(
+            cases,
+            tallies,
+            bootstrap,
+            scores=entries,
+            quantities=measured,
+            thresholds=limits,
+            blocks=chosen,
+            observed=(int(observed[0]), int(observed[1])),
+        ),
+        samples=sample_scores(cases, tallies, entries),
+        quantities=measured,
     )
+
+
+def score(
+    ensemble: Any,
+    truth: Any,
+    *,
+    cadence: float = 3600.0,
+    unit: str = "",
+    data_range: float | Sequence[float] | None = None,
+    thresholds: Sequence[float] = (),
+    scores: Sequence[Score] = (),
+    quantities: Sequence[Quantity] = (),
+    blocks: Sequence[str] | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Score an ensemble in memory.
+
+    Args:
+        ensemble: members as a NumPy array, a tensor or a DataArray, unit of the images; NaN where one has no value.
+            ``[member, height, width]``, ``[member, time, height, width]``, ``[member, channel, time, height, width]``
+            or ``[sample, member, channel, time, height, width]``. A DataArray with the dimensions of a forecast file
+            (``sample``, ``member``, ``channel``, ``lead_time``, ``y``, ``x``) may have them in any order and lack any
+            but ``y`` and ``x``.
+        truth: what came, likewise without members; NaN where nothing is known.
+        cadence: seconds between frames.
+        unit: of the images. A DataArray's attribute ``units`` by default.
+        data_range: range of values that matters, for PSNR and SSIM, for each channel; by default from the 0.1 to the
+            99.9 percentile of the truth.
+        thresholds: values whose reaching is judged as an event.
+        scores: entries beside those of the catalogue.
+        quantities: derived quantities beside those of the catalogue.
+        blocks: the block of each sample, for the intervals; each sample is one by default.
+        replicates: number of bootstrap draws.
+        seed: random seed of the draws.
+
+    Returns:
+        Each score as a variable, ``NAME_by_lead`` by lead time, ``NAME_interval`` with its bootstrap intervals (NaN
+        for one sample), ``coverage`` of the central intervals of derived quantities.
+
+    Raises:
+        ConfigError: the shapes do not fit.
+        DataError: there is no pixel that can be judged.
+    """
+    members, observed = _arrays(ensemble, truth)
+    unit = unit or str(getattr(ensemble, "attrs", {}).get("units", ""))
+    valid = ~torch.isnan(observed)
+    valid &= (~torch.isnan(members)).sum(1) >= min(2, members.shape[1])
+    if not valid.any():
+        raise DataError("there is no pixel where the truth and the ensemble are known: nothing can be judged")
+    limits = tuple(sorted({float(value) for value in thresholds}))
+    size = (members.shape[-2], members.shape[-1])
+    measured = _measured(quantities, limits, {}, unit)
+    entries = _entries(scores, measured, limits, size)
+    ranges = _ranges(observed, data_range)
+    tally = Tally(members=members.shape[1], scores=entries, thresholds=limits)
+    for one, came, judged in zip(members, observed, valid, strict=True):
+        known = torch.where(judged, came, torch.nan)
+        tally.record(Judged(members=one, truth=known, data_range=ranges, cadence=cadence, quantities=measured))
+    bootstrap = Bootstrap(blocks or [str(k) for k in range(len(members))], replicates=replicates, seed=seed)
+    draws = draw_scores(tally, entries, bootstrap)
+    found = ForecastScores(**forecast_scores(tally, bootstrap, draws=draws, kind="model", label="forecast"))
+    return to_dataset(
+        {"forecast": found},
+        {entry.name: score_info(entry, unit) for entry in entries},
+        {quantity.name: quantity_info(quantity, unit) for quantity in measured},
+        lead_times_h=[(k + 1) * cadence / 3600 for k in range(members.shape[3])],
+        wavelengths_px=(min(size) / np.arange(1, min(size) // 2 + 1)).tolist(),
+    ).isel(forecast=0, drop=True)
+
+
+def _measured(
+    quantities: Sequence[Quantity], thresholds: Sequence[float], labels: Mapping[str, str], unit: str
+) -> tuple[Quantity, ...]:
+    """Return the derived quantities of an evaluation: the catalogue's, those of thresholds, the user's."""
+    above = [make(value, unit) for value in thresholds for make in (area_above, volume_above)]
+    return _joined((*relabelled(QUANTITIES, labels), *above), quantities)
+
+
+def _entries(
+    scores: Sequence[Score], quantities: tuple[Quantity, ...], thresholds: Sequence[float], size: tuple[int, int]
+) -> tuple[Score, ...]:
+    events = [score for value in thresholds for score in event_scores(value, size)]
+    return _joined((*SCORES, *quantity_scores(quantities), *events), scores)
+
+
+def _joined(own: Sequence[Entry], others: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return all entries; of two that have the same name the later one."""
+    return tuple({entry.name: entry for entry in (*own, *others)}.values())
+
+
+def _arrays(ensemble: Any, truth: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``[sample, member, channel, time, height, width]`` and the same without members."""
+    dims = ("sample", "member", "channel", "lead_time", "y", "x")
+    without = tuple(name for name in dims if name != "member")
+    members, observed = _ordered(ensemble, dims), _ordered(truth, without)
+    if members.shape[:1] + members.shape[2:] != observed.shape:
+        raise ConfigError(
+            f"the ensemble is {_text(ensemble)} and the truth {_text(truth)}: the truth must have the shape of the "
+            "ensemble without members ([member, height, width] up to [sample, member, channel, time, height, width])"
+        )
+    return members, observed
+
+
+def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
+    """Return an array with all of ``dims``, those that it lacks of length one."""
+    if isinstance(array, xr.DataArray):
+        if unknown := [str(name) for name in array.dims if name not in dims]:
+            raise ConfigError(f"dimension {unknown[0]!r} is unknown here: use {', '.join(dims)}")
+        array = array.expand_dims([name for name in dims if name not in array.dims]).transpose(*dims).values
+    elif isinstance(array, torch.Tensor):
+        array = array.detach().cpu().numpy()
+    values = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    missing = len(dims) - values.ndim
+    if "member" in dims and missing > 0:
+        # NumPy arrays lack leading axes: sample, then channel, then time; members come first.
+        for axis in range(missing):
+            values = values.unsqueeze(0 if axis == 0 else 2)
+    else:
+        for _ in range(max(missing, 0)):
+            values = values.unsqueeze(0)
+    return torch.where(values.abs() <= MOST, values, torch.nan)
+
+
+def _ranges(truth: torch.Tensor, given: float | Sequence[float] | None) -> torch.Tensor:
+    channels = truth.shape[1]
+    if given is not None:
+        return torch.as_tensor(given, dtype=torch.float64).expand(channels)
+    found = []
+    for channel in range(channels):
+        known = truth[:, channel][torch.isfinite(truth[:, channel])].numpy()
+        low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
+        found.append(float(high - low) or 1.0)
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def _text(array: Any) -> str:
+    return " × ".join(map(str, np.shape(array)))

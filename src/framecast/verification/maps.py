@@ -5,15 +5,11 @@ and the centre, of masks, and for a fixed field of view (rain, weather) of place
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from framecast.verification.scores import ensemble_mean, ensemble_variance
-
-if TYPE_CHECKING:
-    from framecast.verification.cases import Case
+from framecast.verification.catalogue import Judged
 
 Array = np.ndarray
 
@@ -39,15 +35,12 @@ class Maps:
         """Return the maps of no sample yet."""
         return cls(*np.zeros((4, channels, *size)))
 
-    def record(self, case: "Case", name: str) -> None:
-        """Add the forecast ``name`` of one sample."""
-        forecast, valid = case.forecasts[name], case.valid
-        point = len(forecast) == 1
-        error = (forecast[0] if point else ensemble_mean(forecast)) - case.truth
-        self.count += valid.sum(1).numpy()
-        sums = [error, error.square(), torch.zeros_like(error) if point else ensemble_variance(forecast)]
+    def record(self, sample: Judged) -> None:
+        """Add one sample of the forecast."""
+        self.count += sample.valid.sum(1).numpy()
+        sums = (sample.error, sample.error.square(), sample.variance)
         for total, values in zip((self.error, self.squared, self.variance), sums, strict=True):
-            total += torch.where(valid, values, 0.0).sum(1, dtype=torch.float64).numpy()
+            total += torch.where(sample.valid, values, 0.0).sum(1, dtype=torch.float64).numpy()
 
     @property
     def bias(self) -> Array:

@@ -10,7 +10,7 @@ from framecast.verification.sources import Source
 _IN_MEMORY = 256 * 2**20
 """Bytes of a pool that are kept in memory; beyond that the drawn videos are read for each sample."""
 
-_MOST = 1e12
+MOST = 1e12
 """Beyond this a value counts as infinite: squares of such, summed over a video, leave the range of float32."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
@@ -53,4 +53,4 @@ def videos(array: xr.DataArray, *leading: str) -> Tensor:
 def finite(array: xr.DataArray) -> Tensor:
     """Return float32 values; what is infinite, or nearly, is no forecast and no observation, and becomes NaN."""
     values = torch.from_numpy(np.ascontiguousarray(array.values, dtype=np.float32).copy())
-    return torch.where(values.abs() <= _MOST, values, torch.nan)
+    return torch.where(values.abs() <= MOST, values, torch.nan)

@@ -10,7 +10,7 @@ frames at the lead times :math:`c, 2c, \ldots, Fc`:
 - mean and maximum pixel; area and volume above a threshold.
 
 To add one, write a function of a video and its entry in `QUANTITIES`, or hand a `Quantity` of your own to `evaluate`.
-What a kind of data calls them (the Sun: flux, fluence) is a `Vocabulary`.
+What a kind of data calls them stands in its domain (`framecast.core.domain.Domain.labels`).
 
 References:
     Francisco et al. (2024), "Generative simulations of the solar corona evolution with denoising diffusion", arXiv
@@ -18,7 +18,7 @@ References:
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,21 +50,9 @@ class Quantity:
     headline: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Vocabulary:
-    """What one kind of data calls the quantities, and the quantities that only this kind of data has.
-
-    Attributes:
-        labels: name of a quantity -> its label, such as ``{"total": "Flux"}``; others keep theirs.
-        quantities: further quantities.
-    """
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    quantities: tuple[Quantity, ...] = ()
-
-    def applied(self, quantities: Iterable[Quantity]) -> tuple[Quantity, ...]:
-        """Return the quantities under the labels of this vocabulary, followed by its own."""
-        return tuple(replace(q, label=self.labels.get(q.name, q.label)) for q in (*quantities, *self.quantities))
+def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tuple[Quantity, ...]:
+    """Return the quantities under the labels that a domain gives them, by name; others keep theirs."""
+    return tuple(replace(quantity, label=labels.get(quantity.name, quantity.label)) for quantity in quantities)
 
 
 def total(video: Tensor, cadence: float = 0.0) -> Tensor:
@@ -122,25 +110,37 @@ def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
     return torch.where(known.flatten(-3).any(-1), largest, torch.nan)
 
 
-def area_above(threshold: float) -> Quantity:
-    """Return the mean fraction of the pixels that reach ``threshold``, over all frames."""
+def area_above(threshold: float, unit: str = "") -> Quantity:
+    """Return the quantity "fraction of the pixels that reach ``threshold``", the mean over all frames.
+
+    Args:
+        threshold: in the unit of the images.
+        unit: that unit, for the label.
+    """
 
     def fraction(video: Tensor, cadence: float) -> Tensor:
         reached = torch.where(torch.isnan(video), torch.nan, (video >= threshold).double())
         return reached.nanmean(dim=(-3, -2, -1))
 
+    label = f"Area above {threshold:g} {unit}".rstrip()
     return Quantity(
-        name=f"area_above_{threshold:g}", label=f"Area above {threshold:g}", function=fraction, unit="fraction"
+        name=f"area_above_{threshold:g}", label=label, function=fraction, unit="", relative=False, headline=True
     )
 
 
-def volume_above(threshold: float) -> Quantity:
-    """Return the mean excess of the pixels over ``threshold`` (0 below it), over all frames."""
+def volume_above(threshold: float, unit: str = "") -> Quantity:
+    """Return the quantity "sum of what the pixels exceed ``threshold`` by", the mean over all frames.
+
+    Args:
+        threshold: in the unit of the images.
+        unit: that unit, for the label.
+    """
 
     def excess(video: Tensor, cadence: float) -> Tensor:
-        return (video.double() - threshold).clamp(min=0.0).nanmean(dim=(-3, -2, -1))
+        return total((video.double() - threshold).clamp(min=0.0)).mean(-1)
 
-    return Quantity(name=f"volume_above_{threshold:g}", label=f"Volume above {threshold:g}", function=excess)
+    label = f"Volume above {threshold:g} {unit}".rstrip()
+    return Quantity(name=f"volume_above_{threshold:g}", label=label, function=excess)
 
 
 QUANTITIES = (
@@ -205,36 +205,3 @@ def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
         above = row
     norm = torch.linalg.vector_norm(truth, dim=-1)
     return torch.where(norm > 0, above[-1].sqrt() / norm, torch.nan)
-
-
-def flux(video: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Return the sum over the pixels of each frame, NaN where a valid pixel is."""
-    if valid is None:
-        valid = ~torch.isnan(video)
-    summed = torch.where(valid, video, 0.0).sum(dim=(-2, -1), dtype=torch.float64)
-    return torch.where(valid.any(-1).any(-1), summed, torch.nan).to(video.dtype)
-
-
-def maximum_flux(curve: Tensor) -> Tensor:
-    """Return the maximum of curves ``[..., time]``; NaN if a frame is."""
-    return curve.amax(dim=-1)
-
-
-def time_to_maximum(curve: Tensor, cadence: float) -> Tensor:
-    """Return hours to the maximum of curves ``[..., time]``."""
-    hours = (curve.argmax(dim=-1) + 1).to(curve.dtype) * (cadence / 3600)
-    return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
-
-
-def fluence(curve: Tensor, cadence: float) -> Tensor:
-    """Return the integral of curves ``[..., time]``, in hours."""
-    return curve.sum(dim=-1) * (cadence / 3600)
-
-
-def quantities(curve: Tensor, cadence: float) -> dict[str, Tensor]:
-    """Return ``mpf``, ``fluence`` and ``t2pf`` of curves ``[..., time]``, each ``[...]``."""
-    return {
-        "mpf": maximum_flux(curve),
-        "fluence": fluence(curve, cadence),
-        "t2pf": time_to_maximum(curve, cadence),
-    }

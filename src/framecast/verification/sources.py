@@ -16,10 +16,7 @@ import xarray as xr
 from framecast.core.errors import DataError
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import open_forecast
-from framecast.verification.recalibration.calibration import Calibration, from_plain
-
-BASELINES = ("persistence", "dressed_persistence", "climatology", "oracle")
-"""Forecasts that are made from what a file holds; no file's own forecast is called like one of them."""
+from framecast.verification.recalibration.calibration import Calibration, carried
 
 
 @dataclass(frozen=True)
@@ -67,24 +64,9 @@ class Source:
         return str(self.dataset.attrs.get("unit", ""))
 
     @cached_property
-    def calibration(self) -> Calibration | None:
-        """What calibrates its intervals, if the model had a calibration when it was made."""
-        plain = self.dataset.attrs.get("calibration")
-        return None if plain is None else from_plain(plain, where=f"the calibration in {self.path}")
-
-    @property
-    def objection(self) -> str | None:
-        """Why its calibration does not hold for it, if there is one that does not."""
-        if self.calibration is None:
-            return None
-        sizes = self.dataset.sizes
-        return self.calibration.objection(
-            {**self.dataset.attrs, "members": self.members},
-            channels=tuple(self.channels),
-            lead_times_h=tuple(seconds / 3600 for seconds in self.lead_times),
-            size=(int(sizes["y"]), int(sizes["x"])),
-            unit=self.unit,
-        )
+    def recalibration(self) -> tuple[Calibration | None, str | None]:
+        """The recalibration of its intervals, if it carries one, and why that does not hold for it."""
+        return carried(self.dataset, where=str(self.path))
 
     def read(self, array: xr.DataArray) -> xr.DataArray:
         """Return ``array``, which is of this file, read into memory; a damaged one is a `DataError`."""
@@ -93,7 +75,7 @@ class Source:
 
     @property
     def windows(self) -> list[tuple[str, np.datetime64, int]]:
-        """Sequence, issue time and, should a file hold a window twice, the how manieth it is."""
+        """Sequence, issue time and, should a file hold a window twice, its occurrence index."""
         seen: Counter[tuple[str, np.datetime64]] = Counter()
         windows = []
         for sequence, time in zip(self.dataset["sequence"].values, self.dataset["issue_time"].values, strict=True):
@@ -102,7 +84,7 @@ class Source:
         return windows
 
 
-def open_sources(paths: str | Path | Sequence[str | Path]) -> list[Source]:
+def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence[str] = ()) -> list[Source]:
     """Open forecast files and name their forecasts.
 
     A forecast bears the name of its model (the attribute ``model``). Forecasts of one name, and those called like a
@@ -120,7 +102,7 @@ def open_sources(paths: str | Path | Sequence[str | Path]) -> list[Source]:
     if twice:
         raise DataError(f"{twice[0]} is given twice: a forecast is not compared with itself, give each file once")
     datasets = [_open(path) for path in given]
-    sources = list(map(Source, _names(given, datasets), given, datasets))
+    sources = list(map(Source, _names(given, datasets, reserved), given, datasets))
     for source in sources[1:]:
         _agree(sources[0], source)
     return sources
@@ -161,12 +143,12 @@ def _open(path: Path) -> xr.Dataset:
     return dataset
 
 
-def _names(paths: list[Path], datasets: list[xr.Dataset]) -> list[str]:
+def _names(paths: list[Path], datasets: list[xr.Dataset], reserved: Sequence[str]) -> list[str]:
     names = [str(dataset.attrs.get("model") or path.stem) for path, dataset in zip(paths, datasets, strict=True)]
     for better in ([path.stem for path in paths], [str(path) for path in paths]):
         count = Counter(names)
         names = [
-            other if count[name] > 1 or name in BASELINES else name for name, other in zip(names, better, strict=True)
+            other if count[name] > 1 or name in reserved else name for name, other in zip(names, better, strict=True)
         ]
     return names
 

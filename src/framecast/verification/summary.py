@@ -1,182 +1,331 @@
-"""From sums to figures: every score in total and by lead time, its interval, and each forecast against the others."""
+"""From sums to results: every score in total and by lead time, its interval, and each forecast against the others.
 
+One forecast against another is drawn with the same blocks: what both find hard cancels in each draw, so that a
+difference is far more certain than two intervals side by side suggest. A verdict is given only where the 95 %
+interval excludes zero.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from framecast._version import __version__
 from framecast.verification.blocks import Blocks
 from framecast.verification.cases import Cases
-from framecast.verification.comparison import Statistics, differences, oracle_skill, skill_against
-from framecast.verification.events import event_scores, event_statistics
-from framecast.verification.plain import bounds, entry, number, percent, plain
-from framecast.verification.quantities import quantities
-from framecast.verification.recalibration.judged import calibrated_scores
-from framecast.verification.scores import LEVELS, Bootstrap, attainable, central_interval, covered, crps, interval_score
-from framecast.verification.sources import BASELINES
-from framecast.verification.statistics import (
-    image_statistics,
-    mean_of,
-    pixel_statistics,
-    spectrum_statistics,
-    video_statistics,
+from framecast.verification.catalogue import Better, Score, ratio, skill
+from framecast.verification.quantities import Quantity
+from framecast.verification.recalibration.fit import window_names
+from framecast.verification.results import (
+    BootstrapInfo,
+    Comparison,
+    Difference,
+    EventResult,
+    ForecastScores,
+    IntervalScores,
+    LeftOut,
+    QuantityInfo,
+    QuantityScores,
+    Recalibrated,
+    ScoreInfo,
+    ScoreResult,
+    Scores,
+    SpreadBins,
 )
+from framecast.verification.scores import (
+    LEVELS,
+    Bootstrap,
+    Estimate,
+    attainable,
+    central_interval,
+    covered,
+    crps,
+    interval_score,
+)
+from framecast.verification.scores.bootstrap import mean
+from framecast.verification.sources import Source
 from framecast.verification.tally import Tally
 
-SCHEMA_VERSION = 2
 
-_REFERENCES = ("persistence", "dressed_persistence", "climatology")
-_HEADLINE = ("members", "crps", "crps_by_lead", "rmse", "mae", "spread_skill", "coverage")
+@dataclass(frozen=True)
+class Draws:
+    """A score in every draw of blocks, in total and by lead time: ``[1 + draw, ...]``, the score itself first."""
+
+    total: np.ndarray
+    by_lead: np.ndarray | None
 
 
 def summarise(
-    cases: Cases, tallies: dict[str, Tally], bootstrap: Bootstrap, *, blocks: Blocks, observed: tuple[int, int]
-) -> dict[str, Any]:
-    """Return the content of ``scores.json``; `docs/scores.md` is its description.
+    cases: Cases,
+    tallies: dict[str, Tally],
+    bootstrap: Bootstrap,
+    *,
+    scores: Sequence[Score],
+    quantities: Sequence[Quantity],
+    thresholds: Sequence[float],
+    blocks: Blocks,
+    observed: tuple[int, int],
+) -> Scores:
+    """Return the results of an evaluation.
 
     Args:
         cases: where the samples are from.
         tallies: the sums, by name of the forecast.
         bootstrap: the draws of blocks.
+        scores: entries of the catalogue that were summed.
+        quantities: entries of the catalogue that were measured.
+        thresholds: of events.
         blocks: what the blocks are.
         observed: number of truth pixels that are known, and of all truth pixels.
     """
     first = tallies[cases.models[0]]
     known, pixels = observed
-    scores: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "samples": len(cases),
-        "judged_samples": int(np.any(first.count, axis=(1, 2)).sum()),
-        "judged_pixels": int(first.count.sum()),
-        "left_out": {
-            "windows": cases.left_aside,
-            "unobserved": 1 - known / pixels,
-            "by_forecasts": 1 - first.count.sum() / known,
-        },
-        "members": first.members,
-        "unit": cases.unit,
-        "channels": cases.channels,
-        "data_range": number(cases.data_range),
-        "wavelengths_px": number(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)),
-        "thresholds": list(cases.thresholds),
-        "climatology_like": cases.climatology_like,
-        "lead_times_h": [seconds / 3600 for seconds in cases.lead_times],
-        "intervals": [percent(level) for level in LEVELS],
-        "bootstrap": {
-            "blocks": blocks,
-            "number_of_blocks": bootstrap.blocks,
-            "replicates": bootstrap.replicates,
-            "seed": bootstrap.seed,
-        },
-        "models": cases.models,
-    }
-    statistics = {
-        name: pixel_statistics(tally)
-        | image_statistics(tally)
-        | spectrum_statistics(tally)
-        | video_statistics(tally, cases.cadence)
-        | event_statistics(tally)
-        for name, tally in tallies.items()
-    }
-    scores["forecasts"] = {
-        name: _forecast_scores(name, tally, statistics, bootstrap, cases.cadence) for name, tally in tallies.items()
-    }
+    judged = np.array(first.count)
+    draws = {name: draw_scores(tally, scores, bootstrap) for name, tally in tallies.items()}
+    forecasts = {}
+    for name, tally in tallies.items():
+        found = forecast_scores(
+            tally,
+            bootstrap,
+            draws=draws[name],
+            kind=name if name in cases.baselines else "model",
+            label=cases.baselines[name].label if name in cases.baselines else name,
+        )
+        forecasts[name] = found | _against(name, draws, cases, scores, bootstrap)
     for source in cases.sources:
-        if source.objection:
-            scores["forecasts"][source.name]["calibration_objection"] = source.objection
-        elif source.calibration is not None:
-            flux, truth = tallies[source.name].flux_curves()
-            scores["forecasts"][source.name]["calibrated"] = calibrated_scores(
-                source.calibration, flux, truth, cases, source, bootstrap
-            )
-    scores["differences"] = differences(statistics, bootstrap)
-    for name, key in [(cases.models[0], "model"), *((name, name) for name in BASELINES if name in tallies)]:
-        scores[key] = {score: scores["forecasts"][name][score] for score in _HEADLINE}
-    scores["provenance"] = {
-        source.name: {
-            "forecast": source.path.name,
-            "evaluated_with": __version__,
-            **{key: plain(value) for key, value in source.dataset.attrs.items() if key != "calibration"},
-        }
-        for source in cases.sources
-    }
-    return scores
-
-
-def _forecast_scores(
-    name: str, tally: Tally, statistics: dict[str, Statistics], bootstrap: Bootstrap, cadence: float
-) -> dict[str, Any]:
-    """Return all scores of one forecast."""
-    own = statistics[name]
-    result: dict[str, Any] = {
-        "kind": name if name in BASELINES else "model",
-        "members": tally.members,
-        "missing_members": int(tally.missing.sum()),
-    }
-    confidence: dict[str, Any] = {}
-    for score, statistic in own.items():
-        if score.startswith(("brier_", "fss_")):  # they stand together, by threshold
-            continue
-        estimate = entry(bootstrap.estimate(statistic))
-        result[score] = estimate.pop("value")
-        confidence[score] = estimate
-
-    flux, truth = tally.flux_curves()
-    derived, targets = quantities(flux, cadence), quantities(truth, cadence)
-    result["coverage"], confidence["coverage"] = _coverage(
-        {"flux": (flux, truth)} | {key: (values, targets[key]) for key, values in derived.items()}, bootstrap
+        calibration, objection = source.recalibration
+        if objection is not None:
+            forecasts[source.name]["objection"] = objection
+        elif calibration is not None:
+            forecasts[source.name]["recalibrated"] = _recalibrated(tallies[source.name], source, cases, bootstrap)
+    return Scores(
+        samples=len(cases),
+        judged_samples=int(judged.any(axis=(1, 2)).sum()),
+        judged_pixels=int(judged.sum()),
+        left_out=LeftOut(
+            windows=cases.left_aside, unobserved=1 - known / pixels, by_forecasts=1 - float(judged.sum()) / known
+        ),
+        unit=cases.unit,
+        channels=cases.channels,
+        lead_times_h=[seconds / 3600 for seconds in cases.lead_times],
+        data_range=cases.data_range.tolist(),
+        wavelengths_px=(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)).tolist(),
+        thresholds=list(thresholds),
+        climatology_like=cases.climatology_like,
+        bootstrap=BootstrapInfo(
+            blocks=blocks,
+            number_of_blocks=bootstrap.blocks,
+            replicates=bootstrap.replicates,
+            seed=bootstrap.seed,
+        ),
+        score_info={score.name: score_info(score, cases.unit) for score in scores},
+        quantity_info={quantity.name: quantity_info(quantity, cases.unit) for quantity in quantities},
+        models=cases.models,
+        forecasts={name: ForecastScores(**found) for name, found in forecasts.items()},
+        differences=[
+            Difference(first=a, second=b, scores=_differences(draws[a], draws[b], scores, bootstrap))
+            for a, b in combinations(draws, 2)
+        ],
+        provenance={source.name: _provenance(source) for source in cases.sources},
     )
-    result["attainable_coverage"] = {
-        str(percent(level)): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
+
+
+def score_info(score: Score, unit: str) -> ScoreInfo:
+    """Return what a score is called and how it is read, for images in ``unit``."""
+    return ScoreInfo(
+        label=score.label,
+        unit=_unit(score.unit, unit),
+        better=score.better,
+        hint=score.hint,
+        shown=score.shown,
+        ensembles=score.ensembles,
+    )
+
+
+def quantity_info(quantity: Quantity, unit: str) -> QuantityInfo:
+    """Return what a derived quantity is called, for images in ``unit``."""
+    return QuantityInfo(
+        label=quantity.label,
+        unit=_unit(quantity.unit, unit),
+        relative=quantity.relative,
+        headline=quantity.headline,
+    )
+
+
+def draw_scores(tally: Tally, scores: Sequence[Score], bootstrap: Bootstrap) -> dict[str, Draws]:
+    """Return every score of one forecast that is compared, in every draw."""
+    return {score.name: _draws(tally, score, bootstrap) for score in scores if not score.spectral}
+
+
+def _draws(tally: Tally, score: Score, bootstrap: Bootstrap) -> Draws:
+    total, by_lead = tally.statistic(score), tally.statistic(score, by_lead=True)
+    assert total is not None
+    return Draws(bootstrap.draws(total), None if by_lead is None else bootstrap.draws(by_lead))
+
+
+def _result(draws: Draws, bootstrap: Bootstrap) -> ScoreResult:
+    return ScoreResult(
+        total=bootstrap.summarise(draws.total),
+        by_lead=None if draws.by_lead is None else bootstrap.summarise(draws.by_lead),
+    )
+
+
+def forecast_scores(
+    tally: Tally, bootstrap: Bootstrap, *, draws: Mapping[str, Draws], kind: str, label: str
+) -> dict[str, Any]:
+    """Return the fields of `ForecastScores` that take no other forecast.
+
+    Args:
+        tally: the sums.
+        bootstrap: the draws of blocks.
+        draws: what `draw_scores` gave.
+        kind: of the forecast.
+        label: of the forecast.
+    """
+    spread, error, count = tally.binned_spread()
+    ranks = np.sum(tally.ranks, axis=0)
+    return {
+        "kind": kind,
+        "label": label,
+        "members": tally.members,
+        "missing_members": int(np.sum(tally.missing)),
+        "scores": {
+            score.name: _result(draws.get(score.name) or _draws(tally, score, bootstrap), bootstrap)
+            for score in tally.scores
+        },
+        "quantities": {name: _quantity(*tally.quantity(name), bootstrap, point=tally.point) for name in tally.values},
+        "attainable_coverage": {
+            _percent(level): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
+        },
+        "ranks": ranks / max(ranks.sum(), 1),
+        "spread": SpreadBins(spread=spread, error=error, count=count),
+        "events": {f"{threshold:g}": _event(np.stack(tables), bootstrap) for threshold, tables in tally.events.items()},
     }
-    result["quantities"] = {key: _quantity(values, targets[key], point=tally.point) for key, values in derived.items()}
-    if tally.events.thresholds:
-        others = {other: statistics[other] for other in _REFERENCES if other in statistics and other != name}
-        result["thresholds"] = event_scores(tally, own, others, bootstrap)
-    result["ranks"] = [float(value) for value in tally.ranks.sum(0) / max(tally.ranks.sum(), 1)]
-    result["skill"] = {
-        other: skill_against(own, statistics[other], bootstrap)
-        for other in _REFERENCES
-        if other in statistics and other != name
-    }
-    if "oracle" in statistics and "persistence" in statistics and name != "oracle":
-        result["oracle_skill"] = oracle_skill(own, statistics["persistence"], statistics["oracle"], bootstrap)
-    result["confidence"] = confidence
+
+
+def _against(
+    name: str, draws: dict[str, dict[str, Draws]], cases: Cases, scores: Sequence[Score], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """Return the skill of one forecast against each baseline, and the fraction of what can be known."""
+    own, found = draws[name], {}
+    for other, baseline in cases.baselines.items():
+        if baseline.reference and other in draws and other != name:
+            found[other] = {
+                score.name: _compared(skill, own[score.name], draws[other][score.name], 1, bootstrap)
+                for score in scores
+                if score.skill
+            }
+    result: dict[str, Any] = {"skill": found}
+    if "oracle" in draws and "persistence" in draws and name != "oracle":
+        worst, best = (draws[other]["crps"].total for other in ("persistence", "oracle"))
+        result["oracle_skill"] = bootstrap.summarise(ratio(worst - own["crps"].total, worst - best))
     return result
 
 
-def _coverage(
-    pairs: dict[str, tuple[Tensor, Tensor]], bootstrap: Bootstrap
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Return how often central intervals hold the truth, and the intervals of that; by quantity and level."""
-    held: dict[str, dict[str, Any]] = {name: {} for name in pairs}
-    confidence: dict[str, dict[str, Any]] = {name: {} for name in pairs}
-    for name, (forecast, truth) in pairs.items():
-        for level in LEVELS:
-            estimate = bootstrap.estimate(mean_of(covered(forecast, truth, level).numpy()))
-            held[name][str(percent(level))] = number(estimate.value)
-            confidence[name][str(percent(level))] = bounds(estimate)
-    return held, confidence
-
-
-def _quantity(forecast: Tensor, truth: Tensor, *, point: bool) -> dict[str, Any]:
-    """Return errors of the median member, CRPS, and half-widths and interval scores of the central intervals."""
-    middle = forecast.nanquantile(0.5, dim=0)
-    error = (middle - truth).abs()
-    result: dict[str, Any] = {
-        "crps": number(crps(forecast, truth, fair=not point).nanmean()),
-        "mae": number(error.nanmean()),
-        "relative_mae": number((error / truth.abs()).nanmean()),
-        "half_width": {},
-        "relative_half_width": {},
-        "interval_score": {},
+def _differences(
+    first: dict[str, Draws], second: dict[str, Draws], scores: Sequence[Score], bootstrap: Bootstrap
+) -> dict[str, Comparison]:
+    signs: dict[Better, int] = {"higher": 1, "lower": -1}
+    return {
+        score.name: _compared(np.subtract, first[score.name], second[score.name], signs[score.better], bootstrap)
+        for score in scores
+        if score.better is not None and not score.spectral
     }
+
+
+def _compared(compare: Any, own: Draws, other: Draws, better: int, bootstrap: Bootstrap) -> Comparison:
+    """Return ``compare(own, other)``; ``better`` is its sign where the first is better."""
+    total = bootstrap.summarise(compare(own.total, other.total))
+    by_lead = None
+    if own.by_lead is not None and other.by_lead is not None:
+        by_lead = bootstrap.summarise(compare(own.by_lead, other.by_lead))
+    return Comparison(
+        total=total,
+        verdict={1: "better", -1: "worse", 0: "undecided"}[better * total.sign],
+        relative=float(ratio(own.total[0] - other.total[0], other.total[0])),
+        by_lead=by_lead,
+    )
+
+
+def _quantity(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap, *, point: bool) -> QuantityScores:
+    error = (forecast.nanquantile(0.5, dim=0) - truth).abs()
+    intervals = {}
     for level in LEVELS:
         low, high = central_interval(forecast, level)
-        half = (high - low) / 2
-        key = str(percent(level))
-        result["half_width"][key] = number(half.nanmean())
-        result["relative_half_width"][key] = number((half / truth.abs()).nanmean())
-        result["interval_score"][key] = number(interval_score(low, high, truth, level).nanmean())
-    return result
+        intervals[_percent(level)] = _intervals(low, high, truth, level, covered(forecast, truth, level), bootstrap)
+    return QuantityScores(
+        crps=_mean(crps(forecast, truth, fair=not point)),
+        mae=_mean(error),
+        relative_mae=_mean(error / truth.abs()),
+        intervals=intervals,
+    )
+
+
+def _recalibrated(tally: Tally, source: Source, cases: Cases, bootstrap: Bootstrap) -> Recalibrated:
+    calibration, _ = source.recalibration
+    assert calibration is not None
+    seen = set(calibration.windows)
+    found: dict[str, dict[int, IntervalScores]] = {}
+    for name in (name for name in tally.values if name in calibration.scales):
+        forecast, truth = tally.quantity(name)
+        found[name] = {}
+        for level, (low, high) in calibration.intervals(name, forecast).items():
+            inside = ((low <= truth) & (truth <= high)).to(low.dtype)
+            held = torch.where(torch.isnan(low + truth), torch.nan, inside)
+            found[name][_percent(level)] = _intervals(low, high, truth, level, held, bootstrap)
+    return Recalibrated(
+        blocks=calibration.blocks,
+        number_of_blocks=calibration.number_of_blocks,
+        calibration_samples=len(calibration.windows),
+        seen_samples=sum(name in seen for name in window_names(cases, source)),
+        quantities=found,
+    )
+
+
+def _intervals(
+    low: Tensor, high: Tensor, truth: Tensor, level: float, held: Tensor, bootstrap: Bootstrap
+) -> IntervalScores:
+    half, inside = (high - low) / 2, held.numpy()
+    known, axes = np.isfinite(inside), tuple(range(1, inside.ndim))
+    coverage = mean(np.where(known, inside, 0.0).sum(axes), known.sum(axes))
+    return IntervalScores(
+        coverage=bootstrap.estimate(coverage),
+        half_width=_mean(half),
+        relative_half_width=_mean(half / truth.abs()),
+        interval_score=_mean(interval_score(low, high, truth, level)),
+    )
+
+
+def _event(tables: np.ndarray, bootstrap: Bootstrap) -> EventResult:
+    """Return the reliability of an event from its tables ``[sample, bin, 3]``."""
+    points, probability, happened = np.moveaxis(tables[:, tables[..., 0].sum(0) > 0], -1, 0)
+    count = points.sum(0)
+    observed: Estimate = bootstrap.estimate(mean(happened, points))
+    return EventResult(
+        base_rate=float(ratio(happened.sum(), count.sum())),
+        probability=ratio(probability.sum(0), count),
+        observed=observed,
+        fraction=ratio(count, count.sum()),
+    )
+
+
+def _provenance(source: Source) -> dict[str, Any]:
+    attributes = {key: value for key, value in source.dataset.attrs.items() if key != "calibration"}
+    return {"forecast": source.path.name, "evaluated_with": __version__, **attributes}
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.nanmean())
+
+
+def _percent(level: float) -> int:
+    return round(100 * level)
+
+
+def _unit(rule: str, unit: str) -> str:
+    """Return ``DN/s·h`` for ``{unit}·h``."""
+    return rule.format(unit=unit).strip("·")

@@ -1,88 +1,90 @@
-"""The figures as tables: one row per sample, and every score in long form.
-
-A table opens in any program; ``scores.json`` says more.
-"""
+"""The results as tables: every figure in long form, one row per sample, and an xarray dataset."""
 
 import csv
 import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from framecast.verification.cases import Cases
-from framecast.verification.plain import number
+from framecast.verification.catalogue import Score
+from framecast.verification.results import ForecastScores, QuantityInfo, ScoreInfo, Scores
+from framecast.verification.scores import Bootstrap, Estimate
 from framecast.verification.tally import Tally
 
-_BY_LEAD = "_by_lead"
-_LEVELS = ("90", "95")
-_TOTALS = (
-    *("crps", "rmse", "mae", "spread_skill", "energy_score", "flux_crps"),
-    *("mpf_crps", "fluence_crps", "t2pf_crps", "flux_dtw", "psnr", "ssim", "ms_ssim"),
-    *("member_rmse", "member_mae", "member_psnr", "member_ssim", "member_ms_ssim"),
-)
+_LEVELS = Bootstrap.LEVELS
 
 
-def sample_table(cases: Cases, tallies: dict[str, Tally]) -> list[dict[str, Any]]:
-    """Return one row per sample: where it is from, the size of what came, and how each forecast did.
+@dataclass(frozen=True, kw_only=True)
+class SampleScores:
+    """How the forecasts of one sample did.
 
-    Columns: ``sample``, ``sequence``, ``issue_time``, ``truth`` (mean absolute value), and for each forecast
-    ``crps NAME``, ``rmse NAME`` and ``energy_score NAME``. ``None`` where nothing is judged.
+    Attributes:
+        index: number of the sample.
+        sequence: where it is from.
+        issue_time: time of the last past frame, ISO 8601.
+        truth: mean absolute value of what came; NaN where nothing is judged.
+        forecasts: name of the forecast -> name of the score -> its value in this sample, NaN likewise.
     """
-    size = _per_sample(next(iter(tallies.values())), "truth")
-    columns = {}
-    for name, tally in tallies.items():
-        columns[f"crps {name}"] = _per_sample(tally, "crps")
-        columns[f"rmse {name}"] = np.sqrt(_per_sample(tally, "squared"))
-        columns[f"energy_score {name}"] = tally.energy
+
+    index: int
+    sequence: str
+    issue_time: str
+    truth: float
+    forecasts: dict[str, dict[str, float]]
+
+
+def sample_scores(cases: Cases, tallies: Mapping[str, Tally], scores: Sequence[Score]) -> list[SampleScores]:
+    """Return the scores of each sample that are one number for each."""
+    single = [score for score in scores if not score.spectral]
+    truth = next(iter(tallies.values())).mean_truth()
+    values = {name: {s.name: tally.per_sample(s) for s in single} for name, tally in tallies.items()}
     return [
-        {
-            "sample": k,
-            "sequence": cases.sequences[k],
-            "issue_time": str(np.datetime64(cases.issue_times[k], "s")),
-            "truth": number(size[k]),
-            **{name: number(values[k]) for name, values in columns.items()},
-        }
+        SampleScores(
+            index=k,
+            sequence=cases.sequences[k],
+            issue_time=str(np.datetime64(cases.issue_times[k], "s")),
+            truth=float(truth[k]),
+            forecasts={
+                name: {score: float(column[k]) for score, column in own.items()} for name, own in values.items()
+            },
+        )
         for k in range(len(cases))
     ]
 
 
-def score_table(scores: dict[str, Any]) -> list[dict[str, Any]]:
+def sample_rows(samples: Sequence[SampleScores]) -> list[dict[str, Any]]:
+    """Return one row per sample: where it is from, the size of what came, and ``SCORE FORECAST`` of each score."""
+    return [
+        {
+            "sample": sample.index,
+            "sequence": sample.sequence,
+            "issue_time": sample.issue_time,
+            "truth": _number(sample.truth),
+            **{
+                f"{score} {name}": _number(value)
+                for name, values in sample.forecasts.items()
+                for score, value in values.items()
+            },
+        }
+        for sample in samples
+    ]
+
+
+def score_rows(scores: Scores) -> list[dict[str, Any]]:
     """Return every score in long form: forecast, the one it is compared with, score, lead time, value and intervals."""
-    leads = scores["lead_times_h"]
-    rows = []
-    for name, found in scores["forecasts"].items():
-        confidence = found["confidence"]
-        for score in _TOTALS:
-            rows.append(_row(name, "", score, "", found[score], confidence[score]))
-            if f"{score}{_BY_LEAD}" in found:
-                key = f"{score}{_BY_LEAD}"
-                rows += _rows(name, "", score, leads, found[key], confidence[key])
-        for quantity, levels in found["coverage"].items():
-            for level, value in levels.items():
-                row = _row(name, "", f"coverage_{quantity}_{level}", "", value, confidence["coverage"][quantity][level])
-                rows.append(row)
-        for threshold, events in found.get("thresholds", {}).items():
-            bounds = events["confidence"]
-            rows.append(_row(name, "", f"brier_{threshold}", "", events["brier"], bounds["brier"]))
-            rows += _rows(name, "", f"brier_{threshold}", leads, events["brier_by_lead"], bounds["brier_by_lead"])
-            for width, value in events["fss"].items():
-                rows.append(_row(name, "", f"fss_{threshold}_{width}", "", value, bounds["fss"][width]))
-        for other, entry in found["skill"].items():
-            rows.append(_row(name, other, "crps_skill", "", entry["value"], entry))
-            rows += _rows(name, other, "crps_skill", leads, entry["by_lead"]["value"], entry["by_lead"])
-        if "oracle_skill" in found:
-            entry = found["oracle_skill"]
-            rows.append(_row(name, "oracle", "oracle_skill", "", entry["value"], entry))
-    for pair in scores["differences"]:
-        for score, entry in pair["scores"].items():
-            words = pair["first"], pair["second"], f"{score}_difference"
-            rows.append(_row(*words, "", entry["value"], entry))
-            if "by_lead" in entry:
-                rows += _rows(*words, leads, entry["by_lead"]["value"], entry["by_lead"])
-    return rows
+    return [row for name in scores.forecasts for row in _forecast_rows(scores, name)] + [
+        row
+        for pair in scores.differences
+        for score, found in pair.scores.items()
+        for row in _rows(scores, pair.first, pair.second, f"{score}_difference", found.total, found.by_lead)
+    ]
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """Return rows of one kind as CSV text with a header."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
@@ -91,23 +93,97 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
+def to_dataset(
+    forecasts: Mapping[str, ForecastScores],
+    score_info: Mapping[str, ScoreInfo],
+    quantity_info: Mapping[str, QuantityInfo],
+    *,
+    lead_times_h: Sequence[float],
+    wavelengths_px: Sequence[float],
+) -> xr.Dataset:
+    """Return the scores as variables along ``forecast``, with ``NAME_by_lead`` along ``lead_time``.
+
+    ``NAME_interval`` has the bootstrap intervals along ``interval`` (percent) and ``bound``; ``coverage`` is that of
+    the central intervals of each ``quantity`` and ``level`` (percent). Spectral scores have a dimension
+    ``wavelength`` (pixels per wave).
+    """
+    data: dict[str, xr.Variable] = {}
+    for name, info in score_info.items():
+        attrs = {"long_name": info.label, "units": info.unit, "better": info.better or "none"}
+        found = [forecast.scores[name] for forecast in forecasts.values()]
+        spectral = ("wavelength",) if found[0].total.value.ndim else ()
+        data |= _variables(name, [result.total for result in found], spectral, attrs)
+        by_lead = [result.by_lead for result in found if result.by_lead is not None]
+        if by_lead:
+            data |= _variables(f"{name}_by_lead", by_lead, ("lead_time", *spectral), attrs)
+    held = [[list(q.intervals.values()) for q in forecast.quantities.values()] for forecast in forecasts.values()]
+    coords: dict[str, Any] = {
+        "forecast": list(forecasts),
+        "lead_time": ("lead_time", list(lead_times_h), {"units": "h"}),
+        "wavelength": ("wavelength", list(wavelengths_px), {"units": "px"}),
+        "interval": list(_LEVELS),
+        "bound": ["low", "high"],
+    }
+    if quantity_info:
+        coverages = [[[level.coverage for level in levels] for levels in quantities] for quantities in held]
+        flat = [estimate for quantities in coverages for levels in quantities for estimate in levels]
+        shape = (len(held), len(held[0]), len(held[0][0]))
+        found_ends = np.array([[estimate.bounds(level) for level in _LEVELS] for estimate in flat])
+        data["coverage"] = xr.Variable(
+            ("forecast", "quantity", "level"),
+            np.array([float(estimate) for estimate in flat]).reshape(shape),
+            {"long_name": "coverage of central intervals"},
+        )
+        dims = ("forecast", "quantity", "level", "interval", "bound")
+        data["coverage_interval"] = xr.Variable(dims, found_ends.reshape(*shape, len(_LEVELS), 2))
+        coords |= {
+            "quantity": list(quantity_info),
+            "level": list(next(iter(next(iter(forecasts.values())).quantities.values())).intervals),
+        }
+    return xr.Dataset(data, coords=coords)
+
+
+def _variables(
+    name: str, estimates: Sequence[Estimate], dims: tuple[str, ...], attrs: dict[str, str]
+) -> dict[str, xr.Variable]:
+    values = np.stack([estimate.value for estimate in estimates])
+    ends = np.stack([[estimate.bounds(level) for level in _LEVELS] for estimate in estimates])
+    return {
+        name: xr.Variable(("forecast", *dims), values, attrs),
+        f"{name}_interval": xr.Variable(("forecast", "interval", "bound", *dims), ends),
+    }
+
+
+def _forecast_rows(scores: Scores, name: str) -> Iterator[dict[str, Any]]:
+    found = scores.forecasts[name]
+    for score, result in found.scores.items():
+        if not result.total.value.ndim:
+            yield from _rows(scores, name, "", score, result.total, result.by_lead)
+    for quantity, entry in found.quantities.items():
+        for level, intervals in entry.intervals.items():
+            yield _row(name, "", f"coverage_{quantity}_{level}", "", intervals.coverage)
+    for other, skills in found.skill.items():
+        for score, skill in skills.items():
+            yield from _rows(scores, name, other, f"{score}_skill", skill.total, skill.by_lead)
+    if found.oracle_skill is not None:
+        yield _row(name, "oracle", "oracle_skill", "", found.oracle_skill)
+
+
 def _rows(
-    name: str, other: str, score: str, leads: list[float], values: list[Any], bounds: dict[str, Any]
-) -> list[dict[str, Any]]:
-    rows = []
-    for k, lead in enumerate(leads):
-        own = {level: [end[k] for end in bounds[level]] for level in _LEVELS}
-        rows.append(_row(name, other, score, lead, values[k], own))
-    return rows
+    scores: Scores, name: str, other: str, score: str, total: Estimate, by_lead: Estimate | None
+) -> Iterator[dict[str, Any]]:
+    yield _row(name, other, score, "", total)
+    for k, lead in enumerate(scores.lead_times_h if by_lead is not None else ()):
+        assert by_lead is not None
+        yield _row(name, other, score, lead, by_lead.at(k))
 
 
-def _row(name: str, other: str, score: str, lead: Any, value: Any, bounds: dict[str, Any]) -> dict[str, Any]:
-    row = {"forecast": name, "against": other, "score": score, "lead_time_h": lead, "value": value}
+def _row(name: str, other: str, score: str, lead: float | str, estimate: Estimate) -> dict[str, Any]:
+    row = {"forecast": name, "against": other, "score": score, "lead_time_h": lead, "value": _number(estimate.value)}
     for level in _LEVELS:
-        row[f"low_{level}"], row[f"high_{level}"] = bounds[level]
+        row[f"low_{level}"], row[f"high_{level}"] = (_number(end) for end in estimate.bounds(level))
     return row
 
 
-def _per_sample(tally: Tally, name: str) -> np.ndarray:
-    total, count = getattr(tally, name).sum((1, 2)), tally.count.sum((1, 2))
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

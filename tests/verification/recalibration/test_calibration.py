@@ -44,36 +44,39 @@ def later(gaussian_forecast: Write, calibration: Calibration, tmp_path_factory: 
 
 
 def test_it_repairs_intervals_that_are_too_narrow(later: Path) -> None:
-    entry = evaluate(later, replicates=100).scores["forecasts"]["gaussian"]
-    raw, repaired = entry["coverage"], entry["calibrated"]["coverage"]
-    for quantity in ("flux", "mpf", "fluence"):
-        assert raw[quantity]["80"] < 0.6, quantity
+    entry = evaluate(later, replicates=100).scores["gaussian"]
+    about = entry.recalibrated
+
+    def coverage(intervals: dict, level: int) -> float:
+        return float(intervals[level].coverage)
+
+    for quantity in ("total", "peak", "integral"):
+        raw, repaired = entry.quantities[quantity].intervals, about.quantities[quantity]
+        assert coverage(raw, 80) < 0.6, quantity
         # 60 windows to calibrate and 80 to judge: three standard deviations of both
-        assert 0.8 - 0.25 < repaired[quantity]["80"] < 0.8 + 0.2, quantity
-        assert repaired[quantity]["80"] > raw[quantity]["80"] + 0.15
-        assert entry["calibrated"]["half_width"][quantity]["80"] > 0
-    assert repaired["t2pf"]["80"] >= 0.7
-    own, better = entry["quantities"]["fluence"]["interval_score"], entry["calibrated"]["interval_score"]["fluence"]
-    assert better["90"] < own["90"]
-    widths = list(entry["calibrated"]["half_width"]["fluence"].values())
+        assert 0.8 - 0.25 < coverage(repaired, 80) < 0.8 + 0.2, quantity
+        assert coverage(repaired, 80) > coverage(raw, 80) + 0.15
+        assert repaired[80].half_width > 0
+    assert coverage(about.quantities["time_of_peak"], 80) >= 0.7
+    own, better = entry.quantities["integral"].intervals, about.quantities["integral"]
+    assert better[90].interval_score < own[90].interval_score
+    widths = [level.half_width for level in better.values()]
     assert widths == sorted(widths)  # outer intervals hold the inner ones
-    about = entry["calibrated"]
-    assert (about["calibration_samples"], about["number_of_blocks"], about["blocks"]) == (60, 60, "sequence")
-    assert about["seen_samples"] == 0  # windows of the same names and times, in which other things came
-    json.dumps(entry, allow_nan=False)
+    assert (about.calibration_samples, about.number_of_blocks, about.blocks) == (60, 60, "sequence")
+    assert about.seen_samples == 0  # windows of the same names and times, in which other things came
 
 
 def test_a_level_that_cannot_be_promised_is_no_interval(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "samples": 12, "sequences": 12})
     few = calibrate(path)
     assert re.fullmatch(r"region-000@2017-08-13T00:00:00=[\d.]+", few.windows[0])
-    assert few.offsets["mpf"]["90"][0] is not None  # 12 of 13 is 92.3 %
-    assert few.offsets["mpf"]["96"] == [None]
-    entry = evaluate(_with(path, few), replicates=100).scores["forecasts"]["gaussian"]["calibrated"]
-    assert entry["seen_samples"] == 12
-    assert entry["coverage"]["mpf"]["96"] is None
-    assert entry["half_width"]["mpf"]["96"] is None
-    assert entry["coverage"]["mpf"]["90"] >= 0.9
+    assert few.offsets["peak"]["90"][0] is not None  # 12 of 13 is 92.3 %
+    assert few.offsets["peak"]["96"] == [None]
+    found = evaluate(_with(path, few), replicates=100).scores["gaussian"].recalibrated
+    assert found.seen_samples == 12
+    assert np.isnan(float(found.quantities["peak"][96].coverage))
+    assert np.isnan(found.quantities["peak"][96].half_width)
+    assert float(found.quantities["peak"][90].coverage) >= 0.9
 
 
 def test_windows_are_known_beside_a_file_that_knows_less_of_them(gaussian_forecast: Write, tmp_path: Path) -> None:
@@ -83,26 +86,26 @@ def test_windows_are_known_beside_a_file_that_knows_less_of_them(gaussian_foreca
     corner[0, 0] = True
     masked = gaussian_forecast(tmp_path / "masked.zarr", **shape, mask=corner)
     judged = evaluate([_with(whole, calibrate(whole)), masked], replicates=100)
-    assert judged.scores["forecasts"]["whole"]["calibrated"]["seen_samples"] == 12
+    assert judged.scores["whole"].recalibrated.seen_samples == 12
 
 
 def test_the_offsets_of_each_channel_and_lead_time_are_its_own(gaussian_forecast: Write, tmp_path: Path) -> None:
     found = calibrate(gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "channels": ("171", "193")}))
-    flux = found.offsets["flux"]["50"]
-    assert [len(leads) for leads in flux] == [3, 3]
-    low, high = found.intervals("flux", torch.randn(10, 5, 2, 3))[0.5]
+    total = found.offsets["total"]["50"]
+    assert [len(leads) for leads in total] == [3, 3]
+    low, high = found.intervals("total", torch.randn(10, 5, 2, 3))[0.5]
     assert low.shape == high.shape == (5, 2, 3)
-    assert found.scales == {"flux": "spread", "mpf": "spread", "fluence": "spread", "t2pf": "unit"}
+    assert [name for name, scale in found.scales.items() if scale == "unit"] == ["time_of_peak"]
     point = calibrate(gaussian_forecast(tmp_path / "p.zarr", **{**SHAPE, "members": 1}))
     assert set(point.scales.values()) == {"unit"}
-    assert point.offsets["fluence"]["90"][0] > 0
+    assert point.offsets["integral"]["90"][0] > 0
 
 
 def test_blocks_decide_what_can_be_promised(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(tmp_path / "f.zarr", **{**SHAPE, "sequences": 10})
     assert calibrate(path).number_of_blocks == 10
-    assert calibrate(path).offsets["mpf"]["96"] == [None]
-    assert calibrate(path, blocks="sample").offsets["mpf"]["96"] != [None]
+    assert calibrate(path).offsets["peak"]["96"] == [None]
+    assert calibrate(path, blocks="sample").offsets["peak"]["96"] != [None]
 
 
 def test_training_windows_are_refused(gaussian_forecast: Write, tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibr
     for text, words in (
         ("{", "cannot be read as JSON"),
         ("{}", "is no calibration"),
-        (json.dumps({**own.to_plain(), "version": 99}), "reads up to 1"),
+        (json.dumps({**own.to_plain(), "version": 99}), "reads up to 2"),
         (json.dumps({"format": "framecast-calibration", "version": 1}), "is damaged"),
     ):
         (tmp_path / "calibration.json").write_text(text)
@@ -146,6 +149,16 @@ def test_it_objects_to_forecasts_made_otherwise(calibration: Calibration, later:
     plain = calibration.to_plain()
     assert from_plain(plain, where="here") == calibration
     changed = replace(calibration, drawing={**own, "steps": 7})
-    entry = evaluate(_with(later, changed), replicates=100).scores["forecasts"]["gaussian"]
-    assert entry["calibration_objection"] == "it was made for steps: 7, and here it is 1"
-    assert "calibrated" not in entry
+    entry = evaluate(_with(later, changed), replicates=100).scores["gaussian"]
+    assert entry.objection == "it was made for steps: 7, and here it is 1"
+    assert entry.recalibrated is None
+
+
+def test_one_of_version_1_is_read_under_the_present_names(calibration: Calibration) -> None:
+    former = {"total": "flux", "peak": "mpf", "integral": "fluence", "time_of_peak": "t2pf"}
+    plain = calibration.to_plain()
+    for key in ("scales", "offsets"):
+        plain[key] = {old: plain[key][new] for new, old in former.items()}
+    read = from_plain({**plain, "version": 1}, where="here")
+    assert list(read.scales) == list(former)
+    assert read.offsets["peak"] == calibration.offsets["peak"]

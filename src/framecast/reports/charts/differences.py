@@ -1,33 +1,26 @@
 """Paired differences: where one forecast beats the others, and where nobody can tell."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from framecast.reports.style import INK, MARKER_SIZE, bounds, chart, label, legend, looks
-
-SHOWN = {
-    "crps": "CRPS",
-    "rmse": "RMSE",
-    "energy_score": "Energy score",
-    "flux_crps": "Flux CRPS",
-    "mpf_crps": "Maximum flux",
-    "fluence_crps": "Fluence",
-    "t2pf_crps": "Time of maximum",
-}
-"""The scores shown, as they are called on the chart. For all of them less is better."""
+from framecast.reports.style import INK, MARKER_SIZE, chart, label, legend, looks
+from framecast.verification.results import Scores
 
 _WIDEST = 2.0
 
 
-def differences(scores: dict[str, Any], name: str) -> Figure | None:
+def shown(scores: Scores) -> list[str]:
+    """Return the scores that are compared in charts and tables: those shown in the report of which less is better."""
+    return [name for name, info in scores.score_info.items() if info.shown and info.better == "lower"]
+
+
+def differences(scores: Scores, name: str) -> Figure | None:
     """Return the scores of the forecast ``name`` against every other, in percent of the other, with 95 % intervals.
 
     Left of zero ``name`` is better. Filled markers: the interval excludes zero.
     """
-    drawn = looks(scores)
+    drawn, names = looks(scores), shown(scores)
     series = {}
     for other in drawn:
         found = against(scores, name, other)
@@ -35,8 +28,8 @@ def differences(scores: dict[str, Any], name: str) -> Figure | None:
             series[other] = found
     if not series:
         return None
-    figure, axes = chart(height=1.6 + 0.085 * len(SHOWN) * (2 + len(series)))
-    rows = np.arange(len(SHOWN))[::-1]
+    figure, axes = chart(height=1.6 + 0.085 * len(names) * (2 + len(series)))
+    rows = np.arange(len(names))[::-1]
     reach = 0.05
     for k, (other, found) in enumerate(series.items()):
         look = drawn[other]
@@ -52,8 +45,8 @@ def differences(scores: dict[str, Any], name: str) -> Figure | None:
             reach = max(reach, *(min(abs(end), _WIDEST) for end in (value, low, high)))
         axes.plot([], [], marker=look.marker, color=look.colour, linewidth=1.4, label=f"against {look.label}")
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set(xlim=(-1.1 * reach, 1.1 * reach), ylim=(-0.6, len(SHOWN) - 0.4))
-    axes.set_yticks(rows, list(SHOWN.values()))
+    axes.set(xlim=(-1.1 * reach, 1.1 * reach), ylim=(-0.6, len(names) - 0.4))
+    axes.set_yticks(rows, [scores.score_info[score].label for score in names])
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     axes.grid(axis="y", visible=False)
@@ -62,25 +55,23 @@ def differences(scores: dict[str, Any], name: str) -> Figure | None:
     return figure
 
 
-def against(scores: dict[str, Any], name: str, other: str) -> dict[str, tuple[float, float, float] | None]:
+def against(scores: Scores, name: str, other: str) -> dict[str, tuple[float, float, float] | None]:
     """Return, for each score shown, the relative difference of ``name`` to ``other`` and its 95 % interval.
 
     ``None`` where there is none; empty where the two were not compared. The interval is that of the difference, over
     the same score of ``other``.
     """
-    for pair in scores["differences"]:
-        if {pair["first"], pair["second"]} == {name, other}:
-            break
-    else:
+    sign, pair = 1, scores.difference(name, other)
+    if pair is None:
+        sign, pair = -1, scores.difference(other, name)
+    if pair is None:
         return {}
-    sign = 1 if pair["first"] == name else -1
     found: dict[str, tuple[float, float, float] | None] = {}
-    for score in SHOWN:
-        entry, size = pair["scores"][score], scores["forecasts"][other][score]
-        ends = bounds(entry)
-        if entry["value"] is None or not size or np.isnan(ends).any():
+    for score in shown(scores):
+        total, size = pair.scores[score].total, scores[other][score].value
+        if not total.certain or not np.isfinite(size) or not size:
             found[score] = None
         else:
-            low, high = sorted(sign * end / size for end in ends)
-            found[score] = (sign * entry["value"] / size, low, high)
+            low, high = sorted((sign * total.bounds() / size).tolist())
+            found[score] = (sign * float(total) / size, low, high)
     return found

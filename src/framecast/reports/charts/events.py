@@ -1,56 +1,37 @@
-"""Events: how well it is foreseen that a value is reached."""
-
-from typing import Any
+"""Threshold exceedance: reliability of the probabilities, and the fractions skill score."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from framecast.reports.style import FAINT, bounds, chart, floats, label, lead_axis, legend, looks
-
-Scores = dict[str, Any]
-
-
-def brier_by_lead(scores: Scores, threshold: str) -> Figure:
-    """Return the Brier score of the event by lead time, with the models' 95 % intervals."""
-    figure, axes = chart()
-    lead = lead_axis(axes, [3600 * hours for hours in scores["lead_times_h"]], "Brier score")
-    for name, look in looks(scores).items():
-        found = scores["forecasts"][name]["thresholds"][threshold]
-        if name in scores["models"]:
-            ends = bounds(found["confidence"]["brier_by_lead"])
-            axes.fill_between(lead, *ends, color=look.colour, alpha=0.15, linewidth=0)
-        axes.plot(lead, floats(found["brier_by_lead"]), **look.line, label=look.label)
-    axes.set_ylim(bottom=0)
-    legend(figure, axes)
-    return figure
+from framecast.reports.style import FAINT, chart, label, legend, looks
+from framecast.verification.results import Scores
 
 
 def event_reliability(scores: Scores, threshold: str) -> Figure | None:
-    """Return how often the event happened where it was given so much probability; the area of a dot is its share."""
+    """Return how often the event happened by its probability; the area of a mark stands for the number of pixels."""
     figure, axes = chart(height=4.2)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
     drawn = False
     for name, look in looks(scores).items():
-        table = scores["forecasts"][name]["thresholds"][threshold]["reliability"]
-        if scores["forecasts"][name]["members"] == 1 or not table["probability"]:
+        event = scores[name].events[threshold]
+        if scores[name].point or not event.probability.size:
             continue
-        probability, observed = 100 * floats(table["probability"]), 100 * floats(table["observed"]["value"])
-        low, high = 100 * bounds(table["observed"])
-        if name in scores["models"]:
-            axes.vlines(probability, low, high, color=look.colour, linewidth=0.9)
+        probability, observed = 100 * event.probability, 100 * event.observed.value
+        if name in scores.models:
+            axes.vlines(probability, *(100 * event.observed.bounds()), color=look.colour, linewidth=0.9)
         axes.plot(probability, observed, look.dashes, color=look.colour, linewidth=1.4)
-        area = 12 + 250 * np.sqrt(floats(table["share"]))
+        area = 12 + 250 * np.sqrt(event.fraction)
         axes.scatter(probability, observed, s=area, color=look.colour, marker=look.marker, alpha=0.6, linewidth=0)
         axes.plot([], [], **look.line, label=look.label)
         drawn = True
     if not drawn:
         return None
     axes.axhline(
-        100 * scores["forecasts"][scores["models"][0]]["thresholds"][threshold]["base_rate"],
+        100 * scores[scores.models[0]].events[threshold].base_rate,
         color=FAINT,
         linewidth=0.9,
         linestyle=":",
-        label="how often it happens",
+        label="base rate",
     )
     axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
     label(axes, "Probability forecast (%)", "Event observed (%)")
@@ -66,19 +47,21 @@ def fss_by_width(scores: Scores, threshold: str) -> Figure | None:
     """
     figure, axes = chart()
     drawn = False
+    prefix = f"fss_{threshold}_"
+    widths = [int(name.removeprefix(prefix)) for name in scores.score_info if name.startswith(prefix)]
     for name, look in looks(scores).items():
-        found = scores["forecasts"][name]["thresholds"][threshold]
-        widths, values = [int(width) for width in found["fss"]], floats(list(found["fss"].values()))
+        found = [scores[name][f"{prefix}{width}"].total for width in widths]
+        values = np.array([float(total) for total in found])
         if not np.isfinite(values).any():
             continue
         drawn = True
-        if name in scores["models"]:
-            low, high = np.array([bounds(entry) for entry in found["confidence"]["fss"].values()]).T
+        if name in scores.models:
+            low, high = np.array([total.bounds() for total in found]).T
             axes.fill_between(widths, low, high, color=look.colour, alpha=0.15, linewidth=0)
         axes.plot(widths, values, **look.line, label=look.label)
     if not drawn:
         return None
-    rate = scores["forecasts"][scores["models"][0]]["thresholds"][threshold]["base_rate"]
+    rate = scores[scores.models[0]].events[threshold].base_rate
     axes.axhline(0.5 + rate / 2, color=FAINT, linewidth=0.9, linestyle=":", label="useful")
     axes.set(xscale="log", ylim=(0, 1.02))
     axes.set_xticks(widths, [str(width) for width in widths])

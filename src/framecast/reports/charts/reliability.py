@@ -1,37 +1,40 @@
-"""Do the intervals hold what they promise?"""
-
-from typing import Any
+"""Observed against nominal coverage of intervals."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from framecast.reports.style import FAINT, MARKER_SIZE, QUANTITIES, bounds, chart, floats, label, legend
+from framecast.reports.style import FAINT, MARKER_SIZE, chart, label, legend, quantity_looks
+from framecast.verification.results import Scores
 
 
-def reliability(scores: dict[str, Any], name: str, *, calibrated: bool = False) -> Figure | None:
-    """Return observed against promised coverage of one forecast's central intervals of flux quantities.
+def reliability(scores: Scores, name: str, *, recalibrated: bool = False) -> Figure | None:
+    """Return observed against nominal coverage of one forecast's central intervals of derived quantities.
 
     Args:
-        scores: the content of ``scores.json``.
+        scores: of an evaluation.
         name: of the forecast.
-        calibrated: show the intervals that its calibration makes of them, if there is one.
+        recalibrated: show the intervals that its recalibration makes of them, if there is one.
     """
-    found = scores["forecasts"][name]
-    if found["members"] == 1 or (calibrated and "calibrated" not in found):
+    found = scores[name]
+    if found.point or (recalibrated and found.recalibrated is None):
         return None
-    held = found["calibrated"] if calibrated else found
     figure, axes = chart(height=4.2)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
-    for k, (quantity, look) in enumerate(QUANTITIES.items()):
-        coverage, confidence = held["coverage"][quantity], held["confidence"]["coverage"][quantity]
-        promised = 100 * floats(
-            [float(level) / 100 if calibrated else found["attainable_coverage"][level] for level in coverage]
-        )
-        observed = 100 * floats(list(coverage.values()))
-        low, high = np.array([100 * bounds(entry) for entry in confidence.values()]).T
-        shift = 0.9 * (k - 1)  # the bars would hide each other
+    looks = quantity_looks(scores)
+    for k, (quantity, look) in enumerate(looks.items()):
+        if recalibrated and found.recalibrated is not None:
+            levels = found.recalibrated.quantities.get(quantity, {})
+            nominal = np.array(list(levels), dtype=float)
+        else:
+            levels = found.quantities[quantity].intervals
+            nominal = 100 * np.array([found.attainable_coverage[level] for level in levels])
+        if not levels:
+            continue
+        observed = 100 * np.array([float(entry.coverage) for entry in levels.values()])
+        low, high = 100 * np.array([entry.coverage.bounds() for entry in levels.values()]).T
+        shift = 0.9 * (k - (len(looks) - 1) / 2)  # the bars would hide each other
         axes.errorbar(
-            promised + shift,
+            nominal + shift,
             observed,
             yerr=[np.clip(observed - low, 0, None), np.clip(high - observed, 0, None)],
             fmt=look.dashes,
@@ -43,8 +46,8 @@ def reliability(scores: dict[str, Any], name: str, *, calibrated: bool = False) 
             capsize=2,
             label=look.label,
         )
-    axes.text(97, 6, "below the line:\ntoo narrow", ha="right", fontsize=8.5, color=FAINT)
+    axes.text(97, 6, "below the line:\noverconfident", ha="right", fontsize=8.5, color=FAINT)
     axes.set(xlim=(0, 100), ylim=(0, 102), aspect="equal")
-    label(axes, "Coverage promised (%)", "Coverage observed (%)")
+    label(axes, "Nominal coverage (%)", "Observed coverage (%)")
     legend(figure, axes)
     return figure

@@ -1,12 +1,12 @@
-"""What turns a model's intervals of flux quantities into intervals that hold what they promise.
+"""The recalibration of a model: what gives its intervals of derived quantities their nominal coverage.
 
 An ensemble's own intervals are as good as the ensemble. Set aside windows it was not trained on, see how far the truth
 fell outside, and widen (or narrow) every later interval by as much: `framecast.verification.recalibration.conformal`
 says how and what is guaranteed. The amounts are kept with the model as ``calibration.json``, together with how the
 members were drawn, for they hold for that way only.
 
-Fluxes are widened in units of the ensemble's own spread, so that a bright region gets more than a faint one; the time
-of the maximum, and forecasts of one member, by plain amounts.
+Quantities are widened in units of the ensemble's own spread, so that a bright region gets more than a faint one; times,
+and forecasts of one member, by plain amounts.
 """
 
 import json
@@ -14,24 +14,32 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
 from framecast._version import __version__
 from framecast.core.errors import DataError
 from framecast.core.files import write_atomically
+from framecast.verification.quantities import Quantity
 from framecast.verification.recalibration.conformal import conformal_offset, conformity, widened
 from framecast.verification.scores import LEVELS, central_interval, ensemble_variance
 
 FILE = "calibration.json"
 FORMAT = "framecast-calibration"
-VERSION = 1
+VERSION = 2
+
+FORMER_NAMES = {"flux": "total", "mpf": "peak", "fluence": "integral", "t2pf": "time_of_peak"}
+"""What version 1, and schema 2 of ``scores.json``, called the derived quantities."""
 
 Scale = Literal["spread", "unit"]
 Interval = tuple[Tensor, Tensor]
 
 _DRAWING = ("weights_sha256", "members", "sampler", "grid", "steps", "guidance", "clip", "label")
 """Attributes of a forecast on which its intervals depend."""
+
+_NAMED = ("scales", "offsets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +56,10 @@ class Calibration:
         blocks: what was taken to be exchangeable.
         number_of_blocks: how many of them there were.
         windows: the windows it was made from.
-        scales: quantity (``flux``, ``mpf``, ``fluence``, ``t2pf``) -> what an offset is multiplied by: the
-            ensemble's spread, or 1 in the quantity's unit.
-        offsets: quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for the flux; ``None``
-            where there are too few blocks to promise that level.
+        scales: name of a quantity -> what an offset is multiplied by: the ensemble's spread, or 1 in the quantity's
+            unit.
+        offsets: name of a quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for a quantity of
+            each frame; ``None`` where there are too few blocks to promise that level.
         framecast_version: the package that made it.
         format: always ``framecast-calibration``.
         version: of this format.
@@ -76,9 +84,9 @@ class Calibration:
         """Return the calibrated central interval of each level, outer ones holding the inner ones.
 
         Args:
-            quantity: ``flux``, ``mpf``, ``fluence`` or ``t2pf``.
-            forecast: its value for each member, ``[member, ..., channel]``, for the flux ``[member, ..., channel,
-                time]``.
+            quantity: its name, one of ``scales``.
+            forecast: its value for each member, ``[member, ..., channel]``, with a last axis of time for a quantity
+                of each frame.
 
         Returns:
             Level -> lower and upper ends ``[..., channel(, time)]``; NaN where the level cannot be promised.
@@ -132,20 +140,20 @@ class Calibration:
 
 
 def fit_offsets(
-    quantity: str, forecast: Tensor, truth: Tensor, blocks: list[str]
+    quantity: Quantity, forecast: Tensor, truth: Tensor, blocks: list[str]
 ) -> tuple[Scale, dict[str, list[Any]]]:
     """Return the scale and the offsets of one quantity, as `Calibration` keeps them.
 
     Args:
-        quantity: its name.
-        forecast: ``[member, sample, channel]``, with a last axis time for the flux, of windows that the model was not
-            trained on.
+        quantity: its entry.
+        forecast: ``[member, sample, channel]``, with a last axis of time for a quantity of each frame, of windows that
+            the model was not trained on.
         truth: likewise without members; NaN where unknown.
         blocks: the block of each sample; samples of one block may depend on each other.
     """
     names = sorted(set(blocks))
     block = torch.tensor([names.index(name) for name in blocks])
-    kind: Scale = "unit" if quantity == "t2pf" or len(forecast) == 1 else "spread"
+    kind: Scale = "spread" if quantity.relative and len(forecast) > 1 else "unit"
     scale = _scale(kind, forecast)
     offsets = {}
     for level in LEVELS:
@@ -177,9 +185,46 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
         )
     try:
         tuples = {name: tuple(plain[name]) for name in ("channels", "lead_times_h", "size", "windows")}
-        return Calibration(**{**plain, **tuples})
-    except (KeyError, TypeError) as error:
+        named = {key: {FORMER_NAMES.get(name, name): value for name, value in plain[key].items()} for key in _NAMED}
+        return Calibration(**{**plain, **tuples, **named, "version": VERSION})
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} is damaged ({error}): calibrate again") from None
+
+
+def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
+    """Return the recalibration that a forecast file carries, and why it does not hold for the file's own forecast.
+
+    Args:
+        dataset: the file.
+        where: what to call it in errors.
+
+    Raises:
+        DataError: it is damaged or of a newer version.
+    """
+    plain = dataset.attrs.get("calibration")
+    if plain is None:
+        return None, None
+    calibration, sizes = from_plain(plain, where=f"the calibration in {where}"), dataset.sizes
+    return calibration, calibration.objection(
+        {**dataset.attrs, "members": int(sizes["member"])},
+        channels=tuple(str(name) for name in dataset["channel"].values),
+        lead_times_h=tuple((dataset["lead_time"].values / np.timedelta64(1, "h")).tolist()),
+        size=(int(sizes["y"]), int(sizes["x"])),
+        unit=str(dataset.attrs.get("unit", "")),
+    )
+
+
+def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None = None) -> dict[float, Interval]:
+    """Return the central interval of each level: recalibrated where ``calibration`` knows the quantity.
+
+    Args:
+        quantity: its name.
+        forecast: its value for each member, ``[member, ...]``; see `Calibration.intervals`.
+        calibration: one that holds for the forecast.
+    """
+    if calibration is not None and quantity in calibration.scales:
+        return calibration.intervals(quantity, forecast)
+    return {level: central_interval(forecast, level) for level in LEVELS}
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:

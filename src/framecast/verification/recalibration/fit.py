@@ -1,55 +1,66 @@
-"""Calibrating a model's intervals on a forecast of windows that it was not trained on."""
+"""Recalibrating a model's intervals on a forecast of windows that it was not trained on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from framecast.core.errors import DataError
 from framecast.verification.blocks import Blocks, block_names, choose_blocks
 from framecast.verification.cases import Cases
-from framecast.verification.quantities import flux, quantities
+from framecast.verification.quantities import QUANTITIES, Quantity, measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
 from framecast.verification.sources import Source
 
 
 def calibrate(
-    forecast: str | Path, *, blocks: Blocks = "auto", progress: Callable[[int, int], None] | None = None
+    forecast: str | Path,
+    *,
+    blocks: Blocks = "auto",
+    quantities: Sequence[Quantity] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Return the calibration of the model that made the forecast file.
+    """Return the recalibration of the model that made the forecast file.
 
     Args:
         forecast: of a side that the model was not trained on, ``validation`` by rights.
         blocks: what is taken to be exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
             its own, which promises more than can be known where windows overlap or share their weather.
+        quantities: derived quantities to recalibrate beside those of the catalogue.
         progress: called with the samples done and their number.
 
     Raises:
         FramecastError: there is no such folder.
         DataError: it is no forecast, or one of training windows.
     """
-    cases = Cases(forecast)
+    cases = Cases(forecast, baselines=())
     source = cases.sources[0]
     if source.dataset.attrs.get("split") in ("train", "all"):
         raise DataError(
             f"{source.path} holds {source.dataset.attrs['split']} windows, which the model has learnt: forecast others "
             "to calibrate on, with --split validation"
         )
-    shape = (len(cases), len(cases.channels), len(cases.lead_times))
-    truth = torch.full(shape, torch.nan, dtype=torch.float64)
-    members = torch.full((source.members, *shape), torch.nan, dtype=torch.float64)
+    entries = (*QUANTITIES, *quantities)
+    members: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
+    truths: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
     for k in range(len(cases)):
         case = cases[k]
-        truth[k] = flux(torch.where(case.valid, case.truth, torch.nan))
-        members[:, k] = flux(case.forecasts[source.name], case.valid)
+        for quantity in entries:
+            forecasts = case.forecasts[source.name]
+            members[quantity.name].append(measure(quantity, forecasts, case.valid, cases.cadence))
+            truths[quantity.name].append(measure(quantity, case.truth, case.valid, cases.cadence))
         if progress is not None:
             progress(k + 1, len(cases))
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
     names = block_names(cases, chosen)
-    targets = {"flux": truth, **quantities(truth, cases.cadence)}
-    derived = {"flux": members, **quantities(members, cases.cadence)}
-    fitted = {name: fit_offsets(name, derived[name], targets[name], names) for name in derived}
+    fitted = {
+        quantity.name: fit_offsets(
+            quantity, torch.stack(members[quantity.name], 1), torch.stack(truths[quantity.name]), names
+        )
+        for quantity in entries
+    }
     return Calibration(
         model=source.name,
         drawing=drawing({**source.dataset.attrs, "members": source.members}),
@@ -66,17 +77,17 @@ def calibrate(
 
 
 def window_names(cases: Cases, source: Source) -> list[str]:
-    """Return ``sequence@issue time=flux`` of each sample.
+    """Return ``sequence@issue time=total`` of each sample.
 
-    Two archives may know different things by one name at one time, as any two of the synthetic corona do: the flux of
-    what came, summed to five digits, tells them apart. It is that of the file alone, whatever others lack.
+    Two archives may know different things by one name at one time, as any two simulations do: the sum of what came, to
+    five digits, tells them apart. It is that of the file alone, whatever others lack.
 
     Args:
         cases: the samples.
         source: one of their files.
     """
     times = np.datetime_as_string(cases.issue_times, unit="s")
-    sums = [flux(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
+    sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
     return [
-        f"{sequence}@{time}={total:.5g}" for sequence, time, total in zip(cases.sequences, times, sums, strict=True)
+        f"{sequence}@{time}={value:.5g}" for sequence, time, value in zip(cases.sequences, times, sums, strict=True)
     ]

@@ -32,6 +32,25 @@ class Estimate:
     value: np.ndarray
     intervals: dict[int, tuple[np.ndarray, np.ndarray]]
 
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def at(self, index: int) -> "Estimate":
+        """Return the entry ``index`` along the first axis."""
+        ends = {
+            level: (np.asarray(low[index]), np.asarray(high[index])) for level, (low, high) in self.intervals.items()
+        }
+        return Estimate(np.asarray(self.value[index]), ends)
+
+    def bounds(self, level: int = 95) -> np.ndarray:
+        """Return the ends of the interval of ``level`` percent, ``[2, ...]``."""
+        return np.array(self.intervals[level])
+
+    @property
+    def certain(self) -> bool:
+        """Whether a single score has a value and a 95 % interval."""
+        return bool(np.isfinite([self.value, *self.intervals[95]]).all())
+
     @property
     def sign(self) -> int:
         """1 or -1 where the 95 % interval of a single score lies on one side of zero, else 0."""
@@ -61,26 +80,29 @@ class Bootstrap:
         drawn = random.multinomial(self.blocks, np.full(self.blocks, 1 / self.blocks), size=replicates)
         self._weights = drawn[:, block].astype(np.float64)
 
-    def value(self, statistic: Statistic) -> np.ndarray:
-        """Return the value of ``statistic`` where each sample counts once."""
-        return np.asarray(statistic(np.ones((1, self.samples)))[0])
+    def draws(self, statistic: Statistic) -> np.ndarray:
+        """Return ``statistic`` where each sample counts once, followed by its value in each draw: ``[1 + draw, ...]``.
 
-    def estimate(self, statistic: Statistic) -> Estimate:
-        """Return the value of ``statistic`` and its percentile intervals.
+        Two statistics of the same bootstrap are compared row by row: what both find hard cancels.
+        """
+        return np.concatenate([statistic(np.ones((1, self.samples))), statistic(self._weights)])
+
+    def summarise(self, draws: np.ndarray) -> Estimate:
+        """Return the value and the percentile intervals of what `draws` gave, or of a function of it row by row.
 
         A draw in which the statistic is undefined (NaN: none of its samples was drawn) is left out.
         """
-        value = self.value(statistic)
-        replicates = statistic(self._weights)
-        intervals = {}
-        for level in self.LEVELS:
-            edges = (50 - level / 2, 50 + level / 2)
-            intervals[level] = (
-                _percentiles(replicates, edges)
-                if self.blocks > 1
-                else (np.full_like(value, np.nan), np.full_like(value, np.nan))
-            )
+        value, replicates = np.asarray(draws[0]), draws[1:]
+        nothing = np.full_like(value, np.nan)
+        intervals = {
+            level: _percentiles(replicates, (50 - level / 2, 50 + level / 2)) if self.blocks > 1 else (nothing, nothing)
+            for level in self.LEVELS
+        }
         return Estimate(value, intervals)
+
+    def estimate(self, statistic: Statistic) -> Estimate:
+        """Return the value of ``statistic`` and its percentile intervals."""
+        return self.summarise(self.draws(statistic))
 
 
 def mean(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
@@ -101,6 +123,9 @@ def mean(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
 
 
 def _percentiles(replicates: np.ndarray, edges: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    if not np.isnan(replicates).any():
+        low, high = np.percentile(replicates, edges, axis=0)
+        return np.asarray(low), np.asarray(high)
     low, high = (np.full(replicates.shape[1:], np.nan) for _ in edges)
     for index in np.ndindex(replicates.shape[1:]):
         column = replicates[(slice(None), *index)]

@@ -44,13 +44,13 @@ def test_from_the_server_to_a_page(model: Path, server: Any, tmp_path: Path, cap
     assert float(sequence["hpc_y"][at]) == pytest.approx(60, abs=0.01)
     assert np.diff(sequence["hpc_x"].values).min() > 10  # followed: the Sun turns to the west
     page = (out / "index.html").read_text()
-    assert page.count("data:image/") == 4
+    assert page.count("data:image/") == 2 + 2 + 1 + 1 + 1  # frames of the animation, curve, strip, disk
     assert "http://" not in page.replace(server.url, "")  # nothing is fetched to show it
     told = json.loads((out / "prediction.json").read_text())
     assert told["future_known"] == [True, True]
-    assert np.array(told["flux"]["171"]["members"]).shape == (3, 2)
+    assert np.array(told["total"]["171"]["members"]).shape == (3, 2)
     rows = list(csv.DictReader((out / "intervals.csv").open()))
-    assert [row["quantity"] for row in rows] == ["mpf", "fluence", "t2pf"]
+    assert [row["quantity"] for row in rows] == ["peak", "integral", "time_of_peak"]
     for row in rows:
         assert float(row["low_90"]) <= float(row["low_50"]) <= float(row["median"]) <= float(row["high_50"])
         assert row["observed"]
@@ -206,9 +206,9 @@ def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_
         blocks="day",
         number_of_blocks=4,
         windows=("other@2017-08-01T00:00",),
-        scales=dict.fromkeys(("flux", "mpf", "fluence", "t2pf"), "unit"),
-        offsets=dict.fromkeys(("mpf", "fluence", "t2pf"), widths)
-        | {"flux": {level: [[offset[0]] * 2] for level, offset in widths.items()}},
+        scales=dict.fromkeys(("total", "peak", "integral", "time_of_peak"), "unit"),
+        offsets=dict.fromkeys(("peak", "integral", "time_of_peak"), widths)
+        | {"total": {level: [[offset[0]] * 2] for level, offset in widths.items()}},
     )
     write_calibration(copy, calibration)
     assert predict(copy, tmp_path / "calibrated", "--source", str(jsoc)) == 0
@@ -216,5 +216,5 @@ def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_
     assert float(widened[0]["low_50"]) == pytest.approx(float(own[0]["low_50"]) - 5, rel=1e-5)
     assert float(widened[0]["high_50"]) == pytest.approx(float(own[0]["high_50"]) + 5, rel=1e-5)
     assert widened[0]["low_90"] == ""  # four blocks cannot promise 90 %
-    assert "calibrated on windows" in (tmp_path / "calibrated" / "index.html").read_text()
+    assert "recalibrated on windows" in (tmp_path / "calibrated" / "index.html").read_text()
     assert np.array_equal(members(tmp_path / "own"), members(tmp_path / "calibrated"))

@@ -16,7 +16,7 @@ from framecast.domains.solar.commands.options import Degradation, Despike, choos
 
 if TYPE_CHECKING:
     from framecast.domains.solar.predict import Prediction
-    from framecast.domains.solar.predict.page import Interval
+    from framecast.reports.prediction import Interval
 
 _LISTED = 12
 
@@ -82,9 +82,10 @@ def predict(
     from framecast.cli.forecast import sampling_options
     from framecast.domains.solar.predict import LocalImages, Request, ServerImages, training_settings
     from framecast.domains.solar.predict import predict as make
-    from framecast.domains.solar.predict.page import PAGE, Sample, intervals, write_prediction
+    from framecast.domains.solar.predict.page import write_prediction
     from framecast.domains.solar.predict.stages import Stages, fingerprint
     from framecast.models.checkpoint import find_model, load_model, read_config
+    from framecast.reports.prediction import PAGE, Sample, interval_rows
     from framecast.training.prepare import choose_device
     from framecast.verification.recalibration.calibration import read_calibration
 
@@ -140,22 +141,22 @@ def predict(
         lambda: write_prediction(out, radiometry=settings.radiometry, facts=facts, command=command),
     )
     _report(made)
-    print_intervals(intervals(Sample.read(out / "forecast.zarr")))
+    print_intervals(interval_rows(Sample.read(out / "forecast.zarr")))
     say(str(out / PAGE))
 
 
 def print_intervals(rows: "list[Interval]") -> None:
     """Print what the ensemble says of each quantity."""
-    from framecast.domains.solar.predict.page import number
+    from framecast.reports.wording import inline, short
 
     headings = ["", "median", "50 % interval", "90 % interval", "observed"]
     cells = [
         [
-            f"{row.channel} Å {row.label.lower()} ({row.unit})",
-            number(row.median),
-            f"{number(row.low_50)} – {number(row.high_50)}",
-            f"{number(row.low_90)} – {number(row.high_90)}",
-            number(row.observed, "not known"),
+            f"{row.channel} Å {inline(row.label)} ({row.unit})",
+            short(row.median),
+            f"{short(row.low_50)} – {short(row.high_50)}",
+            f"{short(row.low_90)} – {short(row.high_90)}",
+            short(row.observed) if row.observed == row.observed else "not known",
         ]
         for row in rows
     ]

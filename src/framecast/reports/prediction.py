@@ -1,0 +1,365 @@
+"""A prediction of one sequence as a folder: a page, animations, curves with intervals, and the numbers as tables.
+
+It is made of the first sample of a forecast file, whether or not what came is known already.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from framecast.core.domain import Domain
+from framecast.core.files import write_atomically
+from framecast.data.archive.guard import undamaged
+from framecast.data.forecasts import forecast_domain, open_forecast
+from framecast.reports.colours import colour_map
+from framecast.reports.fan import fan
+from framecast.reports.page import Page, Section, render
+from framecast.reports.panels import Panels
+from framecast.reports.picture import save_figure, save_film, save_photograph
+from framecast.reports.provenance import Origin, title
+from framecast.reports.strip import strip
+from framecast.reports.style import Look
+from framecast.reports.tables import Cell, Column, Row, Table
+from framecast.reports.wording import inline, short
+from framecast.verification.pool import videos
+from framecast.verification.quantities import QUANTITIES, Quantity, measure, relabelled
+from framecast.verification.recalibration.calibration import Calibration, carried, intervals
+from framecast.verification.summary import quantity_info
+
+PAGE = "index.html"
+CURVE = QUANTITIES[0]
+"""The quantity of each frame that is drawn."""
+
+_MODEL = Look("Forecast", "#0072B2", "-", "o")
+_MADE = ("sampler", "steps", "seed", "members", "framecast_version")
+_FILM_BYTES = 1_500_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """What the ensemble says of one quantity of one channel.
+
+    Attributes:
+        channel: its name.
+        quantity: its name.
+        label: what it is called.
+        unit: of all numbers.
+        median: half the members are below it.
+        low_50: lower end of the central 50 % interval; NaN for an interval that cannot be promised.
+        high_50: its upper end.
+        low_90: lower end of the central 90 % interval.
+        high_90: its upper end.
+        observed: what came; NaN where that is not known (yet).
+    """
+
+    channel: str
+    quantity: str
+    label: str
+    unit: str
+    median: float
+    low_50: float
+    high_50: float
+    low_90: float
+    high_90: float
+    observed: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The first sample of a forecast file; physical units, NaN where masked or not known.
+
+    Attributes:
+        sequence: its name.
+        issue: time of the last frame seen.
+        channels: names of the channels that are forecast.
+        past: these channels in the past, ``[channel, past time, y, x]``; NaN where one was not seen.
+        members: ``[member, channel, lead time, y, x]``.
+        truth: ``[channel, lead time, y, x]``.
+        past_times: seconds, the last of them 0.
+        lead_times: seconds.
+        unit: of all images.
+        attrs: what the file says of its making.
+        calibration: the recalibration of the model's intervals, if there is one that holds for this forecast.
+        domain: what kind of data it is.
+        quantities: derived quantities under the labels of the domain.
+    """
+
+    sequence: str
+    issue: np.datetime64
+    channels: list[str]
+    past: torch.Tensor
+    members: torch.Tensor
+    truth: torch.Tensor
+    past_times: list[float]
+    lead_times: list[float]
+    unit: str
+    attrs: dict[str, Any]
+    calibration: Calibration | None
+    domain: Domain
+    quantities: tuple[Quantity, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "Sample":
+        """Return the first sample of the forecast file at ``path``."""
+        lazy = open_forecast(path).isel(sample=0)
+        with undamaged(path):
+            data = lazy.load()
+        channels = [str(name) for name in data["channel"].values]
+        seen = [str(name) for name in data["past_channel"].values]
+        known = torch.from_numpy(data["past"].transpose("past_channel", "past_time", "y", "x").values.copy())
+        past = torch.full((len(channels), *known.shape[1:]), torch.nan)
+        for k, name in enumerate(channels):
+            if name in seen:
+                past[k] = known[seen.index(name)]
+        domain = forecast_domain(data)
+        calibration, objection = carried(data, where=str(path))
+        return cls(
+            sequence=str(data["sequence"].values),
+            issue=np.datetime64(data["issue_time"].item(), "ns"),
+            channels=channels,
+            past=past,
+            members=videos(data["forecast"], "member"),
+            truth=videos(data["truth"]),
+            past_times=(data["past_time"].values / np.timedelta64(1, "s")).tolist(),
+            lead_times=(data["lead_time"].values / np.timedelta64(1, "s")).tolist(),
+            unit=str(data.attrs.get("unit", "")),
+            attrs=dict(data.attrs),
+            calibration=None if objection else calibration,
+            domain=domain,
+            quantities=relabelled(QUANTITIES, domain.labels),
+        )
+
+    @property
+    def known(self) -> list[bool]:
+        """Whether each frame of the future has come."""
+        return (~torch.isnan(self.truth)).any(dim=0).flatten(1).any(dim=1).tolist()
+
+    @property
+    def valid(self) -> torch.Tensor:
+        """The pixels that every member knows, and the truth where it has come: quantities are measured on them."""
+        members = (~torch.isnan(self.members)).all(dim=0)
+        has_come = (~torch.isnan(self.truth)).flatten(2).any(dim=2)[..., None, None]
+        return members & (~torch.isnan(self.truth) | ~has_come)
+
+    def drawn(self, quantity: Quantity) -> torch.Tensor:
+        """Return a quantity of the members, ``[member, channel(, lead time)]``."""
+        return measure(quantity, self.members, self.valid, self.lead_times[0])
+
+    def observed(self, quantity: Quantity) -> torch.Tensor:
+        """Return a quantity of what came, ``[channel(, lead time)]``; NaN where it is not known."""
+        return measure(quantity, self.truth, self.valid, self.lead_times[0])
+
+
+def interval_rows(sample: Sample) -> list[Interval]:
+    """Return what the ensemble says of the headline quantities of each channel.
+
+    The intervals are the recalibrated ones where the model has a recalibration that holds for this forecast.
+    """
+    rows = []
+    for k, channel in enumerate(sample.channels):
+        for quantity in (quantity for quantity in sample.quantities if quantity.headline):
+            values = sample.drawn(quantity)
+            found = intervals(quantity.name, values, sample.calibration)
+            ends = {level: [float(end[k]) for end in found[level]] for level in (0.5, 0.9)}
+            rows.append(
+                Interval(
+                    channel=channel,
+                    quantity=quantity.name,
+                    label=quantity.label,
+                    unit=quantity_info(quantity, sample.unit).unit,
+                    median=float(values[:, k].nanquantile(0.5)),
+                    low_50=ends[0.5][0],
+                    high_50=ends[0.5][1],
+                    low_90=ends[0.9][0],
+                    high_90=ends[0.9][1],
+                    observed=float(sample.observed(quantity)[k]),
+                )
+            )
+    return rows
+
+
+def write_prediction(
+    folder: Path,
+    sample: Sample,
+    *,
+    heading: str,
+    named: Callable[[str], str] = str,
+    sections: Sequence[Section] = (),
+    facts: dict[str, str],
+    command: str = "",
+    credits: str = "",
+) -> Path:
+    """Write the page of ``sample``, its figures and tables into ``folder``.
+
+    Args:
+        folder: an existing folder; ``figures/`` in it may hold other figures.
+        sample: of ``forecast.zarr`` in that folder.
+        heading: of the page.
+        named: what a channel is called.
+        sections: further parts of the page.
+        facts: what the page tells of the making, name to text.
+        command: the command line that makes it again.
+        credits: whose images they are.
+
+    Returns:
+        The path of the page.
+    """
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
+    rows = interval_rows(sample)
+    parts = [Section(name="intervals", title="Derived quantities", table=_table(rows, named), legend=_legend(sample))]
+    parts += [_channel(sample, k, named(channel), figures) for k, channel in enumerate(sample.channels)]
+    _write_tables(folder, rows, sample, facts)
+    made = facts | {title(name): str(sample.attrs[name]) for name in _MADE if name in sample.attrs}
+    page = Page(
+        title=heading,
+        introduction=_introduction(sample),
+        sections=[*parts, *sections],
+        origins=[Origin(str(sample.attrs.get("model", "the model")), list(made.items()))],
+        commands=[command] if command else [],
+        files=f"The numbers: intervals.csv, prediction.json. The members: forecast.zarr. {credits}".rstrip(),
+    )
+    write_atomically(folder / PAGE, render(page))
+    return folder / PAGE
+
+
+def minute(time: np.datetime64) -> str:
+    """Return a time for a reader, UTC."""
+    return str(time.astype("datetime64[m]")).replace("T", " ") + " UTC"
+
+
+def _introduction(sample: Sample) -> str:
+    hours, known = [seconds / 3600 for seconds in sample.lead_times], sum(sample.known)
+    words = (
+        f"{len(sample.members)} possible futures of one sequence, {hours[0]:g} to {hours[-1]:g} h ahead, drawn by "
+        f"{sample.attrs.get('model', 'the model')}. "
+    )
+    if known == len(hours):
+        return words + "The observations are shown beside them."
+    if known:
+        return words + f"The first {known} of {len(hours)} frames of the observations are shown beside them."
+    return words + "The observations are not known yet: the same command shows them when the images are there."
+
+
+def _table(rows: Sequence[Interval], named: Callable[[str], str]) -> Table:
+    columns = ["", "Median", "50 % interval", "90 % interval", "Observed"]
+    return Table(
+        "What to expect",
+        [Column(columns[0]), Column(columns[1], model=True), *map(Column, columns[2:])],
+        [
+            Row(
+                f"{named(row.channel)}, {inline(row.label)}",
+                row.unit,
+                [
+                    Cell(short(row.median)),
+                    Cell(f"{short(row.low_50)} to {short(row.high_50)}"),
+                    Cell(f"{short(row.low_90)} to {short(row.high_90)}"),
+                    Cell(short(row.observed) if np.isfinite(row.observed) else "not known"),
+                ],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _legend(sample: Sample) -> list[str]:
+    members = len(sample.members)
+    if sample.calibration is not None:
+        return ["The intervals are recalibrated on windows that the model was not trained on."]
+    reach = 100 * (members - 1) / (members + 1)
+    return [f"Central intervals of {members} members reach a coverage of at most {reach:.0f} %."]
+
+
+def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
+    """Draw one channel: its animation, the curve of its total, and its frames."""
+    channel, curve = sample.channels[k], next(q for q in sample.quantities if q.name == CURVE.name)
+    panels = Panels.of_ensemble(
+        past=sample.past[k].numpy(),
+        members=sample.members[:, k].numpy(),
+        truth=sample.truth[k].numpy() if any(sample.known) else None,
+        times=[*sample.past_times, *sample.lead_times],
+        colours=colour_map(channel, sample.domain),
+        unit=sample.unit,
+        title=f"{called}   {minute(sample.issue)}",
+    )
+    film = save_film(
+        panels,
+        figures / f"film-{channel}.webp",
+        caption="First what was seen, in every panel alike, then each member's own future.",
+        alt=f"Animation of {called}: {', '.join(panel.name for panel in panels.panels)}",
+        budget=_FILM_BYTES,
+    )
+    seen = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0])[k]
+    drawn = fan(
+        past=seen,
+        truth=sample.observed(curve)[k] if any(sample.known) else None,
+        ensembles=[(_MODEL, sample.drawn(curve)[:, k])],
+        past_times=sample.past_times,
+        lead_times=sample.lead_times,
+        name=curve.label,
+        unit=sample.unit,
+    )
+    beside = save_figure(
+        drawn,
+        figures / f"{curve.name}-{channel}",
+        title=curve.label,
+        caption="Black is observed, blue the members with their 50 and 90 % intervals.",
+        alt=f"{curve.label} of {called} over time with the intervals of the ensemble.",
+    )
+    frames = save_photograph(
+        strip(panels),
+        figures / f"frames-{channel}",
+        caption=panels.describe(),
+        alt=f"Frames of {called}: {', '.join(panel.name for panel in panels.panels)} in rows, lead times in columns.",
+    )
+    return Section(
+        name=f"channel-{k + 1}",
+        title=called,
+        films=[(film, beside)],
+        folded=[frames],
+        summary="Frame by frame",
+        opened=True,
+    )
+
+
+def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts: dict[str, str]) -> None:
+    """Write ``intervals.csv`` and ``prediction.json``."""
+    plain = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(plain[0]))
+    writer.writeheader()
+    writer.writerows(plain)
+    write_atomically(folder / "intervals.csv", table.getvalue())
+    curve = next(quantity for quantity in sample.quantities if quantity.name == CURVE.name)
+    members, observed = sample.drawn(curve), sample.observed(curve)
+    content = {
+        "format": "framecast-prediction",
+        "version": 2,
+        "sequence": sample.sequence,
+        "issue_time": str(sample.issue.astype("datetime64[ms]")),
+        "lead_times_h": [seconds / 3600 for seconds in sample.lead_times],
+        "future_known": sample.known,
+        "unit": sample.unit,
+        curve.name: {
+            channel: {"members": _plain(members[:, k].tolist()), "observed": _plain(observed[k].tolist())}
+            for k, channel in enumerate(sample.channels)
+        },
+        "intervals": plain,
+        "facts": facts,
+        "forecast": {name: value for name, value in sample.attrs.items() if isinstance(value, str | int | float)},
+    }
+    write_atomically(folder / "prediction.json", json.dumps(content, indent=1) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return nested lists, None for NaN."""
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

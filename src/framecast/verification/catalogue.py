@@ -1,0 +1,358 @@
+"""The catalogue of scores. Tables, charts, comparisons, verdicts and files are made from its entries.
+
+To add a score, write a function of one judged sample and its entry in `SCORES`, or hand a `Score` of your own to
+`evaluate`. The function returns what is averaged; the entry says how the averages become the score:
+
+    Score(name="bias", label="Bias", function=lambda sample: sample.error, better=None)
+
+The average is over all judged pixels (each counts alike), frames or samples, whatever the function returns a value
+for. RMSE and MAE are those of the ensemble mean.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framecast.verification.quantities import Quantity, dtw_distance, measure
+from framecast.verification.scores import (
+    brier_score,
+    crps,
+    energy_score,
+    ensemble_mean,
+    ensemble_variance,
+    fractions,
+    ms_ssim,
+    power_spectrum,
+    ssim,
+)
+
+Means = np.ndarray
+Better = Literal["lower", "higher"]
+
+_MEMBERS = 3
+"""Members whose SSIM is taken. Members are alike: more of them cost time and tell nothing new."""
+
+_WIDTHS = (1, 3, 5, 9, 17, 33, 65, 129)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One forecast of one sample beside the truth, in physical units: what a score is a function of.
+
+    Attributes:
+        members: ``[member, channel, time, height, width]``; NaN where a member has no value.
+        truth: ``[channel, time, height, width]``; NaN where nothing is judged.
+        data_range: range of the observations in each channel, for PSNR and SSIM.
+        cadence: seconds between frames.
+        quantities: the derived quantities of the evaluation.
+    """
+
+    members: Tensor
+    truth: Tensor
+    data_range: Tensor
+    cadence: float
+    quantities: tuple[Quantity, ...] = ()
+
+    @property
+    def point(self) -> bool:
+        """Whether there is one member: a point forecast, whose CRPS is its absolute error and whose spread is 0."""
+        return len(self.members) == 1
+
+    @cached_property
+    def valid(self) -> Tensor:
+        """The judged pixels, like the truth."""
+        return ~torch.isnan(self.truth)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The ensemble mean, like the truth."""
+        return self.members[0] if self.point else ensemble_mean(self.members)
+
+    @cached_property
+    def error(self) -> Tensor:
+        """Ensemble mean minus truth."""
+        return self.mean - self.truth
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """The ensemble variance, corrected for the number of members."""
+        return torch.zeros_like(self.truth) if self.point else ensemble_variance(self.members)
+
+    @cached_property
+    def true_power(self) -> Tensor:
+        """Power spectrum of the truth, ``[channel, time, wavenumber]``."""
+        return power_spectrum(self.truth)
+
+    @cached_property
+    def similarity(self) -> dict[str, Tensor]:
+        """``ssim`` and ``ms_ssim`` of the mean and the first members to the truth, ``[image, channel, time]``."""
+        images = torch.cat([self.mean[None], self.members[:_MEMBERS]])
+        return {
+            score.__name__: torch.stack(
+                [
+                    score(images[:, k], self.truth[k].expand_as(images[:, k]), data_range=float(self.data_range[k]))
+                    for k in range(images.shape[1])
+                ],
+                1,
+            )
+            for score in (ssim, ms_ssim)
+        }
+
+    @cached_property
+    def values(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Name of a quantity -> its values ``[member, channel(, time)]`` and the true one ``[channel(, time)]``."""
+        return {
+            quantity.name: (
+                measure(quantity, self.members, self.valid, self.cadence),
+                measure(quantity, self.truth, self.valid, self.cadence),
+            )
+            for quantity in self.quantities
+        }
+
+
+def _itself(mean: Means) -> Means:
+    return mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: the key in ``scores.json``, a Python identifier.
+        label: what charts and tables call it.
+        function: what is averaged, one array or several: ``[channel, time, height, width]`` for a value of each pixel,
+            ``[channel, time]`` of each frame, ``[channel]`` or ``[]``; not finite where there is no value.
+        combine: from the averages, as many as ``function`` returned arrays, to the score; elementwise.
+        unit: its unit, where ``{unit}`` stands for that of the images.
+        better: ``lower`` or ``higher``; ``None`` for what has no better and worse, such as a ratio that should be 1.
+        hint: how to read it, in a few words.
+        shown: ``console``: on the terminal and in the report; ``report``; ``None``: in the files only.
+        ensembles: whether it says nothing of a single member.
+        skill: whether its skill against each baseline is reported.
+        spectral: whether the arrays have a last axis of wavenumbers: ``[channel, time, wavenumber]``.
+    """
+
+    name: str
+    label: str
+    function: Callable[[Judged], Tensor | tuple[Tensor, ...]]
+    combine: Callable[..., Means] = _itself
+    unit: str = "{unit}"
+    better: Better | None = "lower"
+    hint: str = ""
+    shown: Literal["console", "report"] | None = None
+    ensembles: bool = False
+    skill: bool = False
+    spectral: bool = False
+
+    def parts(self, sample: Judged) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return sum and count of each array that is averaged; over the pixels of a frame for values of pixels."""
+        values = self.function(sample)
+        return [_summed(value, sample.valid) for value in (values if isinstance(values, tuple) else (values,))]
+
+
+def ratio(above: Means, below: Means) -> Means:
+    """Return the quotient; NaN where the lower is zero."""
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below != 0))
+
+
+def skill(score: Means, reference: Means) -> Means:
+    """Return 1 - score / reference: the fraction of the reference's error that is gone."""
+    return 1 - ratio(score, reference)
+
+
+def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
+    """Return the scores of derived quantities: the CRPS of each, and the DTW distance of what is a curve."""
+    found = []
+    for quantity in quantities:
+        name, label = quantity.name, quantity.label
+        found.append(
+            Score(
+                name=f"{name}_crps",
+                label=f"{label}, CRPS",
+                function=lambda s, name=name: crps(*s.values[name], fair=not s.point),  # type: ignore[misc]
+                unit=quantity.unit,
+                shown="report" if quantity.headline or quantity.by_lead else None,
+            )
+        )
+        if quantity.by_lead:
+            found.append(
+                Score(
+                    name=f"{name}_dtw",
+                    label=f"{label} curve, warped (DTW)",
+                    function=lambda s, name=name: dtw_distance(*s.values[name]).nanmean(0),  # type: ignore[misc]
+                    unit="",
+                    hint="0 is identical",
+                )
+            )
+    return tuple(found)
+
+
+def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
+    """Return the scores of the event that a pixel reaches ``threshold``.
+
+    Args:
+        threshold: in the unit of the images.
+        size: height and width of a frame; squares up to its shorter side are compared.
+    """
+    brier = Score(
+        name=f"brier_{threshold:g}",
+        label=f"Brier score of ≥ {threshold:g}",
+        function=lambda s: brier_score(s.members, s.truth, threshold, fair=not s.point),
+        unit="",
+        skill=True,
+    )
+    return (brier, *(_fractions_skill(threshold, width) for width in _WIDTHS if width <= min(size)))
+
+
+def _fractions_skill(threshold: float, width: int) -> Score:
+    return Score(
+        name=f"fss_{threshold:g}_{width}",
+        label=f"Fractions skill score of ≥ {threshold:g} in squares of {width}",
+        function=lambda s: fractions(s.members, s.truth, threshold, width=width),
+        combine=skill,
+        unit="",
+        better="higher",
+    )
+
+
+def _summed(values: Tensor, valid: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    known = torch.isfinite(values)
+    if values.ndim == 4:
+        known &= valid
+    total = torch.where(known, values, 0.0)
+    if values.ndim == 4:
+        return total.sum((-2, -1), dtype=torch.float64).numpy(), known.sum((-2, -1)).numpy()
+    return total.double().numpy(), known.numpy()
+
+
+def _energy(sample: Judged) -> Tensor:
+    if sample.point:
+        return sample.error.square().nanmean().sqrt()
+    return energy_score(sample.members, sample.truth)
+
+
+def _member_error(sample: Judged) -> Tensor:
+    return torch.where(sample.valid, sample.members - sample.truth, torch.nan)
+
+
+def _scaled(squared: Tensor, sample: Judged) -> Tensor:
+    return squared.double() / sample.data_range[:, None, None, None].square()
+
+
+def _decibel(error: Means) -> Means:
+    return -10 * np.log10(np.where(error > 0, error, np.nan))
+
+
+SCORES = (
+    Score(
+        name="crps",
+        label="CRPS",
+        function=lambda s: crps(s.members, s.truth, fair=not s.point),
+        hint="fair, per pixel; lower is better",
+        shown="console",
+        skill=True,
+    ),
+    Score(
+        name="rmse",
+        label="RMSE",
+        function=lambda s: s.error.square(),
+        combine=np.sqrt,
+        hint="of the ensemble mean; lower is better",
+        shown="console",
+    ),
+    Score(name="mae", label="MAE", function=lambda s: s.error.abs(), hint="of the ensemble mean"),
+    Score(
+        name="spread_skill",
+        label="Spread / error",
+        function=lambda s: (s.variance, s.error.square()),
+        combine=lambda variance, squared: np.sqrt(ratio(variance, squared)),
+        unit="",
+        better=None,
+        hint="1 is well calibrated",
+        shown="console",
+        ensembles=True,
+    ),
+    Score(name="energy_score", label="Energy score", function=_energy),
+    Score(
+        name="psnr",
+        label="PSNR",
+        function=lambda s: _scaled(s.error.square(), s),
+        combine=_decibel,
+        unit="dB",
+        better="higher",
+        hint="of the ensemble mean",
+    ),
+    Score(
+        name="ssim",
+        label="SSIM",
+        function=lambda s: s.similarity["ssim"][0],
+        unit="",
+        better="higher",
+        hint="of the ensemble mean",
+    ),
+    Score(
+        name="ms_ssim",
+        label="MS-SSIM",
+        function=lambda s: s.similarity["ms_ssim"][0],
+        unit="",
+        better="higher",
+        hint="of the ensemble mean",
+    ),
+    Score(
+        name="member_rmse",
+        label="RMSE of a member",
+        function=lambda s: _member_error(s).square().nanmean(0),
+        combine=np.sqrt,
+    ),
+    Score(name="member_mae", label="MAE of a member", function=lambda s: _member_error(s).abs().nanmean(0)),
+    Score(
+        name="member_psnr",
+        label="PSNR of a member",
+        function=lambda s: _scaled(_member_error(s).square().nanmean(0), s),
+        combine=_decibel,
+        unit="dB",
+        better="higher",
+    ),
+    Score(
+        name="member_ssim",
+        label="SSIM of a member",
+        function=lambda s: s.similarity["ssim"][1:].nanmean(0),
+        unit="",
+        better="higher",
+        hint="1 is identical",
+        shown="report",
+    ),
+    Score(
+        name="member_ms_ssim",
+        label="MS-SSIM of a member",
+        function=lambda s: s.similarity["ms_ssim"][1:].nanmean(0),
+        unit="",
+        better="higher",
+    ),
+    Score(
+        name="power_ratio",
+        label="Power of a member over that of the truth",
+        function=lambda s: (power_spectrum(s.members).mean(0), s.true_power),
+        combine=ratio,
+        unit="",
+        better=None,
+        hint="1 is as much structure as in the truth",
+        spectral=True,
+    ),
+    Score(
+        name="mean_power_ratio",
+        label="Power of the ensemble mean over that of the truth",
+        function=lambda s: (power_spectrum(s.mean), s.true_power),
+        combine=ratio,
+        unit="",
+        better=None,
+        spectral=True,
+    ),
+)
+"""The scores of every evaluation; those of derived quantities and of events are added."""
