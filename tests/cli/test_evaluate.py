@@ -26,7 +26,7 @@ def test_prints_a_table_and_the_path_of_the_page_last(gaussian_forecast: Write, 
     lines = result.stdout.rstrip().splitlines()
     assert lines[-1] == str(tmp_path / "out" / "report.html")
     assert Path(lines[-1]).is_file()
-    for name in ("gaussian", "persistence", "dressed persistence", "oracle", "CRPS [DN/s]"):
+    for name in ("gaussian", "Persistence", "Dressed persistence", "Oracle", "CRPS", "in DN/s"):
         assert name in result.stdout
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["bootstrap"]["replicates"] == 200
     page = Path(lines[-1]).read_text()
@@ -55,6 +55,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     assert result.exit_code == 0, result.output
     assert "a against b: undecided" in result.stdout
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["schema_version"] == 3
     assert scores["thresholds"] == [90.0, 110.0]
     assert scores["models"] == ["a", "b"]
     assert "--thresholds 90,110" in Path(result.stdout.rstrip().splitlines()[-1]).read_text()

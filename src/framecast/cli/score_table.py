@@ -14,7 +14,7 @@ def print_scores(scores: Scores) -> None:
     recalibrated = any(found.recalibrated is not None for found in scores.forecasts.values())
     quantity = next(iter(scores.headline), None)
     columns = ["", "members"]
-    columns += [f"{info.label} [{info.unit}]" if info.unit else info.label for info in shown.values()]
+    columns += [info.label for info in shown.values()]
     columns += [f"{LEVEL} % coverage"] if quantity else []
     columns += ["recalibrated"] if recalibrated and quantity else []
     columns += [f"skill against {scores[reference].label.lower()}"] if reference else []
@@ -28,7 +28,8 @@ def print_scores(scores: Scores) -> None:
             cells += [_held(widened) if widened else "-"] if recalibrated else []
         cells += [_skill(found.skill.get(reference, {}).get("crps"))] if reference else []
         rows.append(cells)
-    print_grid(f"{scores.samples} samples, averaged over all pixels and lead times", columns, rows)
+    unit = f", in {scores.unit}" if scores.unit else ""
+    print_grid(f"{scores.samples} samples, averaged over all pixels and lead times{unit}", columns, rows)
     for line in [*_remarks(scores, quantity), *_differences(scores)]:
         say(line)
 
@@ -90,9 +91,8 @@ def _held(intervals: dict[int, IntervalScores]) -> str:
 def _skill(skill: Comparison | None) -> str:
     if skill is None:
         return ""
-    low, high = skill.total.bounds()
-    interval = f" ({_percent(low)} to {_percent(high)})" if skill.total.certain else ""
-    return _percent(float(skill.total)) + interval
+    value, (low, high) = 100 * float(skill.total), 100 * skill.total.bounds()
+    return f"{value:.1f} ({low:.1f} to {high:.1f}) %" if skill.total.certain else _percent(value / 100)
 
 
 def _short(value: float) -> str:
