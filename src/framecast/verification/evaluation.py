@@ -87,16 +87,6 @@ class Evaluation:
             wavelengths_px=found.wavelengths_px,
         )
 
-    def report(self, folder: str | Path, *, overwrite: bool = False, command: str = "") -> Path:
-        """Write the report page, ``scores.json``, the tables and the figures, and return the path of the page.
-
-        Raises:
-            FramecastError: ``folder`` exists and ``overwrite`` is false, or cannot be written.
-        """
-        from framecast.reports.report import write_report
-
-        return write_report(self, folder, command=command, overwrite=overwrite)
-
 
 def evaluate(
     forecasts: str | Path | Sequence[str | Path],
