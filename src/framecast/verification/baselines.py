@@ -10,21 +10,47 @@ that holds it. The oracle is a hook: a domain that knows the true law writes its
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from framecast.core.errors import DataError
-
-if TYPE_CHECKING:
-    from framecast.verification.cases import Cases
+from framecast.verification.pool import Pool
 
 Occasions = Literal["any", "hour", "season"]
 """Which training occasions a climatology takes: any, those of a like hour of the day, or of a like day of the year."""
 
 _SMALLEST_DRAWN = 20
 """Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
+
+
+class Samples(Protocol):
+    """What a baseline is made of; `framecast.verification.cases.Cases` documents the attributes."""
+
+    channels: list[str]
+    lead_times: tuple[float, ...]
+    issue_times: np.ndarray
+    seed: int
+    climatology_like: Occasions
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+
+    @property
+    def sees_targets(self) -> bool:
+        """Whether a file saw every target channel, so that there is a last frame to persist."""
+
+    @property
+    def ensemble_size(self) -> int | None:
+        """Members of the largest ensemble; ``None`` if all files hold point forecasts."""
+
+    def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
+        """Return the videos of the first file that has at least two of them."""
+
+    def stored(self, name: str) -> tuple[int, Callable[[int], Tensor]] | None:
+        """Return the size of an ensemble that a file holds beside its forecast, and how to read that of a sample."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +81,14 @@ class Baseline:
 
     name: str
     label: str
-    prepare: "Callable[[Cases], Drawn | None]"
+    prepare: Callable[[Samples], Drawn | None]
     description: str = ""
     reference: bool = True
 
 
 def from_past(
     function: Callable[[Tensor, Sequence[float]], Tensor], *, members: int = 1
-) -> "Callable[[Cases], Drawn | None]":
+) -> Callable[[Samples], Drawn | None]:
     """Return how to prepare a baseline that is a function of the past alone.
 
     Args:
@@ -71,7 +97,7 @@ def from_past(
         members: how many it returns.
     """
 
-    def prepare(cases: "Cases") -> Drawn | None:
+    def prepare(cases: Samples) -> Drawn | None:
         if not cases.sees_targets:
             return None
         shape = (members, len(cases.channels), len(cases.lead_times), *cases.size)
@@ -163,7 +189,7 @@ def _last_frame(past: Tensor, lead_times: Sequence[float]) -> Tensor:
     return persistence(past[:, -1], len(lead_times))
 
 
-def _dressed(cases: "Cases") -> Drawn | None:
+def _dressed(cases: Samples) -> Drawn | None:
     pool = cases.pool("dressing", "draw", sees_targets=True)
     if pool is None:
         return None
@@ -176,7 +202,7 @@ def _dressed(cases: "Cases") -> Drawn | None:
     return Drawn(members, draw)
 
 
-def _climatology(cases: "Cases") -> Drawn | None:
+def _climatology(cases: Samples) -> Drawn | None:
     pool = cases.pool("climatology", "occasion")
     if pool is None:
         return None
@@ -189,7 +215,7 @@ def _climatology(cases: "Cases") -> Drawn | None:
     return Drawn(members, draw)
 
 
-def _oracle(cases: "Cases") -> Drawn | None:
+def _oracle(cases: Samples) -> Drawn | None:
     stored = cases.stored("oracle")
     return None if stored is None else Drawn(stored[0], lambda index, past: stored[1](index))
 
