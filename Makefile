@@ -9,16 +9,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BASE := $(VENV)/.installed-base
 DEV := $(VENV)/.installed-dev
 
-# One thread each: small tensors gain little from more, lose much on a busy machine, and test workers share the cores.
-export OMP_NUM_THREADS ?= 1
+# The two workers of pytest share the cores: with one thread each, small tensors lose little and nobody waits. What a
+# user runs (make demo, framecast) takes all cores, or what OMP_NUM_THREADS says.
+ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test slow lint format clean
+.PHONY: help demo test portable slow lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (about a minute after installation)"
 	@echo "make test    the tests"
+	@echo "make portable  forecasting, training and resuming as older processors compute"
 	@echo "make slow    the tests that take minutes"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  let ruff put the files into shape"
@@ -28,11 +30,18 @@ demo: $(BASE)
 	@$(BIN)/framecast demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Exit code 5 of pytest: there is no slow test.
 slow: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow || [ $$? -eq 5 ]
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow || [ $$? -eq 5 ]
+
+# PyTorch and oneDNN can be told to do without newer instructions: first without AVX, then as far as AVX2.
+portable: $(DEV)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
+		$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'portable and not slow'
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 \
+		$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'portable and not slow'
 
 lint: $(DEV)
 	$(BIN)/ruff check .

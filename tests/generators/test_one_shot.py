@@ -14,6 +14,8 @@ from framecast.training import TrainingState, fit
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
+pytestmark = pytest.mark.portable
+
 ONE_SHOT = ("diffusion=null", "one_shot.members=2", "sampling={precision: float32}")
 
 

@@ -10,6 +10,8 @@ from framecast.models import precision
 from framecast.models.archive_forecast import forecast_windows, plan_forecast, run_away, sample_key
 from framecast.models.checkpoint import find_model, load, read_config
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture(scope="module")
 def forecaster(small_run):

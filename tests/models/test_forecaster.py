@@ -14,6 +14,8 @@ from framecast.models.checkpoint import attach, build_forecaster, build_network,
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture(scope="module")
 def forecaster(small_run):

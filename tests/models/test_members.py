@@ -18,6 +18,8 @@ from framecast.networks import PaletteVideo, VideoUNetConfig
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture(scope="module")
 def labelled(small_archive, small_changes):

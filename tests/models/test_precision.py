@@ -11,6 +11,8 @@ from framecast.models import precision
 from framecast.models.checkpoint import CONFIG, attach, build_forecaster, build_network, find_model, load, read_config
 from framecast.models.precision import WORTHWHILE, asked, choose, forget_measurements, measurements
 
+pytestmark = pytest.mark.portable
+
 CPU = torch.device("cpu")
 
 

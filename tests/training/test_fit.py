@@ -13,6 +13,8 @@ from framecast.training.batches import Parts, cut
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture(scope="module")
 def prepared(small_archive, small_changes):

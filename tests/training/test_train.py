@@ -17,6 +17,8 @@ from framecast.training.recipe import load_recipe
 from framecast.training.run import Run
 from framecast.training.train import Begun, Saved, Stopped, train
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.fixture
 def prepared(small_archive, small_changes):

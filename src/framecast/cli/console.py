@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SECONDS_BETWEEN_LINES = 15.0
+SECONDS_TO_FIRST_LINE = 3.0
 
 
 def say(text: str) -> None:
@@ -70,18 +71,19 @@ class Task:
     """Something that advances towards a total.
 
     Attributes:
-        done: how far it has come.
+        done: how far it has come; what is half done counts half.
         total: where it ends, or ``None`` where that is unknown.
     """
 
     def __init__(self, description: str, total: int | None, bar: "tuple[Progress, TaskID] | None") -> None:
-        self.done = 0
+        self.done: float = 0
         self.total = total
         self._description = description
         self._bar = bar
         self._note = ""
         self._said = ""
-        self._last_line = self._began = time.monotonic()
+        self._began = time.monotonic()
+        self._last_line = self._began - SECONDS_BETWEEN_LINES + SECONDS_TO_FIRST_LINE
         self._first = 0
 
     def begin(self, done: int) -> None:
@@ -93,7 +95,7 @@ class Task:
         """Go ``steps`` further; ``note`` is a short remark beside the count, such as the present loss."""
         self.reach(self.done + steps, note=note)
 
-    def reach(self, done: int, total: int | None = None, *, note: str | None = None) -> None:
+    def reach(self, done: float, total: int | None = None, *, note: str | None = None) -> None:
         """Stand at ``done`` of ``total`` (as before where it is not given)."""
         self.done = done
         self.total = total if total is not None else self.total
@@ -107,7 +109,8 @@ class Task:
     def print_line(self) -> None:
         """Say on one plain line how far it has come, and nothing twice."""
         self._last_line = time.monotonic()
-        count = f"{self.done}/{self.total}" if self.total is not None else str(self.done)
+        whole = int(self.done)
+        count = f"{whole}/{self.total}" if self.total is not None else str(whole)
         line = "  ".join(filter(None, [f"{self._description}: {count}", self._note, self._left()]))
         if line != self._said:
             note(line)
@@ -117,7 +120,7 @@ class Task:
         """Return how long it will take at the rate so far; empty where that is unknown or nothing is left."""
         made, left = self.done - self._first, (self.total or self.done) - self.done
         taken = time.monotonic() - self._began
-        if made < 1 or left < 1 or taken < 1:
+        if made <= 0 or left <= 0 or taken < 1:
             return ""
         seconds = round(taken / made * left)
         hours, minutes = seconds // 3600, seconds // 60 % 60

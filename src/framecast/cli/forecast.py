@@ -151,6 +151,7 @@ def run_forecast(
             overwrite=overwrite,
             processes=processes,
             tell=note,
+            progress=task.reach,
         ):
             task.reach(done)
 

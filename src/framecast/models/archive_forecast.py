@@ -108,6 +108,7 @@ def forecast_windows(
     overwrite: bool = False,
     processes: Processes | None = None,
     tell: Callable[[str], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
@@ -133,6 +134,7 @@ def forecast_windows(
         processes: that share the work; this one alone by default.
         tell: is given lines for the user: the precision and why, and, the first time that it happens, that members of a
             window run away to infinity or that the model's stretch loses values of its past.
+        progress: is given the number of samples drawn, with the part of the present one, after each network evaluation.
 
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
@@ -200,13 +202,23 @@ def forecast_windows(
             overwrite=overwrite,
         )
 
-    with _writing(processes, out, begin) as writer:
+    done, part = 0, 0.0
+
+    def advance(fraction: float) -> None:
+        nonlocal part
+        part = min(1.0, part + fraction)
+        if progress:
+            progress(done + part * min(processes.count, len(plan.chosen) - done))
+
+    with ExitStack() as stack:
+        writer = stack.enter_context(_writing(processes, out, begin))
         begun = processes.share(lambda: writer.attrs["precision"])
         if begun != precision.precision:
             precision = asked(begun, forecaster.device, why="the forecast was begun with it")
         settled = replace(options, precision=precision.precision)
         if tell:
             tell(str(precision))
+        stack.enter_context(_evaluations(forecaster, settled, members, advance))
         missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
         done = len(plan.chosen) - len(missing)
         alone = len(missing) // processes.count * processes.count
@@ -214,15 +226,32 @@ def forecast_windows(
             yield done
         for index in missing[processes.rank : alone : processes.count]:
             write(writer, index, draw(index, range(members)))
-            done += processes.count
+            done, part = done + processes.count, 0.0
             yield done
         share = range(processes.rank * members // processes.count, (processes.rank + 1) * members // processes.count)
         for index in missing[alone:]:
             parts = processes.gather(draw(index, share) if share else None)
             if processes.first:
-                write(writer, index, np.concatenate([part for part in parts if part is not None]))
-            done += 1
+                write(writer, index, np.concatenate([own for own in parts if own is not None]))
+            done, part = done + 1, 0.0
             yield done
+
+
+@contextmanager
+def _evaluations(
+    forecaster: Forecaster, options: SamplingOptions, members: int, advance: Callable[[float], None]
+) -> Iterator[None]:
+    """Call ``advance`` after each network evaluation with the part of a sample's members that it has drawn."""
+    whole = members * int(forecaster.generator.describe(options).get("steps", 1))
+
+    def evaluated(module: object, given: tuple[Tensor, ...], result: object) -> None:
+        advance(len(given[0]) / whole)
+
+    handle = forecaster.generator.register_forward_hook(evaluated)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def run_away(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:
