@@ -84,11 +84,19 @@ def test_what_this_machine_tells_is_plausible():
     assert peak_memory() is None or 2**20 < peak_memory() < 2**45
 
 
+@pytest.mark.parametrize(("load", "free"), [(0.2, 4), (1.4, 3), (4.0, 1), (90.0, 1)])
+def test_cores_at_work_are_not_free(monkeypatch, load, free):
+    monkeypatch.setattr(machine, "cores", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    assert machine.free_cores() == free
+
+
 def test_what_a_system_does_not_tell_is_unknown(monkeypatch):
     monkeypatch.delattr(os, "sysconf", raising=False)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "getloadavg", raising=False)
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setattr(sys, "platform", "haiku")
     assert total_memory() is None
     assert peak_memory() is None
-    assert cores() >= 1
+    assert machine.free_cores() == cores() >= 1

@@ -43,6 +43,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def free_cores() -> int:
+    """Return the cores that other work leaves free, at least one; all of them where the system tells no load.
+
+    More threads than that wait for each other: every operation ends when the last of them has had its turn.
+    """
+    if not hasattr(os, "getloadavg"):  # Windows
+        return cores()
+    return max(1, cores() - round(os.getloadavg()[0]))
+
+
 def total_memory() -> int | None:
     """Return the bytes of main memory, or ``None`` where the system does not tell."""
     try:

@@ -1,6 +1,8 @@
 """``framecast demo``: the whole way in a minute, on a synthetic Sun, with a model that comes with the package."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from framecast.cli.evaluate import evaluate
 from framecast.cli.forecast import run_forecast
 from framecast.core.errors import FramecastError
 from framecast.core.files import refuse_existing, write_atomically
+from framecast.core.machine import free_cores
 
 MARKER = ".framecast-demo"
 
@@ -44,10 +47,24 @@ def demo(
         )
 
     note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
-    run_forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, side="test", limit=WINDOWS)
+    with _free_threads():
+        run_forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, side="test", limit=WINDOWS)
 
     note(f"3/3  scores and pictures -> {report}")
     evaluate([forecast], report)  # its last line is the page
+
+
+@contextmanager
+def _free_threads() -> Iterator[None]:
+    """Let PyTorch use no more threads than there are free cores; the demo is often tried on a machine at work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, free_cores()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def clear(out: Path) -> None:
