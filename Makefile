@@ -18,7 +18,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (about a minute after installation)"
+	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (a minute or two after installation)"
 	@echo "make test    the tests"
 	@echo "make portable  forecasting, training and resuming as older processors compute"
 	@echo "make slow    the tests that take minutes"

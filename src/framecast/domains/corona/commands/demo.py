@@ -20,10 +20,10 @@ MARKER = ".framecast-demo"
 MODEL = Path("corona-synth")
 """A released model, see `framecast.models.released`."""
 
-REGIONS, FRAMES, SIZE, CADENCE = 24, 14, 64, 7200.0
+REGIONS, FRAMES, SIZE, CADENCE = 20, 12, 64, 7200.0
 
-WINDOWS, MEMBERS = 4, 10
-"""Enough for the pictures: a page has at most three cases, and a score needs some regions to have an interval."""
+WINDOWS, MEMBERS = 3, 10
+"""Enough for the pictures: a page shows at most three cases."""
 
 
 def demo(
