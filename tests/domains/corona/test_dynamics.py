@@ -9,7 +9,7 @@ from framecast.domains.corona import dynamics
 from framecast.domains.corona.dynamics import Dynamics, stationary_state
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import Layout
+from framecast.domains.corona.state import StateLayout
 
 
 @pytest.mark.parametrize("hours", [0.003, 0.2, 2.0, 60.0])
@@ -28,7 +28,7 @@ def test_oscillators_are_stepped_by_their_exact_transition_law(hours):
 
 def test_the_gaussian_part_keeps_its_law(many):
     spec, _, states = many
-    layout = Layout.of(spec)
+    layout = StateLayout.of(spec)
     gaussian = states[:, :, : layout.background.stop].astype(np.float64)
     for k in (0, 5, 15):
         assert gaussian[:, k].mean() == pytest.approx(0.0, abs=0.01)
@@ -37,7 +37,7 @@ def test_the_gaussian_part_keeps_its_law(many):
 
 def test_brightness_correlates_over_time_as_a_critically_damped_oscillator(many):
     spec, regions, states = many
-    layout = Layout.of(spec)
+    layout = StateLayout.of(spec)
     z = layout.loop_part(states, 0).astype(np.float64)
     rates = np.stack([layout.loop_part(region.rates, 0) for region in regions])
     for lag in (1, 2, 4):
@@ -48,7 +48,7 @@ def test_brightness_correlates_over_time_as_a_critically_damped_oscillator(many)
 
 def test_velocity_tells_the_trend(many):
     spec, _, states = many
-    layout = Layout.of(spec)
+    layout = StateLayout.of(spec)
     z = layout.loop_part(states, 0)
     velocity = layout.loop_part(states[..., layout.oscillators :], 0)
     change = z[:, 1:] - z[:, :-1]
@@ -58,7 +58,7 @@ def test_velocity_tells_the_trend(many):
 
 def test_stored_energy_and_flare_plasma_are_stationary(many):
     spec, _, states = many
-    part = Layout.of(spec).arcade_part(states)
+    part = StateLayout.of(spec).arcade_part(states)
     for component in (0, 1, 3):
         first, last = part[:, 0, :, component].ravel(), part[:, -1, :, component].ravel()
         assert ks_2samp(first, last).pvalue > 0.01, component
@@ -69,7 +69,7 @@ def test_flares_come_at_the_rate_that_energy_sets():
     generators = [np.random.default_rng(k) for k in range(100)]
     regions = [draw_region(spec, generator) for generator in generators]
     law = Dynamics(spec, regions, hours=spec.hours)
-    layout = Layout.of(spec)
+    layout = StateLayout.of(spec)
     state = stationary_state(spec, regions, generators)
     energies, flared = [], []
     for _ in range(288):
@@ -117,7 +117,7 @@ def test_two_short_steps_have_the_law_of_one_long_step(many):
     twice = start
     for _ in range(2):
         twice = short.step(twice, [short.drive(generator) for generator in generators])
-    for part in (slice(None, 400), Layout.of(spec).background, slice(-18, None)):
+    for part in (slice(None, 400), StateLayout.of(spec).background, slice(-18, None)):
         assert ks_2samp(once[:, part].ravel(), twice[:, part].ravel()).pvalue > 0.001
         assert np.std(once[:, part] - start[:, part]) == pytest.approx(
             np.std(twice[:, part] - start[:, part]), rel=0.25 if part.start == -18 else 0.02

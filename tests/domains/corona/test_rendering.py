@@ -7,16 +7,16 @@ from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.splat import Splat
-from framecast.domains.corona.state import Layout
+from framecast.domains.corona.state import StateLayout
 
 
 def quiet_state(spec: CoronaSpec) -> np.ndarray:
-    return np.zeros(Layout.of(spec).size, np.float32)
+    return np.zeros(StateLayout.of(spec).size, np.float32)
 
 
 def typical_states(spec: CoronaSpec, count: int) -> np.ndarray:
-    states = np.random.default_rng(2).standard_normal((count, Layout.of(spec).size)).astype(np.float32)
-    Layout.of(spec).arcade_part(states)[...] = np.abs(Layout.of(spec).arcade_part(states))
+    states = np.random.default_rng(2).standard_normal((count, StateLayout.of(spec).size)).astype(np.float32)
+    StateLayout.of(spec).arcade_part(states)[...] = np.abs(StateLayout.of(spec).arcade_part(states))
     return states
 
 
@@ -32,7 +32,7 @@ def test_the_region_drifts_as_a_whole(region):
     spec = CoronaSpec(height=64, width=64)
     still, moved = quiet_state(spec), quiet_state(spec)
     # Three pixels up, two to the left.
-    Layout.of(spec).motion(moved)[:2] = np.array([3, -2]) / 64 / spec.drift
+    StateLayout.of(spec).motion(moved)[:2] = np.array([3, -2]) / 64 / spec.drift
     a, b = Renderer(spec, region)(np.stack([still, moved]))
     assert b[:, 8:-8, 8:-8] == pytest.approx(a[:, 5:-11, 10:-6], rel=1e-3)
 
@@ -62,7 +62,7 @@ def test_frames_need_not_be_square(height, width):
 
 def test_stored_energy_shows(spec, region):
     states = np.stack([quiet_state(spec)] * 3)
-    Layout.of(spec).arcade_part(states)[..., 0] = np.array([0.1, 0.6, 1.1])[:, None]
+    StateLayout.of(spec).arcade_part(states)[..., 0] = np.array([0.1, 0.6, 1.1])[:, None]
     frames = Renderer(spec, region)(states)
     hot = frames[:, spec.channels.index("94")]
     # Against the rest of the region, and far above the photon noise.
@@ -80,7 +80,7 @@ def test_a_flare_is_seen_in_the_hot_channel_first_and_cools_through_the_others()
     never = np.full((1, 1, spec.arcades, 2), 1 - 1e-12)
     for _ in range(60):
         state = quiet_state(spec)
-        Layout.of(spec).arcade_part(state)[..., 2:] = part[0, :, 2:]
+        StateLayout.of(spec).arcade_part(state)[..., 2:] = part[0, :, 2:]
         states.append(state)
         part = arcades.run(part, np.zeros_like(never), never)
         part[..., 0] = 0.0
@@ -115,7 +115,7 @@ def test_points_outside_the_frame_leave_no_trace():
 def test_drained_flares_leave_no_light(spec, region):
     state = quiet_state(spec)
     faint = state.copy()
-    Layout.of(spec).arcade_part(faint)[..., 2:] = 1e-6
+    StateLayout.of(spec).arcade_part(faint)[..., 2:] = 1e-6
     motion = np.zeros((1, 2))
     loops = Loops(spec, region)
     a, b = (loops.draw(s[None].astype(np.float64), motion, motion) for s in (state, faint))

@@ -4,7 +4,7 @@ import pytest
 from framecast.domains.corona.background import Background
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import Layout
+from framecast.domains.corona.state import StateLayout
 from framecast.domains.corona.waves import Waves, patterns
 
 
@@ -46,8 +46,10 @@ def test_patterns_are_those_of_every_release():
 def test_fine_grain_changes_but_keeps_its_contrast():
     spec = CoronaSpec(height=64, width=64, channels=("171",))
     region = draw_region(spec, np.random.default_rng(0))
-    states = np.zeros((2, Layout.of(spec).size))
-    states[1, Layout.of(spec).background] = np.random.default_rng(1).standard_normal(4 * Layout.of(spec).modes)
+    states = np.zeros((2, StateLayout.of(spec).size))
+    states[1, StateLayout.of(spec).background] = np.random.default_rng(1).standard_normal(
+        4 * StateLayout.of(spec).modes
+    )
     still = np.zeros((2, 2))
     first, later = np.log(Background(spec, region).draw(states, still, still))[:, 0]
 

@@ -7,7 +7,7 @@ from framecast.domains.corona.pixel_grid import Array, FloatArray, coordinates
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.response import response
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import Layout, wavenumbers
+from framecast.domains.corona.state import StateLayout, wavenumbers
 from framecast.domains.corona.waves import Waves, patterns
 
 # The quiet Sun is plasma of two temperatures: its cool part (transition region, seen in 171) and its corona.
@@ -42,7 +42,7 @@ class Background:
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
         self._spec = spec
         self._region = region
-        self._layout = Layout.of(spec)
+        self._layout = StateLayout.of(spec)
         self._y, self._x = coordinates(spec)
         self._evolving = Waves(spec, spec.modes)
         fixed = patterns(spec, int(region.pattern_seed[0]))

@@ -21,7 +21,7 @@ from scipy.linalg import expm
 
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import STAGES, Layout, wavenumbers
+from framecast.domains.corona.state import STAGES, StateLayout, wavenumbers
 
 _SLICE_HOURS = 1.0 / 12.0
 _BURN_IN_HOURS = 600.0
@@ -55,7 +55,7 @@ class Dynamics:
     """
 
     def __init__(self, spec: CoronaSpec, regions: list[Region], *, hours: float) -> None:
-        self.layout = Layout.of(spec)
+        self.layout = StateLayout.of(spec)
         self.hours = hours
         self._slices = max(1, int(np.ceil(hours / _SLICE_HOURS - 1e-9)))
         self._oscillators = _oscillator_step(np.stack([region.rates for region in regions]), hours)
@@ -106,7 +106,7 @@ def stationary_state(spec: CoronaSpec, regions: list[Region], generators: list[n
 
     All but the arcades is drawn from that law directly; the arcades are run for many flares.
     """
-    layout = Layout.of(spec)
+    layout = StateLayout.of(spec)
     slices = int(_BURN_IN_HOURS / (2 * _SLICE_HOURS))
     arcades = _Arcades(spec, regions, hours=2 * _SLICE_HOURS)
     normal = np.stack([generator.standard_normal(layout.background.stop) for generator in generators])

@@ -9,7 +9,7 @@ from framecast.domains.corona.region import WIDTHS, Region
 from framecast.domains.corona.response import response
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.splat import Splat
-from framecast.domains.corona.state import STAGES, Layout
+from framecast.domains.corona.state import STAGES, StateLayout
 
 # What flare plasma does in each stage: log10 temperature, emission measure, and how much it keeps to the feet (the
 # ribbons) instead of filling the loop; above 1, also how much brighter the feet are.
@@ -35,7 +35,7 @@ class Loops:
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
         self._spec = spec
         self._region = region
-        self._layout = Layout.of(spec)
+        self._layout = StateLayout.of(spec)
         self._arcade = region.arcade.astype(int)
         # An arcade's brighter loops take more of its flares.
         weight = np.where(self._arcade >= 0, np.exp(region.brightness), 0.0)

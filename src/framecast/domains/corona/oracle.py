@@ -20,7 +20,7 @@ from framecast.domains.corona.region import Region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import VERSION, Layout
+from framecast.domains.corona.state import VERSION, StateLayout
 from framecast.videos.frames import FrameSpec
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def draw_futures(
     Raises:
         DataError: the state is not one of this specification.
     """
-    if state.size != Layout.of(spec).size:
-        raise DataError(f"a state has {state.size} components; this archive's have {Layout.of(spec).size}")
+    if state.size != StateLayout.of(spec).size:
+        raise DataError(f"a state has {state.size} components; this archive's have {StateLayout.of(spec).size}")
     dynamics = Dynamics(spec, [region], hours=hours)
     render = Renderer(spec, region)
     current = np.repeat(state[None], len(streams), axis=0)

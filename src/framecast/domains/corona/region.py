@@ -37,7 +37,7 @@ class Region:
         temperature_spread: its standard deviation.
         slope: e-folds of emission lost from a to b.
         dip: e-folds of emission lost from the feet to the middle.
-        rates: relaxation rates of the oscillators (see `state.Layout`), per hour.
+        rates: relaxation rates of the oscillators (see `state.StateLayout`), per hour.
         poles: mean positions of the two polarities, ``[2, 2]``.
         spots: where each polarity's flux is concentrated, ``[2, spot, 2]``.
         plage: emission measure of the plage about each spot.
@@ -269,7 +269,7 @@ def _bright_points(spec: CoronaSpec, generator: np.random.Generator) -> dict[str
 
 
 def _rates(spec: CoronaSpec, generator: np.random.Generator) -> np.ndarray:
-    """Relaxation rates of the oscillators, in the order of `state.Layout`."""
+    """Relaxation rates of the oscillators, in the order of `state.StateLayout`."""
     count = spec.loops
     return np.concatenate(
         [

@@ -7,7 +7,7 @@ from framecast.domains.corona.loops import Loops
 from framecast.domains.corona.pixel_grid import FloatArray
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.state import Layout
+from framecast.domains.corona.state import StateLayout
 
 
 class Renderer:
@@ -20,7 +20,7 @@ class Renderer:
 
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
         self._spec = spec
-        self._layout = Layout.of(spec)
+        self._layout = StateLayout.of(spec)
         self._background = Background(spec, region)
         self._loops = Loops(spec, region)
 

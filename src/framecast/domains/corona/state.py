@@ -18,7 +18,7 @@ STAGES = 4
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """Where each part of the state lies in the vector.
 
     The oscillators are, in this order: brightness, temperature and sway of each loop; the region's displacement
@@ -35,7 +35,7 @@ class Layout:
     modes: int
 
     @classmethod
-    def of(cls, spec: CoronaSpec) -> "Layout":
+    def of(cls, spec: CoronaSpec) -> "StateLayout":
         """Return the layout of a region's state."""
         return cls(spec.loops, spec.arcades, len(wavenumbers(spec)))
 
