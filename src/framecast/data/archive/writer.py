@@ -77,7 +77,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         Args:
             path: the final name.
             channels: names along the channel axis.
-            unit: physical unit of the intensity, for instance ``DN/s``.
+            unit: physical unit of the intensity, for instance ``mm/h``.
             cadence: nominal seconds between two frames.
             height: rows of a frame.
             width: columns of a frame.
@@ -262,7 +262,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         Args:
             name: letters, digits and ``_ . + -``.
             times: observation time of every frame, strictly increasing; frames that never come stay `MISSING`.
-            coords: further coordinates as xarray takes them, for instance ``{"x": ("x", x, {"units": "arcsec"})}``.
+            coords: further coordinates as xarray takes them, for instance ``{"x": ("x", x, {"units": "km"})}``.
             variables: further variables as xarray takes them, for instance ``{"angle": ("time", angle)}``.
             attrs: attributes of the sequence, JSON-like.
 
