@@ -36,6 +36,8 @@ def test_the_archive_opens(stored):
     corona = Archive.open(stored / "corona.zarr")
     assert corona.attrs["state_version"] == 1
     assert np.isfinite(corona.read(corona.sequences[0])).all()
+    assert (archive.domain.name, corona.domain.name) == ("", "corona")
+    assert corona.domain.oracle(corona) is not None
 
 
 def test_the_model_draws_the_members_it_drew_then(stored, tmp_path):
