@@ -13,7 +13,7 @@ import torch
 
 from framecast.verification.blocks import block_names, choose_blocks
 from framecast.verification.cases import Cases
-from framecast.verification.quantities import flux, quantities
+from framecast.verification.quantities import QUANTITIES, measure
 from framecast.verification.recalibration.calibration import Calibration, fit_offsets
 from framecast.verification.scores import central_interval, covered
 
@@ -27,14 +27,16 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=40)
     arguments = parser.parse_args()
 
-    cases = Cases(arguments.forecast)
+    cases = Cases(arguments.forecast, baselines=())
     name = cases.models[0]
-    curves = []
+    entries = {quantity.name: quantity for quantity in QUANTITIES}
+    found_of: dict[str, list[torch.Tensor]] = {quantity: [] for quantity in entries}
     for case in map(cases.__getitem__, range(len(cases))):
-        truth = torch.where(case.valid, case.truth, torch.nan)
-        curves.append(torch.cat([flux(truth)[None], flux(case.forecasts[name], case.valid)]).double())
-    everything = torch.stack(curves, dim=1)  # truth and members, sample, channel, time
-    values = {"flux": everything, **quantities(everything, cases.cadence)}
+        videos = torch.cat([case.truth[None], case.forecasts[name]])
+        for quantity, entry in entries.items():
+            found_of[quantity].append(measure(entry, videos, case.valid, cases.cadence))
+    # truth and members, sample, channel and for some time
+    values = {quantity: torch.stack(measured, dim=1) for quantity, measured in found_of.items()}
     kind = choose_blocks(cases)
     blocks = np.array(block_names(cases, kind))
     kinds, random = np.unique(blocks), np.random.default_rng(0)
@@ -43,7 +45,7 @@ def main() -> None:
         half = random.permutation(kinds)[: len(kinds) // 2]
         seen, new = (torch.from_numpy(np.flatnonzero(np.isin(blocks, half) == side)) for side in (True, False))
         fitted = {
-            quantity: fit_offsets(quantity, value[1:, seen], value[0, seen], list(blocks[seen]))
+            quantity: fit_offsets(entries[quantity], value[1:, seen], value[0, seen], list(blocks[seen]))
             for quantity, value in values.items()
         }
         calibration = Calibration(

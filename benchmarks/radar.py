@@ -141,21 +141,22 @@ def main() -> None:
                     writer.write(k, past=values[None, :PAST], truth=values[None, PAST:], forecast=forecast)
         print(f"{name}: {len(test)} windows -> {path}", flush=True)
     scores = evaluate(paths, thresholds=THRESHOLDS).scores
-    width = "5" if "5" in next(iter(scores["forecasts"].values()))["thresholds"]["0.5"]["fss"] else "1"
+    first = next(iter(scores.forecasts.values()))
+    width = "5" if "fss_0.5_5" in first.scores else "1"
     header = ["forecast", "CRPS mm/h", "MAE mm/h"]
     header += [f"{what} {t:g} mm/h" for t in THRESHOLDS for what in ("1000 Brier", f"FSS ({width} px)")]
     print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
-    for name, entry in scores["forecasts"].items():
-        cells = [f"{entry['crps']:.4f}", f"{entry['member_mae']:.4f}"]
+    for entry in scores.forecasts.values():
+        cells = [f"{entry['crps'].value:.4f}", f"{entry['member_mae'].value:.4f}"]
         for threshold in THRESHOLDS:
-            event = entry["thresholds"][f"{threshold:g}"]
-            cells += [f"{1e3 * event['brier']:.3f}"]
-            cells += ["–" if event["fss"][width] is None else f"{event['fss'][width]:.2f}"]
-        print(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    for pair in scores["differences"]:
-        crps = pair["scores"]["crps"]
-        print(f"{pair['first']} - {pair['second']}: CRPS {crps['value']:+.4f} {crps['95']} {crps['verdict']}")
-    print({t: entry["thresholds"][f"{t:g}"]["base_rate"] for t in THRESHOLDS}, scores["bootstrap"])
+            cells += [f"{1e3 * entry[f'brier_{threshold:g}'].value:.3f}"]
+            cells += [f"{entry[f'fss_{threshold:g}_{width}'].value:.2f}"]
+        print(f"| {entry.label} | " + " | ".join(cells) + " |")
+    for pair in scores.differences:
+        crps = pair.scores["crps"]
+        low, high = crps.total.bounds()
+        print(f"{pair.first} - {pair.second}: CRPS {float(crps.total):+.4f} ({low:.4f}, {high:.4f}) {crps.verdict}")
+    print({t: first.events[f"{t:g}"].base_rate for t in THRESHOLDS}, scores.bootstrap)
 
 
 if __name__ == "__main__":

@@ -4,81 +4,62 @@ python benchmarks/score_table.py report/scores.json
 """
 
 import argparse
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-LEVEL = "95"
+from framecast.verification.files import open_scores
+from framecast.verification.results import IntervalScores, Scores
+
+DIGITS = {"crps": 2, "rmse": 1, "spread_skill": 2, "energy_score": 2, "total_crps": 0}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scores", type=Path)
-    scores = json.loads(parser.parse_args().scores.read_text(encoding="utf-8"))
-    names = [*scores["models"], *(n for n in scores["forecasts"] if n not in scores["models"])]
-    unit, blocks = scores["unit"], scores["bootstrap"]
+    scores = open_scores(parser.parse_args().scores)
+    first, blocks = scores.models[0], scores.bootstrap
+    model = scores[first]
     print(
-        f"{scores['judged_samples']} windows, {scores['members']} members; {LEVEL} % intervals by bootstrap over "
-        f"{blocks['number_of_blocks']} blocks ({blocks['blocks']}).\n"
+        f"{scores.judged_samples} windows, {model.members} members; 95 % intervals by bootstrap over "
+        f"{blocks.number_of_blocks} blocks ({blocks.blocks}).\n"
     )
-    show(["", *names], [row(scores, names, *what) for what in figures(unit)])
-    print(f"\nModel over baseline, {scores['models'][0]}:\n")
-    model = scores["forecasts"][scores["models"][0]]
-    for baseline, skill in model["skill"].items():
-        low, high = skill[LEVEL]
-        print(
-            f"- CRPS below {baseline.replace('_', ' ')}: {skill['value']:.1%} ({low:.1%} to {high:.1%}); by lead time"
-        )
-        print(f"  {', '.join(f'{value:.1%}' for value in skill['by_lead']['value'])}")
-    if model.get("oracle_skill"):
-        low, high = model["oracle_skill"][LEVEL]
-        print(
-            "- of the way from persistence to the oracle: "
-            f"{model['oracle_skill']['value']:.2f} ({low:.2f} to {high:.2f})"
-        )
-    print("- spread / error by lead time:", ", ".join(f"{value:.2f}" for value in model["spread_skill_by_lead"]))
-    power = zip(scores["wavelengths_px"], model["power_ratio"], strict=True)
+    names = list(scores.forecasts)
+    for cells in (["", *names], ["---"] * (len(names) + 1), *(row(scores, names, name) for name in DIGITS)):
+        print(f"| {' | '.join(cells)} |")
+    print(f"\nModel over baseline, {first}:\n")
+    for baseline, skills in model.skill.items():
+        skill = skills["crps"]
+        low, high = skill.total.bounds()
+        print(f"- CRPS below {baseline}: {float(skill.total):.1%} ({low:.1%} to {high:.1%}); by lead time")
+        print(f"  {', '.join(f'{value:.1%}' for value in skill.by_lead.value)}")
+    if model.oracle_skill is not None:
+        low, high = model.oracle_skill.bounds()
+        print(f"- fraction of attainable skill: {float(model.oracle_skill):.2f} ({low:.2f} to {high:.2f})")
+    print("- spread / error by lead time:", ", ".join(f"{v:.2f}" for v in model["spread_skill"].by_lead.value))
+    power = zip(scores.wavelengths_px, model["power_ratio"].total.value, strict=True)
     print("- power over the truth's:", ", ".join(f"{value:.2f} at {wave:.1f} px" for wave, value in power))
-    for kind in ("", "calibrated"):
-        held = model.get(kind, {}).get("coverage") if kind else model["coverage"]
-        if held:
-            shares = ", ".join(f"{name} {flat(held[name]['90']):.0%}" for name in ("flux", "mpf", "fluence", "t2pf"))
-            print(f"- 90 % intervals{' ' + kind if kind else ''} hold: {shares}")
+    own = {name: entry.intervals for name, entry in model.quantities.items()}
+    print(f"- coverage of 90 % intervals: {coverage(scores, own)}")
+    if model.recalibrated is not None:
+        print(f"- coverage of recalibrated 90 % intervals: {coverage(scores, model.recalibrated.quantities)}")
 
 
-def figures(unit: str) -> Iterator[tuple[str, str, int]]:
-    """Yield label, key and digits of every line of the table."""
-    yield f"fair CRPS, {unit}", "crps", 2
-    yield f"RMSE of the ensemble mean, {unit}", "rmse", 1
-    yield "spread / error", "spread_skill", 2
-    yield f"energy score, {unit}", "energy_score", 2
-    yield f"CRPS of the flux, {unit}", "flux_crps", 0
-
-
-def row(scores: dict[str, Any], names: list[str], label: str, key: str, digits: int) -> list[str]:
+def row(scores: Scores, names: list[str], score: str) -> list[str]:
     """Return one line: a figure of every forecast with its interval."""
-    cells = [label]
+    info, digits = scores.score_info[score], DIGITS[score]
+    cells = [f"{info.label}, {info.unit}" if info.unit else info.label]
     for name in names:
-        forecast = scores["forecasts"][name]
-        value, interval = forecast.get(key), forecast["confidence"].get(key)
-        if value is None or (key == "spread_skill" and forecast["members"] < 2):
-            cells.append("–")
-        else:
-            low, high = interval[LEVEL]
-            cells.append(f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        total = scores[name][score].total
+        low, high = total.bounds()
+        figure = f"{float(total):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        cells.append("–" if info.ensembles and scores[name].point else figure)
     return cells
 
 
-def show(head: list[str], rows: list[list[str]]) -> None:
-    """Print a Markdown table."""
-    for cells in (head, ["---"] * len(head), *rows):
-        print(f"| {' | '.join(cells)} |")
-
-
-def flat(value: float | list[float]) -> float:
-    """Return a share, or the mean of the shares of several channels or lead times."""
-    return sum(map(flat, value)) / len(value) if isinstance(value, list) else value
+def coverage(scores: Scores, held: dict[str, dict[int, IntervalScores]]) -> str:
+    """Return the coverage of the 90 % intervals of every quantity."""
+    return ", ".join(
+        f"{scores.quantity_info[name].label} {float(levels[90].coverage):.0%}" for name, levels in held.items()
+    )
 
 
 if __name__ == "__main__":

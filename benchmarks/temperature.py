@@ -89,16 +89,17 @@ def main() -> None:
                 writer.write(k, past=past[None], truth=future(window)[None], forecast=forecast[:, None])
     scores = evaluate(paths, climatology="hour", blocks="day").scores
     print("| forecast | CRPS K | 95 % | RMSE of the mean K | spread / error | CRPS at 1, 6, 12, 24 h |\n|" + "---|" * 6)
-    for name, entry in scores["forecasts"].items():
-        low, high = entry["confidence"]["crps"]["95"]
-        leads = ", ".join(f"{entry['crps_by_lead'][k - 1]:.2f}" for k in (1, 6, 12, 24))
-        spread_skill = f"{entry['spread_skill']:.2f}" if entry["members"] > 1 else "–"
-        words = f"{entry['crps']:.2f} | {low:.2f} … {high:.2f} | {entry['rmse']:.2f} | {spread_skill} | {leads}"
-        print(f"| {name.replace('_', ' ')} | {words} |")
-    for pair in scores["differences"]:
-        crps = pair["scores"]["crps"]
-        print(f"{pair['first']} - {pair['second']}: CRPS {crps['value']:+.3f} {crps['95']} {crps['verdict']}")
-    print(len(test), "windows", scores["bootstrap"])
+    for entry in scores.forecasts.values():
+        low, high = entry["crps"].total.bounds()
+        leads = ", ".join(f"{entry['crps'].by_lead.value[k - 1]:.2f}" for k in (1, 6, 12, 24))
+        spread_skill = "–" if entry.point else f"{entry['spread_skill'].value:.2f}"
+        words = f"{entry['crps'].value:.2f} | {low:.2f} … {high:.2f} | {entry['rmse'].value:.2f} | {spread_skill}"
+        print(f"| {entry.label} | {words} | {leads} |")
+    for pair in scores.differences:
+        crps = pair.scores["crps"]
+        low, high = crps.total.bounds()
+        print(f"{pair.first} - {pair.second}: CRPS {float(crps.total):+.3f} ({low:.3f}, {high:.3f}) {crps.verdict}")
+    print(len(test), "windows", scores.bootstrap)
 
 
 if __name__ == "__main__":

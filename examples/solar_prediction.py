@@ -42,7 +42,7 @@ from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.projection import unproject
 from framecast.domains.solar.tracks import Track
-from framecast.verification.quantities import flux, quantities
+from framecast.verification.quantities import integral, peak, time_of_peak, total
 from framecast.verification.scores import central_interval
 
 set_matplotlib_formats("jpeg", pil_kwargs={"quality": 85})  # a small notebook
@@ -174,8 +174,8 @@ show({"observed": truth} | rows if complete else rows, lead)
 # Quantities that people decide on are computed on each member, so that their spread is an interval.
 
 # %%
-curves = flux(torch.from_numpy(members))
-seen = flux(torch.from_numpy(past.isel(channel=0).values))
+curves = total(torch.from_numpy(members))
+seen = total(torch.from_numpy(past.isel(channel=0).values))
 figure, axes = plt.subplots(figsize=(6, 3.2), dpi=80)
 joined = torch.cat([seen[-1:].expand(len(curves), 1), curves], dim=1)
 axes.plot([0, *lead], joined.T, color="tab:blue", alpha=0.2, linewidth=0.8)
@@ -186,7 +186,7 @@ for level, alpha in ((0.9, 0.2), (0.5, 0.3)):
     )
 axes.plot(hours, seen, color="black")
 if complete:
-    came = flux(torch.from_numpy(truth.copy()))
+    came = total(torch.from_numpy(truth.copy()))
     axes.plot([0, *lead], torch.cat([seen[-1:], came]), color="black", marker=".", label="observed")
 axes.axvline(0, color="grey", linewidth=0.8)
 axes.set(xlabel="hours from the last frame seen", ylabel=f"flux ({forecaster.unit})")
@@ -194,14 +194,13 @@ axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %%
-names = {"mpf": "maximum flux (DN/s)", "fluence": "fluence (DN/s h)", "t2pf": "time of the maximum (h)"}
-drawn = quantities(curves, frames.cadence)
-observed = quantities(came, frames.cadence) if complete else {}
+names = {peak: "maximum flux (DN/s)", integral: "fluence (DN/s h)", time_of_peak: "time of the maximum (h)"}
 print(f"{'':26}{'median':>11}{'90 % interval':>26}{'observed':>12}")
-for key, name in names.items():
-    low, high = (float(end) for end in central_interval(drawn[key], 0.9))
-    value = f"{float(observed[key]):12.5g}" if complete else ""
-    print(f"{name:26}{float(drawn[key].median()):11.5g}{f'{low:.5g} to {high:.5g}':>26}{value}")
+for quantity, name in names.items():
+    drawn = quantity(torch.from_numpy(members), frames.cadence)
+    low, high = (float(end) for end in central_interval(drawn, 0.9))
+    value = f"{float(quantity(torch.from_numpy(truth.copy()), frames.cadence)):12.5g}" if complete else ""
+    print(f"{name:26}{float(drawn.median()):11.5g}{f'{low:.5g} to {high:.5g}':>26}{value}")
 
 # %% [markdown]
 # ## The same in one command
