@@ -27,8 +27,9 @@ from framecast.data.datasets import WindowDataset
 from framecast.data.statistics import sample_residuals
 from framecast.generators.generator import Generator
 from framecast.models.archive_forecast import sample_key
-from framecast.models.checkpoint import attach, build_network
+from framecast.models.config import attach, build_network
 from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw
 from framecast.training import TrainingState, fit
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import Recipe, load_recipe
@@ -181,13 +182,8 @@ def run(recipe: Recipe, archive: Path, seconds: float, variant: Variant) -> dict
     trained = train(prepared, windows, seconds, variant)
     network = trained.generator.network
     with trained.state.ema.within(network):
-        forecaster = Forecaster(
-            trained.generator,
-            trained.conditioning,
-            sampling=prepared.model.sampling,
-            unit=prepared.model.unit,
-            name=recipe.name,
-        )
+        forecaster = Forecaster(prepared.model, trained.generator)
+        forecaster.conditioning = trained.conditioning  # the variant's own
         figures = judge(forecaster, validation, sample_residuals(windows, draws=RESIDUALS, seed=0))
     return {
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -228,7 +224,7 @@ def gflop(forecaster: Forecaster, windows: WindowDataset) -> float:
     """Return the floating-point operations of one member, all its network evaluations together, in 10⁹."""
     past = windows.sample(0).past
     with FlopCounterMode(display=False) as counter:
-        forecaster.draw(past, members=range(2), seed=0)
+        forecaster.draw(past, Draw(members=range(2), options=forecaster.sampling, seed=0))
     return counter.get_total_flops() / 2e9
 
 
@@ -242,7 +238,7 @@ def judge(forecaster: Forecaster, windows: WindowDataset, residuals: np.ndarray)
         past, truth, *_ = windows.sample(index)
         key = sample_key(windows.windows[index])
         began = time.process_time()
-        drawn = forecaster.draw(past, members=range(MEMBERS), seed=0, sample_key=key)
+        drawn = forecaster.draw(past, Draw(members=range(MEMBERS), options=forecaster.sampling, seed=0, sample=key))
         seconds += time.process_time() - began
         chosen = torch.from_numpy(residuals[draw_residuals(len(residuals), 40, seed=0, sample=index)])
         dressed = dressed_persistence(latest_frame(past, windows.frames)[:, 0], chosen)

@@ -14,19 +14,19 @@ import time
 import torch
 
 from framecast.models.members import chunk_size
-from framecast.networks import AnyNetwork, PaletteVideo, VideoUNetConfig
+from framecast.networks import AnyNetwork, PaletteVideo, VideoUNet
 
 NETWORKS: dict[str, tuple[AnyNetwork, int]] = {
     "video-unet 32, four resolutions, 128²": (
-        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4)),
+        VideoUNet(width=32, multipliers=(1, 2, 4, 4)),
         128,
     ),
     "video-unet 32, four resolutions, 64²": (
-        VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4)),
+        VideoUNet(width=32, multipliers=(1, 2, 4, 4)),
         64,
     ),
-    "video-unet 48, 128²": (VideoUNetConfig(), 128),
-    "video-unet 48, 64²": (VideoUNetConfig(), 64),
+    "video-unet 48, 128²": (VideoUNet(), 128),
+    "video-unet 48, 64²": (VideoUNet(), 64),
     "palette-video 32, 64²": (PaletteVideo(width=32), 64),
 }
 """Network and side of the frames; the first is that of `sun-171`."""

@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 
 from framecast.models.members import chunk_size
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNet
 from operators import share_of_operators
 
 Curve = dict[int, float]
@@ -56,7 +56,7 @@ NETWORKS = ("video-unet", "palette-video")
 
 def step(case: Case) -> Callable[[], None]:
     """Return a call that evaluates the network once for every member of the case."""
-    config = (VideoUNetConfig if case.network == "video-unet" else PaletteVideo)(width=case.width)
+    config = (VideoUNet if case.network == "video-unet" else PaletteVideo)(width=case.width)
     network = config.build(past_channels=1, future_channels=1).eval()
     shape = (1, case.frames, case.size, case.size)
     most = chunk_size(network, shape, torch.device("cpu"))

@@ -23,7 +23,7 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
 from framecast.models.members import draw_members
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNet
 from networks import plain_module
 from peers import installed_peers
 
@@ -90,7 +90,7 @@ def main() -> None:
 
     ways = {
         f"{config.kind}, {precision}": forecast(options, config.build(**CHANNELS), SamplingOptions(precision=precision))
-        for config in (PaletteVideo(width=options.width), VideoUNetConfig(width=options.width))
+        for config in (PaletteVideo(width=options.width), VideoUNet(width=options.width))
         for precision in ("float32", "bf16")
     }
     plain = evaluation(options, plain_module().Reference(width=options.width, **CHANNELS).eval())

@@ -26,6 +26,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.models.checkpoint import load
 from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw
 from framecast.verification.evaluation import evaluate
 from framecast.verification.scores import crps
 
@@ -131,7 +132,9 @@ def elsewhere(forecaster: Forecaster, data: Path, target: Path) -> None:
     rows = []
     for name, video in domains(data):
         past, future = torch.from_numpy(video[None, :6]), torch.from_numpy(video[None, 6:])
-        drawn = forecaster.draw(past, members=range(MEMBERS), seed=0)[:, :, : future.shape[1]]
+        drawn = forecaster.draw(past, Draw(members=range(MEMBERS), options=forecaster.sampling, seed=0))[
+            :, :, : future.shape[1]
+        ]
         score, still = crps(drawn, future).mean().item(), (future - past[:, -1:]).abs().mean().item()
         flux = (drawn.sum(dim=(-1, -2)).mean() / future.sum(dim=(-1, -2)).mean()).item()
         print(

@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ensemble import CHANNELS, EVALUATIONS, forecast
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNet
 from framecast.networks.compiled import compile_network
 from framecast.training import TrainingOptions
 from framecast.training.optimiser import build_optimiser
@@ -94,7 +94,7 @@ def all_ways(options: argparse.Namespace, device: torch.device) -> dict[str, Way
         "one layout, bf16": bf16,
         "the same with checkpointing": Way(palette(checkpointing=True), "bf16", counted=bf16),
     }
-    small = VideoUNetConfig(width=options.width)
+    small = VideoUNet(width=options.width)
     ways["video-unet, bf16"] = Way(small.build(**CHANNELS).to(device), "bf16")
     if options.compile:
         ways["one layout, bf16, compiled"] = Way(compiled(palette()), "bf16", counted=bf16)

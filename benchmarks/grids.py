@@ -20,7 +20,9 @@ from framecast.diffusion.sampler import DDIM, DPMSolverPP
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import LogSNR, Trailing
 from framecast.models.archive_forecast import sample_key
-from framecast.models.checkpoint import find_model, load_model, read_config
+from framecast.models.checkpoint import load_model, read_config
+from framecast.models.header import find_model
+from framecast.models.members import Draw
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
 
 
@@ -49,7 +51,7 @@ def main() -> None:
             for k, window in enumerate(chosen):
                 past, future, *_ = samples[k]
                 drawn = forecaster.draw(
-                    past, members=range(options.members), seed=0, sample_key=sample_key(window), options=sampling
+                    past, Draw(members=range(options.members), seed=0, sample=sample_key(window), options=sampling)
                 )
                 figures.append(judge(drawn, future))
             score, spread, error, flux, held = np.mean(figures, axis=0)

@@ -19,7 +19,7 @@ import torch
 from framecast.core.distributed import Alone
 from framecast.data.archive.reader import Archive
 from framecast.domains.corona.writing import write_corona
-from framecast.models.checkpoint import attach, build_network
+from framecast.models.config import attach, build_network
 from framecast.training import TrainingState, fit
 from framecast.training.batches import cut, load_parts
 from framecast.training.prepare import Prepared, prepare

@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNetConfig
+from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNet
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "networks" / "reference.py"
 VARIANTS = ("plain float32", "fast float32", "fast bf16", "fast bf16, checkpointing")
@@ -40,7 +40,7 @@ def plain_module():
 def build(options: argparse.Namespace, variant: str) -> nn.Module:
     """Return the network of a variant; plain and fast ones share weights."""
     torch.manual_seed(0)
-    configs = {"palette-video": PaletteVideo, "palette-video-deep": PaletteVideoDeep, "video-unet": VideoUNetConfig}
+    configs = {"palette-video": PaletteVideo, "palette-video-deep": PaletteVideoDeep, "video-unet": VideoUNet}
     config = configs[options.network](width=options.width, checkpointing="checkpointing" in variant)
     channels = {"past_channels": 3, "future_channels": 1}
     fast = config.build(**channels)

@@ -30,11 +30,13 @@ from framecast.diffusion.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
 from framecast.domains.corona.oracle import has_oracle, oracle_ensemble
 from framecast.domains.corona.writing import write_corona
 from framecast.models.archive_forecast import sample_key
-from framecast.models.checkpoint import find_model, load, load_model, read_config
+from framecast.models.checkpoint import load, load_model, read_config
 from framecast.models.forecaster import Forecaster
+from framecast.models.header import find_model
+from framecast.models.members import Draw
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
-from framecast.training.train import train
+from framecast.training.train import run_training
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
 
 SAMPLERS: dict[str, tuple[AnySampler, AnyGrid]] = {
@@ -84,7 +86,7 @@ def trained(folder: Path, archive: Archive, steps: int, grid: int | None) -> For
             changes += [f"{section}.grid.kind=fast-ddpm-uniform", f"{section}.grid.steps={grid}"]
         changes += [f"sampling.steps={len(FastDDPMUniform(steps=grid).rows(1000))}"]
     out = folder / f"run-{grid}"
-    for _ in train(prepare(load_recipe("tiny", changes), archive), out):
+    for _ in run_training(prepare(load_recipe("tiny", changes), archive), out):
         pass
     return load(out)
 
@@ -123,7 +125,7 @@ def small_network(folder: Path, options: argparse.Namespace) -> Subject:
         rows = len(grid.rows(1000))
         drawing = SamplingOptions(sampler=DDIM(), grid=grid, steps=rows)
         cases.append(Case("Fast-DDPM (own weights)", rows, trained(folder, archive, options.steps, steps), drawing))
-    return Subject(archive, prepare(load_recipe("tiny", RECIPE), archive).sides["test"], cases)
+    return Subject(archive, prepare(load_recipe("tiny", RECIPE), archive).data.sides["test"], cases)
 
 
 def given_model(options: argparse.Namespace) -> Subject:
@@ -189,7 +191,7 @@ def judge(archive: Archive, chosen: list[Window], cases: list[Case], members: in
         begin = time.perf_counter()
         ensembles = [
             forecaster.draw(
-                windows[k].past, members=range(members), seed=0, sample_key=sample_key(window), options=drawing
+                windows[k].past, Draw(members=range(members), seed=0, sample=sample_key(window), options=drawing)
             )
             for k, window in enumerate(chosen)
         ]

@@ -22,16 +22,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNet
 
 CASES = {
     "paper (palette-video 64), 128²": (PaletteVideo(width=64), 3, 1, 6, 128),
     "palette-video 64, 256²": (PaletteVideo(width=64), 3, 1, 6, 256),
     "palette-video 64, 512²": (PaletteVideo(width=64), 3, 1, 6, 512),
-    "video-unet 96, 128²": (VideoUNetConfig(width=96), 3, 1, 6, 128),
-    "video-unet 96, 512²": (VideoUNetConfig(width=96), 3, 1, 6, 512),
+    "video-unet 96, 128²": (VideoUNet(width=96), 3, 1, 6, 128),
+    "video-unet 96, 512²": (VideoUNet(width=96), 3, 1, 6, 512),
     "palette-video 32, 64²": (PaletteVideo(width=32), 3, 1, 6, 64),
-    "tiny (video-unet 32), 32²": (VideoUNetConfig(width=32), 3, 3, 6, 32),
+    "tiny (video-unet 32), 32²": (VideoUNet(width=32), 3, 3, 6, 32),
 }
 
 
@@ -63,7 +63,7 @@ def worker(folder: Path, steps: int) -> None:
     """Train for some steps as one of the processes; the first writes what it saw."""
     from framecast.core.distributed import join
     from framecast.data.archive.reader import Archive
-    from framecast.models.checkpoint import attach, build_network
+    from framecast.models.config import attach, build_network
     from framecast.training import TrainingState, fit
     from framecast.training.prepare import prepare
     from framecast.training.recipe import load_recipe

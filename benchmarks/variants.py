@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ablations import COMMON, DIFFUSION, RUNS, Variant, arguments, make, train
 from framecast.data.datasets import Sample, WindowDataset
 from framecast.generators.generator import Generator
-from framecast.models.checkpoint import build_network
+from framecast.models.config import build_network
 from framecast.networks.attention import SpaceTimeAttention
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import load_recipe
@@ -165,7 +165,7 @@ class OnMean(Variant):
 
     def conditioning(self, prepared: Prepared, windows: WindowDataset) -> Conditioning:
         """Train the deterministic network and return what puts its residual before the other."""
-        mean = prepare(load_recipe("tiny", [*COMMON, *RUNS["mean only"]]), prepared.archive)
+        mean = prepare(load_recipe("tiny", [*COMMON, *RUNS["mean only"]]), prepared.data.archive)
         trained = train(mean, windows, self.seconds, Variant())
         with trained.state.ema.within(trained.generator.network):
             weights = {name: value.clone() for name, value in trained.generator.network.state_dict().items()}

@@ -175,9 +175,9 @@ def small_run(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     from framecast.data.archive.reader import Archive
     from framecast.training.prepare import prepare
     from framecast.training.recipe import load_recipe
-    from framecast.training.train import train
+    from framecast.training.train import run_training
 
     path = tmp_path_factory.mktemp("runs") / "small"
-    for _ in train(prepare(load_recipe("tiny", SMALL), Archive.open(small_archive)), path):
+    for _ in run_training(prepare(load_recipe("tiny", SMALL), Archive.open(small_archive)), path):
         pass
     return path

@@ -202,7 +202,9 @@ def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
         run: a small finished run on ``archive``.
         archive: a small archive.
     """
-    from framecast.models.checkpoint import build_network, find_model, load_model, read_config
+    from framecast.models.checkpoint import load_model, read_config
+    from framecast.models.config import build_network
+    from framecast.models.header import find_model
     from framecast.training import TrainingOptions, TrainingState
     from framecast.training.recipe import load_recipe
     from framecast.training.run import Run

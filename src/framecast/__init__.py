@@ -2,27 +2,42 @@
 
     import framecast as fc
 
-    forecaster = fc.load("runs/rain")
-    ensemble = forecaster.forecast(past, members=20, seed=0)
+    fc.train("tiny", "rain.zarr", out="runs/rain")
+    model = fc.load("runs/rain")
+    ensemble = model.forecast(past, members=20, seed=0)
 
 The names below are imported when they are first used, so that ``import framecast`` itself takes no time.
+`docs/python.md` shows them at work.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from framecast._version import __version__
-from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.core import errors
+from framecast.core.errors import ConfigError, DataError, FramecastError, FramecastWarning
 
 if TYPE_CHECKING:
+    from framecast import networks as networks
     from framecast.data.archive.reader import Archive as Archive
+    from framecast.data.archive.reader import open_archive as open_archive
     from framecast.data.archive.writer import ArchiveWriter as ArchiveWriter
+    from framecast.data.datasets import Windows as Windows
     from framecast.data.forecasts import open_forecast as open_forecast
+    from framecast.diffusion import sampler as samplers  # noqa: F401
+    from framecast.diffusion import schedule as schedules  # noqa: F401
+    from framecast.diffusion import times as grids  # noqa: F401
     from framecast.domains.corona.writing import write_corona as write_corona
+    from framecast.importers.importing import import_data as import_data
+    from framecast.models.archive_forecast import forecast as forecast
+    from framecast.models.calibrate import calibrate as calibrate
     from framecast.models.checkpoint import load as load
     from framecast.models.forecaster import Forecaster as Forecaster
+    from framecast.networks import Network as Network
+    from framecast.reports.judge import evaluate as evaluate
+    from framecast.training.job import train as train
     from framecast.training.recipe import load_recipe as load_recipe
-    from framecast.verification.evaluation import evaluate as evaluate
+    from framecast.verification.evaluation import score as score
     from framecast.videos.frames import FrameSpec as FrameSpec
 
 # Where each name is defined.
@@ -31,20 +46,46 @@ _HOME = {
     "ArchiveWriter": "data.archive.writer",
     "Forecaster": "models.forecaster",
     "FrameSpec": "videos.frames",
-    "evaluate": "verification.evaluation",
+    "Network": "networks",
+    "Windows": "data.datasets",
+    "calibrate": "models.calibrate",
+    "evaluate": "reports.judge",
+    "forecast": "models.archive_forecast",
+    "import_data": "importers.importing",
     "load": "models.checkpoint",
     "load_recipe": "training.recipe",
+    "open_archive": "data.archive.reader",
     "open_forecast": "data.forecasts",
+    "score": "verification.evaluation",
+    "train": "training.job",
     "write_corona": "domains.corona.writing",
 }
+_MODULES = {
+    "grids": "diffusion.times",
+    "networks": "networks",
+    "samplers": "diffusion.sampler",
+    "schedules": "diffusion.schedule",
+}
 
-__all__ = [*_HOME, "ConfigError", "DataError", "FramecastError", "__version__"]
+__all__ = [
+    *_HOME,
+    *_MODULES,
+    "ConfigError",
+    "DataError",
+    "FramecastError",
+    "FramecastWarning",
+    "__version__",
+    "errors",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name in _MODULES:
+        value: object = import_module(f"framecast.{_MODULES[name]}")
+    elif name in _HOME:
+        value = getattr(import_module(f"framecast.{_HOME[name]}"), name)
+    else:
         raise AttributeError(f"module 'framecast' has no attribute {name!r}")
-    value = getattr(import_module(f"framecast.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

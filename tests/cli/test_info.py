@@ -8,7 +8,7 @@ import pytest
 from framecast.cli import run
 from framecast.cli.rows import nested
 from framecast.cli.run_summary import sparkline
-from framecast.models.checkpoint import find_model
+from framecast.models.header import find_model
 
 
 def shown(capsys, path) -> dict[str, str]:

@@ -34,7 +34,7 @@ def test_a_table_is_a_split_and_two_can_be_compared(small_archive, tmp_path, cap
     prepared = prepare(load_recipe("tiny", [*CHANGES, *own]), Archive.open(small_archive))
     record = json.loads(json.dumps(prepared.data_record))
     assert len(record["split"]["sha256"]) == 64
-    assert prepared.model.split.divide(prepared.windows)["train"] == prepared.sides["train"]
+    assert prepared.model.split.divide(prepared.data.windows)["train"] == prepared.data.sides["train"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.split_table import SIDES, TableSplit, checksum, compare, read_sides, write_split
 from framecast.data.splits import TimeSplit
-from framecast.data.windows import Window, Windows
+from framecast.data.windows import Window, WindowList
 
 START = np.datetime64("2017-08-08T00:00", "ns")
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -17,13 +17,13 @@ BY_TIME = TimeSplit(train_end="2017-08-09", validation_start="2017-08-09T06:00",
 
 
 @pytest.fixture
-def windows() -> Windows:
+def windows() -> WindowList:
     found = []
     for region in ("a", "b"):
         for first in range(60):
             times = [START + k * HOUR for k in range(first, first + 4)]
             found.append(Window(region, tuple(range(first, first + 4)), times[1], times[0], times[-1]))
-    return Windows(tuple(found), Counter())
+    return WindowList(tuple(found), Counter())
 
 
 def write(tmp_path, text: str):
@@ -44,7 +44,7 @@ def test_a_table_that_was_written_divides_as_the_split_did(windows, tmp_path):
 
 def test_names_may_hold_what_separates_cells(windows, tmp_path):
     names = {"a": "#1, west", "b": 'the "second"; b'}
-    renamed = Windows(tuple(replace(window, sequence=names[window.sequence]) for window in windows), Counter())
+    renamed = WindowList(tuple(replace(window, sequence=names[window.sequence]) for window in windows), Counter())
     division = BY_TIME.divide(renamed)
     write_split(tmp_path / "split.csv", division)
     assert compare(division, tmp_path / "split.csv").keys() == {(s, s) for s in (*SIDES, "dropped")}

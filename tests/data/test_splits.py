@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.splits import AnySplit, AutoSplit, RandomSplit, RegionSplit, TimeSplit, parse_date
-from framecast.data.windows import Window, Windows
+from framecast.data.windows import Window, WindowList
 
 START = np.datetime64("2017-08-08T00:00", "ns")
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -18,7 +18,7 @@ SIDES = ("train", "validation", "test")
 
 def series(
     regions: int = 3, frames: int = 157, length: int = 12, step: int = 1, *, independent: bool = False
-) -> Windows:
+) -> WindowList:
     """All windows of ``length`` frames, ``step`` hours apart, in gapless hourly sequences."""
     windows = []
     for region in range(regions):
@@ -26,7 +26,7 @@ def series(
             indices = tuple(range(first, first + length * step, step))
             times = [START + k * HOUR for k in indices]
             windows.append(Window(f"region-{region:02}", indices, times[length // 2 - 1], times[0], times[-1]))
-    return Windows(tuple(windows), Counter({"missing frame": 2}), independent)
+    return WindowList(tuple(windows), Counter({"missing frame": 2}), independent)
 
 
 def used(windows) -> set[tuple[str, int]]:
@@ -37,7 +37,7 @@ def moments(windows) -> set[int]:
     return {index for window in windows for index in window.indices}
 
 
-def check_apart(division, original: Windows, frames_of=used) -> None:
+def check_apart(division, original: WindowList, frames_of=used) -> None:
     """No two sides share a frame, and no window is lost or doubled."""
     for k, one in enumerate(SIDES):
         for other in SIDES[k + 1 :]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import MISSING
-from framecast.data.windows import Window, Windows, _runs, find_windows, manifest_hash
+from framecast.data.windows import Window, WindowList, _runs, find_windows, manifest_hash
 from framecast.videos.frames import FrameSpec
 
 START = np.datetime64("2017-08-08T00:00", "ns")
@@ -206,8 +206,8 @@ class TestNames:
         assert manifest_hash(windows[:1]) == "47e22981eebe183848710e8268ccad3159eeade78cafb2ad22487eae7ee62547"
 
     def test_a_slice_keeps_what_is_known_of_the_search(self):
-        windows = Windows((window("a", 0), window("a", 60)), Counter({"off disk": 3}), independent=True)
-        assert windows[1:] == Windows((window("a", 60),), Counter({"off disk": 3}), independent=True)
+        windows = WindowList((window("a", 0), window("a", 60)), Counter({"off disk": 3}), independent=True)
+        assert windows[1:] == WindowList((window("a", 60),), Counter({"off disk": 3}), independent=True)
         assert list(windows) == [windows[0], windows[1]]
 
 

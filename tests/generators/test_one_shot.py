@@ -9,7 +9,10 @@ from framecast.data.archive.reader import Archive
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.one_shot import OneShot
-from framecast.models.checkpoint import attach, build_forecaster, build_network, load, save_model
+from framecast.models.checkpoint import load, save_model
+from framecast.models.config import attach, build_network
+from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw
 from framecast.training import TrainingState, fit
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
@@ -36,7 +39,7 @@ def forecaster(prepared):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    return build_forecaster(prepared.model, attach(prepared.model, network))
+    return Forecaster(prepared.model, attach(prepared.model, network))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,8 @@ def test_members_are_the_same_however_they_are_drawn(forecaster, past):
     together = forecaster.forecast(past, members=5, seed=3)
     assert (together.attrs["sampler"], together.attrs["steps"]) == ("one-shot", 1)
     assert torch.equal(
-        forecaster.draw(past, members=[3], seed=3), forecaster.draw(past, members=range(5), seed=3, chunk=2)[3:4]
+        forecaster.draw(past, Draw(members=[3], options=forecaster.sampling, seed=3)),
+        forecaster.draw(past, Draw(members=range(5), options=forecaster.sampling, seed=3, chunk=2))[3:4],
     )
     assert together.std("member").mean() > 0
 
@@ -56,7 +60,7 @@ def test_members_are_the_same_however_they_are_drawn(forecaster, past):
 def test_rollouts_work_block_by_block(archive, small_changes):
     changes = [*small_changes, *ONE_SHOT, 'data.future_channels=["94", "193", "211"]']
     model = prepare(load_recipe("tiny", changes), archive).model
-    forecaster = build_forecaster(model, attach(model, build_network(model)))
+    forecaster = Forecaster(model, attach(model, build_network(model)))
     past = torch.from_numpy(archive.read(archive.sequences[0], range(2)))
     blocks = list(forecaster.rollout(past, blocks=2, members=2))
     assert [block.sizes["lead_time"] for block in blocks] == [3, 3]
@@ -77,7 +81,7 @@ def test_what_only_diffusion_has_is_refused(forecaster, past, change):
 
     change = {"guidance": Guidance(scale=2.0)} if "guidance" in change else change
     with pytest.raises(ConfigError, match="one network evaluation"):
-        forecaster.draw(past, members=[0], seed=0, options=replace(forecaster.sampling, **change))
+        forecaster.draw(past, Draw(members=[0], seed=0, options=replace(forecaster.sampling, **change)))
 
 
 def test_recipes_have_one_of_both(small_changes):
@@ -91,7 +95,10 @@ def test_a_folder_gives_back_the_same_model(forecaster, prepared, past, tmp_path
     save_model(tmp_path / "model", prepared.model, forecaster.generator.network)
     again = load(tmp_path / "model")
     assert isinstance(again.generator, OneShot)
-    assert torch.equal(again.draw(past, members=[1], seed=0), forecaster.draw(past, members=[1], seed=0))
+    assert torch.equal(
+        again.draw(past, Draw(members=[1], options=again.sampling, seed=0)),
+        forecaster.draw(past, Draw(members=[1], options=forecaster.sampling, seed=0)),
+    )
 
 
 def test_training_lowers_the_score_and_members_differ(prepared):
@@ -102,8 +109,8 @@ def test_training_lowers_the_score_and_members_differ(prepared):
     windows = prepared.dataset("train")
     losses = [p.loss for p in fit(state, generator, prepared.model.conditioning, windows, options)]
     assert sum(losses[-20:]) / 20 < 0.95 * sum(losses[:10]) / 10
-    forecaster = build_forecaster(prepared.model, generator)
-    drawn = forecaster.draw(windows.sample(0).past, members=range(4), seed=0)
+    forecaster = Forecaster(prepared.model, generator)
+    drawn = forecaster.draw(windows.sample(0).past, Draw(members=range(4), options=forecaster.sampling, seed=0))
     assert (drawn.std(dim=0) > 0).float().mean() > 0.9
 
 

@@ -1,14 +1,18 @@
+import types
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.core.errors import ConfigError, DataError, FramecastError, FramecastWarning
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.domains.corona.writing import write_corona
 from framecast.models import precision
-from framecast.models.archive_forecast import forecast_windows, plan_forecast, run_away, sample_key
-from framecast.models.checkpoint import find_model, load, read_config
+from framecast.models.archive_forecast import diverged, forecast_windows, plan_forecast, sample_key
+from framecast.models.checkpoint import load
+from framecast.models.members import Draw
 
 pytestmark = pytest.mark.portable
 
@@ -19,19 +23,19 @@ def forecaster(small_run):
 
 
 @pytest.fixture(scope="module")
-def plan(small_run, small_archive):
-    config = read_config(find_model(small_run))
-
+def plan(forecaster, small_archive):
     def make(side="validation", limit=3, archive=small_archive):
-        return plan_forecast(config, Archive.open(archive), side=side, limit=limit)
+        return plan_forecast(forecaster, Archive.open(archive), side, limit)
 
     return make
 
 
+def draw(forecaster, members=2, **choices):
+    return Draw(members=range(members), seed=4, options=forecaster.options(**choices))
+
+
 def run(forecaster, plan, out, members=2, **options):
-    return list(
-        forecast_windows(forecaster, plan, out, members=members, seed=4, options=forecaster.sampling, **options)
-    )
+    return list(forecast_windows(forecaster, plan, out, draw(forecaster, members), **options))
 
 
 def test_the_file_holds_members_truth_past_residuals_and_oracle(forecaster, plan, small_archive, tmp_path):
@@ -62,14 +66,13 @@ def test_members_do_not_depend_on_which_windows_are_forecast(forecaster, plan, t
 
 def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, tmp_path):
     out = tmp_path / "f.zarr"
-    job = forecast_windows(forecaster, plan(), out, members=2, seed=4, options=forecaster.sampling)
+    job = forecast_windows(forecaster, plan(), out, draw(forecaster))
     assert next(job) == 1
     with pytest.raises(KeyboardInterrupt):
         job.throw(KeyboardInterrupt())
     assert not out.exists()
-    drawn = []
-    draw = forecaster.draw
-    forecaster.draw = lambda *args, **options: drawn.append(1) or draw(*args, **options)
+    drawn, whole = [], forecaster.draw
+    forecaster.draw = lambda *args: drawn.append(1) or whole(*args)
     try:
         assert run(forecaster, plan(), out) == [1, 2, 3]
     finally:
@@ -86,8 +89,8 @@ def test_a_forecast_goes_on_in_the_precision_it_was_begun_in(small_run, plan, tm
 
     def job(**choices):
         forecaster = load(small_run)  # a process of its own has no choice from before
-        options = forecaster.options(**choices)
-        return forecast_windows(forecaster, plan(), out, members=2, seed=4, options=options, tell=said.append)
+        task = types.SimpleNamespace(tell=said.append)
+        return forecast_windows(forecaster, plan(), out, draw(forecaster, **choices), task=task)
 
     with monkeypatch.context() as fast:
         fast.setattr(precision, "lacks_bf16", lambda device: None)
@@ -118,7 +121,7 @@ def test_a_forecast_in_another_precision_that_is_asked_for_is_another_forecast(s
 
 
 def _straight(forecaster, plan, out, **choices):
-    return forecast_windows(forecaster, plan, out, members=2, seed=4, options=forecaster.options(**choices))
+    return forecast_windows(forecaster, plan, out, draw(forecaster, **choices))
 
 
 def test_an_existing_file_stays_unless_overwrite_is_said(forecaster, plan, tmp_path):
@@ -141,7 +144,7 @@ def test_nothing_but_a_forecast_is_ever_replaced(forecaster, plan, small_archive
 
 
 def stop_after_one(forecaster, plan, out):
-    job = forecast_windows(forecaster, plan, out, members=2, seed=4, options=forecaster.sampling)
+    job = forecast_windows(forecaster, plan, out, draw(forecaster))
     assert next(job) == 1
     with pytest.raises(KeyboardInterrupt):
         job.throw(KeyboardInterrupt())
@@ -154,11 +157,11 @@ def test_an_unfinished_forecast_is_not_judged(forecaster, plan, tmp_path):
 
 
 def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, plan, tmp_path, monkeypatch):
-    assert len(forecaster.fingerprint) == 64
+    assert len(forecaster.config.weights_sha256) == 64
     stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
-    drawn, draw = [], forecaster.draw
-    monkeypatch.setattr(forecaster, "fingerprint", "other weights")
-    monkeypatch.setattr(forecaster, "draw", lambda *args, **options: drawn.append(1) or draw(*args, **options))
+    drawn, whole = [], forecaster.draw
+    monkeypatch.setattr(forecaster, "config", replace(forecaster.config, weights_sha256="other weights"))
+    monkeypatch.setattr(forecaster, "draw", lambda *args: drawn.append(1) or whole(*args))
     assert run(forecaster, plan(), tmp_path / "f.zarr") == [1, 2, 3]
     assert len(drawn) == 3  # the first sample too, anew
     assert open_forecast(tmp_path / "f.zarr").attrs["weights_sha256"] == "other weights"
@@ -192,28 +195,28 @@ def test_an_archive_of_another_unit_or_other_channels_is_refused(plan, small_arc
         plan(archive=other)
 
 
-def test_members_that_run_away_are_told_of_once(forecaster, plan, tmp_path, monkeypatch):
+def test_members_that_diverge_are_warned_of_once(forecaster, plan, tmp_path, monkeypatch):
     whole = forecaster.draw
 
-    def draw(past, **options):
-        drawn = whole(past, **options)
+    def draw(past, wanted):
+        drawn = whole(past, wanted)
         drawn[1, 0, 2, 3, 4] = torch.inf
         return drawn
 
     monkeypatch.setattr(forecaster, "draw", draw)
-    said = []
-    run(forecaster, plan(), tmp_path / "f.zarr", tell=said.append)
-    [line] = [line for line in said if not line.startswith("precision")]
-    assert line.startswith(f"1 of 2 members of {plan().chosen[0].id} run away to infinity")
-    assert "--clip" in line
+    with pytest.warns(FramecastWarning) as warned:
+        run(forecaster, plan(), tmp_path / "f.zarr")
+    [line] = [str(warning.message) for warning in warned]
+    assert line.startswith(f"1 of 2 members of {plan().chosen[0].id} diverged")
+    assert "clip" in line
 
 
-def test_what_the_past_does_not_show_has_not_run_away(plan):
+def test_what_the_past_does_not_show_has_not_diverged(plan):
     frames = plan().frames
     past, drawn = torch.ones(3, 2, 16, 24), torch.ones(4, 2, 3, 16, 24)
     past[frames.past_channels.index("94"), :, 0, 0] = torch.nan
     drawn[:, 0, :, 0, 0] = torch.nan
-    assert run_away(drawn, past, frames) == 0
+    assert diverged(drawn, past, frames) == 0
     drawn[2, 1, 0, 0, 0] = torch.nan
     drawn[3, 0, 1, 5, 5] = -torch.inf
-    assert run_away(drawn, past, frames) == 2
+    assert diverged(drawn, past, frames) == 2

@@ -6,7 +6,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.models.checkpoint import build_network, find_model, load, load_model, read_config, save_model
+from framecast.models.checkpoint import load, load_model, read_config, save_model
+from framecast.models.config import build_network
+from framecast.models.header import find_model
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from framecast.models.checkpoint import load
 from framecast.models.export import describe_export, example_inputs, export_model
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
-from framecast.training.train import train
+from framecast.training.train import run_training
 from framecast.videos.labelled import to_tensor
 
 
@@ -105,7 +105,7 @@ def test_a_one_shot_model_under_onnxruntime(small_archive, small_changes, tmp_pa
     onnxruntime = pytest.importorskip("onnxruntime")
     changes = [change for change in small_changes if not change.startswith("sampling")]
     recipe = load_recipe("tiny", [*changes, "diffusion=null", "one_shot.members=2", "training.steps=2"])
-    for _ in train(prepare(recipe, Archive.open(small_archive)), tmp_path / "run"):
+    for _ in run_training(prepare(recipe, Archive.open(small_archive)), tmp_path / "run"):
         pass
     forecaster = load(tmp_path / "run")
     torch.manual_seed(1)

@@ -10,7 +10,10 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC
 from framecast.diffusion.times import Leading
-from framecast.models.checkpoint import attach, build_forecaster, build_network, load
+from framecast.models.checkpoint import load
+from framecast.models.config import attach, build_network
+from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
@@ -54,7 +57,7 @@ def test_a_member_is_the_same_however_the_ensemble_is_cut(forecaster, past):
     stochastic = forecaster.options(sampler=DDIM(eta=1.0))
 
     def draw(members, **options):
-        return forecaster.draw(video, sample_key=5, members=members, seed=0, options=stochastic, **options)
+        return forecaster.draw(video, Draw(sample=5, members=members, seed=0, options=stochastic, **options))
 
     together = draw(range(7))
     assert torch.equal(draw(range(7), chunk=3), together)
@@ -74,7 +77,7 @@ def test_clipped_members_stay_within_their_bounds_however_they_are_drawn(forecas
     blocks = forecaster.options(clip={"94": (low, high)})
     video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
     pasts = torch.stack([video, 1.5 * video, 2 * video])
-    together, apart = (forecaster.draw(pasts, members=range(3), seed=1, options=blocks, chunk=c) for c in (3, 1))
+    together, apart = (forecaster.draw(pasts, Draw(members=range(3), seed=1, options=blocks, chunk=c)) for c in (3, 1))
     assert torch.equal(together, apart)
     with pytest.raises(ConfigError, match=r"sampling.clip names 171; what is forecast is 94, 193"):
         forecaster.forecast(past, clip={"171": (0.0, 1.0)})
@@ -142,8 +145,8 @@ def test_pixels_masked_in_all_past_frames_stay_masked(forecaster, past):
 
 def test_progress_counts_members(forecaster, past):
     seen = []
-    forecaster.forecast(past, members=5, chunk=2, progress=seen.append)
-    assert seen == [2, 2, 1]
+    forecaster.forecast(past, members=5, chunk=2, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 5), (4, 5), (5, 5)]
 
 
 def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
@@ -154,10 +157,11 @@ def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
         (past.isel(y=slice(0, 12)), "height 12 is not divisible by 8", ConfigError),
         (past.assign_coords(time=past["time"].values[0] + np.array([0, 1], "timedelta64[h]")), "3600", DataError),
         (np.zeros((3, 2, 16)), "has shape", DataError),
-        (np.zeros((1, 3, 2, 16, 24)), "has shape", DataError),
+        (np.zeros((1, 1, 3, 2, 16, 24)), "has shape", DataError),
+        (np.zeros((0, 3, 2, 16, 24)), "at least one", DataError),
         (past.where(past < past.max(), np.inf), "infinite", DataError),
         (past * np.nan, "no known pixel", DataError),
-        (past.to_dataset(), r"dataset\['intensity'\]", DataError),
+        (past.to_dataset().assign(other=past), r"dataset\['intensity'\]", DataError),
         (np.full((3, 2, 16, 24), "x"), "no array of numbers", DataError),
     ]
     for wrong, message, kind in cases:
@@ -168,6 +172,27 @@ def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
         forecaster.forecast(past, label="X", members=1)
     with pytest.raises(ConfigError, match="at least one"):
         forecaster.forecast(past, members=0)
+
+
+def test_many_pasts_make_one_ensemble_each_the_first_that_of_a_single_one(forecaster, past):
+    video = past.transpose("channel", "time", "y", "x")
+    alone = forecaster.forecast(past, members=2, seed=3)
+    pasts = {
+        "list": [past, 2 * past],
+        "array": np.stack([video.values, 2 * video.values]),
+        "DataArray": xr.concat([past, 2 * past], "case"),
+        "Dataset": xr.concat([past, 2 * past], "case").to_dataset(),
+        "channels": xr.concat([past, 2 * past], "case").to_dataset("channel"),
+    }
+    many = {name: forecaster.forecast(given, members=2, seed=3) for name, given in pasts.items()}
+    for name, ensembles in many.items():
+        assert ensembles.dims == ("sample", "member", "lead_time", "channel", "y", "x"), name
+        np.testing.assert_array_equal(ensembles[0], alone, err_msg=name)
+        np.testing.assert_array_equal(ensembles, many["list"], err_msg=name)
+    assert not np.array_equal(many["list"][1], forecaster.forecast(2 * past, members=2, seed=3))
+    assert many["list"].attrs["seed"] == 3
+    with pytest.raises(ConfigError, match="3 labels were given for 2 pasts"):
+        forecaster.forecast([past, past], label=["a", "b", "c"], members=1)
 
 
 def test_what_comes_out_is_an_xarray_that_can_be_written(forecaster, past, tmp_path):
@@ -187,7 +212,7 @@ def untrained(small_archive, small_changes):
         with torch.no_grad():
             for parameter in denoiser.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))
-        return build_forecaster(prepared.model, denoiser)
+        return Forecaster(prepared.model, denoiser)
 
     return make
 
@@ -201,20 +226,28 @@ class TestRollout:
         assert blocks[0].equals(forecaster.forecast(past, members=2, seed=1))
         # The third block of member 1 is what its first two blocks, taken for a past, lead to.
         second_past = torch.from_numpy(np.stack([blocks[k].values[1, 0] for k in (0, 1)], axis=1))
-        again = forecaster.draw(second_past, members=[1], seed=1, block=2)
+        again = forecaster.draw(second_past, Draw(members=[1], options=forecaster.sampling, seed=1, block=2))
         assert np.array_equal(again[0, :, 0], blocks[2].values[1, 0])
 
     def test_other_noise_in_every_block(self, untrained, past):
         forecaster = untrained("data.future_channels=null", "data.future=1")
         video = torch.from_numpy(past.transpose("channel", "time", "y", "x").values)
-        first, second = (forecaster.draw(video, members=[0], seed=0, block=block) for block in (0, 1))
+        first, second = (
+            forecaster.draw(video, Draw(members=[0], options=forecaster.sampling, seed=0, block=block))
+            for block in (0, 1)
+        )
         assert not torch.equal(first, second)
 
     def test_a_long_future_gives_only_its_last_frames_as_the_next_past(self, untrained, past):
         forecaster = untrained("data.future_channels=null", "data.future=4")
         blocks = list(forecaster.rollout(past, blocks=2, members=1))
         next_past = torch.from_numpy(blocks[0].values[0, -2:]).movedim(0, 1)
-        assert np.array_equal(forecaster.draw(next_past, members=[0], seed=0, block=1)[0].movedim(0, 1), blocks[1][0])
+        assert np.array_equal(
+            forecaster.draw(next_past, Draw(members=[0], options=forecaster.sampling, seed=0, block=1))[0].movedim(
+                0, 1
+            ),
+            blocks[1][0],
+        )
 
     def test_a_channel_that_is_not_forecast_forbids_it(self, forecaster, past):
         with pytest.raises(ConfigError, match="sees 211 and does not forecast it"):
@@ -287,8 +320,8 @@ def test_a_past_of_another_shape_is_told_as_it_was_given(forecaster, past):
 def test_a_name_in_place_of_a_sampler_or_grid_is_refused():
     # In a process of its own, where nothing else checks the types of arguments.
     program = """
-from framecast.diffusion.sampling import SamplingOptions
 from framecast.core.errors import ConfigError
+from framecast.diffusion.sampling import SamplingOptions
 for choice in ({"sampler": "ddim"}, {"grid": "trailing"}):
     try:
         SamplingOptions(**choice)

@@ -12,9 +12,10 @@ from framecast.diffusion.sampler import DDIM, Heun
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, RectifiedFlow
 from framecast.diffusion.times import FastDDPMUniform, LogSNR, Trailing
-from framecast.models.checkpoint import attach, build_forecaster, build_network
-from framecast.models.members import chunk_size
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.models.config import attach, build_network
+from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw, chunk_size
+from framecast.networks import PaletteVideo, VideoUNet
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
@@ -33,7 +34,7 @@ def labelled(small_archive, small_changes):
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     past = torch.from_numpy(archive.read(archive.sequences[0], range(2)))
-    return build_forecaster(model, attach(model, network)), past
+    return Forecaster(model, attach(model, network)), past
 
 
 def test_members_follow_their_label(labelled):
@@ -50,7 +51,7 @@ def test_guidance_moves_members_away_from_the_unconditional_ones(labelled):
 
     def draw(label, scale):
         guided = replace(options, guidance=Guidance(scale=scale))
-        return forecaster.draw(past, members=[0], seed=0, label=label, options=guided)
+        return forecaster.draw(past, Draw(members=[0], seed=0, label=label, options=guided))
 
     torch.testing.assert_close(draw("flare", 0.0), draw(None, 1.0))
     assert not torch.allclose(draw("flare", 3.0), draw("flare", 1.0))
@@ -88,7 +89,7 @@ def test_impossible_options_are_refused(labelled):
     ("config", "shape", "expected"),
     [
         # 2²⁷ bytes over 4 bytes × live values × frames × pixels
-        (VideoUNetConfig(width=32), (1, 6, 64, 64), 21),
+        (VideoUNet(width=32), (1, 6, 64, 64), 21),
         (PaletteVideo(width=32), (3, 6, 64, 64), 3),
         # less than one, but a single member is drawn beside its own copy
         (PaletteVideo(width=64), (1, 6, 128, 128), 2),

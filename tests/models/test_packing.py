@@ -6,7 +6,8 @@ import torch
 
 from framecast.cli import run as command
 from framecast.core.errors import DataError, FramecastError
-from framecast.models.checkpoint import find_model, load, load_model, read_config, save_weights
+from framecast.models.checkpoint import load, load_model, read_config, save_weights
+from framecast.models.header import find_model
 from framecast.models.packing import halved, pack_model
 
 
@@ -66,7 +67,7 @@ def test_a_weight_beyond_float16_is_refused():
 def test_weights_that_are_whole_numbers_are_refused(folder, tmp_path):
     weights = {name: value.int() for name, value in weights_of(folder).items()}
     save_weights(tmp_path / "whole", replace(read_config(folder)), weights)
-    with pytest.raises(DataError, match=r"torch\.int32; weights are floating-point numbers"):
+    with pytest.raises(DataError, match=r"torch\.int32; it must be torch.float32"):
         load(tmp_path / "whole")
 
 

@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from framecast.models import precision
-from framecast.models.checkpoint import CONFIG, attach, build_forecaster, build_network, find_model, load, read_config
+from framecast.models.checkpoint import load, read_config
+from framecast.models.config import attach, build_network
+from framecast.models.forecaster import Forecaster
+from framecast.models.header import CONFIG, find_model
 from framecast.models.precision import WORTHWHILE, asked, choose, forget_measurements, measurements
 
 pytestmark = pytest.mark.portable
@@ -117,7 +120,7 @@ def test_a_forecast_says_the_precision_it_was_drawn_in(ratios, config):
     past = torch.ones(config.frames.past_shape)
 
     def drawn(**choices):
-        forecaster = build_forecaster(config, attach(config, build_network(config)))
+        forecaster = Forecaster(config, attach(config, build_network(config)))
         return forecaster.forecast(past, members=1, steps=2, **choices).attrs["precision"]
 
     assert drawn(precision="float32") == "float32"

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from framecast.cli import app
 from framecast.core.errors import ConfigError, FramecastError
-from framecast.models.checkpoint import WEIGHTS, find_model, load, read_config
+from framecast.models.checkpoint import load, read_config
+from framecast.models.header import WEIGHTS, find_model
 from framecast.models.released import CARD, released_models
 
 MODELS = released_models()

@@ -8,11 +8,11 @@ import pytest
 SCRIPT = """
 import copy, torch
 from torch._dynamo.utils import counters
-from framecast.networks import VideoUNetConfig
+from framecast.networks import VideoUNet
 from framecast.networks.compiled import compile_network
 
 torch.manual_seed(0)
-config = VideoUNetConfig(width=4, multipliers=(1, 2), blocks=1, patch=1)
+config = VideoUNet(width=4, multipliers=(1, 2), blocks=1, patch=1)
 plain = config.build(past_channels=2, future_channels=1)
 for parameter in plain.parameters():
     torch.nn.init.normal_(parameter, std=0.2)

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNetConfig
+from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNet
 
 CONFIGS = {
     "palette-video": PaletteVideo(width=8),
     "palette-video, 3d": PaletteVideo(width=8, bottleneck="3d"),
     "palette-video-deep": PaletteVideoDeep(width=8),
-    "video-unet": VideoUNetConfig(width=8),
-    "video-unet, four resolutions, attention": VideoUNetConfig(
+    "video-unet": VideoUNet(width=8),
+    "video-unet, four resolutions, attention": VideoUNet(
         width=8, multipliers=(1, 1, 2, 3), blocks=1, patch=1, attention_levels=1
     ),
 }
@@ -33,7 +33,8 @@ def build(config, *, classes=0):
 
 def inputs(config, batch, *, past=4, future=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    height, width = 2 * config.divisor, 3 * config.divisor
+    divisor = getattr(config, "divisor", 1)
+    height, width = 2 * divisor, 3 * divisor
     x = torch.randn(batch, 1, future, height, width, generator=generator)
     seen = torch.randn(batch, 2, past, height, width, generator=generator)
     return x, torch.rand(batch, generator=generator) * 999, seen

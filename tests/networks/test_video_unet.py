@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from framecast.core.errors import ConfigError
-from framecast.networks import VideoUNetConfig
+from framecast.networks import VideoUNet
 from framecast.networks.video_unet import rotary_angles, rotate
 
 
@@ -26,7 +26,7 @@ def level_count(c, *, blocks, expansion, attention):
 
 
 def test_parameters_are_those_counted_by_hand():
-    network = VideoUNetConfig(width=8, multipliers=(1, 2, 3), blocks=2, expansion=3, patch=2, attention_levels=1).build(
+    network = VideoUNet(width=8, multipliers=(1, 2, 3), blocks=2, expansion=3, patch=2, attention_levels=1).build(
         past_channels=2, future_channels=1, classes=4
     )
     levels = [level_count(c, blocks=2, expansion=3, attention=c == 24) for c in (8, 16, 24)]
@@ -47,13 +47,13 @@ def test_parameters_are_those_counted_by_hand():
 
 
 def test_it_starts_from_the_prediction_zero():
-    network = VideoUNetConfig(width=8).build(past_channels=2, future_channels=1)
+    network = VideoUNet(width=8).build(past_channels=2, future_channels=1)
     assert not network(*inputs()).any()
 
 
 @pytest.mark.parametrize("patch", [1, 2, 4])
 def test_patches_leave_where_they_entered(patch):
-    network = VideoUNetConfig(width=8, multipliers=(1,), patch=patch).build(past_channels=2, future_channels=1)
+    network = VideoUNet(width=8, multipliers=(1,), patch=patch).build(past_channels=2, future_channels=1)
     image = torch.arange(2 * 3 * 8 * 12.0).reshape(2, 3, 8, 12)
     # [B, T, H, W, 1] cut into patches row by row, as a convolution with stride sees them
     squares = image.unflatten(3, (-1, patch)).unflatten(2, (-1, patch)).permute(0, 1, 2, 4, 3, 5).flatten(4)
@@ -62,7 +62,7 @@ def test_patches_leave_where_they_entered(patch):
 
 def test_a_pixel_of_the_output_follows_its_pixel_of_the_input_first():
     torch.manual_seed(0)
-    network = VideoUNetConfig(width=16, multipliers=(1,), blocks=1).build(past_channels=2, future_channels=1)
+    network = VideoUNet(width=16, multipliers=(1,), blocks=1).build(past_channels=2, future_channels=1)
     torch.nn.init.normal_(network.last.weight)
     x, time, past = inputs(batch=1)
     x.requires_grad_()
@@ -89,7 +89,7 @@ def test_checkpointing_gives_the_same_gradients():
     results = []
     for checkpointing in (False, True):
         torch.manual_seed(0)
-        config = VideoUNetConfig(width=8, attention_levels=1, checkpointing=checkpointing)
+        config = VideoUNet(width=8, attention_levels=1, checkpointing=checkpointing)
         network = config.build(past_channels=2, future_channels=1)
         for parameter in network.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
@@ -111,11 +111,11 @@ def test_checkpointing_gives_the_same_gradients():
 )
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
-        VideoUNetConfig(**options)
+        VideoUNet(**options)
 
 
 def test_the_divisor_counts_patches_and_halvings():
-    assert VideoUNetConfig().divisor == 8
-    assert VideoUNetConfig(patch=4, multipliers=(1, 2)).divisor == 8
+    assert VideoUNet().divisor == 8
+    assert VideoUNet(patch=4, multipliers=(1, 2)).divisor == 8
     with pytest.raises(ConfigError, match="height 12 is not divisible by 8"):
-        VideoUNetConfig().check_size(12, 16)
+        VideoUNet().check_size(12, 16)

@@ -7,7 +7,7 @@ import torch
 from framecast.core.distributed import Alone
 from framecast.core.errors import FramecastError
 from framecast.data.archive.reader import Archive
-from framecast.models.checkpoint import attach, build_network
+from framecast.models.config import attach, build_network
 from framecast.training import TrainingState, fit
 from framecast.training.batches import Parts, cut
 from framecast.training.prepare import prepare
@@ -44,8 +44,8 @@ def test_parts_of_a_batch_add_up_to_the_batch(prepared):
     whole = Parts(windows, options, cut(options, Alone()))
     halves = Parts(windows, in_halves, cut(in_halves, Alone()))
     for step in range(5):
-        seen = torch.cat([halves[2 * step].index, halves[2 * step + 1].index])
-        assert torch.equal(seen, whole[step].index)
+        seen = torch.cat([halves[2 * step].past, halves[2 * step + 1].past])
+        assert torch.equal(seen, whole[step].past)
 
 
 def test_training_taken_up_again_ends_in_the_same_weights(prepared):

@@ -9,10 +9,11 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.data.forecasts import open_forecast
 from framecast.models.archive_forecast import check_label
-from framecast.models.checkpoint import find_model, load, read_config
+from framecast.models.checkpoint import load, read_config
+from framecast.models.header import find_model
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
-from framecast.training.train import train
+from framecast.training.train import run_training
 
 CLASSES = ("quiet", "flare")
 CHANGES = (
@@ -55,7 +56,7 @@ def labelled(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run_folder(labelled, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "labels"
-    for _ in train(prepare(load_recipe("tiny", CHANGES), Archive.open(labelled)), path):
+    for _ in run_training(prepare(load_recipe("tiny", CHANGES), Archive.open(labelled)), path):
         pass
     return path
 

@@ -100,11 +100,11 @@ from framecast.data.archive.reader import Archive
 from framecast.core.distributed import join
 from framecast.training.recipe import load_recipe
 from framecast.training.prepare import prepare
-from framecast.training.train import train
+from framecast.training.train import run_training
 archive, out, *changes = sys.argv[1:]
 asked = iter([False, False, True])
 prepared = prepare(load_recipe("tiny", changes), Archive.open(archive))
-for _ in train(prepared, out, stop=lambda: next(asked), processes=join(cpu=True)):
+for _ in run_training(prepared, out, stop=lambda: next(asked), processes=join(cpu=True)):
     pass
 """
     run, changes = tmp_path / "run", [*small_changes, "training.shard=true", "training.averages=[0.1]"]

@@ -5,17 +5,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from framecast.core.devices import choose_device
 from framecast.core.errors import ConfigError, FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.times import Leading
 from framecast.models import precision
-from framecast.models.checkpoint import find_model, load, read_config
+from framecast.models.checkpoint import load, read_config
+from framecast.models.header import find_model
 from framecast.training import Progress
 from framecast.training.averaging import ExponentialAverage
-from framecast.training.prepare import choose_device, prepare
+from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 from framecast.training.run import Run
-from framecast.training.train import Begun, Saved, Stopped, train
+from framecast.training.train import Begun, Saved, Stopped, run_training
 
 pytestmark = pytest.mark.portable
 
@@ -27,14 +29,14 @@ def prepared(small_archive, small_changes):
 
 def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
     out = tmp_path / "run"
-    events = train(prepared, out)
+    events = run_training(prepared, out)
     for event in events:
         if isinstance(event, Progress) and event.step == 3:
             break
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt())
     assert [int(path.name) for path in Run(out).checkpoints] == [2, 3]
-    events = list(train(prepared, out))
+    events = list(run_training(prepared, out))
     assert [event.step for event in events if isinstance(event, Begun)] == [3]
     assert [event.step for event in events if isinstance(event, Progress)] == [4, 5, 6]
     assert_same_end(out, small_run)
@@ -42,10 +44,10 @@ def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, sm
 
 def test_a_run_that_was_asked_to_stop_ends_in_the_bytes_of_an_undisturbed_one(prepared, small_run, tmp_path):
     asked = iter([False, True])
-    events = list(train(prepared, tmp_path / "run", stop=lambda: next(asked)))
+    events = list(run_training(prepared, tmp_path / "run", stop=lambda: next(asked)))
     assert [type(event) for event in events[-2:]] == [Saved, Stopped]
     assert events[-1].step == 2
-    list(train(prepared, tmp_path / "run"))
+    list(run_training(prepared, tmp_path / "run"))
     assert_same_end(tmp_path / "run", small_run)
     steps = [record["step"] for record in Run(tmp_path / "run").records() if record["event"] == "validation"]
     assert steps == [3, 6]
@@ -57,7 +59,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_made_again(prepared, 
     content = bytearray(newest.read_bytes())
     content[-1] ^= 1
     newest.write_bytes(content)
-    begun, *events = list(train(prepared, out))
+    begun, *events = list(run_training(prepared, out))
     assert begun.step == 4
     assert "another checksum" in begun.damaged[0]
     assert [event.step for event in events if isinstance(event, Progress)] == [5, 6]
@@ -69,7 +71,7 @@ def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, 
     def interrupted(self, network):
         raise KeyboardInterrupt
 
-    events = train(prepared, tmp_path / "run")
+    events = run_training(prepared, tmp_path / "run")
     for event in events:
         if isinstance(event, Progress) and event.step == 3:
             monkeypatch.setattr(ExponentialAverage, "update", interrupted)
@@ -78,7 +80,7 @@ def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, 
         list(events)
     assert Run(tmp_path / "run").step in (2, 3)
     monkeypatch.undo()
-    assert next(train(prepared, tmp_path / "run")).step in (2, 3)
+    assert next(run_training(prepared, tmp_path / "run")).step in (2, 3)
 
 
 def test_settings_without_effect_on_the_weights_may_change_on_the_way(
@@ -86,7 +88,7 @@ def test_settings_without_effect_on_the_weights_may_change_on_the_way(
 ):
     changes = [*small_changes, "training.keep=7", "training.workers=1", "training.cache_gib=0"]
     other = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
-    assert [type(event) for event in train(other, shutil.copytree(small_run, tmp_path / "run"))] == [Begun]
+    assert [type(event) for event in run_training(other, shutil.copytree(small_run, tmp_path / "run"))] == [Begun]
 
 
 def assert_same_end(out, undisturbed):
@@ -110,7 +112,7 @@ class TestPrecision:
             fast.setattr(precision, "lacks_bf16", lambda device: None)
             fast.setattr(precision, "_measure", lambda *_: 2.0)
             asked = iter([False, True])
-            first, *_ = train(open_recipe, tmp_path / "run", stop=lambda: next(asked))
+            first, *_ = run_training(open_recipe, tmp_path / "run", stop=lambda: next(asked))
         assert first.precision.precision == "bf16"
         monkeypatch.setattr(precision, "lacks_bf16", lambda device: "an abacus")
         return tmp_path / "run"
@@ -122,37 +124,37 @@ class TestPrecision:
         assert read_config(find_model(begun)).provenance["precision"] == "bf16"
 
     def test_a_run_goes_on_in_the_precision_it_began_in(self, begun, open_recipe, small_archive, small_changes):
-        first, *_ = train(open_recipe, begun)
+        first, *_ = run_training(open_recipe, begun)
         assert (first.step, first.precision.precision) == (2, "bf16")
         assert "slower" in first.precision.reason
         straight = prepare(
             load_recipe("tiny", [*small_changes, "training.precision=bf16"]), Archive.open(small_archive)
         )
-        list(train(straight, begun.with_name("straight")))
+        list(run_training(straight, begun.with_name("straight")))
         assert_same_end(begun, begun.with_name("straight"))
 
     def test_another_precision_that_is_asked_for_is_another_run(self, begun, prepared):
         with pytest.raises(ConfigError, match=r"training\.precision"):
-            list(train(prepared, begun))
-        first, *_ = train(prepared, begun, overwrite=True)
+            list(run_training(prepared, begun))
+        first, *_ = run_training(prepared, begun, overwrite=True)
         assert (first.step, first.precision.precision) == (0, "float32")
 
     def test_a_run_begun_anew_takes_what_suits_the_machine(self, begun, open_recipe):
-        first, *_ = train(open_recipe, begun, overwrite=True)
+        first, *_ = run_training(open_recipe, begun, overwrite=True)
         assert (first.step, first.precision.precision) == (0, "float32")
 
     def test_a_run_from_before_there_was_a_choice_goes_on(self, begun, open_recipe):
         """Its recipe has the defaults of then: bf16 in training, float32 in drawing."""
         path = begun / "recipe.yaml"
         path.write_text(path.read_text().replace("precision: auto", "precision: float32"))
-        first, *_ = train(open_recipe, begun)
+        first, *_ = run_training(open_recipe, begun)
         assert (first.step, first.precision.precision) == (2, "bf16")
         assert load_recipe(path).sampling.precision == "float32"
 
 
 def test_a_finished_run_has_nothing_left_to_do(prepared, small_run):
     before = sorted(small_run.rglob("*"))
-    assert [type(event) for event in train(prepared, small_run)] == [Begun]
+    assert [type(event) for event in run_training(prepared, small_run)] == [Begun]
     assert sorted(small_run.rglob("*")) == before
 
 
@@ -172,7 +174,7 @@ def test_a_run_records_recipe_data_and_losses(small_run):
 def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, small_changes):
     other = prepare(load_recipe("tiny", [*small_changes, "training.seed=5"]), Archive.open(small_archive))
     with pytest.raises(ConfigError, match="another recipe"):
-        next(train(other, small_run))
+        next(run_training(other, small_run))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_a_device_that_is_not_there_is_refused():
 def test_a_network_is_trained_with_frame_masks_and_comes_back_with_them(small_archive, small_changes, tmp_path):
     changes = [*small_changes, "diffusion.masks={}", "target=future", "data.future_channels=null", "training.steps=2"]
     prepared = prepare(load_recipe("tiny", changes), Archive.open(small_archive))
-    for _ in train(prepared, tmp_path / "run"):
+    for _ in run_training(prepared, tmp_path / "run"):
         pass
     forecaster = load(tmp_path / "run")
     assert forecaster.fill(torch.rand(3, 5, 16, 24), [1, 0, 0, 0, 1], members=1).shape == (1, 3, 5, 16, 24)
@@ -215,7 +217,7 @@ def test_a_network_trained_on_a_fast_ddpm_grid_comes_back_and_samples_on_it_alon
 ):
     grid = ("diffusion.grid.kind=fast-ddpm-uniform", "sampling.grid.kind=fast-ddpm-uniform", "sampling.steps=11")
     prepared = prepare(load_recipe("tiny", [*small_changes, *grid, "training.steps=2"]), Archive.open(small_archive))
-    for _ in train(prepared, tmp_path / "run"):
+    for _ in run_training(prepared, tmp_path / "run"):
         pass
     forecaster = load(tmp_path / "run")
     past = torch.rand(3, 2, 16, 24)

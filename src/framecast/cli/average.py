@@ -24,7 +24,8 @@ def average(
     from dataclasses import replace
 
     from framecast.core.files import MODEL, new_folder
-    from framecast.models.checkpoint import find_model, read_config, save_weights
+    from framecast.models.checkpoint import read_config, save_weights
+    from framecast.models.header import find_model
     from framecast.training.snapshots import make_average
 
     config = read_config(find_model(run))

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framecast.cli.console import note, progress, say
-from framecast.cli.evaluate import Blocks
-from framecast.core.errors import ConfigError
+from framecast.cli.console import note, say
+from framecast.verification.options import Blocks
 
 if TYPE_CHECKING:
     from framecast.verification.recalibration.calibration import Calibration
@@ -20,7 +19,7 @@ def calibrate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The run or model folder that made it.")],
     blocks: Annotated[
         Blocks, typer.Option(help="Unit treated as independent (exchangeable) when calibrating.")
-    ] = Blocks.auto,
+    ] = "auto",
 ) -> None:
     """Recalibrate a model's intervals of derived quantities on a forecast of unseen windows.
 
@@ -28,19 +27,11 @@ def calibrate(
     `framecast evaluate` shows the coverage of their intervals with it and without. See docs/calibration.md.
     """
     note(f"calibrating the intervals of {model}")
-    from framecast.models.checkpoint import find_model
-    from framecast.models.released import released_models
-    from framecast.verification.recalibration.calibration import write_calibration
-    from framecast.verification.recalibration.fit import calibrate as fit
+    import framecast as fc
+    from framecast.models.header import find_model
 
-    folder = find_model(model)
-    if folder.resolve() in {released.resolve() for released in released_models().values()}:
-        raise ConfigError(f"{model} comes with framecast and stays as it is: copy {folder} and calibrate the copy")
-    with progress("samples") as task:
-        calibration = fit(forecast, blocks=blocks.value, progress=task.reach)
-    path = write_calibration(folder, calibration)
-    _explain(calibration)
-    say(str(path))
+    _explain(fc.calibrate(forecast, model, blocks=blocks))
+    say(str(find_model(model) / "calibration.json"))
 
 
 def _explain(calibration: "Calibration") -> None:

@@ -22,6 +22,9 @@ def export(
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of that name.")] = False,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run code that the model names and that does not come with framecast.")
+    ] = False,
 ) -> None:
     """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.
 
@@ -40,7 +43,7 @@ def export(
     from framecast.models.export import export_model
 
     refuse_existing(out, overwrite=overwrite, kind=EXPORT)
-    forecaster = load(model)
+    forecaster = load(model, trust_code=trust_code)
     note(f"tracing {forecaster.name} for {format}: about a minute")
     path = export_model(forecaster, out, format=format, size=_parse_size(size), overwrite=overwrite)
     note(f"{path.stat().st_size / 1e6:.1f} MB; inputs, stretch and sampling times are in {out / EXPORT.marker}")
@@ -48,7 +51,7 @@ def export(
 
 
 def _pack(model: str, out: Path, *, half: bool, overwrite: bool) -> None:
-    from framecast.models.checkpoint import WEIGHTS
+    from framecast.models.header import WEIGHTS
     from framecast.models.packing import pack_model
 
     folder = pack_model(model, out, half=half, overwrite=overwrite)

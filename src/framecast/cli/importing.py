@@ -1,11 +1,11 @@
 """``framecast import``: gridded data of any kind as an archive."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framecast.cli.console import note, progress, say
+from framecast.cli.console import note, say
 
 if TYPE_CHECKING:
     from framecast.importers import Imported
@@ -34,6 +34,13 @@ def import_(
     coarsen: Annotated[int, typer.Option(min=1, help="Average so many rows and columns into one pixel.")] = 1,
     multiple: Annotated[int, typer.Option(min=1, help="Trim rows and columns to a multiple of this.")] = 1,
     flip_y: Annotated[bool, typer.Option("--flip-y", help="The first row is the highest.")] = False,
+    importer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="Read SRC with a function of your own, see docs/python.md.",
+        ),
+    ] = None,
     independent: Annotated[
         bool, typer.Option("--independent", help="No two sequences show the same thing: they may be told apart.")
     ] = False,
@@ -41,30 +48,28 @@ def import_(
 ) -> None:
     """Bring gridded data (NetCDF, Zarr) into an archive. What is time, y, x and channel is found by CF conventions."""
     note(f"importing {source}")
-    from framecast.importers import AxisNames, Reading, import_gridded
+    import framecast as fc
 
-    names = AxisNames(
-        group=group,
-        variables=tuple(variable or ()),
-        time=time,
-        y=y,
-        x=x,
-        channel=channel,
-        sequence=sequence,
+    options: dict[str, Any] = {
+        "group": group,
+        "variables": tuple(variable or ()),
+        "time": time,
+        "y": y,
+        "x": x,
+        "channel": channel,
+        "sequence": sequence,
+        "scale": scale,
+        "offset": offset,
+        "missing": missing,
+        "flip_y": flip_y,
+        "coarsen": coarsen,
+        "multiple": multiple,
+    }
+    if importer is not None:
+        options = {"importer": importer}
+    imported = fc.import_data(
+        source, out, unit=unit, cadence=cadence, independent=independent, overwrite=overwrite, **options
     )
-    reading = Reading(scale=scale, offset=offset, missing=missing, flip_y=flip_y, coarsen=coarsen, multiple=multiple)
-    with progress("frames") as task:
-        imported = import_gridded(
-            source,
-            out,
-            names=names,
-            reading=reading,
-            unit=unit,
-            cadence=cadence,
-            independent=independent,
-            overwrite=overwrite,
-            progress=task.reach,
-        )
     _explain(imported)
     say(str(out))
 
@@ -73,13 +78,7 @@ def _explain(imported: "Imported") -> None:
     """Say what was taken for what, and what is not there."""
     from framecast.videos.frames import format_duration
 
-    axes = imported.axes
-    rows = f"rows {axes.y}" + (" (turned to run upward)" if imported.flipped else "")
-    columns = f"columns {axes.x}" + (" (turned to run to the right)" if imported.mirrored else "")
-    parts = [f"time {axes.time}", rows, columns]
-    parts += [f"channels {axes.channel}"] if axes.channel else []
-    parts += [f"sequences {axes.sequence}"] if axes.sequence else []
-    note(f"{', '.join(axes.variables)} in {imported.unit}: {', '.join(parts)}")
+    _explain_axes(imported)
     first, last = (imported.calendar.text(time) for time in (imported.first, imported.last))
     calendar = "" if imported.calendar.name in ("proleptic_gregorian", "none") else f" ({imported.calendar.name})"
     note(
@@ -100,3 +99,16 @@ def _explain(imported: "Imported") -> None:
     height, width = (side // _DIVISOR * _DIVISOR for side in (imported.height, imported.width))
     if (height, width) != (imported.height, imported.width) and height and width:
         note(f"most networks need sides that {_DIVISOR} divides: --multiple {_DIVISOR} would keep {height}×{width}")
+
+
+def _explain_axes(imported: "Imported") -> None:
+    """Say which dimension was taken for what, where there was a choice."""
+    axes = imported.axes
+    if axes is None:
+        return
+    rows = f"rows {axes.y}" + (" (turned to run upward)" if imported.flipped else "")
+    columns = f"columns {axes.x}" + (" (turned to run to the right)" if imported.mirrored else "")
+    parts = [f"time {axes.time}", rows, columns]
+    parts += [f"channels {axes.channel}"] if axes.channel else []
+    parts += [f"sequences {axes.sequence}"] if axes.sequence else []
+    note(f"{', '.join(axes.variables)} in {imported.unit}: {', '.join(parts)}")

@@ -31,6 +31,7 @@ def split(
     data.split.table=split.csv
     """
     note(f"dividing the windows of {data}")
+    from framecast.core.configuration import kind_of
     from framecast.data.archive.reader import Archive
     from framecast.data.split_table import SIDES, checksum, write_split
     from framecast.data.split_table import compare as compare_with
@@ -39,7 +40,7 @@ def split(
 
     recipe = load_recipe(config, changes or ())
     windows, chosen, sides = divide(recipe, Archive.open(data))
-    rows: list[tuple[str, str]] = [("by", chosen.kind)]
+    rows: list[tuple[str, str]] = [("by", kind_of(chosen))]
     rows += [(side, f"{len(sides[side])} windows  {checksum(sides, side)}") for side in SIDES]
     rows.append(("dropped", f"{len(sides['dropped'])} windows between two sides"))
     print_table(f"Split of {len(windows)} windows", rows)

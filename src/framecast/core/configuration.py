@@ -2,17 +2,26 @@
 
 A configuration is a tree of frozen dataclasses whose constructor arguments are the keys of the file. Pydantic checks
 it; here its findings become one line that names every wrong key with the nearest right one.
+
+A part of it that comes in several kinds (a sampler, a schedule) is annotated with `OneOf`. Its key ``kind`` names one
+of framecast's own, or a class of the user's by its path: ``kind: my_package.my_module:MySampler``. Such code is
+imported only where the caller of `from_plain` says that it may be.
 """
 
 import copy
 import dataclasses
 import difflib
+import importlib
+import inspect
 import json
+import sys
 import types
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from framecast.core.errors import ConfigError
 
@@ -21,13 +30,148 @@ T = TypeVar("T")
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
-def from_plain(kind: type[T], data: object, *, where: str) -> T:
+class OneOf:
+    """Marks a field of several kinds: ``Annotated[Sampler, OneOf(DDPM, DDIM)]``.
+
+    Args:
+        known: frozen dataclasses, told apart by their field ``kind``.
+        own: makes the value for a path and its arguments; by default the class is imported and must be a dataclass
+            derived from the annotated one.
+    """
+
+    def __init__(self, *known: type, own: Callable[[str, dict[str, Any]], Any] | None = None) -> None:
+        self.known = known
+        self.own = own
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = {kind: handler.generate_schema(each) for each in self.known if (kind := _kind(each))}
+        kinds = core_schema.tagged_union_schema(choices, discriminator="kind") if choices else None
+
+        def check(value: Any, known: Callable[[Any], Any], info: core_schema.ValidationInfo) -> Any:
+            if isinstance(value, source):
+                return value
+            path = value.get("kind") if isinstance(value, Mapping) else None
+            if not (isinstance(path, str) and ":" in path):
+                return known(value)
+            arguments = {name: given for name, given in value.items() if name != "kind"}
+            return (self.own or _own_part(source, trusted=bool(info.context)))(path, arguments)
+
+        return core_schema.with_info_wrap_validator_function(
+            check,
+            kinds or core_schema.is_instance_schema(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(_part_to_plain),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnCode:
+    """A class of the user's and the arguments of its constructor: imported when it is made, and not before.
+
+    Attributes:
+        kind: where it is, ``my_package.my_module:MyClass``; a function that returns the object will do as well.
+        arguments: of the call.
+    """
+
+    kind: str
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def named(cls, kind: str, arguments: Mapping[str, Any]) -> Self:
+        """Return what stands in a file as ``kind`` and other keys."""
+        return cls(kind=kind, arguments=arguments)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what stands in a file."""
+        return {"kind": self.kind, **self.arguments}
+
+    def make(self, **known: Any) -> Any:
+        """Import the class and return an object of it.
+
+        Args:
+            known: given to a constructor that has arguments of these names, unless the file gives them.
+
+        Raises:
+            ConfigError: it cannot be imported, or takes other arguments.
+        """
+        called = import_own(self.kind)
+        try:
+            parameters = inspect.signature(called).parameters
+            filled = {name: value for name, value in known.items() if name in parameters} | dict(self.arguments)
+            inspect.signature(called).bind(**filled)
+        except (TypeError, ValueError) as error:
+            given = ", ".join(self.arguments) or "no arguments"
+            raise ConfigError(f"{self.kind} cannot be made from {given}: {error}") from None
+        return called(**filled)
+
+
+def kind_of(part: object) -> str:
+    """Return what the key ``kind`` of a part is: a word for framecast's own, ``module:Class`` for others."""
+    if type(part).__module__.startswith("framecast."):
+        return str(getattr(part, "kind", ""))
+    return f"{type(part).__module__}:{type(part).__qualname__}"
+
+
+def import_own(path: str) -> Any:
+    """Return the class or function at ``module:name``; the working directory is searched too, after all others.
+
+    Raises:
+        ConfigError: there is no such module or name; what the module itself fails on is passed on.
+    """
+    module_name, _, name = path.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigError(
+            f"{path} cannot be imported: there is no module {error.name}; install it or run in its folder"
+        ) from None
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ConfigError(f"{path} cannot be imported: {module_name} has no {name}")
+        found = getattr(found, part)
+    return found
+
+
+def _own_part(base: type, *, trusted: bool) -> Callable[[str, dict[str, Any]], Any]:
+    """Return what makes a part of the user's own class, which must be a dataclass derived from ``base``."""
+
+    def make(path: str, arguments: dict[str, Any]) -> Any:
+        if not trusted:
+            raise ConfigError(
+                f"{path} is code that does not come with framecast, and a model runs none unasked: "
+                "pass trust_code=True (--trust-code) if you trust its author"
+            )
+        own = import_own(path)
+        if not (isinstance(own, type) and issubclass(own, base) and dataclasses.is_dataclass(own)):
+            name = f"framecast's {base.__name__} ({base.__module__})"
+            raise ConfigError(f"{path} cannot be used here: it must be a frozen dataclass derived from {name}")
+        names = [field.name for field in dataclasses.fields(own)]
+        if unknown := [name for name in arguments if name not in names]:  # which its author may not have forbidden
+            raise ConfigError(f"{path}: {unknown[0]} is unknown ({_hint(unknown[0], names)})")
+        return from_plain(own, arguments, where=path, trusted=True)
+
+    return make
+
+
+def _part_to_plain(part: Any) -> Any:
+    if hasattr(part, "to_plain"):
+        return part.to_plain()
+    if not dataclasses.is_dataclass(part):
+        raise ConfigError(f"{kind_of(part)} cannot be stored: make it a frozen dataclass")
+    return {**_adapter(type(part)).dump_python(part, mode="json"), "kind": kind_of(part)}
+
+
+def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False) -> T:
     """Return the configuration of dataclass ``kind`` that ``data`` describes.
 
     Args:
         kind: a frozen dataclass.
         data: nested mappings, lists, strings and numbers.
         where: what the user calls this configuration, for errors.
+        trusted: whether code that ``data`` names may be imported: of files that the user runs, not of models.
 
     Raises:
         ConfigError: keys are unknown, values of a wrong type or out of range; all of them in one line.
@@ -35,10 +179,10 @@ def from_plain(kind: type[T], data: object, *, where: str) -> T:
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where} holds {type(data).__name__}; it must hold a mapping of sections")
     try:
-        checked: T = _adapter(kind).validate_python(data)
+        checked: T = _adapter(kind).validate_python(data, context=trusted)
         return checked
     except ValidationError as error:
-        findings = _findings(kind, data, error)
+        findings = _findings(kind, data, error, trusted)
     raise ConfigError(f"{where}: {'; '.join(findings)}")
 
 
@@ -56,7 +200,7 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
-def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None) -> list[str]:
+def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None, trusted: bool) -> list[str]:
     """Return what is wrong, also what a section can only say of itself once its keys are known and of the right type.
 
     For that, what was found is taken out, and the rest is looked at again with defaults in its place.
@@ -69,13 +213,13 @@ def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None
                 findings[finding] = None
         taken = {name for entry in error.errors() if (name := _take_out(kind, rest, entry))}
         gone |= taken
-        error = _error(kind, rest) if taken else None
+        error = _error(kind, rest, trusted) if taken else None
     return list(findings)
 
 
-def _error(kind: type, data: object) -> ValidationError | None:
+def _error(kind: type, data: object, trusted: bool) -> ValidationError | None:
     try:
-        _adapter(kind).validate_python(data)
+        _adapter(kind).validate_python(data, context=trusted)
     except ValidationError as error:
         return error
     return None
@@ -105,10 +249,7 @@ def _finding(kind: type, entry: Any) -> str:
     location = list(entry["loc"])
     dotted = ".".join(str(part) for part in _without_tags(kind, location))
     if entry["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        names = _names(_follow(kind, location[:-1]))
-        nearest = difflib.get_close_matches(str(location[-1]), names, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(names)}"
-        return f"{dotted} is unknown ({hint})"
+        return f"{dotted} is unknown ({_hint(str(location[-1]), _names(_follow(kind, location[:-1])))})"
     if entry["type"].startswith("union_tag"):
         context = entry.get("ctx", {})
         given = f"kind {context['tag']!r}" if "tag" in context else "no kind"
@@ -119,10 +260,16 @@ def _finding(kind: type, entry: Any) -> str:
     return f"{dotted} is {given}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
 
 
+def _hint(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+
+
 def _members(annotation: Any) -> list[Any]:
     """Return the alternatives of an annotation: ``A | B`` gives A and B, anything else itself."""
     if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
+        kinds = [member for mark in annotation.__metadata__ if isinstance(mark, OneOf) for member in mark.known]
+        return kinds or _members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return [member for part in get_args(annotation) for member in _members(part)]
     return [annotation]
@@ -145,7 +292,8 @@ def _follow(kind: type, location: Iterable[Any]) -> list[Any]:
         if tagged:
             here = tagged
             continue
-        hints = [get_type_hints(member) for member in here if dataclasses.is_dataclass(member)]
+        classes = [member for member in here if dataclasses.is_dataclass(member)]
+        hints = [get_type_hints(member, include_extras=True) for member in classes]
         here = [member for hint in hints if part in hint for member in _members(hint[part])]
     return here
 

@@ -10,6 +10,10 @@ class FramecastError(ValueError):
     """Something asked for or given cannot be used: what came, what the rule is, what to do."""
 
 
+class FramecastWarning(UserWarning):
+    """Something that goes on, and that the user should know of; the command line prints it on one line."""
+
+
 class ConfigError(FramecastError):
     """A configuration or an option is misspelt, out of range, or impossible together with another.
 

@@ -4,9 +4,10 @@ There is no state to save: which windows make up a batch is a function of (seed,
 (seed, epoch, window). Training that continues in the middle sees exactly what it would have seen.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,24 +22,136 @@ from framecast.data.windows import Window, check_fit
 from framecast.videos.frames import FrameSpec
 
 
+class Windows(Protocol):
+    """A dataset of one's own: three methods, and three attributes where they are known.
+
+    ``frames`` (`FrameSpec`) names channels, cadence and size; without it they are those of the first window, and the
+    recipe must say ``data.cadence``. ``unit`` is the physical unit, and ``classes`` what the labels mean.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        ...
+
+    def batch(self, indices: Sequence[int], epoch: int | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the past, the future and the label of these windows.
+
+        Args:
+            indices: which windows.
+            epoch: of the training, for augmentation that depends on it; ``None`` for the windows as they are.
+
+        Returns:
+            Past and future ``[batch, channel, time, height, width]`` in physical units, NaN where masked, and labels
+            ``[batch]`` int64, the number of classes where unknown; ``None`` for windows without labels. The same
+            arguments must give the same numbers.
+        """
+        ...
+
+    def name(self, index: int) -> str:
+        """Return a name that no other window has."""
+        ...
+
+
 class Sample(NamedTuple):
     """One window, or a batch of them with a batch axis in front.
 
     Attributes:
         past: ``[channel, time, height, width]`` of the past channels, float32, physical units, NaN where masked.
         future: ``[channel, time, height, width]`` of the future channels, likewise.
-        index: position in the dataset, int64.
         label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
             the null class of `framecast.diffusion.guidance`.
     """
 
     past: Tensor
     future: Tensor
-    index: Tensor  # type: ignore[assignment]
     label: Tensor
 
 
-class WindowDataset(Dataset[Sample]):
+class Samples(Dataset[Sample], ABC):
+    """Windows as training takes them: those of an archive, or of a dataset of one's own.
+
+    Attributes:
+        frames: what is past, what is future.
+        classes: names of what labels mean; empty where there are none.
+    """
+
+    frames: FrameSpec
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of windows."""
+
+    @abstractmethod
+    def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
+        """Return the windows ``indices`` stacked along a batch axis in front; see `Windows.batch`."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """Return the name of window ``index``."""
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample(index)
+
+    def sample(self, index: int, *, epoch: int | None = None) -> Sample:
+        """Return window ``index``; augmented as ``epoch`` says if one is given."""
+        return Sample(*(values[0] for values in self.batch([index], epoch)))
+
+    def label(self, index: int) -> int:
+        """Return the class of window ``index``, or the number of classes if unknown."""
+        return int(self.sample(index).label)
+
+
+class OwnSamples(Samples):
+    """A dataset of one's own, looked at before it is believed.
+
+    Args:
+        windows: the dataset.
+        frames: what its windows must look like.
+        classes: what its labels mean.
+    """
+
+    def __init__(self, windows: Windows, frames: FrameSpec, classes: Sequence[str] = ()) -> None:
+        self.windows = windows
+        self.frames = frames
+        self.classes = tuple(classes)
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def name(self, index: int) -> str:
+        """Return the name of window ``index``."""
+        return str(self.windows.name(index))
+
+    def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
+        """Return the windows ``indices`` stacked along a batch axis in front; see `Windows.batch`.
+
+        Raises:
+            DataError: they have another shape than the first ones, infinite values or impossible labels.
+        """
+        past, future, label = self.windows.batch([int(index) for index in indices], epoch)
+        for what, video, shape in (
+            ("past", past, self.frames.past_shape),
+            ("future", future, self.frames.future_shape),
+        ):
+            if tuple(video.shape) != (len(indices), *shape):
+                raise DataError(
+                    f"{type(self.windows).__name__}.batch gives a {what} of the shape {list(video.shape)} for "
+                    f"{len(indices)} windows; it must be {[len(indices), *shape]} [batch, channel, time, height, width]"
+                )
+            if torch.isinf(video).any():
+                raise DataError(
+                    f"the {what} of window {self.name(int(indices[0]))} or one beside it holds an infinite "
+                    "value: give NaN for pixels that are unknown"
+                )
+        unknown = len(self.classes)
+        labels = torch.full((len(indices),), unknown) if label is None else label.to(torch.int64)
+        if labels.shape != (len(indices),) or not bool(((labels >= 0) & (labels <= unknown)).all()):
+            raise DataError(f"labels are {labels.tolist()}; there must be one for each window, from 0 to {unknown}")
+        return Sample(past.float(), future.float(), labels)
+
+
+class WindowDataset(Samples):
     """The windows of an archive as samples.
 
     Args:
@@ -72,6 +185,7 @@ class WindowDataset(Dataset[Sample]):
         self.archive = archive
         self.windows = windows
         self.frames = frames
+        self.classes = archive.classes
         self._channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
         self._past = [self._channels.index(channel) for channel in frames.past_channels]
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
@@ -85,8 +199,9 @@ class WindowDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.windows)
 
-    def __getitem__(self, index: int) -> Sample:
-        return self.sample(index)
+    def name(self, index: int) -> str:
+        """Return the name of window ``index``."""
+        return self.windows[index].id
 
     def sample(self, index: int, *, epoch: int | None = None) -> Sample:
         """Return window ``index``; mirrored as (seed, epoch, index) says if an ``epoch`` is given."""
@@ -99,7 +214,7 @@ class WindowDataset(Dataset[Sample]):
         axes = [] if epoch is None else self._mirrored(index, epoch)
         if axes:
             past, future = past.flip(axes), future.flip(axes)
-        return Sample(past, future, torch.tensor(index), torch.tensor(self.label(index)))
+        return Sample(past, future, torch.tensor(self.label(index)))
 
     def label(self, index: int) -> int:
         """Return the class of window ``index``: that of its last past frame, or the number of classes if unknown."""
@@ -109,11 +224,11 @@ class WindowDataset(Dataset[Sample]):
         label = int(self._labels[window.sequence][window.indices[self.frames.past - 1]])
         return len(self.archive.classes) if label == UNKNOWN else label
 
-    def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], *, epoch: int | None = None) -> Sample:
+    def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
         """Return the windows ``indices`` stacked along a batch axis in front."""
         samples = [self.sample(int(index), epoch=epoch) for index in indices]
-        past, future, index, label = zip(*samples, strict=True)
-        return Sample(torch.stack(past), torch.stack(future), torch.stack(index), torch.stack(label))
+        past, future, label = zip(*samples, strict=True)
+        return Sample(torch.stack(past), torch.stack(future), torch.stack(label))
 
     def _read(self, window: Window) -> npt.NDArray[np.float32]:
         """Return ``[channel, time, y, x]`` of the channels in use."""

@@ -5,6 +5,7 @@ Two people whose tables have the same checksums divided the same windows in the 
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Literal
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
 from framecast.data.tables import Record, read_table
-from framecast.data.windows import Window, Windows, manifest_hash
+from framecast.data.windows import Window, WindowList, manifest_hash
 
 SIDES = ("train", "validation", "test")
 DROPPED = "dropped"
@@ -22,8 +23,20 @@ DROPPED = "dropped"
 _COLUMNS = {"window": ("window",), "sequence": ("sequence", "region"), "side": ("side", "split", "set")}
 
 
+Division = dict[str, WindowList]
+"""Windows of ``train``, ``validation``, ``test`` and, straddling them or in a gap, ``dropped``."""
+
+
+class Split(ABC):
+    """A way of dividing windows. Compare and hash by value; the arguments are the configuration."""
+
+    @abstractmethod
+    def divide(self, windows: WindowList) -> Division:
+        """Return the windows of each side; no two sides may share a frame."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class TableSplit:
+class TableSplit(Split):
     """By a table of one's own. Windows that it does not name are dropped; no two sides may share a frame.
 
     Attributes:
@@ -43,7 +56,7 @@ class TableSplit:
         path = Path(self.table).absolute()
         return replace(self, table=str(path), sha256=_checksum(path))
 
-    def divide(self, windows: Windows) -> dict[str, Windows]:
+    def divide(self, windows: WindowList) -> Division:
         """Return the windows of each side.
 
         Raises:
@@ -67,7 +80,7 @@ class TableSplit:
         return division
 
 
-def write_split(path: str | Path, division: Mapping[str, Windows]) -> None:
+def write_split(path: str | Path, division: Mapping[str, WindowList]) -> None:
     """Write which windows are on which side; `read_sides` and `TableSplit` read it."""
     lines = [f"# {side}: {len(division[side])} windows, {checksum(division, side)}" for side in SIDES]
     rows = sorted(f"{_cell(window.id)},{side}" for side in (*SIDES, DROPPED) for window in division.get(side, ()))
@@ -80,7 +93,7 @@ def _cell(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if set(name) & set(',;\t"#') else name
 
 
-def checksum(division: Mapping[str, Windows], side: str) -> str:
+def checksum(division: Mapping[str, WindowList], side: str) -> str:
     """Return the SHA-256 of the windows of ``side``, as a run's ``data.json`` has it; a dash for none."""
     return manifest_hash(division[side]) if division[side] else "-"
 
@@ -103,7 +116,7 @@ def read_sides(path: str | Path) -> dict[str, str]:
     return sides
 
 
-def compare(own: Mapping[str, Windows], path: str | Path) -> Counter[tuple[str, str]]:
+def compare(own: Mapping[str, WindowList], path: str | Path) -> Counter[tuple[str, str]]:
     """Return how many windows are on which side here, and on which in the table at ``path``.
 
     Both names of a pair are sides, or ``absent``. Two equal splits have only pairs of equal names.
@@ -122,7 +135,7 @@ def _side(record: Record) -> str:
     return side
 
 
-def _check_apart(division: Mapping[str, Windows], table: str) -> None:
+def _check_apart(division: Mapping[str, WindowList], table: str) -> None:
     owners: dict[tuple[str, int], tuple[str, Window]] = {}
     for side in SIDES:
         for window in division[side]:

@@ -17,22 +17,20 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError, DataError
-from framecast.data.split_table import DROPPED, SIDES, TableSplit
-from framecast.data.windows import Window, Windows
+from framecast.data.split_table import DROPPED, SIDES, Division, Split, TableSplit
+from framecast.data.windows import Window, WindowList
 from framecast.videos.frames import nanoseconds, parse_duration
 
 IsoDate = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
 """A date as text; YAML reads ``2017-08-12`` as a date before anyone asks."""
 
-Division = dict[str, Windows]
-"""Windows of ``train``, ``validation``, ``test`` and, straddling them or in a gap, ``dropped``."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class TimeSplit:
+class TimeSplit(Split):
     """By time: the future is forecast with what was learnt from the past. Right where sequences may overlap in space.
 
     Dates are ISO 8601, UTC. A window is on a side if all its frames are.
@@ -60,7 +58,7 @@ class TimeSplit:
             if second < first:
                 raise ConfigError(f"{later} {second} is before {earlier} {first}: put the dates in order")
 
-    def divide(self, windows: Windows) -> Division:
+    def divide(self, windows: WindowList) -> Division:
         """Return the windows of each side."""
         train_end = parse_date(self.train_end, "train_end")
         start = parse_date(self.validation_start, "validation_start")
@@ -80,7 +78,7 @@ class TimeSplit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegionSplit:
+class RegionSplit(Split):
     """By sequence: what was learnt on some is tried on others. Right where no two sequences show the same thing.
 
     Attributes:
@@ -105,7 +103,7 @@ class RegionSplit:
             if both:
                 raise ConfigError(f"{', '.join(both)} would be in validation and in test: name each sequence once")
 
-    def divide(self, windows: Windows) -> Division:
+    def divide(self, windows: WindowList) -> Division:
         """Return the windows of each side.
 
         Raises:
@@ -131,7 +129,7 @@ class RegionSplit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomSplit:
+class RandomSplit(Split):
     """At random in blocks of time, the same for all sequences; windows across blocks of two sides are dropped.
 
     Neighbouring blocks resemble each other more than past and future do: scores are a little better than they will be
@@ -158,7 +156,7 @@ class RandomSplit:
         if self.block is not None:
             parse_duration(self.block)
 
-    def divide(self, windows: Windows) -> Division:
+    def divide(self, windows: WindowList) -> Division:
         """Return the windows of each side.
 
         Raises:
@@ -190,7 +188,7 @@ class RandomSplit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoSplit:
+class AutoSplit(Split):
     """What is right when nothing is said.
 
     By sequence when the archive states that its sequences are independent and there are at least ten; else by time,
@@ -206,7 +204,7 @@ class AutoSplit:
     seed: int = 0
     kind: Literal["auto"] = "auto"
 
-    def resolve(self, windows: Windows) -> TimeSplit | RegionSplit:
+    def resolve(self, windows: WindowList) -> TimeSplit | RegionSplit:
         """Return the way of dividing that suits ``windows`` and gives each side some.
 
         Raises:
@@ -239,12 +237,12 @@ class AutoSplit:
             )
         return split
 
-    def divide(self, windows: Windows) -> Division:
+    def divide(self, windows: WindowList) -> Division:
         """Return the windows of each side. Raises what the resolved way of dividing raises."""
         return self.resolve(windows).divide(windows)
 
 
-AnySplit = Annotated[TimeSplit | RegionSplit | RandomSplit | TableSplit | AutoSplit, Field(discriminator="kind")]
+AnySplit = Annotated[Split, OneOf(TimeSplit, RegionSplit, RandomSplit, TableSplit, AutoSplit)]
 
 
 def parse_date(text: str, name: str) -> np.datetime64:
@@ -268,7 +266,7 @@ def parse_date(text: str, name: str) -> np.datetime64:
         ) from None
 
 
-def _divide(windows: Windows, side: Callable[[Window], str]) -> Division:
+def _divide(windows: WindowList, side: Callable[[Window], str]) -> Division:
     chosen: dict[str, list[Window]] = {name: [] for name in (*SIDES, DROPPED)}
     for window in windows:
         chosen[side(window)].append(window)

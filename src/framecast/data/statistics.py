@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.data.datasets import WindowDataset, epoch_order
+from framecast.data.datasets import Samples, epoch_order
 from framecast.videos.normalise import Curve, Normaliser, fit_stretch
 from framecast.videos.stretch_choice import choose_stretch
 from framecast.videos.target import latest_frame
@@ -30,7 +30,7 @@ _SAMPLE_BYTES = 2**29
 
 
 def fit_normaliser(
-    train: WindowDataset,
+    train: Samples,
     *,
     curve: Curve | Literal["auto"] | Mapping[str, Curve | Literal["auto"]] = "auto",
     softening: float | Mapping[str, float | None] | None = None,
@@ -84,7 +84,7 @@ def fit_normaliser(
 
 
 def fit_change_scale(
-    train: WindowDataset, normaliser: Normaliser, *, seed: int = 0, windows: int = 512
+    train: Samples, normaliser: Normaliser, *, seed: int = 0, windows: int = 512
 ) -> tuple[tuple[float, ...], ...]:
     """Return the standard deviation of the normalised change since the last frame, ``[channel][lead time]``.
 
@@ -124,7 +124,7 @@ def fit_change_scale(
     return tuple(tuple(row) for row in scale.tolist())
 
 
-def sample_residuals(train: WindowDataset, *, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float32]:
+def sample_residuals(train: Samples, *, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float32]:
     """Return changes since the last frame in training windows, for dressing a persistence forecast.
 
     Args:
@@ -145,7 +145,7 @@ def sample_residuals(train: WindowDataset, *, draws: int = 200, seed: int = 0) -
     return np.stack([(sample.future - latest_frame(sample.past, frames)).numpy() for sample in samples])
 
 
-def _choose(train: WindowDataset, most: int, seed: int) -> list[int]:
+def _choose(train: Samples, most: int, seed: int) -> list[int]:
     """Return at most ``most`` windows drawn without replacement."""
     if len(train) == 0:
         raise DataError("there is no training window to take statistics from")

@@ -52,7 +52,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Windows(Sequence[Window]):
+class WindowList(Sequence[Window]):
     """Windows in the order of sequence and time, and what was left out.
 
     Attributes:
@@ -69,11 +69,11 @@ class Windows(Sequence[Window]):
     def __getitem__(self, index: int) -> Window: ...
 
     @overload
-    def __getitem__(self, index: slice) -> "Windows": ...
+    def __getitem__(self, index: slice) -> "WindowList": ...
 
-    def __getitem__(self, index: int | slice) -> "Window | Windows":
+    def __getitem__(self, index: int | slice) -> "Window | WindowList":
         if isinstance(index, slice):
-            return Windows(self.windows[index], self.rejected, self.independent)
+            return WindowList(self.windows[index], self.rejected, self.independent)
         return self.windows[index]
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ def find_windows(
     stride: int = 1,
     max_masked: float = 0.25,
     allow_bad_quality: bool = False,
-) -> Windows:
+) -> WindowList:
     """Return all windows of ``archive`` that fit ``frames``.
 
     Frame k of a window is the frame nearest to its start plus k times the model's cadence, if that is within the
@@ -152,7 +152,7 @@ def find_windows(
         ]
     reasons = archive.domain.reasons
     rejected = Counter({reasons.get(reason, reason): count for reason, count in rejected.items() if count})
-    found = Windows(tuple(windows), rejected, archive.attrs.get("independent_sequences") is True)
+    found = WindowList(tuple(windows), rejected, archive.attrs.get("independent_sequences") is True)
     if not found.windows:
         raise DataError(_nothing(archive, frames, found.rejected))
     return found

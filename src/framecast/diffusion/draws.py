@@ -7,12 +7,13 @@ of the interval. Stratified draws spread the numbers of one batch evenly, ``(u +
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Schedule
 from framecast.diffusion.times import FastDDPM, Grid
@@ -129,4 +130,4 @@ class LogNormalTimes(TimeDraw):
         return torch.round(high * schedule.rows) / schedule.rows
 
 
-AnyTimeDraw = UniformTimes | LogNormalTimes
+AnyTimeDraw = Annotated[TimeDraw, OneOf(UniformTimes, LogNormalTimes)]

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from pydantic import Field
 from torch import Tensor
 
+from framecast.core.configuration import kind_of
 from framecast.core.errors import ConfigError
+from framecast.core.yaml_text import parse_yaml
 from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.sampler import AnySampler, DPMSolverPP, Sampler
 from framecast.diffusion.schedule import Schedule
@@ -32,8 +33,8 @@ class SamplingOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    sampler: Annotated[AnySampler, Field(discriminator="kind")] = DPMSolverPP()
-    grid: Annotated[AnyGrid, Field(discriminator="kind")] = LogSNR()
+    sampler: AnySampler = DPMSolverPP()
+    grid: AnyGrid = LogSNR()
     steps: int = 12
     guidance: Guidance = Guidance()
     precision: Literal["auto", "float32", "bf16"] = "auto"
@@ -71,7 +72,26 @@ class SamplingOptions:
         return times
 
 
-def describe(choice: AnySampler | AnyGrid) -> str:
+def parse_part(text: str) -> dict[str, Any]:
+    """Return ``ddim:eta=0.5`` as ``{"kind": "ddim", "eta": 0.5}``; ``my_module:MySampler:order=2`` names one's own.
+
+    Raises:
+        ConfigError: a setting is not written as ``name=value``, or the value is not valid YAML.
+    """
+    kind, _, settings = text.partition(":")
+    if settings and "=" not in settings.partition(":")[0]:  # the name of a class in a module
+        name, _, settings = settings.partition(":")
+        kind = f"{kind}:{name}"
+    plain: dict[str, Any] = {"kind": kind}
+    for setting in filter(None, settings.split(",")):
+        name, separator, value = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"{text!r} has the setting {setting!r}; write kind:name=value, such as ddim:eta=0.5")
+        plain[name] = parse_yaml(value, repr(text))
+    return plain
+
+
+def describe(choice: Sampler | Grid) -> str:
     """Return a sampler or grid in a few words: ``ddim(eta=0.0)``."""
     settings = ", ".join(f"{key}={value}" for key, value in vars(choice).items() if key != "kind")
-    return f"{choice.kind}({settings})" if settings else str(choice.kind)
+    return f"{kind_of(choice)}({settings})" if settings else kind_of(choice)

@@ -11,12 +11,13 @@ A Fast-DDPM grid is also a property of a trained network, which knows its rows a
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from framecast.core.configuration import OneOf, kind_of
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Schedule
 
@@ -283,7 +284,8 @@ class FastDDPMNonUniform(FastDDPM):
         return listed
 
 
-AnyGrid = Leading | Linspace | Trailing | Quadratic | LogSNR | FastDDPMUniform | FastDDPMNonUniform
+AnyGrid = Annotated[Grid, OneOf(Leading, Linspace, Trailing, Quadratic, LogSNR, FastDDPMUniform, FastDDPMNonUniform)]
+AnyTrainedGrid = Annotated[FastDDPM, OneOf(FastDDPMUniform, FastDDPMNonUniform)]
 
 
 def rows_to_times(rows: Int64[Tensor, " n"], count: int) -> Float64[Tensor, " n"]:
@@ -310,7 +312,7 @@ def check_trained(times: Float64[Tensor, " n"], schedule: Schedule, trained: Gri
     if unknown:
         raise ConfigError(
             f"row {unknown[0]} was never trained: this network knows the rows {sorted(known)} of its Fast-DDPM grid "
-            f"alone; sample with grid {trained.kind}"  # type: ignore[attr-defined]
+            f"alone; sample with grid {kind_of(trained)}"
         )
 
 

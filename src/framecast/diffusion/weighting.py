@@ -11,12 +11,13 @@ a weight w of the squared x0-error is the weight ``w sigma² / k²`` of the squa
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.schedule import Scale
@@ -97,4 +98,4 @@ class EDMWeighting(Weighting):
         return (scale.alpha.square() + (scale.sigma / self.sigma_data).square()) / k.square()
 
 
-AnyWeighting = UniformWeighting | MinSNR | EDMWeighting
+AnyWeighting = Annotated[Weighting, OneOf(UniformWeighting, MinSNR, EDMWeighting)]

@@ -11,6 +11,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from framecast.core.errors import ConfigError
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.batch_random import BatchRandom
@@ -31,6 +32,20 @@ class Generator(nn.Module, ABC):
         super().__init__()
         self.network = network
         self.classes = classes
+
+    def predict(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+        """Return the network's output, of the shape and type of ``x``.
+
+        Raises:
+            ConfigError: it has another shape, as that of a network of one's own may.
+        """
+        F: Tensor = self.network(x, time, past, label)
+        if F.shape != x.shape:
+            raise ConfigError(
+                f"the network returns the shape {list(F.shape)} for x of {list(x.shape)} "
+                "[batch, channel, time, height, width]: it must return the shape of x"
+            )
+        return F.to(x.dtype)
 
     @abstractmethod
     def training_loss(

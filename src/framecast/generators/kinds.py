@@ -4,29 +4,47 @@ Each says how a past is put before the network (`conditioning`), what is built a
 ways of drawing exist (`check`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
 from torch import nn
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.diffusion.draws import AnyTimeDraw, UniformTimes
 from framecast.diffusion.prediction import Prediction
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import AnySchedule, Cosine
-from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform
+from framecast.diffusion.times import AnyTrainedGrid
 from framecast.diffusion.weighting import AnyWeighting, UniformWeighting
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.ensemble_loss import EnsembleLoss
+from framecast.generators.generator import Generator
 from framecast.generators.one_shot import OneShot, check_sampling
 from framecast.videos.conditioning import Conditioning, GivenFrames, GivenPast
 from framecast.videos.masks import FrameMasks
 from framecast.videos.representation import Representation
 
 
+class GeneratorOptions(ABC):
+    """A kind of generator. Compare and hash by value; the arguments are the configuration."""
+
+    @abstractmethod
+    def conditioning(self, representation: Representation) -> Conditioning:
+        """Return how a past is put before the network."""
+
+    @abstractmethod
+    def attach(self, network: nn.Module, *, classes: int) -> Generator:
+        """Return ``network`` as a generator."""
+
+    @abstractmethod
+    def check(self, options: SamplingOptions) -> None:
+        """Raise `ConfigError` unless members can be drawn in this way."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class DiffusionOptions:
+class DiffusionOptions(GeneratorOptions):
     """A diffusion: the law of the noise and what the network learns about it.
 
     Attributes:
@@ -43,11 +61,11 @@ class DiffusionOptions:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    schedule: Annotated[AnySchedule, Field(discriminator="kind")] = Cosine()
+    schedule: AnySchedule = Cosine()
     prediction: Prediction = Prediction.V
-    grid: Annotated[FastDDPMUniform | FastDDPMNonUniform, Field(discriminator="kind")] | None = None
-    weighting: Annotated[AnyWeighting, Field(discriminator="kind")] = UniformWeighting()
-    draw: Annotated[AnyTimeDraw, Field(discriminator="kind")] = UniformTimes()
+    grid: AnyTrainedGrid | None = None
+    weighting: AnyWeighting = UniformWeighting()
+    draw: AnyTimeDraw = UniformTimes()
     noise_slope: float = 1.0
     masks: FrameMasks | None = None
     kind: Literal["diffusion"] = "diffusion"
@@ -84,7 +102,7 @@ class DiffusionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneShotOptions:
+class OneShotOptions(GeneratorOptions):
     """One network evaluation per member, trained on the score of small ensembles.
 
     Attributes:
@@ -118,4 +136,4 @@ class OneShotOptions:
         check_sampling(options)
 
 
-AnyGenerator = DiffusionOptions | OneShotOptions
+AnyGenerator = Annotated[GeneratorOptions, OneOf(DiffusionOptions, OneShotOptions)]

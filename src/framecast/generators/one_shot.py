@@ -43,8 +43,7 @@ class OneShot(Generator):
     ) -> Float[Tensor, "batch channel time height width"]:
         """Return x0 for white ``noise``."""
         x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
-        x0: Tensor = self.network(x, x.new_zeros(x.shape[0]), past, label)
-        return x0.to(noise.dtype)
+        return self.predict(x, x.new_zeros(x.shape[0]), past, label).to(noise.dtype)
 
     def training_loss(
         self,

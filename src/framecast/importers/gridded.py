@@ -14,6 +14,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.importers.axes import Axes, AxisNames
+from framecast.importers.base import Recording
 from framecast.importers.source import Gridded, Reading, open_gridded
 from framecast.videos.calendar import Calendar
 
@@ -48,7 +49,7 @@ class Imported:
         notes: what else was decided, one line each.
     """
 
-    axes: Axes
+    axes: Axes | None
     channels: tuple[str, ...]
     unit: str
     cadence: float
@@ -104,23 +105,51 @@ def import_gridded(
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
     data = open_gridded(source, names, reading, cadence=cadence)
+    return write_recording(
+        data,
+        out,
+        source=Path(source),
+        unit=unit,
+        cadence=cadence,
+        independent=independent,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def write_recording(
+    data: Recording,
+    out: str | Path,
+    *,
+    source: Path,
+    unit: str | None = None,
+    cadence: float | None = None,
+    independent: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Imported:
+    """Write an opened source of videos as the archive ``out``; for the rest see `import_gridded`."""
+    if not isinstance(data, Recording):
+        raise ConfigError(
+            f"the importer returns {type(data).__name__}; it must return a framecast.importers.base.Recording"
+        )
+    axes = data.axes if isinstance(data, Gridded) else None
+    first = axes.variables[0] if axes is not None else data.channels[0]
     unit = unit if unit is not None else data.unit
     if not unit:
-        raise DataError(f"{data.axes.variables[0]} has no attribute 'units': say what its values are in with --unit")
+        raise DataError(f"{first} has no attribute 'units': say what its values are in with --unit")
     if cadence is not None and not cadence > 0:
         raise ConfigError(f"a cadence of {cadence} s is impossible: give the seconds between two frames")
     orders = [_order(data.times(k)) for k in range(data.sequences)]
     times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
     cadence = cadence or _middle_step(times)
-    labels = _labels(data, Path(source))
+    labels = _labels(data, source)
     total, done = sum(len(each) for each in times), 0
     unknown, low, high = 0, np.inf, -np.inf
     attrs = {
-        "source": Path(source).name,
+        "source": source.name,
         "imported_with": f"framecast {__version__}",
-        "scale": reading.scale,
-        "offset": reading.offset,
-        "coarsened": reading.coarsen,
+        **data.attrs,
         "independent_sequences": independent,
     }
     with ArchiveWriter(
@@ -150,7 +179,7 @@ def import_gridded(
     steps = [np.diff(each) / np.timedelta64(1, "ns") / 1e9 for each in times]
     filled = [each for each in times if len(each)]
     return Imported(
-        axes=data.axes,
+        axes=axes,
         channels=tuple(data.channels),
         unit=unit,
         cadence=cadence,
@@ -187,12 +216,12 @@ def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
     return float(np.median(steps.astype(np.int64))) / 1e9
 
 
-def _labels(data: Gridded, source: Path) -> list[str]:
+def _labels(data: Recording, source: Path) -> list[str]:
     """Return a name for each sequence: what the file calls it, or the dimension and a number."""
-    if data.axes.sequence is None:
-        return [_safe(source.stem)]
+    if data.sequence_name is None:
+        return [_safe(data.label(0) or source.stem)]
     digits = len(str(data.sequences - 1))
-    numbered = [f"{data.axes.sequence}-{k:0{digits}d}" for k in range(data.sequences)]
+    numbered = [f"{data.sequence_name}-{k:0{digits}d}" for k in range(data.sequences)]
     names = [_safe(label) if (label := data.label(k)) else numbered[k] for k in range(data.sequences)]
     return names if len(set(names)) == len(names) else list(map(_safe, numbered))
 

@@ -14,6 +14,7 @@ import zarr
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.guard import GuardedStore, check_frame, undamaged
 from framecast.importers.axes import Axes, AxisNames, find_axes
+from framecast.importers.base import Recording
 from framecast.importers.decoding import Decoded, as_text, decode
 from framecast.importers.netcdf import netcdf_groups, open_netcdf
 from framecast.importers.positions import Coordinates, find_positions
@@ -48,7 +49,7 @@ class Reading:
             raise ConfigError(f"coarsen {self.coarsen} and multiple {self.multiple}: both must be 1 or more")
 
 
-class Gridded:
+class Gridded(Recording):
     """An opened gridded file, its axes known.
 
     Attributes:
@@ -92,6 +93,17 @@ class Gridded:
     def notes(self) -> tuple[str, ...]:
         """What was decided about the file, one line each; complete when all frames have been read."""
         return (*self._notes, *self.watch.notes(int(self._times.clock.size)))
+
+    @property
+    def sequence_name(self) -> str | None:
+        """The dimension that numbers videos."""
+        return self.axes.sequence
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What was done with the stored values."""
+        reading = self._reading
+        return {"scale": reading.scale, "offset": reading.offset, "coarsened": reading.coarsen}
 
     @property
     def sequences(self) -> int:

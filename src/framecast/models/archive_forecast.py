@@ -1,31 +1,35 @@
-"""Forecasting the windows of one side of an archive into a forecast file."""
+"""Forecasting the windows of one side of an archive into a forecast file: `forecast` does it, in the steps below it."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.core.distributed import Alone, Processes
+from framecast.core.devices import choose_device
+from framecast.core.distributed import Alone, Processes, join
 from framecast.core.domain import ATTRIBUTE
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError, FramecastWarning
+from framecast.core.files import FORECAST, refuse_existing
+from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
 from framecast.data.statistics import sample_residuals
-from framecast.data.windows import Window, Windows, find_windows
-from framecast.diffusion.sampling import SamplingOptions
-from framecast.models.checkpoint import ModelConfig
-from framecast.models.forecaster import Forecaster
-from framecast.models.members import check_memory
+from framecast.data.windows import Window, WindowList, find_windows
+from framecast.models.checkpoint import load
+from framecast.models.config import ModelConfig
+from framecast.models.forecaster import Choices, Forecaster
+from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
-from framecast.verification.recalibration.calibration import Calibration
+from framecast.networks import check_size
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
 from framecast.videos.units import same_unit
@@ -52,16 +56,90 @@ class Plan:
 
     archive: Archive
     frames: FrameSpec
-    chosen: Windows
-    train: Windows
+    chosen: WindowList
+    train: WindowList
     side: Side
 
 
-def plan_forecast(config: ModelConfig, archive: Archive, *, side: Side, limit: int | None) -> Plan:
+def forecast(
+    model: Forecaster | str | Path,
+    archive: Archive | str | Path,
+    out: str | Path,
+    *,
+    members: int = 20,
+    seed: int = 0,
+    split: Side = "validation",
+    limit: int | None = None,
+    label: str | None = None,
+    device: str | torch.device | None = None,
+    compile: bool = False,
+    overwrite: bool = False,
+    trust_code: bool = False,
+    progress: Progress = True,
+    command: str = "",
+    **choices: Unpack[Choices],
+) -> Path:
+    """Forecast windows of an archive into the file ``out``, and return its path.
+
+    The same call again resumes an interrupted one. Started by ``torchrun``, several processes share the work.
+
+    Args:
+        model: a loaded model, or what `framecast.load` takes.
+        archive: an open archive, or its path.
+        out: the forecast file, by convention named ``*.zarr``.
+        members: of each window.
+        seed: the same seed gives the same members.
+        split: the side of the model's own split, or ``all`` for every window.
+        limit: at most so many windows, evenly spaced over the side.
+        label: for models with labels the class of every window, or ``observed`` for the archive's own; ``None`` draws
+            without one.
+        device: where to compute, for a model that is loaded here; by default the GPU if there is one.
+        compile: whether to compile the network first: a minute, worth it for many windows.
+        overwrite: whether an existing forecast may be replaced.
+        trust_code: see `framecast.load`.
+        progress: whether to show the windows done, or a function that is called with their number and the total.
+        command: what the user typed, for the record.
+        choices: ``sampler``, ``grid``, ``steps``, ``guidance``, ``precision`` and ``clip`` in place of the model's own.
+
+    Raises:
+        FramecastError: ``out`` exists, there is no such model or archive, or the model cannot be sampled this way.
+        DataError: the archive does not suit the model, or the side is empty.
+    """
+    refuse_existing(Path(out), overwrite=overwrite, kind=FORECAST)
+    if isinstance(model, Forecaster):
+        place, processes = model.device, join(cpu=model.device.type == "cpu")
+    else:
+        place = choose_device(device)
+        processes = join(cpu=place.type == "cpu")
+        model = load(model, device=processes.device(place), trust_code=trust_code)
+    draw = Draw(members=numbered(members), seed=seed, label=label, options=model.options(**choices))
+    plan = plan_forecast(model, archive if isinstance(archive, Archive) else Archive.open(archive), split, limit)
+    check_label(model.config, plan.archive, label)
+    if compile:
+        model.compile()
+    with track("forecasting", len(plan.chosen), progress) as task:
+        task.tell(_describe(model, plan, members, str(place), processes.count))
+        written = forecast_windows(
+            model, plan, out, draw, command=command, overwrite=overwrite, processes=processes, task=task
+        )
+        for done in written:
+            task.reach(done)
+    return Path(out)
+
+
+def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes: int) -> str:
+    count = len(plan.chosen)
+    side = [] if plan.side == "all" else [plan.side]
+    windows = " ".join([str(count), *side, "window" if count == 1 else "windows"])
+    where = place if processes == 1 else f"{processes} processes ({place})"
+    return f"{model.name}: {'1 member' if members == 1 else f'{members} members'} of {windows} on {where}"
+
+
+def plan_forecast(model: Forecaster, archive: Archive, side: Side, limit: int | None = None) -> Plan:
     """Choose the windows of ``archive`` that will be forecast.
 
     Args:
-        config: of the model; it says how the windows were chosen and divided in training.
+        model: its configuration says how the windows were chosen and divided in training.
         archive: must have the model's channels.
         side: of the split, or ``all`` for every window.
         limit: at most so many, evenly spaced over the side.
@@ -71,8 +149,9 @@ def plan_forecast(config: ModelConfig, archive: Archive, *, side: Side, limit: i
         DataError: the archive lacks a channel, has another unit, or the side is empty.
     """
     # The networks take any size that they can halve, not only the one they were trained on.
+    config = model.config
     frames = replace(config.frames, height=archive.height, width=archive.width)
-    config.network.check_size(frames.height, frames.width)
+    check_size(model.generator.network, frames.height, frames.width)
     if not same_unit(archive.unit, config.unit):
         raise DataError(
             f"{archive.path} is in {archive.unit} and the model was trained on {config.unit}: convert the archive"
@@ -98,94 +177,74 @@ def forecast_windows(
     forecaster: Forecaster,
     plan: Plan,
     out: str | Path,
+    draw: Draw,
     *,
-    members: int,
-    seed: int,
-    options: SamplingOptions,
-    label: str | None = None,
-    calibration: Calibration | None = None,
     command: str = "",
     overwrite: bool = False,
     processes: Processes | None = None,
-    tell: Callable[[str], None] | None = None,
-    progress: Callable[[float], None] | None = None,
+    task: Task | None = None,
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
-    The same call after an interruption goes on with the samples that are missing, in the precision that was begun with
-    unless ``options`` ask for one. Member m of a window is the same
-    whatever other windows and members are drawn: its noise comes from ``seed``, the window's name and m. So several
+    The same call after an interruption continues with the samples that are missing, in the precision that was begun
+    with unless ``draw`` asks for one. Member m of a window is the same
+    whatever other windows and members are drawn: its noise comes from the seed, the window's name and m. So several
     processes make the same file as one: each takes windows of its own, and the few that are left over are divided by
     members.
+
+    Warns where members of a window diverge, or the model's stretch loses values of its past, the first time that it
+    happens.
 
     Args:
         forecaster: the model.
         plan: see `plan_forecast`.
         out: the forecast file.
-        members: per window.
-        seed: of the members.
-        options: how to draw.
-        label: the class that every window is told to have, `OBSERVED` for the archive's own (where that is not known,
-            none), or none.
-        calibration: the model's, to be kept with the forecast; `framecast.verification.evaluation` says whether it
-            holds for it.
+        draw: of every window; the label `OBSERVED` stands for the archive's own, and for none where that is unknown.
         command: what the user typed, for the record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
-        tell: is given lines for the user: the precision and why, and, the first time that it happens, that members of a
-            window run away to infinity or that the model's stretch loses values of its past.
-        progress: is given the number of samples drawn, with the part of the present one, after each network evaluation.
+        task: is told the precision and why, and stands where the samples are, with the part of the present one, after
+            each network evaluation.
 
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
             machine's memory.
     """
     processes = processes or Alone()
-    archive, frames = plan.archive, plan.frames
+    archive, frames, members, seed = plan.archive, plan.frames, len(draw.members), draw.seed
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
     domain = archive.domain
     oracle = domain.oracle(archive)
-    precision = processes.share(lambda: forecaster.precision(options))
-    attrs = forecaster.provenance(seed, replace(options, precision=precision.precision)) | {
-        "members": members,
-        "archive": str(archive.path.resolve()),
-        "split": plan.side,
-        "label": label or "none",
-        "cadence": frames.cadence,
-        "command": command,
-    }
+    precision = processes.share(lambda: forecaster.precision(draw.options))
+    settled = _in_precision(draw, precision.precision)
+    attrs = forecaster.file_attributes(settled, archive=str(archive.path.resolve()), split=plan.side, command=command)
     if domain.name:
         attrs[ATTRIBUTE] = domain.name
-    if calibration is not None:
-        attrs["calibration"] = calibration.to_plain()
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
     reported: list[int] = []
     warned: list[str] = []
 
-    def draw(index: int, chosen: range) -> np.ndarray:
-        if tell and not warned and (lost := forecaster.normaliser.losses(windows[index].past, frames.past_channels)):
-            warned.append(lost)
-            tell(f"past of {plan.chosen[index].id}: {lost}")
-        drawn = forecaster.draw(
-            windows[index].past,
-            sample_key=sample_key(plan.chosen[index]),
-            members=chosen,
-            seed=seed,
-            label=_observed(windows, index) if label == OBSERVED else label,
-            options=settled,
-        )
-        if tell and not reported and (lost := run_away(drawn, windows[index].past, frames)):
+    def drawn(index: int, chosen: range) -> np.ndarray:
+        past, window = windows[index].past, plan.chosen[index]
+        label = _observed(windows, index) if draw.label == OBSERVED else draw.label
+        if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
+            warned.append(out_of_range)
+            warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
+        videos = forecaster.draw(past, replace(settled, members=chosen, sample=sample_key(window), label=label))
+        if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
-            tell(
-                f"{lost} of {len(chosen)} members of {plan.chosen[index].id} run away to infinity, others perhaps too: "
-                "train for longer, predict v rather than epsilon, or keep the pixels in bounds with --clip"
+            warnings.warn(
+                f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite); others may "
+                "have as well: train for longer, predict v rather than epsilon, or keep the pixels in bounds with clip",
+                FramecastWarning,
+                stacklevel=2,
             )
-        return drawn.cpu().numpy()
+        return videos.numpy()
 
-    def write(writer: ForecastWriter, index: int, drawn: np.ndarray) -> None:
+    def write(writer: ForecastWriter, index: int, videos: np.ndarray) -> None:
         sample, window = windows[index], plan.chosen[index]
         perfect = oracle(window, frames=frames, members=members, seed=seed) if oracle else None
-        writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=drawn, oracle=perfect)
+        writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=videos, oracle=perfect)
 
     def begin() -> AbstractContextManager[ForecastWriter]:
         return write_forecast(
@@ -198,7 +257,7 @@ def forecast_windows(
             dressing=_dressing(plan, seed),
             climatology=_climatology(plan, seed),
             oracle=oracle is not None,
-            open_precision=options.precision == "auto",
+            open_precision=draw.options.precision == "auto",
             overwrite=overwrite,
         )
 
@@ -207,30 +266,30 @@ def forecast_windows(
     def advance(fraction: float) -> None:
         nonlocal part
         part = min(1.0, part + fraction)
-        if progress:
-            progress(done + part * min(processes.count, len(plan.chosen) - done))
+        if task is not None:
+            task.reach(done + part * min(processes.count, len(plan.chosen) - done))
 
     with ExitStack() as stack:
         writer = stack.enter_context(_writing(processes, out, begin))
         begun = processes.share(lambda: writer.attrs["precision"])
         if begun != precision.precision:
             precision = asked(begun, forecaster.device, why="the forecast was begun with it")
-        settled = replace(options, precision=precision.precision)
-        if tell:
-            tell(str(precision))
-        stack.enter_context(_evaluations(forecaster, settled, members, advance))
+            settled = _in_precision(draw, begun)
+        if task is not None:
+            task.tell(str(precision))
+        stack.enter_context(_evaluations(forecaster, settled, advance))
         missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
         done = len(plan.chosen) - len(missing)
         alone = len(missing) // processes.count * processes.count
         if done:
             yield done
         for index in missing[processes.rank : alone : processes.count]:
-            write(writer, index, draw(index, range(members)))
+            write(writer, index, drawn(index, range(members)))
             done, part = done + processes.count, 0.0
             yield done
         share = range(processes.rank * members // processes.count, (processes.rank + 1) * members // processes.count)
         for index in missing[alone:]:
-            parts = processes.gather(draw(index, share) if share else None)
+            parts = processes.gather(drawn(index, share) if share else None)
             if processes.first:
                 write(writer, index, np.concatenate([own for own in parts if own is not None]))
             done, part = done + 1, 0.0
@@ -238,11 +297,9 @@ def forecast_windows(
 
 
 @contextmanager
-def _evaluations(
-    forecaster: Forecaster, options: SamplingOptions, members: int, advance: Callable[[float], None]
-) -> Iterator[None]:
+def _evaluations(forecaster: Forecaster, draw: Draw, advance: Callable[[float], None]) -> Iterator[None]:
     """Call ``advance`` after each network evaluation with the part of a sample's members that it has drawn."""
-    whole = members * int(forecaster.generator.describe(options).get("steps", 1))
+    whole = len(draw.members) * int(forecaster.generator.describe(draw.options).get("steps", 1))
 
     def evaluated(module: object, given: tuple[Tensor, ...], result: object) -> None:
         advance(len(given[0]) / whole)
@@ -254,7 +311,11 @@ def _evaluations(
         handle.remove()
 
 
-def run_away(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:
+def _in_precision(draw: Draw, precision: Any) -> Draw:
+    return replace(draw, options=replace(draw.options, precision=precision))
+
+
+def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:
     """Return how many members are not finite in a pixel that the past shows.
 
     Args:

@@ -2,133 +2,33 @@
 
 The configuration says everything about the model but its numbers, as plain JSON; the weights are those of the averaged
 network. Nothing is unpickled, and a file is looked at before it is believed: the format version, the checksum of the
-weights and the shape of every tensor are compared before memory is taken.
+weights and the shape of every tensor are compared before anything is computed with them.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from framecast._version import __version__
 from framecast.core.configuration import from_plain, to_plain
-from framecast.core.domain import Domain, find_domain
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
-from framecast.data.splits import AnySplit, AutoSplit
-from framecast.diffusion.sampling import SamplingOptions
-from framecast.generators.generator import Generator
-from framecast.generators.kinds import AnyGenerator
+from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
-from framecast.models.header import CONFIG, VERSION, WEIGHTS, find_model, read_header
-from framecast.networks import AnyNetwork
-from framecast.videos.conditioning import Conditioning
-from framecast.videos.frames import FrameSpec
-from framecast.videos.normalise import Normaliser
-from framecast.videos.representation import Representation
-from framecast.videos.target import AnyTarget
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Everything about a model but its weights.
-
-    Attributes:
-        name: what forecasts call the model.
-        unit: physical unit of the videos.
-        frames: what is seen and forecast.
-        normaliser: the stretch of every channel.
-        target: what x0 stands for.
-        network: which network, with its options.
-        generator: what turns the network's output into members: a diffusion, or one shot.
-        sampling: how members are drawn by default.
-        labels: the classes, for a model with labels.
-        split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
-        stride: of its windows, see `framecast.training.recipe.DataOptions`.
-        max_masked: of its windows, see `framecast.training.recipe.DataOptions`.
-        provenance: how it was made: recipe, data, steps, versions.
-        weights_sha256: checksum of the weights file.
-        framecast_version: the package that wrote it.
-        format: always ``framecast-model``.
-        version: of this format.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    name: str
-    unit: str
-    frames: FrameSpec
-    normaliser: Normaliser
-    target: Annotated[AnyTarget, Field(discriminator="kind")]
-    network: Annotated[AnyNetwork, Field(discriminator="kind")]
-    generator: Annotated[AnyGenerator, Field(discriminator="kind")]
-    sampling: SamplingOptions = SamplingOptions()
-    labels: tuple[str, ...] = ()
-    split: AnySplit = AutoSplit()
-    stride: int = 1
-    max_masked: float = 0.25
-    provenance: dict[str, Any] = field(default_factory=dict)
-    weights_sha256: str = ""
-    framecast_version: str = __version__
-    format: Literal["framecast-model"] = "framecast-model"
-    version: int = VERSION
-
-    @property
-    def domain(self) -> Domain:
-        """What kind of data it was trained on."""
-        channels = (*self.frames.past_channels, *self.frames.future_channels)
-        return find_domain(self.provenance.get("training", {}), unit=self.unit, channels=channels)
-
-    @property
-    def representation(self) -> Representation:
-        """How videos are put before the network."""
-        return Representation(frames=self.frames, normaliser=self.normaliser, target=self.target)
-
-    @property
-    def conditioning(self) -> Conditioning:
-        """What the network is given and what it generates."""
-        return self.generator.conditioning(self.representation)
-
-
-def build_network(config: ModelConfig) -> nn.Module:
-    """Return the network that ``config`` describes, with fresh random weights."""
-    return config.network.build(
-        past_channels=config.conditioning.channels,
-        future_channels=len(config.frames.future_channels),
-        classes=len(config.labels),
-    )
-
-
-def attach(config: ModelConfig, network: nn.Module) -> Generator:
-    """Return ``network``, the model's own or an averaged copy of it, as the generator that ``config`` describes."""
-    return config.generator.attach(network, classes=len(config.labels))
-
-
-def build_forecaster(config: ModelConfig, generator: Generator) -> Forecaster:
-    """Return ``generator`` as the forecaster that ``config`` describes."""
-    return Forecaster(
-        generator,
-        config.conditioning,
-        sampling=config.sampling,
-        unit=config.unit,
-        name=config.name,
-        labels=config.labels,
-        fingerprint=config.weights_sha256,
-    )
+from framecast.models.header import CONFIG, WEIGHTS, find_model, read_header
+from framecast.networks import OwnNetwork
+from framecast.verification.recalibration.calibration import read_calibration
 
 
 def save_model(folder: str | Path, config: ModelConfig, network: nn.Module) -> None:
     """Write the model folder with the weights of ``network``."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_weights(folder, config, tensors)
+    save_weights(folder, config, stored(network.state_dict()))
 
 
 def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
@@ -141,44 +41,84 @@ def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    content = save(dict(weights))
+    content = save(stored(weights))
     plain = to_plain(config) | {"weights_sha256": hashlib.sha256(content).hexdigest()}
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / CONFIG, json.dumps(plain, indent=2) + "\n")
 
 
-def read_config(folder: str | Path) -> ModelConfig:
+def stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as safetensors takes them: on the CPU, contiguous, and no two of them in the same memory."""
+    places: set[int] = set()
+    found = {}
+    for name, value in tensors.items():
+        kept = value.detach().cpu().contiguous()
+        place = kept.untyped_storage().data_ptr()
+        found[name] = kept.clone() if place in places else kept
+        places.add(place)
+    return found
+
+
+def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
     """Return the configuration in a model folder; a precision of bf16 in it is read as ``auto``.
 
+    Args:
+        folder: of the model.
+        trust_code: whether code that it names may be imported, other than that of its network, which is imported when
+            it is built.
+
     Raises:
+        ConfigError: it names code that does not come with framecast, and ``trust_code`` is false.
         DataError: it is missing, damaged, of a newer version, or not a model's.
     """
     plain = read_header(folder)
-    config = from_plain(ModelConfig, plain, where=str(Path(folder) / CONFIG))
+    config = from_plain(ModelConfig, plain, where=str(Path(folder) / CONFIG), trusted=trust_code)
     if config.sampling.precision == "bf16":
         # What was fast where the model was made is slow on a processor without bf16: only a call can insist on it.
         return replace(config, sampling=replace(config.sampling, precision="auto"))
     return config
 
 
-def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:
+def load_model(
+    folder: str | Path,
+    *,
+    network: nn.Module | None = None,
+    device: str | torch.device = "cpu",
+    trust_code: bool = False,
+) -> Forecaster:
     """Return the forecaster in a model folder.
 
     Args:
-        folder: with ``config.json`` and ``weights.safetensors``.
+        folder: with ``config.json``, ``weights.safetensors`` and, where its intervals were calibrated,
+            ``calibration.json``.
+        network: see `load`.
         device: where its network goes.
+        trust_code: see `load`.
 
     Raises:
+        ConfigError: see `load`.
         DataError: a file is missing, damaged, or does not fit the configuration.
     """
     folder = Path(folder)
-    config = read_config(folder)
-    try:
-        with torch.device("meta"):
-            network = build_network(config)
-    except (RuntimeError, OverflowError, TypeError) as error:  # sizes whose product is no number any more
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{folder / CONFIG} describes a network that cannot be built ({reason})") from None
+    config = read_config(folder, trust_code=trust_code)
+    if network is None:
+        network = _build(folder, config, trust_code=trust_code)
+    tensors, own = read_weights(folder, config), network.state_dict()
+    shapes = [{name: tuple(value.shape) for name, value in each.items()} for each in (own, tensors)]
+    if shapes[0] != shapes[1]:
+        wrong = sorted(set(shapes[0].items()) ^ set(shapes[1].items()))[0][0]
+        raise DataError(f"{folder / WEIGHTS} does not fit the network: tensor {wrong} differs in name or shape")
+    tensors = {name: _as(own[name], value, f"tensor {name} of {folder / WEIGHTS}") for name, value in tensors.items()}
+    network.load_state_dict(tensors, assign=all(value.is_meta for value in own.values()))
+    return Forecaster(config, attach(config, network.to(device)), calibration=read_calibration(folder))
+
+
+def read_weights(folder: Path, config: ModelConfig) -> dict[str, Tensor]:
+    """Return the weights in a model folder by name, on the CPU.
+
+    Raises:
+        DataError: the file is missing or not the one that ``config`` vouches for.
+    """
     path = folder / WEIGHTS
     if not path.is_file():
         raise DataError(f"{folder} has a {CONFIG} and no {WEIGHTS}: copy both files of the model")
@@ -187,31 +127,54 @@ def load_model(folder: str | Path, *, device: str | torch.device = "cpu") -> For
         raise DataError(
             f"{path} is damaged: its SHA-256 is {digest[:12]}…, and {CONFIG} says {config.weights_sha256[:12]}…"
         )
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            if found != expected:
-                wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
-                raise DataError(f"{path} does not fit {CONFIG}: tensor {wrong} differs in name or shape")
-            tensors = {name: _as_float32(file.get_tensor(name), f"tensor {name} of {path}") for name in expected}
+        return load_file(path)
     except SafetensorError as error:
-        raise DataError(f"{path} is no safetensors file ({error})") from None
-    network.load_state_dict(tensors, assign=True)
-    return build_forecaster(config, attach(config, network))
+        raise DataError(f"{path} is not a safetensors file ({error})") from None
 
 
-def _as_float32(weights: Tensor, what: str) -> Tensor:
-    """Return weights as the network computes with them; they may have been kept in half precision."""
-    if not weights.is_floating_point():
-        raise DataError(f"{what} is {weights.dtype}; weights are floating-point numbers")
-    return weights.float()
+def _build(folder: Path, config: ModelConfig, *, trust_code: bool) -> nn.Module:
+    """Return the network of the model in ``folder``, without memory of its own where it is one of framecast's."""
+    if not isinstance(config.network, OwnNetwork):
+        try:
+            with torch.device("meta"):
+                return build_network(config)
+        except (RuntimeError, OverflowError, TypeError) as error:  # sizes whose product is no number any more
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{folder / CONFIG} describes a network that cannot be built ({reason})") from None
+    if not trust_code:
+        raise ConfigError(
+            f"the network of {folder} is {config.network.kind}, code that does not come with framecast: give it as "
+            "network=, or pass trust_code=True (--trust-code) if you trust the model's author"
+        )
+    return build_network(config)
 
 
-def load(path: str | Path, *, device: str | torch.device = "cpu") -> Forecaster:
+def _as(example: Tensor, value: Tensor, what: str) -> Tensor:
+    """Return a stored tensor in the type of the network's own; weights may have been kept in half precision."""
+    if value.is_floating_point() != example.is_floating_point():
+        raise DataError(f"{what} is {value.dtype}; it must be {example.dtype}")
+    return value.to(example.dtype)
+
+
+def load(
+    path: str | Path,
+    *,
+    network: nn.Module | None = None,
+    device: str | torch.device = "cpu",
+    trust_code: bool = False,
+) -> Forecaster:
     """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
 
+    Args:
+        path: where it is, or its name.
+        network: takes the weights, for a model whose network does not come with framecast.
+        device: where it computes.
+        trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
+            whatever you can: allow it only for models of people whom you trust.
+
     Raises:
+        ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
         FramecastError: there is none, or it cannot be used; the message says why.
     """
-    return load_model(find_model(path), device=device)
+    return load_model(find_model(path), network=network, device=device, trust_code=trust_code)

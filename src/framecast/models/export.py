@@ -23,6 +23,7 @@ from framecast.core.errors import ConfigError, FramecastError
 from framecast.core.files import EXPORT, new_folder
 from framecast.generators.denoiser import Denoiser
 from framecast.models.forecaster import Forecaster
+from framecast.networks import check_size
 
 Format = Literal["onnx", "torch"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -99,7 +100,7 @@ def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = Non
     frames = forecaster.frames
     height, width = size or (frames.height, frames.width)
     generator = forecaster.generator
-    generator.network.config.check_size(height, width)  # type: ignore[union-attr, operator]
+    check_size(generator.network, height, width)
     past = torch.zeros(batch, len(frames.past_channels), frames.past, height, width)
     generated = torch.zeros(batch, *forecaster.conditioning.shape(height, width))
     condition = forecaster.conditioning.condition(past)
@@ -120,7 +121,7 @@ def describe_export(forecaster: Forecaster, inputs: dict[str, Tensor], format: F
         "version": 1,
         "framecast_version": __version__,
         "model": forecaster.name,
-        "weights_sha256": forecaster.fingerprint,
+        "weights_sha256": forecaster.config.weights_sha256,
         "file": FILES[format],
         "inputs": {
             name: {"shape": ["batch", *value.shape[1:]], "type": str(value.dtype).removeprefix("torch.")}

@@ -1,8 +1,9 @@
 """Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
@@ -11,28 +12,45 @@ import xarray as xr
 from torch import Tensor
 
 from framecast._version import __version__
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.configuration import from_plain
+from framecast.core.errors import ConfigError, DataError, FramecastWarning
+from framecast.core.progress import Progress, Task, track
 from framecast.diffusion.guidance import Guidance
-from framecast.diffusion.sampler import AnySampler
-from framecast.diffusion.sampling import SamplingOptions
-from framecast.diffusion.times import AnyGrid
+from framecast.diffusion.sampler import Sampler
+from framecast.diffusion.sampling import SamplingOptions, parse_part
+from framecast.diffusion.times import Grid
 from framecast.generators.generator import Bounds, Generator
-from framecast.models.members import draw_members, numbered
+from framecast.models.config import ModelConfig
+from framecast.models.intervals import intervals
+from framecast.models.members import Draw, draw_members, numbered
 from framecast.models.precision import Choice, asked, choose
 from framecast.networks.compiled import compile_network
+from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
-from framecast.videos.labelled import Video, to_ensemble, to_tensor, turned_axes
+from framecast.videos.labelled import (
+    Video,
+    Videos,
+    is_batch,
+    one_video,
+    to_ensemble,
+    to_tensor,
+    turned_axes,
+    unstack,
+)
 from framecast.videos.normalise import Normaliser
 
 
 class Choices(TypedDict, total=False):
-    """Settings of `SamplingOptions` that a call may give in place of the model's own; None is the model's own."""
+    """Settings of `SamplingOptions` that a call may give in place of the model's own; None is the model's own.
 
-    sampler: AnySampler | None
-    grid: AnyGrid | None
+    A sampler or a grid may be given as text, ``ddim:eta=0.5``, and guidance by its scale alone.
+    """
+
+    sampler: Sampler | str | None
+    grid: Grid | str | None
     steps: int | None
-    guidance: Guidance | None
+    guidance: Guidance | float | None
     clip: dict[str, tuple[float, float]] | None
     precision: Literal["auto", "float32", "bf16"] | None
 
@@ -41,44 +59,51 @@ class Forecaster:
     """A trained model that forecasts.
 
     Args:
+        config: everything about the model but its weights.
         generator: the trained network with what makes members of its output.
-        conditioning: how a past is put before it.
-        sampling: the default sampler, grid and steps.
-        unit: physical unit of the videos.
-        name: what forecasts call the model.
-        labels: names of the classes that ``label`` may give, in order; empty for a model without labels.
-        fingerprint: checksum of the weights, so that a forecast says which they were.
+        calibration: of its intervals, where there is one.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        conditioning: Conditioning,
-        *,
-        sampling: SamplingOptions,
-        unit: str,
-        name: str,
-        labels: Sequence[str] = (),
-        fingerprint: str = "",
-    ) -> None:
+    def __init__(self, config: ModelConfig, generator: Generator, *, calibration: Calibration | None = None) -> None:
+        self.config = config
         self.generator = generator.eval()
-        self.conditioning = conditioning
-        self.sampling = sampling
-        self.unit = unit
-        self.name = name
-        self.labels = tuple(labels)
-        self.fingerprint = fingerprint
+        self.calibration = calibration
         self._chosen: dict[torch.device, Choice] = {}
+
+    @cached_property
+    def conditioning(self) -> Conditioning:
+        """How a past is put before the network."""
+        return self.config.conditioning
+
+    @property
+    def name(self) -> str:
+        """What forecasts call the model."""
+        return self.config.name
+
+    @property
+    def unit(self) -> str:
+        """Physical unit of the videos."""
+        return self.config.unit
 
     @property
     def frames(self) -> FrameSpec:
         """What the model sees and forecasts, at the size it was trained on."""
-        return self.conditioning.representation.frames
+        return self.config.frames
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes that ``label`` may give, in order; empty for a model without labels."""
+        return self.config.labels
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        """The default sampler, grid and steps."""
+        return self.config.sampling
 
     @property
     def normaliser(self) -> Normaliser:
         """The stretch of every channel."""
-        return self.conditioning.representation.normaliser
+        return self.config.normaliser
 
     @property
     def device(self) -> torch.device:
@@ -100,9 +125,23 @@ class Forecaster:
         return self
 
     def options(self, **choices: Unpack[Choices]) -> SamplingOptions:
-        """Return the model's sampling options with those of ``choices`` in their place that are not None."""
+        """Return the model's sampling options with those of ``choices`` in their place that are not None.
+
+        Raises:
+            ConfigError: no such sampler or grid, an impossible setting of it, or members cannot be drawn this way.
+        """
         given: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
-        return replace(self.sampling, **given)
+        texts = {name: parse_part(value) for name, value in given.items() if isinstance(value, str)}
+        named = {name: plain for name, plain in texts.items() if name in ("sampler", "grid")}
+        if named:
+            parsed = from_plain(SamplingOptions, named, where="sampling", trusted=True)
+            given |= {name: getattr(parsed, name) for name in named}
+        if isinstance(scale := given.get("guidance"), int | float):
+            given["guidance"] = replace(self.sampling.guidance, scale=float(scale))
+        options = replace(self.sampling, **given)
+        self.config.generator.check(options)
+        options.check_channels(self.frames.future_channels)
+        return options
 
     def precision(self, options: SamplingOptions) -> Choice:
         """Return the precision that ``options`` come to on the device of the network, and why.
@@ -122,50 +161,56 @@ class Forecaster:
 
     def forecast(
         self,
-        past: Video,
-        label: str | None = None,
+        past: Video | Videos,
+        label: str | Sequence[str | None] | None = None,
         *,
         members: int = 20,
         seed: int = 0,
         chunk: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress = False,
         **choices: Unpack[Choices],
     ) -> xr.DataArray:
-        """Return an ensemble of futures for one past.
+        """Return an ensemble of futures for one past, or one for each of many.
 
         Args:
             past: ``[channel, time, y, x]`` in physical units, NaN where masked. A DataArray may have its axes in any
-                order and more channels than the model needs; its times must have the model's cadence.
-            label: the class, for models with labels; ``None`` draws without one.
-            members: size of the ensemble.
-            seed: the same seed gives the same members; member m does not depend on ``members``.
+                order and more channels than the model needs; its times must have the model's cadence. Many pasts are
+                a list of such, an array or tensor with a batch axis in front, or a DataArray or Dataset with one more
+                dimension. The variables of a Dataset are channels.
+            label: the class, for models with labels, of all pasts or of each; ``None`` draws without one.
+            members: size of each ensemble.
+            seed: the same seed gives the same members; member m does not depend on ``members``. Of many pasts each has
+                noise of its own, the first that of a single one.
             chunk: members drawn at once; by default as many as are drawn fastest.
-            progress: called with the number of members finished since the last call.
+            progress: whether to show how many members are finished, or a function that is called with their number and
+                how many there will be.
             choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance``, ``precision`` and
                 ``clip`` (channel -> lowest and highest value), in place of the model's own.
 
         Returns:
             ``(member, lead_time, channel, y, x)`` in the physical unit, with ``valid_time`` where the past has times;
-            the attributes say which model, seed, sampler and steps made it.
+            the attributes say which model, seed, sampler and steps made it. For many pasts ``sample`` comes first.
 
         Raises:
             DataError: the past has other channels, frames, cadence or an impossible size.
             ConfigError: the model has no such class, or cannot be sampled this way.
         """
-        options = self.settle(self.options(**choices))
-        pixels = to_tensor(past, self.frames, unit=self.unit)
-        if lost := self.normaliser.losses(pixels, self.frames.past_channels):
-            warnings.warn(f"past: {lost}", stacklevel=2)
-        drawn = self.draw(
-            pixels,
-            members=numbered(members),
-            seed=seed,
-            label=label,
-            options=options,
-            chunk=chunk,
-            progress=progress,
-        )
-        return to_ensemble(drawn, past, self.frames, attrs=self._attrs(seed, options, label))
+        pasts = unstack(past)
+        labels = [label] * len(pasts) if label is None or isinstance(label, str) else list(label)
+        if len(labels) != len(pasts):
+            raise ConfigError(f"{len(labels)} labels were given for {len(pasts)} pasts: give one for each, or one")
+        draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
+        ensembles = []
+        with track("members", members * len(pasts), progress) as task:
+            for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):
+                own, pixels = replace(draw, sample=k, label=given), to_tensor(each, self.frames, unit=self.unit)
+                if lost := self.normaliser.losses(pixels, self.frames.past_channels):
+                    warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
+                drawn = self.draw(pixels, own, task=task)
+                ensembles.append(to_ensemble(drawn, each, self.frames, attrs=self._attrs(own)))
+        if not is_batch(past):
+            return ensembles[0]
+        return xr.concat(ensembles, "sample", coords="different", compat="equals", combine_attrs="drop_conflicts")
 
     def rollout(
         self,
@@ -208,14 +253,13 @@ class Forecaster:
                 "next past: train with data.future_channels that include all past channels"
             )
         order = [frames.future_channels.index(name) for name in frames.past_channels]
+        past = one_video(past)
         options = self.settle(self.options(**choices))
-        pasts = to_tensor(past, frames, unit=self.unit)[None].expand(len(numbered(members)), *([-1] * 4))
+        first = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
+        pasts = to_tensor(past, frames, unit=self.unit)[None].expand(members, *([-1] * 4))
         for block in range(blocks):
-            drawn = self.draw(
-                pasts, members=numbered(members), seed=seed, label=label, options=options, chunk=chunk, block=block
-            )
-            attrs = self._attrs(seed, options, label)
-            yield to_ensemble(drawn, past, frames, attrs=attrs, first_lead=block * frames.future)
+            drawn = self.draw(pasts, replace(first, block=block))
+            yield to_ensemble(drawn, past, frames, attrs=self._attrs(first), first_lead=block * frames.future)
             pasts = torch.cat([pasts, drawn[:, order]], dim=-3)[..., -frames.past :, :, :]
 
     def fill(
@@ -249,97 +293,117 @@ class Forecaster:
         """
         if not isinstance(self.conditioning, GivenFrames):
             raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
-        options = self.settle(self.options(**choices))
+        video = one_video(video)
+        draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
         known = to_tensor(video, self.frames, unit=self.unit).to(self.device)
         marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
-        condition = self.conditioning.condition_on(known[None], marks[None])
-        shape = self.conditioning.shape(*known.shape[-2:])
         chunks = draw_members(
             self.generator,
-            condition,
-            shape,
-            members=numbered(members),
-            seed=seed,
-            sample_key=0,
+            self.conditioning.condition_on(known[None], marks[None]),
+            self.conditioning.shape(*known.shape[-2:]),
+            draw,
             class_index=self._class(None),
-            options=options,
-            chunk=chunk,
-            bounds=self._bounds(known[None], options),
+            bounds=self._bounds(known[None], draw.options),
         )
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
         return torch.where(marks.cpu()[:, None, None], known.cpu(), generated).flip(turned_axes(video))
 
-    def draw(
-        self,
-        past: Tensor,
-        *,
-        members: Sequence[int],
-        seed: int,
-        sample_key: int = 0,
-        label: str | None = None,
-        options: SamplingOptions | None = None,
-        chunk: int | None = None,
-        block: int = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> Tensor:
+    def draw(self, past: Tensor, draw: Draw, *, task: Task | None = None) -> Tensor:
         """Return members as a tensor on the CPU, ``[member, channel, lead time, y, x]`` in physical units.
 
         Args:
             past: ``[channel, time, y, x]`` for all members or ``[member, channel, time, y, x]`` for each, physical
                 units, NaN where masked.
-            members: which members of the ensemble.
-            seed: see `forecast`.
-            sample_key: tells this past from others that are forecast with the same seed.
-            label: see `forecast`.
-            options: by default the model's own.
-            chunk: see `forecast`.
-            block: number of this block in a rollout.
-            progress: see `forecast`.
+            draw: which members, and how.
+            task: is advanced by the members as they are finished.
+
+        Raises:
+            DataError: the past has no known pixel, or another shape.
+            ConfigError: the model has no such class, or cannot be sampled this way.
         """
         pasts = past.to(self.device, torch.float32)
         if torch.isnan(pasts).all():
             raise DataError("the past holds no known pixel, only NaN: nothing can be forecast from it")
         if pasts.ndim == 4:
             pasts = pasts[None]
-        options = self.settle(options or self.sampling)
+        draw = replace(draw, options=self.settle(draw.options))
         chunks = draw_members(
             self.generator,
             self.conditioning.condition(pasts),
             self.conditioning.shape(*pasts.shape[-2:]),
-            members=members,
-            seed=seed,
-            sample_key=sample_key,
-            class_index=self._class(label),
-            options=options,
-            chunk=chunk,
-            block=block,
-            bounds=self._bounds(pasts, options),
+            draw,
+            class_index=self._class(draw.label),
+            bounds=self._bounds(pasts, draw.options),
         )
         drawn = []
         for chosen, x0 in chunks:
             drawn.append(self.conditioning.future(x0, pasts[chosen] if len(pasts) > 1 else pasts).cpu())
-            if progress:
-                progress(len(x0))
+            if task is not None:
+                task.advance(len(x0))
         return torch.cat(drawn)
 
-    def provenance(self, seed: int, options: SamplingOptions) -> dict[str, Any]:
+    def intervals(self, ensemble: xr.DataArray, *, calibrated: bool = True) -> xr.Dataset:
+        """Return central intervals of every derived quantity of an ensemble that this model drew.
+
+        Args:
+            ensemble: what `forecast` returned.
+            calibrated: whether to widen them by the model's calibration, so that they have their nominal coverage;
+                else they are the quantiles of the members.
+
+        Returns:
+            A variable for each quantity with the dimensions ``level`` (nominal coverage, 0 to 1) and ``bound`` (lower,
+            upper) in front of the quantity's own, and its unit as an attribute. NaN where a level cannot be reached
+            with as many windows as the calibration was made from.
+
+        Raises:
+            ConfigError: the model has no calibration, or one that does not hold for ensembles drawn like this one.
+        """
+        if calibrated and self.calibration is None:
+            raise ConfigError(
+                f"{self.name} has no calibration: forecast validation windows and calibrate it on them "
+                "(fc.calibrate), or ask for calibrated=False"
+            )
+        return intervals(ensemble, self.calibration if calibrated else None)
+
+    def provenance(self, draw: Draw) -> dict[str, Any]:
         """Return what a forecast must say of its making, as JSON values."""
+        options = draw.options
         return {
             "model": self.name,
-            "weights_sha256": self.fingerprint,
+            "weights_sha256": self.config.weights_sha256,
             "framecast_version": __version__,
-            "seed": seed,
+            "seed": draw.seed,
             "precision": options.precision,
             **({"clip": {name: list(bounds) for name, bounds in options.clip.items()}} if options.clip else {}),
             **self.generator.describe(options),
         }
 
-    def _attrs(self, seed: int, options: SamplingOptions, label: str | None) -> dict[str, Any]:
-        attrs = {"unit": self.unit, "units": self.unit, **self.provenance(seed, options)}
-        return attrs if label is None else {**attrs, "label": label}
+    def file_attributes(self, draw: Draw, *, archive: str, split: str, command: str) -> dict[str, Any]:
+        """Return the attributes of a forecast file, among them the model's calibration.
+
+        Whether that holds for the forecast is judged where it is evaluated.
+
+        Args:
+            draw: how every window is drawn.
+            archive: whose windows are forecast.
+            split: the side of it.
+            command: what the user typed.
+        """
+        attrs = self.provenance(draw) | {
+            "members": len(draw.members),
+            "archive": archive,
+            "split": split,
+            "label": draw.label or "none",
+            "cadence": self.frames.cadence,
+            "command": command,
+        }
+        return attrs if self.calibration is None else attrs | {"calibration": self.calibration.to_plain()}
+
+    def _attrs(self, draw: Draw) -> dict[str, Any]:
+        attrs = {"unit": self.unit, "units": self.unit, **self.provenance(draw)}
+        return attrs if draw.label is None else {**attrs, "label": draw.label}
 
     def _bounds(self, past: Tensor, options: SamplingOptions) -> Bounds | None:
-        options.check_channels(self.frames.future_channels)
         return self.conditioning.bounds(past, options.clip) if options.clip else None
 
     def _class(self, label: str | None) -> int | None:

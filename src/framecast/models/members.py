@@ -6,6 +6,7 @@ member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from framecast.core.errors import ConfigError
 from framecast.core.machine import total_memory
 from framecast.core.seeding import MemberNoise
+from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Bounds, Generator
+from framecast.networks import live_values
 
 _CHUNK_BYTES = 2**27
 """What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
@@ -54,43 +57,62 @@ def check_memory(members: int, shape: Sequence[int]) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Which members are drawn, and how: all that decides them beside the model and the past.
+
+    Attributes:
+        members: their numbers in the ensemble.
+        options: sampler, grid, steps, precision and the rest.
+        seed: of the ensemble, 0 to 2⁶⁴ - 1.
+        sample: tells this past from others that are forecast under the same seed.
+        label: the class, for models with labels; ``None`` draws without one.
+        chunk: members drawn at once; by default as many as are drawn fastest.
+        block: number of this block in a rollout.
+
+    Raises:
+        ConfigError: no member is asked for, or none at once.
+    """
+
+    members: Sequence[int]
+    options: SamplingOptions
+    seed: int = 0
+    sample: int = 0
+    label: str | None = None
+    chunk: int | None = None
+    block: int = 0
+
+    def __post_init__(self) -> None:
+        numbered(len(self.members))
+        if self.chunk is not None and self.chunk < 1:
+            raise ConfigError(f"chunk is {self.chunk}; at least one member is drawn at once")
+
+
 def draw_members(
     generator: Generator,
     condition: Tensor,
     shape: Sequence[int],
+    draw: Draw,
     *,
-    members: Sequence[int],
-    seed: int,
-    sample_key: int,
-    class_index: int | None,
-    options: SamplingOptions,
-    chunk: int | None = None,
-    block: int = 0,
+    class_index: int | None = None,
     bounds: Bounds | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield x0 of the members, some at a time: which of ``members``, and ``[member, *shape]``.
+    """Yield x0 of the members, some at a time: which of ``draw.members``, and ``[member, *shape]``.
 
     Args:
         generator: the trained model.
         condition: what the network is given, ``[1, ...]`` for all members or ``[member, ...]`` for each.
         shape: of one member's x0, ``[channel, time, height, width]``.
-        members: their numbers.
-        seed: of the ensemble.
-        sample_key: tells this sample from others drawn under the same seed.
-        class_index: the label, or ``None``.
-        options: how to draw.
-        chunk: members drawn at once; by default `chunk_size`.
-        block: number of this block in a rollout.
+        draw: what is drawn, and how.
+        class_index: the label's number, or ``None``.
         bounds: lowest and highest x0, one for all members or one for each.
 
     Raises:
-        ConfigError: no member is asked for, or the model cannot be drawn from in this way.
+        ConfigError: the members exceed the memory, or the model cannot be drawn from in this way.
     """
-    numbered(len(members))
-    check_memory(len(members), shape)
-    if chunk is not None and chunk < 1:
-        raise ConfigError(f"chunk is {chunk}; at least one member is drawn at once")
-    size = chunk or chunk_size(generator.network, condition.shape, condition.device)
+    check_memory(len(draw.members), shape)
+    device, members = condition.device, draw.members
+    size = draw.chunk or chunk_size(generator.network, condition.shape, device)
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))
         numbers = list(members[chosen])
@@ -99,34 +121,20 @@ def draw_members(
             # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
             numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
         within = None if bounds is None else (_of_members(bounds[0], chosen), _of_members(bounds[1], chosen))
-        x0 = _draw(
-            generator, given, shape, torch.tensor(numbers), seed, sample_key, class_index, options, block, within
-        )
+        noise = _noise(draw, numbers, shape, device)
+        label = None if class_index is None else torch.full((len(numbers),), class_index, device=device)
+        bf16 = torch.autocast(device.type, dtype=torch.bfloat16, enabled=draw.options.precision == "bf16")
+        with torch.inference_mode(), bf16:
+            x0 = generator.generate(given, label, noise=noise, options=draw.options, bounds=within)
         yield chosen, x0[: chosen.stop - chosen.start]
 
 
-@torch.inference_mode()
-def _draw(
-    generator: Generator,
-    condition: Tensor,
-    shape: Sequence[int],
-    numbers: Tensor,
-    seed: int,
-    sample_key: int,
-    class_index: int | None,
-    options: SamplingOptions,
-    block: int,
-    bounds: Bounds | None,
-) -> Tensor:
-    device, count = condition.device, len(numbers)
-    noise = MemberNoise(seed, torch.full((count,), sample_key), numbers, shape, device=device)
-    label = None if class_index is None else torch.full((count,), class_index, device=device)
-
-    def draw(step: int) -> Tensor:
-        return noise(block * _DRAWS_PER_BLOCK + step)
-
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=options.precision == "bf16"):
-        return generator.generate(condition, label, noise=draw, options=options, bounds=bounds)
+def _noise(draw: Draw, numbers: list[int], shape: Sequence[int], device: torch.device) -> Noise:
+    """Return the noise of the members ``numbers``, each with a stream of its own for every block of a rollout."""
+    stream = MemberNoise(
+        draw.seed, torch.full((len(numbers),), draw.sample), torch.tensor(numbers), shape, device=device
+    )
+    return lambda step: stream(draw.block * _DRAWS_PER_BLOCK + step)
 
 
 def _of_members(values: Tensor, chosen: slice) -> Tensor:
@@ -137,7 +145,7 @@ def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch
     """Return how many members to draw at once: on a CPU as many as are fastest, on a GPU as many as fit.
 
     Args:
-        network: its configuration tells how many values it keeps alive (`framecast.networks`).
+        network: tells how many values it keeps alive, or is estimated (`framecast.networks.live_values`).
         condition_shape: ``[..., time, height, width]``.
         device: where it runs.
     """
@@ -145,6 +153,6 @@ def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch
     if device.type == "cuda":
         budget = int(_GPU_SHARE * torch.cuda.get_device_properties(device).total_memory)
     time, height, width = condition_shape[-3:]
-    member = 4 * network.config.live_values * time * height * width  # type: ignore[union-attr, operator]
+    member = 4 * live_values(network) * time * height * width
     # On a CPU one member alone costs as much as two: it is drawn beside its own copy.
     return max(1 if device.type == "cuda" else 2, int(budget / member))

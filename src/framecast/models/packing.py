@@ -10,11 +10,15 @@ from torch import Tensor
 
 from framecast.core.errors import FramecastError
 from framecast.core.files import MODEL, new_folder
-from framecast.models.checkpoint import ModelConfig, find_model, load_model, read_config, save_weights
+from framecast.models.checkpoint import read_config, read_weights, save_weights
+from framecast.models.config import ModelConfig
+from framecast.models.header import find_model
 from framecast.verification.recalibration.calibration import FILE as CALIBRATION
 
 
-def pack_model(model: str | Path, out: str | Path, *, half: bool = False, overwrite: bool = False) -> Path:
+def pack_model(
+    model: str | Path, out: str | Path, *, half: bool = False, overwrite: bool = False, trust_code: bool = False
+) -> Path:
     """Write a model into a folder of its own and return the folder.
 
     Args:
@@ -23,13 +27,14 @@ def pack_model(model: str | Path, out: str | Path, *, half: bool = False, overwr
         half: keep the weights as float16 numbers, half the size. They are read back into float32: what is lost is
             their rounding to 11 significant bits. As these are other weights, a calibration does not go with them.
         overwrite: whether an existing model may be replaced.
+        trust_code: see `framecast.load`; the network's code is not needed.
 
     Raises:
         FramecastError: there is no model, ``out`` cannot be written, or a weight is too large for float16.
     """
     folder = find_model(model)
-    config = read_config(folder)
-    weights = load_model(folder).generator.network.state_dict()
+    config = read_config(folder, trust_code=trust_code)
+    weights = read_weights(folder, config)
     if half:
         weights = {name: halved(name, value) for name, value in weights.items()}
     with new_folder(out, overwrite=overwrite, kind=MODEL) as new:

@@ -1,17 +1,30 @@
-"""The networks: from a noisy future, a diffusion time and a past to a prediction. They know nothing of diffusion."""
+"""The networks: from a noisy future, a diffusion time and a past to a prediction. They know nothing of diffusion.
 
+``VideoUNet(width=32)`` says how a network is built; training builds it for the channels of its data. A network of
+one's own is any ``nn.Module`` that can be called like `Network`.
+"""
+
+from typing import Annotated
+
+from framecast.core.configuration import OneOf
+from framecast.networks.base import Network, NetworkOptions, OwnNetwork, check_size, live_values
 from framecast.networks.palette import PaletteModelVideo, PaletteModelVideoDeep, PaletteVideo, PaletteVideoDeep
-from framecast.networks.video_unet import VideoUNet, VideoUNetConfig
+from framecast.networks.video_unet import VideoUNet, VideoUNetModule
 
-AnyNetwork = PaletteVideo | PaletteVideoDeep | VideoUNetConfig
-"""Configuration of any network, told apart by its ``kind``."""
+AnyNetwork = Annotated[NetworkOptions, OneOf(PaletteVideo, PaletteVideoDeep, VideoUNet, own=OwnNetwork.named)]
+"""How any network is built, told apart by its ``kind``."""
 
 __all__ = [
     "AnyNetwork",
+    "Network",
+    "NetworkOptions",
+    "OwnNetwork",
     "PaletteModelVideo",
     "PaletteModelVideoDeep",
     "PaletteVideo",
     "PaletteVideoDeep",
     "VideoUNet",
-    "VideoUNetConfig",
+    "VideoUNetModule",
+    "check_size",
+    "live_values",
 ]

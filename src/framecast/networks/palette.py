@@ -31,6 +31,7 @@ from torch.utils.checkpoint import checkpoint
 
 from framecast.core.errors import ConfigError
 from framecast.networks.attention import SpaceTimeAttention
+from framecast.networks.base import NetworkOptions
 from framecast.networks.embedding import Embedding
 from framecast.networks.layout import (
     SampleLinear,
@@ -153,7 +154,7 @@ class Up(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaletteVideo:
+class PaletteVideo(NetworkOptions):
     """How `PaletteModelVideo` is built.
 
     Attributes:
@@ -274,6 +275,8 @@ class PaletteModelVideo(nn.Module):
         if config.output == "zero":
             for parameter in self.last.parameters():
                 nn.init.zeros_(parameter)
+        self.live_values = config.live_values
+        self.check_size = config.check_size
         weights_channels_last(self)
 
     def forward(
@@ -297,7 +300,7 @@ class PaletteModelVideo(nn.Module):
         Raises:
             ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
         """
-        self.config.check_size(x.shape[3], x.shape[4])
+        self.check_size(x.shape[3], x.shape[4])
         embedding = self.embedding(time, label)
         video = self.first(join(x, past))
         skips = []

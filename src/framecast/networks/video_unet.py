@@ -33,6 +33,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from framecast.core.errors import ConfigError
+from framecast.networks.base import NetworkOptions
 from framecast.networks.embedding import Embedding, sinusoids
 from framecast.networks.kernels import linear, linear_add, linear_silu
 from framecast.networks.layout import (
@@ -163,7 +164,7 @@ class RotaryAttention(nn.Module):
 class Level(nn.Module):
     """Blocks at one resolution, then attention where the level has it."""
 
-    def __init__(self, channels: int, config: "VideoUNetConfig", *, attention: bool):
+    def __init__(self, channels: int, config: "VideoUNet", *, attention: bool):
         super().__init__()
         self.checkpointing = config.checkpointing
         self.layers = nn.ModuleList(MixingBlock(channels, expansion=config.expansion) for _ in range(config.blocks))
@@ -181,8 +182,8 @@ class Level(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoUNetConfig:
-    """How `VideoUNet` is built.
+class VideoUNet(NetworkOptions):
+    """How `VideoUNetModule` is built.
 
     Attributes:
         width: channels at the highest resolution.
@@ -244,12 +245,12 @@ class VideoUNetConfig:
         """Raise `ConfigError` unless frames of this size can be cut into patches and halved so often."""
         check_divisible(height, width, self.divisor)
 
-    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> "VideoUNet":
+    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> "VideoUNetModule":
         """Return the network for this many channels seen and forecast, and labels (0: none)."""
-        return VideoUNet(self, past_channels=past_channels, future_channels=future_channels, classes=classes)
+        return VideoUNetModule(self, past_channels=past_channels, future_channels=future_channels, classes=classes)
 
 
-class VideoUNet(nn.Module):
+class VideoUNetModule(nn.Module):
     """A UNet of depthwise blocks over patches of frames; see the module for its ideas.
 
     Args:
@@ -259,7 +260,7 @@ class VideoUNet(nn.Module):
         classes: number of labels; 0 for a network without labels.
     """
 
-    def __init__(self, config: VideoUNetConfig, *, past_channels: int, future_channels: int, classes: int = 0):
+    def __init__(self, config: VideoUNet, *, past_channels: int, future_channels: int, classes: int = 0):
         super().__init__()
         self.config = config
         widths = [config.width * multiplier for multiplier in config.multipliers]
@@ -284,6 +285,8 @@ class VideoUNet(nn.Module):
         self.grow = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
         self.last_norm = VideoNorm(widths[-1])
         self.last = start_at_zero(nn.Linear(widths[-1], future_channels * patch**2))
+        self.live_values = config.live_values
+        self.check_size = config.check_size
         weights_channels_last(self)
 
     def forward(
@@ -307,7 +310,7 @@ class VideoUNet(nn.Module):
         Raises:
             ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
         """
-        self.config.check_size(x.shape[3], x.shape[4])
+        self.check_size(x.shape[3], x.shape[4])
         embedding = self.think(self.embedding(time, label))
         newest = past[:, :, -1:].expand(-1, -1, past.shape[2], -1, -1)
         video = self.stem(join(x, torch.cat([past, newest], dim=1)))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from framecast.models.checkpoint import stored
 from framecast.training.reconstruction import exponent
 from framecast.training.sharding import like, whole
 
@@ -55,8 +56,10 @@ class Average(ABC):
 
         Every process must ask for it if the network is divided.
         """
-        named = network.state_dict() | self.values
-        return {name: whole(value.detach()).cpu().contiguous() for name, value in named.items()}
+        first = {id(parameter): name for name, parameter in network.named_parameters()}
+        every = network.named_parameters(remove_duplicate=False)  # weights that two layers share have two names
+        named = network.state_dict() | {name: self.values[first[id(parameter)]] for name, parameter in every}
+        return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, values: Mapping[str, Tensor], count: int) -> None:
         """Take up ``values`` and ``count`` as they were left.

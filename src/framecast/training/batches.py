@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from framecast.core.distributed import Processes
 from framecast.core.errors import ConfigError
-from framecast.data.datasets import Sample, WindowDataset, batch_at
+from framecast.data.datasets import Sample, Samples, batch_at
 from framecast.training.options import TrainingOptions
 
 
@@ -65,7 +65,7 @@ class Parts(Dataset[Sample]):
         share: see `cut`.
     """
 
-    def __init__(self, windows: WindowDataset, options: TrainingOptions, share: Cut) -> None:
+    def __init__(self, windows: Samples, options: TrainingOptions, share: Cut) -> None:
         self.windows = windows
         self.options = options
         self.share = share
@@ -80,7 +80,7 @@ class Parts(Dataset[Sample]):
 
 
 def load_parts(
-    windows: WindowDataset, options: TrainingOptions, share: Cut, *, first: int, device: torch.device
+    windows: Samples, options: TrainingOptions, share: Cut, *, first: int, device: torch.device
 ) -> Iterator[Sample]:
     """Yield the parts from step ``first`` on, loaded ahead by ``options.workers`` processes."""
     parts = Parts(windows, options, share)

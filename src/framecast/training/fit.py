@@ -18,7 +18,7 @@ from torch import Tensor
 
 from framecast.core.distributed import Alone, Processes
 from framecast.core.errors import FramecastError
-from framecast.data.datasets import WindowDataset, batch_at
+from framecast.data.datasets import Samples, batch_at
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.batches import cut, load_parts
@@ -57,7 +57,7 @@ def fit(
     state: TrainingState,
     generator: Generator,
     conditioning: Conditioning,
-    windows: WindowDataset,
+    windows: Samples,
     options: TrainingOptions,
     *,
     processes: Processes | None = None,
@@ -138,10 +138,10 @@ def _average(state: TrainingState, options: TrainingOptions) -> None:
         average.update(state.network)
 
 
-def _diverged(state: TrainingState, windows: WindowDataset, options: TrainingOptions) -> str:
+def _diverged(state: TrainingState, windows: Samples, options: TrainingOptions) -> str:
     """Return what to say of a run whose latest steps were not finite, with the windows of the last one."""
     seen, _ = batch_at(state.step - 1, len(windows), options.batch, seed=options.seed)
-    names = ", ".join(windows.windows[int(k)].id for k in seen[:8]) + (" …" if len(seen) > 8 else "")
+    names = ", ".join(windows.name(int(k)) for k in seen[:8]) + (" …" if len(seen) > 8 else "")
     return (
         f"{state.skipped_in_a_row} steps in a row up to step {state.step} had a loss or gradient that is not finite: "
         f"lower training.learning_rate, or look at the windows of the last one ({names})"

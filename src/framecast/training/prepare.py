@@ -1,25 +1,119 @@
-"""From a recipe and an archive to everything a training run starts from."""
+"""From a recipe and an archive, or a dataset of one's own, to everything a training run starts from."""
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from framecast.core.configuration import to_plain
+from framecast.core.configuration import kind_of, to_plain
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
-from framecast.data.datasets import WindowDataset
+from framecast.data.datasets import OwnSamples, Samples, WindowDataset, Windows
 from framecast.data.split_table import TableSplit
 from framecast.data.splits import SIDES, AnySplit, AutoSplit, Division
 from framecast.data.statistics import fit_change_scale, fit_normaliser
-from framecast.data.windows import Windows, find_windows, manifest_hash
-from framecast.models.checkpoint import ModelConfig, attach, build_network
+from framecast.data.windows import WindowList, find_windows, manifest_hash
+from framecast.models.config import ModelConfig, attach, build_network
+from framecast.networks import OwnNetwork, check_size
+from framecast.training.options import TrainingOptions
 from framecast.training.recipe import DataOptions, Recipe
-from framecast.videos.frames import FrameSpec, parse_duration
+from framecast.videos.frames import FrameSpec, format_duration, parse_duration
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, Future, check_target
+
+
+class TrainingData(ABC):
+    """What a run is trained on, divided."""
+
+    @abstractmethod
+    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> Samples:
+        """Return the windows of ``train`` or ``validation``, ready to be read."""
+
+    @abstractmethod
+    def record(self, recipe: Recipe) -> dict[str, Any]:
+        """Return what the run must remember of its data, JSON values."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return how many windows there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveData(TrainingData):
+    """The windows of an archive.
+
+    Attributes:
+        archive: the open archive.
+        windows: all windows, with what was rejected.
+        sides: windows by side: ``train``, ``validation``, ``test``, and ``dropped`` between them.
+    """
+
+    archive: Archive
+    windows: WindowList
+    sides: dict[str, WindowList]
+
+    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> WindowDataset:
+        """Return the windows of a side, ready to be read."""
+        cache = int(training.cache_gib * 2**30)
+        return WindowDataset(
+            self.archive, self.sides[side], frames, cache_bytes=cache, flips=training.flips, seed=training.seed
+        )
+
+    def record(self, recipe: Recipe) -> dict[str, Any]:
+        """Return which windows of which archive are on which side."""
+        attrs, domain = self.archive.attrs, self.archive.domain
+        return {
+            "archive": str(self.archive.path.resolve()),
+            "windows": {side: len(windows) for side, windows in self.sides.items()},
+            "rejected": dict(self.windows.rejected),
+            "split": to_plain(recipe.data)["split"],
+            "hashes": {side: manifest_hash(self.sides[side]) for side in SIDES if self.sides[side]},
+            # How the images were made, so that a forecast can make its own alike.
+            "images": {name: attrs[name] for name in domain.image_attributes if name in attrs},
+            **({ATTRIBUTE: domain.name} if domain.name else {}),
+        }
+
+    def describe(self) -> str:
+        """Return the windows of each side, and what was left out."""
+        sides = ", ".join(f"{len(windows)} {side}" for side, windows in self.sides.items())
+        rejected = ", ".join(f"{count} {reason}" for reason, count in self.windows.rejected.items() if count)
+        return sides + (f" (left out: {rejected})" if rejected else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnData(TrainingData):
+    """A dataset of one's own for each side.
+
+    Attributes:
+        train: what is learnt from.
+        validation: what is looked at while learning.
+        classes: what labels mean.
+    """
+
+    train: Windows
+    validation: Windows
+    classes: tuple[str, ...] = ()
+
+    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> OwnSamples:
+        """Return the windows of a side, ready to be read."""
+        return OwnSamples(self.train if side == "train" else self.validation, frames, self.classes)
+
+    def record(self, recipe: Recipe) -> dict[str, Any]:
+        """Return the class of the dataset, and a checksum of the names of its windows."""
+        sides = {"train": self.train, "validation": self.validation}
+        return {
+            "dataset": kind_of(self.train),
+            "windows": {side: len(windows) for side, windows in sides.items()},
+            "hashes": {side: _hash_of_names(windows) for side, windows in sides.items()},
+        }
+
+    def describe(self) -> str:
+        """Return the windows of each side."""
+        return f"{len(self.train)} train, {len(self.validation)} validation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +122,17 @@ class Prepared:
 
     Attributes:
         recipe: with epochs resolved to steps and the split written out.
-        archive: the open archive.
-        windows: all windows, with what was rejected.
-        sides: windows by side: ``train``, ``validation``, ``test``, and ``dropped`` between them.
+        data: the windows.
         model: the model's configuration.
     """
 
     recipe: Recipe
-    archive: Archive
-    windows: Windows
-    sides: dict[str, Windows]
+    data: TrainingData
     model: ModelConfig
 
-    def dataset(self, side: str) -> WindowDataset:
+    def dataset(self, side: str) -> Samples:
         """Return the windows of a side, ready to be read."""
-        return _dataset(self.archive, self.sides[side], self.model.frames, self.recipe)
+        return self.data.dataset(side, self.model.frames, self.recipe.training)
 
     def in_precision(self, *, training: Any, sampling: Any) -> "Prepared":
         """Return the same with these precisions in the recipe and the model."""
@@ -60,60 +150,84 @@ class Prepared:
     @property
     def data_record(self) -> dict[str, Any]:
         """What the run must remember of its data."""
-        attrs, domain = self.archive.attrs, self.archive.domain
-        return {
-            "archive": str(self.archive.path.resolve()),
-            "windows": {side: len(windows) for side, windows in self.sides.items()},
-            "rejected": dict(self.windows.rejected),
-            "split": to_plain(self.recipe.data.split),
-            "hashes": {side: manifest_hash(self.sides[side]) for side in SIDES if self.sides[side]},
-            # How the images were made, so that a forecast can make its own alike.
-            "images": {name: attrs[name] for name in domain.image_attributes if name in attrs},
-            **({ATTRIBUTE: domain.name} if domain.name else {}),
-        }
+        return self.data.record(self.recipe)
 
 
-def prepare(recipe: Recipe, archive: Archive) -> Prepared:
+def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     """Find and divide the windows, fit the stretch on the training side, and describe the model.
 
     Raises:
-        FramecastError: archive and recipe do not go together; the message says why.
+        FramecastError: data and recipe do not go together; the message says why.
     """
-    options = recipe.data
-    frames = frame_spec(options, archive)
-    recipe.network.check_size(frames.height, frames.width)
-    check_target(recipe.target, frames)
-    recipe.generator.check(recipe.sampling)
-    recipe.sampling.check_channels(frames.future_channels)
-    windows, split, sides = divide(recipe, archive)
+    if isinstance(data, OwnData):
+        return _prepare_own(recipe, data)
+    frames = frame_spec(recipe.data, data)
+    _check_recipe(recipe, frames)
+    windows, split, sides = divide(recipe, data)
     for side in ("train", "validation"):
         if not sides[side]:
             raise DataError(
-                f"the split leaves no {side} window of {len(windows)} in {archive.path}: change data.split, "
+                f"the split leaves no {side} window of {len(windows)} in {data.path}: change data.split, "
                 "or give more or longer sequences"
             )
-    recipe = replace(recipe, data=replace(options, split=split), training=recipe.training.resolved(len(sides["train"])))
-    train = _dataset(archive, sides["train"], frames, recipe)
-    normaliser = _normaliser(train, options)
+    recipe = replace(recipe, data=replace(recipe.data, split=split))
+    divided = ArchiveData(archive=data, windows=windows, sides=sides)
+    classes = _labels(divided, divided.dataset("train", frames, recipe.training)) if recipe.data.labels else ()
+    return _describe(recipe, divided, frames, unit=data.unit, classes=classes)
+
+
+def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
+    if not len(data.train) or not len(data.validation):
+        raise DataError(f"there are {data.describe()} windows: both sides need at least one")
+    frames = own_frame_spec(recipe.data, data.train)
+    _check_recipe(recipe, frames)
+    classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
+    if recipe.data.labels and not classes:
+        raise DataError(f"data.labels is true, and {type(data.train).__name__} has no attribute classes: name them")
+    options = replace(
+        recipe.data,
+        past=frames.past,
+        future=frames.future,
+        past_channels=frames.past_channels,
+        future_channels=frames.future_channels,
+        cadence=format_duration(frames.cadence),
+    )
+    unit = str(getattr(data.train, "unit", "1"))
+    return _describe(replace(recipe, data=options), replace(data, classes=classes), frames, unit=unit, classes=classes)
+
+
+def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
+    check_target(recipe.target, frames)
+    recipe.generator.check(recipe.sampling)
+    recipe.sampling.check_channels(frames.future_channels)
+
+
+def _describe(
+    recipe: Recipe, data: TrainingData, frames: FrameSpec, *, unit: str, classes: tuple[str, ...]
+) -> Prepared:
+    """Fit the stretch and describe the model."""
+    train = data.dataset("train", frames, recipe.training)
+    recipe = replace(recipe, training=recipe.training.resolved(len(train)))
+    normaliser = _normaliser(train, recipe.data)
     model = ModelConfig(
         name=recipe.name,
-        unit=archive.unit,
+        unit=unit,
         frames=frames,
         normaliser=normaliser,
         target=_target(recipe.target, train, normaliser, recipe.training.seed),
         network=recipe.network,
         generator=recipe.generator,
         sampling=recipe.sampling,
-        labels=_labels(options, train),
-        split=split,
-        stride=options.stride,
-        max_masked=options.max_masked,
+        labels=classes,
+        split=recipe.data.split,
+        stride=recipe.data.stride,
+        max_masked=recipe.data.max_masked,
     )
-    _check_model(recipe, model)
-    return Prepared(recipe=recipe, archive=archive, windows=windows, sides=sides, model=model)
+    _check_model(model)
+    return Prepared(recipe=recipe, data=data, model=model)
 
 
-def divide(recipe: Recipe, archive: Archive) -> tuple[Windows, AnySplit, Division]:
+def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Division]:
     """Return all windows of ``archive``, the split with nothing left open, and the windows of each side.
 
     Raises:
@@ -130,34 +244,79 @@ def divide(recipe: Recipe, archive: Archive) -> tuple[Windows, AnySplit, Divisio
     return windows, split, split.divide(windows)
 
 
-def _check_model(recipe: Recipe, model: ModelConfig) -> None:
+def _check_model(model: ModelConfig) -> None:
     """Raise what building the model would raise, before a run's folder is touched."""
-    with torch.device("meta"):
+    if isinstance(model.network, OwnNetwork):
         network = build_network(model)
+    else:
+        with torch.device("meta"):
+            network = build_network(model)
+    check_size(network, model.frames.height, model.frames.width)
     attach(model, network)
     _ = model.conditioning
 
 
-def _labels(options: DataOptions, train: WindowDataset) -> tuple[str, ...]:
-    """Return the classes that the network is told, none unless the recipe asks for them.
+def _labels(data: ArchiveData, train: WindowDataset) -> tuple[str, ...]:
+    """Return the classes that the network is told.
 
     Raises:
         DataError: the archive has no labels, or none of a training window is known.
     """
-    if not options.labels:
-        return ()
-    classes = train.archive.classes
-    if not classes:
+    path = data.archive.path
+    if not train.classes:
         raise DataError(
-            f"{train.archive.path} has no labels and data.labels is true: write them into it "
+            f"{path} has no labels and data.labels is true: write them into it "
             "(docs/data-format.md, Labels), or set data.labels=false"
         )
-    if all(train.label(index) == len(classes) for index in range(len(train))):
+    if all(train.label(index) == len(train.classes) for index in range(len(train))):
         raise DataError(
-            f"no training window of {train.archive.path} has a known label: write labels for these times, "
-            "or set data.labels=false"
+            f"no training window of {path} has a known label: write labels for these times, or set data.labels=false"
         )
-    return classes
+    return train.classes
+
+
+def own_frame_spec(options: DataOptions, windows: Windows) -> FrameSpec:
+    """Return what the first of ``windows`` looks like, named as they say, or as ``options`` do.
+
+    Raises:
+        ConfigError: the cadence is not known, or a name is missing.
+        DataError: the first window is not a pair of videos.
+    """
+    told = getattr(windows, "frames", None)
+    if isinstance(told, FrameSpec):
+        return told
+    past, future, _ = windows.batch([0], None)
+    if past.ndim != 5 or future.ndim != 5:
+        raise DataError(
+            f"{type(windows).__name__}.batch gives shapes {list(past.shape)} and {list(future.shape)}; they must be "
+            "[batch, channel, time, height, width]"
+        )
+    if options.cadence is None:
+        raise ConfigError(
+            f"{type(windows).__name__} has no attribute frames, so the recipe must say the time between two frames: "
+            "set data.cadence, such as data.cadence=5min"
+        )
+    seen = options.past_channels or tuple(str(k) for k in range(past.shape[1]))
+    forecast = options.future_channels or seen[: future.shape[1]]
+    if (len(seen), len(forecast)) != (past.shape[1], future.shape[1]):
+        raise ConfigError(
+            f"the windows have {past.shape[1]} past and {future.shape[1]} future channels, and {len(seen)} and "
+            f"{len(forecast)} are named: set data.past_channels and data.future_channels"
+        )
+    return FrameSpec(
+        past_channels=seen,
+        future_channels=forecast,
+        past=past.shape[2],
+        future=future.shape[2],
+        cadence=parse_duration(options.cadence),
+        height=past.shape[3],
+        width=past.shape[4],
+    )
+
+
+def _hash_of_names(windows: Windows) -> str:
+    names = "\n".join(sorted(str(windows.name(index)) for index in range(len(windows))))
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
@@ -174,29 +333,7 @@ def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
     )
 
 
-def choose_device(name: str | None) -> torch.device:
-    """Return the device called ``name``; without a name the GPU if there is one.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]})") from None
-    return device
-
-
-def _dataset(archive: Archive, windows: Windows, frames: FrameSpec, recipe: Recipe) -> WindowDataset:
-    options = recipe.training
-    cache = int(options.cache_gib * 2**30)
-    return WindowDataset(archive, windows, frames, cache_bytes=cache, flips=options.flips, seed=options.seed)
-
-
-def _normaliser(train: WindowDataset, options: DataOptions) -> Normaliser:
+def _normaliser(train: Samples, options: DataOptions) -> Normaliser:
     fitted = fit_normaliser(
         train,
         curve=options.curve,
@@ -214,7 +351,7 @@ def _for_all(given: Mapping[str, float], frames: FrameSpec, default: None) -> di
     return {name: given.get(name, default) for name in (*frames.past_channels, *frames.future_channels)}
 
 
-def _target(kind: str, train: WindowDataset, normaliser: Normaliser, seed: int) -> AnyTarget:
+def _target(kind: str, train: Samples, normaliser: Normaliser, seed: int) -> AnyTarget:
     if kind == "future":
         return Future()
     return Change(scale=fit_change_scale(train, normaliser, seed=seed))

@@ -6,16 +6,15 @@ by its name. ``framecast train NAME --print-config`` prints one to start from. S
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
 from torch import nn
 
-from framecast.core.configuration import from_plain, to_plain
+from framecast.core.configuration import OneOf, OwnCode, from_plain, to_plain
 from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
 from framecast.core.yaml_text import parse_yaml
@@ -48,6 +47,8 @@ class DataOptions:
         spread: what one standard deviation becomes.
         labels: whether the network is told the archive's label of each window, the class of what is going to happen.
         split: how windows are divided into train, validation and test.
+        windows: a dataset of one's own in place of an archive, made once with ``side="train"`` and once with
+            ``side="validation"`` (see `framecast.data.datasets.Windows`).
     """
 
     __pydantic_config__ = {"extra": "forbid", "coerce_numbers_to_str": True}  # channels are often wavelengths
@@ -66,6 +67,7 @@ class DataOptions:
     spread: float = 1.0
     labels: bool = False
     split: AnySplit = AutoSplit()
+    windows: Annotated[OwnCode, OneOf(own=OwnCode.named)] | None = None
 
     def __post_init__(self) -> None:
         for name in ("past", "future", "stride", "spread"):
@@ -98,7 +100,7 @@ class Recipe:
     name: str
     data: DataOptions = field(default_factory=DataOptions)
     target: Literal["future", "change"] = "change"
-    network: Annotated[AnyNetwork, Field(discriminator="kind")]
+    network: AnyNetwork
     diffusion: DiffusionOptions | None = None
     one_shot: OneShotOptions | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -136,20 +138,22 @@ def built_in_recipes() -> dict[str, Path]:
     return own | {name: path for domain in domains() for name, path in domain.recipes.items()}
 
 
-def load_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
+def load_recipe(source: str | Path | Recipe, changes: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
     """Return the recipe meant by ``source`` with ``changes`` applied.
 
     Args:
-        source: the name of a built-in recipe or the path of a YAML file.
-        changes: ``section.key=value``, the value written as in YAML.
+        source: the name of a built-in recipe, the path of a YAML file, or a recipe.
+        changes: ``section.key=value``, the value written as in YAML; or a mapping of ``section.key``, or of a section,
+            to values.
 
     Raises:
         ConfigError: there is no such recipe, or keys or values are wrong; all of them are named.
     """
     where, plain = _read(source)
-    for change in changes:
-        _apply(plain, change)
-    return from_plain(Recipe, plain, where=where)
+    pairs = _settings(changes) if isinstance(changes, Mapping) else map(_parse, changes)
+    for key, value in pairs:
+        _set(plain, key, value)
+    return from_plain(Recipe, plain, where=where, trusted=True)
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -157,19 +161,21 @@ def dump_recipe(recipe: Recipe) -> str:
     return yaml.safe_dump(to_plain(recipe), sort_keys=False, allow_unicode=True)
 
 
-def _read(source: str | Path) -> tuple[str, dict[str, Any]]:
+def _read(source: str | Path | Recipe) -> tuple[str, dict[str, Any]]:
+    if isinstance(source, Recipe):
+        return f"recipe {source.name}", {each.name: getattr(source, each.name) for each in fields(source)}
     path, known = Path(source), built_in_recipes()
     if str(source) in known and not path.is_file():
-        where, plain = f"recipe {source}", _parse(known[str(source)])
-        return where, to_plain(from_plain(Recipe, plain, where=where))
+        where, plain = f"recipe {source}", _parsed(known[str(source)])
+        return where, to_plain(from_plain(Recipe, plain, where=where, trusted=True))
     if not path.is_file():
         nearest = difflib.get_close_matches(str(source), known, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise ConfigError(f"{source} is neither a recipe ({', '.join(known)}) nor a YAML file{hint}")
-    return str(path), _parse(path)
+    return str(path), _parsed(path)
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -180,22 +186,38 @@ def _parse(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _apply(plain: dict[str, Any], change: str) -> None:
+def _parse(change: str) -> tuple[str, Any]:
     key, separator, text = change.partition("=")
     if not separator or not key:
-        raise ConfigError(f"{change!r} is no change of a setting: write section.key=value, such as training.steps=500")
+        raise ConfigError(f"{change!r} is not a valid override: write section.key=value, such as training.steps=500")
+    try:
+        return key, parse_yaml(text, change)
+    except ConfigError:
+        raise ConfigError(f"{change!r} has a value that is not valid YAML: put quotes around it") from None
+
+
+def _settings(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values; of a section each setting by itself, so that its others stay as they are."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and "." not in key:
+            for name in sorted(value, key=lambda name: name != "kind"):
+                yield f"{key}.{name}", value[name]
+        else:
+            yield key, value
+
+
+def _set(plain: dict[str, Any], key: str, value: Any) -> None:
+    """Put ``value`` where the dotted ``key`` says."""
     *sections, last = key.split(".")
     here = plain
     for section in sections:
+        if is_dataclass(here.get(section)):
+            here[section] = to_plain(here[section])
         if here.get(section) is None:
             here[section] = {}
         here = here[section]
         if not isinstance(here, dict):
             raise ConfigError(f"{key} cannot be set: {section} is a single value, not a section")
-    try:
-        value = parse_yaml(text, change)
-    except ConfigError:
-        raise ConfigError(f"{change!r} has a value that is not valid YAML: put quotes around it") from None
     if last == "kind" and here.get("kind") != value:
         here.clear()  # another kind has other settings
     here[last] = value

@@ -46,6 +46,9 @@ class Run:
         self.path = Path(path)
         self._holding = ExitStack()
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @property
     def checkpoints(self) -> list[Path]:
         """The complete checkpoints, oldest first."""

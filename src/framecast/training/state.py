@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from framecast.core.errors import DataError
+from framecast.models.checkpoint import stored
 from framecast.training.averaging import ExponentialAverage, PowerAverage
 from framecast.training.optimiser import build_optimiser
 from framecast.training.options import TrainingOptions
@@ -63,7 +64,7 @@ class TrainingState:
             scaler = self.scaler.state_dict()
             named["scaler.scale"] = torch.tensor(scaler["scale"], dtype=torch.float64)
             named["scaler.growth"] = torch.tensor(scaler["_growth_tracker"])
-        return {name: whole(value.detach()).cpu().contiguous() for name, value in named.items()}
+        return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take up the state that `tensors` returned.

@@ -1,4 +1,4 @@
-"""Training a recipe on an archive into a run's folder."""
+"""Training into a run's folder, from the first step or the last checkpoint: what happens is yielded as it happens."""
 
 import math
 import time
@@ -15,7 +15,9 @@ from framecast.core.configuration import to_plain
 from framecast.core.distributed import Alone, Processes
 from framecast.core.environment import describe_environment
 from framecast.core.errors import DataError
-from framecast.models.checkpoint import ModelConfig, attach, build_forecaster, build_network, save_weights
+from framecast.models.checkpoint import save_weights
+from framecast.models.config import ModelConfig, attach, build_network
+from framecast.models.forecaster import Forecaster
 from framecast.models.precision import Choice, asked, choose
 from framecast.training import Progress, TrainingState, fit, validation_loss
 from framecast.training.prepare import Prepared
@@ -71,7 +73,7 @@ class Stopped:
 Event = Begun | Progress | Validated | Look | Saved | Stopped
 
 
-def train(
+def run_training(
     prepared: Prepared,
     out: str | Path,
     *,
@@ -154,7 +156,7 @@ class _Session:
         self.prepared, self.run, self.precision, self.processes = prepared, run, precision, processes
         self.options = prepared.recipe.training
         torch.manual_seed(self.options.seed)
-        if place.type == "cpu" and prepared.recipe.network.checkpointing:
+        if place.type == "cpu" and getattr(prepared.recipe.network, "checkpointing", False):
             return_freed_blocks()
         network = build_network(prepared.model).to(place)
         if self.options.shard and processes.count > 1:
@@ -227,10 +229,11 @@ class _Session:
     def look(self) -> Look:
         """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
         # In the precision of the training: measured by each process for itself, it might not be the same in all.
-        forecaster = build_forecaster(self.prepared.model, self.generator)
-        if forecaster.sampling.precision == "auto":
+        model = self.prepared.model
+        if model.sampling.precision == "auto":
             own: Literal["float32", "bf16"] = "bf16" if self.options.precision == "bf16" else "float32"
-            forecaster.sampling = replace(forecaster.sampling, precision=own)
+            model = replace(model, sampling=replace(model.sampling, precision=own))
+        forecaster = Forecaster(model, self.generator)
         with self.state.ema.within(self.state.network):
             seen = look(forecaster, self._validation, self.prepared.recipe.watch, step=self.state.step)
         if self.processes.first:

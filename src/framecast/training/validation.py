@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from framecast.core.distributed import Alone, Processes
-from framecast.data.datasets import WindowDataset
+from framecast.data.datasets import Samples
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.objective import Objective
@@ -20,7 +20,7 @@ _KEY = -1
 def validation_loss(
     generator: Generator,
     conditioning: Conditioning,
-    windows: WindowDataset,
+    windows: Samples,
     options: TrainingOptions,
     *,
     processes: Processes | None = None,

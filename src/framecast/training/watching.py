@@ -9,8 +9,9 @@ import numpy.typing as npt
 import torch
 
 from framecast.core.errors import ConfigError
-from framecast.data.datasets import WindowDataset
+from framecast.data.datasets import Samples
 from framecast.models.forecaster import Forecaster
+from framecast.models.members import Draw
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
 
 
@@ -57,14 +58,15 @@ class Look:
     members: npt.NDArray[np.float32]
 
 
-def look(forecaster: Forecaster, windows: WindowDataset, options: WatchOptions, *, step: int) -> Look:
+def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, step: int) -> Look:
     """Forecast the windows and score them; the same windows with the same noise at every call."""
     count = min(options.windows, len(windows))
     truths, drawn = [], []
     for place in range(count):
         sample = windows[place * len(windows) // count]
         truths.append(sample.future)
-        drawn.append(forecaster.draw(sample.past, sample_key=place, members=range(options.members), seed=0))
+        draw = Draw(members=range(options.members), sample=place, options=forecaster.sampling)
+        drawn.append(forecaster.draw(sample.past, draw))
     truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
     error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
     spread = ensemble_variance(members).nanmean().sqrt().item()

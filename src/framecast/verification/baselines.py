@@ -10,16 +10,14 @@ that holds it. The oracle is a hook: a domain that knows the true law writes its
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.verification.options import Occasions
 from framecast.verification.pool import Pool
-
-Occasions = Literal["any", "hour", "season"]
-"""Which training occasions a climatology takes: any, those of a like hour of the day, or of a like day of the year."""
 
 _SMALLEST_DRAWN = 20
 """Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""

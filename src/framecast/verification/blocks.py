@@ -1,12 +1,12 @@
 """What is taken to be independent of each other when intervals are drawn."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from framecast.verification.cases import Cases
+from framecast.verification.options import Blocks
 
-Blocks = Literal["auto", "sequence", "day", "sequence-day", "sample"]
 BLOCKS = get_args(Blocks)
 
 ENOUGH_BLOCKS = 8

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from framecast.core.configuration import kind_of
 from framecast.core.errors import ConfigError, DataError
 from framecast.videos.masks import FrameMasks, make_condition, observe_past
 from framecast.videos.representation import Representation
@@ -107,7 +108,7 @@ class GivenFrames(Conditioning):
             channels = f"{list(frames.past_channels)} and {list(frames.future_channels)}"
             raise ConfigError(
                 "frame masks need the same past and future channels and target=future; "
-                f"these are {channels} and target={representation.target.kind}"
+                f"these are {channels} and target={kind_of(representation.target)}"
             )
         self.masks = masks
 

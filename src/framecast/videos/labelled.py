@@ -1,6 +1,6 @@
 """Videos with names: from a user's array or DataArray to a tensor, and from members to a DataArray."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +15,70 @@ from framecast.videos.directions import descends, is_latitude, is_longitude, tel
 from framecast.videos.frames import FrameSpec, format_duration
 from framecast.videos.units import convert
 
-Video = xr.DataArray | np.ndarray | Tensor
-"""``[channel, time, y, x]`` in physical units; the axes of a DataArray may be in any order."""
+Video = xr.DataArray | xr.Dataset | np.ndarray | Tensor
+"""``[channel, time, y, x]`` in physical units; the axes of a DataArray may be in any order. Variables are channels."""
+
+Videos = Sequence[Video] | xr.DataArray | xr.Dataset | np.ndarray | Tensor
+"""Many videos: a list of them, or one array with one more dimension, in front where dimensions have no names."""
+
+_NAMED = ("channel", "time", "y", "x")
+
+
+def is_batch(videos: Video | Videos) -> bool:
+    """Whether these are many videos, or one of them alone in a list."""
+    if isinstance(videos, xr.DataArray):
+        return len(_others(videos)) == 1
+    if isinstance(videos, xr.Dataset):
+        return is_batch(_as_channels(videos))
+    return videos.ndim == 5 if isinstance(videos, np.ndarray | Tensor) else isinstance(videos, Sequence)
+
+
+def unstack(videos: Video | Videos) -> list[Video]:
+    """Return each of many videos; one video makes a list of itself.
+
+    Raises:
+        DataError: there is none.
+    """
+    if isinstance(videos, xr.Dataset):
+        videos = _as_channels(videos)
+    if not is_batch(videos):
+        return [videos]  # type: ignore[list-item]
+    if isinstance(videos, xr.DataArray):
+        (dim,) = _others(videos)
+        found: list[Video] = [videos.isel({dim: k}, drop=True) for k in range(videos.sizes[dim])]
+    else:
+        found = [_as_channels(video) if isinstance(video, xr.Dataset) else video for video in videos]
+    if not found:
+        raise DataError("there is no past among those given: give at least one")
+    return found
+
+
+def one_video(video: Video) -> xr.DataArray | np.ndarray | Tensor:
+    """Return ``video``, the variables of a Dataset as channels."""
+    return _as_channels(video) if isinstance(video, xr.Dataset) else video
+
+
+def _others(video: xr.DataArray) -> list[str]:
+    return [str(dim) for dim in video.dims if dim not in _NAMED]
+
+
+def _as_channels(dataset: xr.Dataset) -> xr.DataArray:
+    """Return the one variable of a Dataset that has all four axes, or its variables as channels.
+
+    Raises:
+        DataError: several variables have channels of their own.
+    """
+    videos = {str(name): array for name, array in dataset.data_vars.items() if {"time", "y", "x"} <= set(array.dims)}
+    whole = [array for array in videos.values() if "channel" in array.dims]
+    if len(whole) == 1:
+        return whole[0]
+    if whole or not videos:
+        names = ", ".join(map(str, dataset.data_vars)) or "none"
+        raise DataError(
+            f"the past is a Dataset with the variables {names}: give one with the dimensions channel, time, y and x, "
+            "such as dataset['intensity'], or one variable per channel with time, y and x"
+        )
+    return dataset[list(videos)].to_dataarray("channel")
 
 
 def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Tensor:
@@ -35,9 +97,11 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
         DataError: a DataArray lacks a dimension or a channel, its times have another cadence, its unit cannot be
             converted, or the values are not finite numbers or NaN.
     """
+    if isinstance(video, xr.Dataset):
+        video = _as_channels(video)
     if not isinstance(video, xr.DataArray):
         return _checked(video)
-    missing = {"channel", "time", "y", "x"} - set(map(str, video.dims))
+    missing = set(_NAMED) - set(map(str, video.dims))
     if missing:
         raise DataError(
             f"the past has dimensions {', '.join(map(str, video.dims))} and lacks {', '.join(sorted(missing))}: "
@@ -138,8 +202,6 @@ def turned_axes(video: Video) -> list[int]:
 
 def _checked(video: np.ndarray | Tensor) -> Tensor:
     """Return four axes of finite numbers and NaN as float32."""
-    if isinstance(video, xr.Dataset):
-        raise DataError("the past is a Dataset of several variables: pass one of them, such as dataset['intensity']")
     try:
         if isinstance(video, Tensor):
             values = video.detach().to("cpu", torch.float32, copy=True)

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from framecast.core.configuration import kind_of
 from framecast.core.errors import DataError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
@@ -36,7 +37,7 @@ class Representation:
     target: AnyTarget
 
     def __post_init__(self) -> None:
-        check_target(self.target.kind, self.frames)
+        check_target(kind_of(self.target), self.frames)
 
     def encode_past(
         self, past: Float[Tensor, "*batch channel time height width"]

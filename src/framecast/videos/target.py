@@ -7,18 +7,38 @@ deviation per channel and lead time, so that each lead time weighs the same.
 Everything here is in normalised units (see `framecast.videos.normalise`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.videos.frames import FrameSpec
 
 
+class Target(ABC):
+    """What x0 stands for. Compare and hash by value; the arguments are the configuration."""
+
+    @abstractmethod
+    def encode(self, future: Tensor, last: Tensor) -> Tensor:
+        """Return x0 for a normalised ``future``.
+
+        Args:
+            future: ``[..., channel, time, height, width]``.
+            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``; zeros where the past
+                does not show them.
+        """
+
+    @abstractmethod
+    def decode(self, x0: Tensor, last: Tensor) -> Tensor:
+        """Return the normalised future. The inverse of `encode`."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Future:
+class Future(Target):
     """x0 is the future itself."""
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -35,7 +55,7 @@ class Future:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(Target):
     """x0 is ``(future - last frame) / scale``.
 
     Attributes:
@@ -68,7 +88,7 @@ class Change:
         return torch.tensor(self.scale, dtype=like.dtype, device=like.device)[:, :, None, None]
 
 
-AnyTarget = Future | Change
+AnyTarget = Annotated[Target, OneOf(Future, Change)]
 
 
 def check_target(kind: str, frames: FrameSpec) -> None:

@@ -50,7 +50,7 @@ from framecast.data.archive.guard import (
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.videos.calendar import Calendar
 
-__all__ = ["Archive", "ArchiveWriter"]
+__all__ = ["Archive", "ArchiveWriter", "open_archive"]
 
 
 _BLOCK_BYTES = 64 * 2**20
@@ -297,6 +297,11 @@ class _Sequence:
     times: npt.NDArray[np.datetime64]
     quality: npt.NDArray[np.int64]
     calendar: Calendar
+
+
+def open_archive(path: str | Path) -> Archive:
+    """Return the archive at ``path``, opened for reading; see `Archive.open`."""
+    return Archive.open(path)
 
 
 def _open_root(path: Path) -> zarr.Group:

@@ -9,13 +9,16 @@
 =====================  ==============================================================================================
 """
 
+from typing import Annotated
+
+from framecast.core.configuration import OneOf
 from framecast.diffusion.sampler.ancestral import DDIM, DDPM
 from framecast.diffusion.sampler.base import Evaluation, Sampler, posterior_std, transition
 from framecast.diffusion.sampler.heun import Heun
 from framecast.diffusion.sampler.loop import Noise, sample, trajectory
 from framecast.diffusion.sampler.multistep import DPMSolverPP, UniPC
 
-AnySampler = DDPM | DDIM | DPMSolverPP | UniPC | Heun
+AnySampler = Annotated[Sampler, OneOf(DDPM, DDIM, DPMSolverPP, UniPC, Heun)]
 
 __all__ = [
     "DDIM",

@@ -13,6 +13,9 @@ is finite, rather than the log-SNR, which is not.
 Everything is computed in float64 and cast where it meets a video.
 """
 
+from typing import Annotated
+
+from framecast.core.configuration import OneOf
 from framecast.diffusion.schedule.base import Scale, Schedule, broadcast
 from framecast.diffusion.schedule.continuous import (
     Continuous,
@@ -24,7 +27,9 @@ from framecast.diffusion.schedule.continuous import (
 from framecast.diffusion.schedule.rescaled import ZeroTerminalSNR
 from framecast.diffusion.schedule.tables import Cosine, Linear, Table
 
-AnySchedule = Linear | Cosine | ZeroTerminalSNR | ContinuousLinear | ContinuousCosine | RectifiedFlow | Karras
+AnySchedule = Annotated[
+    Schedule, OneOf(Linear, Cosine, ZeroTerminalSNR, ContinuousLinear, ContinuousCosine, RectifiedFlow, Karras)
+]
 
 __all__ = [
     "AnySchedule",

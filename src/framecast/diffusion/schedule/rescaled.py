@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float64
-from pydantic import Discriminator
 from torch import Tensor
 
+from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule.base import Scale, Schedule
 from framecast.diffusion.schedule.continuous import ContinuousCosine, ContinuousLinear, Karras
@@ -27,7 +27,7 @@ class ZeroTerminalSNR(Schedule):
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    base: Annotated[Linear | Cosine | ContinuousLinear | ContinuousCosine | Karras, Discriminator("kind")] = field(
+    base: Annotated[Schedule, OneOf(Linear, Cosine, ContinuousLinear, ContinuousCosine, Karras)] = field(
         default_factory=Linear
     )
     kind: Literal["zero-terminal-snr"] = "zero-terminal-snr"

@@ -58,14 +58,14 @@ def model(jsoc: Path, tmp_path_factory: pytest.TempPathFactory, small_changes: t
     from framecast.domains.solar.prepare import prepare as prepare_images
     from framecast.training.prepare import prepare
     from framecast.training.recipe import load_recipe
-    from framecast.training.train import train
+    from framecast.training.train import run_training
 
     root = tmp_path_factory.mktemp("model")
     prepare_images(jsoc, root / "sun.zarr", size=16, pixel=40.0, spacing=20.0, angle=30.0, minimum_frames=8)
     changes = [*small_changes, "data.future=2", "data.cadence=2h", "data.past_channels=['171']"]
     changes += ["data.future_channels=['171']", "data.split.kind=time"]
     changes += ["data.split.train_end=2017-08-08T06:30", "data.split.validation_start=2017-08-08T06:45"]
-    for _ in train(prepare(load_recipe("tiny", changes), Archive.open(root / "sun.zarr")), root / "run"):
+    for _ in run_training(prepare(load_recipe("tiny", changes), Archive.open(root / "sun.zarr")), root / "run"):
         pass
     return root / "run"
 

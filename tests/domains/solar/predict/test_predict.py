@@ -188,7 +188,7 @@ def test_a_doubtful_frame_is_refused_until_it_is_accepted(
 
 @pytest.mark.slow
 def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_path: Path) -> None:
-    from framecast.models.checkpoint import find_model
+    from framecast.models.header import find_model
     from framecast.verification.recalibration.calibration import Calibration, drawing, write_calibration
     from framecast.verification.scores.intervals import LEVELS
 

@@ -1,6 +1,8 @@
 """``framecast demo``: the whole way in a minute, on a synthetic Sun, with a model that comes with the package."""
 
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,16 +10,15 @@ from typing import Annotated
 
 import typer
 
-from framecast.cli.console import note, progress
-from framecast.cli.evaluate import evaluate
-from framecast.cli.forecast import run_forecast
+from framecast.cli.console import note, progress, say
+from framecast.cli.score_table import print_scores
 from framecast.core.errors import FramecastError
 from framecast.core.files import refuse_existing, write_atomically
 from framecast.core.machine import free_cores
 
 MARKER = ".framecast-demo"
 
-MODEL = Path("corona-synth")
+MODEL = "corona-synth"
 """A released model, see `framecast.models.released`."""
 
 REGIONS, FRAMES, SIZE, CADENCE = 20, 12, 64, 7200.0
@@ -39,6 +40,7 @@ def demo(
     archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
 
     note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
+    import framecast as fc
     from framecast.domains.corona.writing import write_corona
 
     with progress("regions", REGIONS) as task:
@@ -48,10 +50,22 @@ def demo(
 
     note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
     with _free_threads():
-        run_forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, side="test", limit=WINDOWS)
+        fc.forecast(
+            MODEL,
+            archive,
+            forecast,
+            members=MEMBERS,
+            seed=seed,
+            split="test",
+            limit=WINDOWS,
+            command=shlex.join(["framecast", *sys.argv[1:]]),
+        )
 
     note(f"3/3  scores and pictures -> {report}")
-    evaluate([forecast], report)  # its last line is the page
+    evaluation = fc.evaluate(forecast)
+    page = evaluation.report(report, command=shlex.join(["framecast", "evaluate", str(forecast), "--out", str(report)]))
+    print_scores(evaluation.scores)
+    say(str(page))
 
 
 @contextmanager

@@ -79,15 +79,13 @@ def predict(
     note(f"forecasting the Sun at {center} on {time} with {model}")  # before libraries that take seconds to load
     import numpy as np
 
-    from framecast.cli.forecast import sampling_options
+    from framecast.core.devices import choose_device
     from framecast.domains.solar.predict import LocalImages, Request, ServerImages, training_settings
     from framecast.domains.solar.predict import predict as make
     from framecast.domains.solar.predict.page import write_prediction
     from framecast.domains.solar.predict.stages import Stages, fingerprint
-    from framecast.models.checkpoint import find_model, load_model, read_config
+    from framecast.models.checkpoint import load
     from framecast.reports.prediction import PAGE, Sample, interval_rows
-    from framecast.training.prepare import choose_device
-    from framecast.verification.recalibration.calibration import read_calibration
 
     request = Request(
         time=moment("--time", time),
@@ -98,17 +96,14 @@ def predict(
         future=future,
     )
     images = ServerImages(choose_source(server, nrt=nrt, base_url=base_url)) if source is None else LocalImages(source)
-    folder = find_model(model)
-    config = read_config(folder)
+    forecaster = load(model, device=choose_device(device))
     settings = training_settings(
-        config,
+        forecaster.config,
         pixel=pixel,
         radiometry=choose_radiometry(despike=despike, degradation=degradation),
         accept_quality=tuple(whole_numbers("--accept-quality", accept_quality)) if accept_quality.strip() else (),
     )
-    place = choose_device(device)
-    forecaster = load_model(folder, device=place)
-    options = sampling_options(forecaster.sampling, {"sampler": sampler, "steps": steps, "precision": precision})
+    options = forecaster.options(sampler=sampler, steps=steps, precision=precision)
     note(str(forecaster.precision(options)))
     command = shlex.join(["framecast", *sys.argv[1:]])
     with ExitStack() as shown:
@@ -122,18 +117,16 @@ def predict(
 
         made = make(
             forecaster,
-            config,
             out,
             request,
             images=images,
             settings=settings,
             options=options,
-            calibration=read_calibration(folder),
             now=np.datetime64("now", "ns"),
             command=command,
             show=show,
         )
-    facts = _facts(made, images.describe(), settings, config.name)
+    facts = _facts(made, images.describe(), settings, forecaster.name)
     made.stages["page"] = Stages(out).once(
         "page",
         fingerprint(made.mark, facts),

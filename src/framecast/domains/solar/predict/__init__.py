@@ -15,16 +15,17 @@ import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import PREDICTION, refuse_existing
+from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
+from framecast.diffusion.sampling import SamplingOptions
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.predict.ensemble import forecast_region
 from framecast.domains.solar.predict.images import Images, LocalImages, MissingImage, ServerImages
 from framecast.domains.solar.predict.region import ImageSettings, cut_region, issue_frame, minute, point, slack
 from framecast.domains.solar.predict.stages import Stages, fingerprint
-from framecast.models.checkpoint import ModelConfig
+from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
-from framecast.models.members import SamplingOptions
-from framecast.verification.recalibration.calibration import Calibration
+from framecast.models.members import Draw
 from framecast.videos.frames import FrameSpec, format_duration
 
 __all__ = [
@@ -102,14 +103,12 @@ def training_settings(config: ModelConfig, *, pixel: float | None = None, **give
 
 def predict(
     forecaster: Forecaster,
-    config: ModelConfig,
     folder: str | Path,
     request: Request,
     *,
     images: Images,
     settings: ImageSettings,
     options: SamplingOptions,
-    calibration: Calibration | None = None,
     now: np.datetime64,
     command: str = "",
     show: Callable[[str, int, int], None],
@@ -118,13 +117,11 @@ def predict(
 
     Args:
         forecaster: the model.
-        config: its configuration.
         folder: for everything that is made.
         request: what is to be predicted.
         images: where the images come from.
         settings: how the region is cut.
         options: how members are drawn.
-        calibration: of the model's intervals, to be kept with the forecast.
         now: the present, UTC; frames after it are not asked for.
         command: what the user typed, for the record.
         show: called with what is being done, how much of it is done, and of how much.
@@ -135,7 +132,7 @@ def predict(
         FramecastError: the folder holds something else.
     """
     folder = Path(folder)
-    frames = config.frames
+    config, frames = forecaster.config, forecaster.frames
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
     if alien := [channel for channel in channels if not channel.isdecimal()]:
         raise ConfigError(
@@ -178,30 +175,18 @@ def predict(
             lambda: cut_region(folder / "images", archive_path, observations, track, frames, settings),
         )
         mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
-        mark = fingerprint(mark, None if calibration is None else calibration.to_plain())
+        mark = fingerprint(mark, forecaster.calibration and forecaster.calibration.to_plain())
+        members = Draw(members=range(request.members), seed=request.seed, label=request.label, options=options)
 
         def draw() -> None:
-            drawn = 0
-
-            def advance(members: int) -> None:
-                nonlocal drawn
-                drawn += members
-                show("members", drawn, request.members)
-
             forecast_region(
                 forecaster,
                 Archive.open(archive_path),
                 folder / "forecast.zarr",
-                frames=frames,
                 issue=issue.time,
-                members=request.members,
-                seed=request.seed,
-                label=request.label,
-                options=options,
-                max_masked=config.max_masked,
-                calibration=calibration,
+                draw=members,
                 command=command,
-                progress=advance,
+                task=Task("members", show=lambda task: show("members", task.done, request.members)),
             )
 
         stages.once("forecast", mark, [folder / "forecast.zarr"], draw)

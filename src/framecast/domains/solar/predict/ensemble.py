@@ -1,12 +1,13 @@
 """From one tracked region to a forecast file of one sample, with the future beside it where it is known."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from framecast.core.errors import DataError
+from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, check_fit
@@ -14,8 +15,7 @@ from framecast.domains.solar.predict.region import minute, slack
 from framecast.domains.solar.quality import explain
 from framecast.models.archive_forecast import sample_key
 from framecast.models.forecaster import Forecaster
-from framecast.models.members import SamplingOptions
-from framecast.verification.recalibration.calibration import Calibration
+from framecast.models.members import Draw
 from framecast.videos.frames import FrameSpec
 
 
@@ -24,16 +24,10 @@ def forecast_region(
     archive: Archive,
     out: Path,
     *,
-    frames: FrameSpec,
     issue: np.datetime64,
-    members: int,
-    seed: int,
-    label: str | None,
-    options: SamplingOptions,
-    max_masked: float,
-    calibration: Calibration | None = None,
+    draw: Draw,
     command: str = "",
-    progress: Callable[[int], None] | None = None,
+    task: Task | None = None,
 ) -> int:
     """Forecast the only sequence of ``archive`` from the frame at ``issue`` on.
 
@@ -41,16 +35,10 @@ def forecast_region(
         forecaster: the model.
         archive: what `cut_region` wrote.
         out: the forecast file; an existing one is replaced.
-        frames: what the model sees and forecasts, at the archive's size.
         issue: time of the last frame seen.
-        members: size of the ensemble.
-        seed: of the members.
-        label: the class, for a model with labels.
-        options: how to draw.
-        max_masked: the largest share of masked pixels the model has seen in training.
-        calibration: the model's, to be kept with the forecast.
+        draw: which members, and how.
         command: what the user typed, for the record.
-        progress: called with the number of members finished since the last call.
+        task: is advanced by the members as they are finished.
 
     Returns:
         How many frames of the future are known.
@@ -59,6 +47,7 @@ def forecast_region(
         DataError: a past frame is missing, doubtful, or lies too far beyond the limb.
     """
     (name,) = archive.sequences
+    frames, max_masked = forecaster.frames, forecaster.config.max_masked
     times, quality = archive.times(name), archive.quality(name)
     step = np.timedelta64(round(frames.cadence * 1e9), "ns")
     past_times = [issue + (k + 1 - frames.past) * step for k in range(frames.past)]
@@ -92,36 +81,19 @@ def forecast_region(
     last = rows[-1]
     assert last is not None
     window = Window(name, tuple(row for row in rows if row is not None), times[last], times[rows[0] or 0], times[last])
-    options = forecaster.settle(options)
-    attrs = forecaster.provenance(seed, options) | {
-        "members": members,
-        "archive": archive.path.name,
-        "split": "prediction",
-        "label": label or "none",
-        "cadence": frames.cadence,
-        "command": command,
-    }
-    if calibration is not None:
-        attrs["calibration"] = calibration.to_plain()
+    draw = replace(draw, sample=sample_key(window), options=forecaster.settle(draw.options))
+    attrs = forecaster.file_attributes(draw, archive=archive.path.name, split="prediction", command=command)
     with write_forecast(
         out,
         frames=frames,
         samples=[SampleInfo(sequence=name, issue_time=window.issue_time)],
-        members=members,
+        members=len(draw.members),
         unit=archive.unit,
         attrs=attrs,
         dressing=None,
         overwrite=True,
     ) as writer:
-        drawn = forecaster.draw(
-            torch.from_numpy(past),
-            members=range(members),
-            seed=seed,
-            sample_key=sample_key(window),
-            label=label,
-            options=options,
-            progress=progress,
-        )
+        drawn = forecaster.draw(torch.from_numpy(past), draw, task=task)
         writer.write(0, past=past, truth=truth, forecast=drawn.numpy())
     return known
 

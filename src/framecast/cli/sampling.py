@@ -1,0 +1,67 @@
+"""How members are drawn, as options that several commands share."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """What is given in place of the model's own settings.
+
+    Attributes:
+        sampler: reverse step in place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5.
+        grid: spacing of the diffusion times in place of the model's own: trailing, linspace ...
+        steps: network evaluations per member.
+        precision: precision of the network: auto is bf16 where this machine is faster in it, float32 elsewhere.
+            [default: the model's, mostly auto]
+        guidance: how strongly the label is followed; 1 is as learnt. [default: the model's]
+        clip: keep the pixels of a channel within these values while members are drawn; again for another channel.
+            [default: the model's]
+    """
+
+    sampler: str | None = None
+    grid: str | None = None
+    steps: int | None = None
+    precision: Literal["auto", "float32", "bf16"] | None = None
+    guidance: float | None = None
+    clip: dict[str, tuple[float, float]] | None = None
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Return them as arguments of `framecast.forecast`."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble:
+    """The members.
+
+    Attributes:
+        members: ensemble size.
+        seed: random seed; the same seed gives the same members.
+        label: class, for models with labels: a class of the model, such as M, or none. Where an archive has labels,
+            observed takes its own. [default: none]
+    """
+
+    members: int = 20
+    seed: int = 0
+    label: str | None = None
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Return them as arguments of `framecast.forecast`."""
+        return {**vars(self), "label": None if self.label == "none" else self.label}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How a model is run.
+
+    Attributes:
+        device: where to compute: cpu, cuda, cuda:1. [default: the GPU if there is one]
+        trust_code: run code that the model names and that does not come with framecast. Only for models of people
+            whom you trust.
+    """
+
+    device: str | None = None
+    trust_code: bool = False

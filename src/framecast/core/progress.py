@@ -1,0 +1,194 @@
+"""How far a long job is: a bar on a terminal, a line that changes in a notebook, now and then a line elsewhere.
+
+Every job of the Python interface takes ``progress``: ``True`` shows it, ``False`` does not, and a function is called
+with what is done and the total (``None`` while that is unknown). Of several processes only the first one speaks.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from framecast.core.distributed import is_first
+from framecast.core.text import visible
+
+Progress = bool | Callable[[int, int | None], object]
+
+SECONDS_BETWEEN_LINES = 15.0
+SECONDS_TO_FIRST_LINE = 3.0
+_SECONDS_BETWEEN_UPDATES = 0.2
+
+
+def note(text: str) -> None:
+    """Print what a person may like to know, and no program needs: one line on stderr."""
+    if is_first():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Print one line on stderr, whichever process this is."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+class Task:
+    """Something that advances towards a total.
+
+    Args:
+        description: what is being done, in a word or two.
+        total: where it ends, or ``None`` where that is unknown.
+        show: is given the task after each advance.
+        audible: whether remarks are printed.
+
+    Attributes:
+        done: how far it has come; what is half done counts half.
+        remark: what stands beside the count, such as the present loss.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        total: int | None = None,
+        *,
+        show: Callable[["Task"], object] = lambda task: None,
+        audible: bool = False,
+    ) -> None:
+        self.description = description
+        self.done: float = 0
+        self.total = total
+        self.remark = ""
+        self._show, self._audible = show, audible
+        self._began, self._first = time.monotonic(), 0
+
+    def begin(self, done: int) -> None:
+        """Begin at ``done``, where earlier work left off: it does not count for the time that is left."""
+        self._first, self._began = done, time.monotonic()
+        self.reach(done)
+
+    def advance(self, steps: int = 1, *, note: str | None = None) -> None:
+        """Go ``steps`` further; ``note`` is a short remark beside the count."""
+        self.reach(self.done + steps, note=note)
+
+    def reach(self, done: float, total: int | None = None, *, note: str | None = None) -> None:
+        """Stand at ``done`` of ``total`` (as before where it is not given)."""
+        self.done = done
+        self.total = total if total is not None else self.total
+        self.remark = note if note is not None else self.remark
+        self._show(self)
+
+    def tell(self, text: str) -> None:
+        """Print a remark on a line of its own, if progress is shown to a person."""
+        if self._audible:
+            note(text)
+
+    def line(self) -> str:
+        """Return how far it has come on one line."""
+        whole = int(self.done)
+        count = f"{whole}/{self.total}" if self.total is not None else str(whole)
+        return "  ".join(filter(None, [f"{self.description}: {count}", self.remark, self._left()]))
+
+    def _left(self) -> str:
+        """Return how long it will take at the rate so far; empty where that is unknown or nothing is left."""
+        made, left = self.done - self._first, (self.total or self.done) - self.done
+        taken = time.monotonic() - self._began
+        if made <= 0 or left <= 0 or taken < 1:
+            return ""
+        seconds = round(taken / made * left)
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        return f"{hours} h {minutes:02d} min left" if hours else f"{minutes} min {seconds % 60:02d} s left"
+
+
+@contextmanager
+def track(description: str, total: int | None = None, progress: Progress = True) -> Iterator[Task]:
+    """Show the progress of the block that follows.
+
+    Args:
+        description: what is being done, in a word or two.
+        total: the number of steps, where it is known beforehand.
+        progress: whether to show it, or a function to call with what is done and the total.
+    """
+    if callable(progress):
+        called = progress
+        yield Task(description, total, show=lambda task: called(int(task.done), task.total))
+    elif not progress or not is_first():
+        yield Task(description, total)
+    elif sys.stderr.isatty():
+        with _bar(description, total) as task:
+            yield task
+    else:
+        with _updated(description, total) if _in_notebook() else _lines(description, total) as task:
+            yield task
+
+
+@contextmanager
+def _lines(description: str, total: int | None) -> Iterator[Task]:
+    """Print a plain line now and then, and nothing twice."""
+    at, before = time.monotonic() - SECONDS_BETWEEN_LINES + SECONDS_TO_FIRST_LINE, ""
+
+    def print_line(task: Task) -> None:
+        nonlocal at, before
+        at = time.monotonic()
+        if (line := task.line()) != before:
+            note(line)
+        before = line
+
+    def show(task: Task) -> None:
+        if time.monotonic() - at >= SECONDS_BETWEEN_LINES:
+            print_line(task)
+
+    task = Task(description, total, show=show, audible=True)
+    yield task
+    print_line(task)
+
+
+@contextmanager
+def _updated(description: str, total: int | None) -> Iterator[Task]:
+    """Show one line below the notebook's cell, and change it."""
+    from IPython.display import display
+
+    handle = display({"text/plain": f"{description} …"}, raw=True, display_id=True)
+    at = time.monotonic()
+
+    def show(task: Task) -> None:
+        nonlocal at
+        if time.monotonic() - at >= _SECONDS_BETWEEN_UPDATES:
+            at = time.monotonic()
+            handle.update({"text/plain": task.line()}, raw=True)
+
+    task = Task(description, total, show=show, audible=True)
+    yield task
+    handle.update({"text/plain": task.line()}, raw=True)
+
+
+@contextmanager
+def _bar(description: str, total: int | None) -> Iterator[Task]:
+    """Show a bar on the terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<12}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        row = bar.add_task(visible(description, most=40), total=total, note="")
+
+        def show(task: Task) -> None:
+            bar.update(row, completed=task.done, total=task.total, note=visible(task.remark, most=200))
+
+        yield Task(description, total, show=show, audible=True)
+
+
+def _in_notebook() -> bool:
+    """Whether output goes to a notebook: a kernel is running, and not merely IPython on a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,37 @@
+"""`framecast.calibrate`: a model's intervals, widened until they hold their truths."""
+
+from pathlib import Path
+
+from framecast.core.errors import ConfigError
+from framecast.core.progress import Progress, track
+from framecast.models.header import find_model
+from framecast.models.released import released_models
+from framecast.verification.options import Blocks
+from framecast.verification.recalibration import fit
+from framecast.verification.recalibration.calibration import Calibration, write_calibration
+
+
+def calibrate(
+    forecast: str | Path, model: str | Path, *, blocks: Blocks = "auto", progress: Progress = True
+) -> Calibration:
+    """Calibrate a model on a forecast that it made, keep that with the model, and return it.
+
+    Later forecasts by the model, drawn in the same way, carry it; `Forecaster.intervals` uses it.
+
+    Args:
+        forecast: of windows that the model was not trained on.
+        model: the run or model folder that made it.
+        blocks: what is taken to be exchangeable with what is to come, see `docs/calibration.md`.
+        progress: whether to show the samples read, or a function that is called with their number and the total.
+
+    Raises:
+        ConfigError: the model comes with framecast and stays as it is.
+        DataError: the forecast holds training windows, or is of other weights.
+    """
+    folder = find_model(model)
+    if folder.resolve() in {released.resolve() for released in released_models().values()}:
+        raise ConfigError(f"{model} comes with framecast and stays as it is: copy {folder} and calibrate the copy")
+    with track("samples", progress=progress) as task:
+        calibration = fit.calibrate(forecast, blocks=blocks, progress=task.reach)
+    write_calibration(folder, calibration)
+    return calibration

@@ -1,0 +1,95 @@
+"""Everything about a model but its weights, as one value."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from framecast._version import __version__
+from framecast.core.domain import Domain, find_domain
+from framecast.data.splits import AnySplit, AutoSplit
+from framecast.diffusion.sampling import SamplingOptions
+from framecast.generators.generator import Generator
+from framecast.generators.kinds import AnyGenerator
+from framecast.models.header import VERSION
+from framecast.networks import AnyNetwork
+from framecast.videos.conditioning import Conditioning
+from framecast.videos.frames import FrameSpec
+from framecast.videos.normalise import Normaliser
+from framecast.videos.representation import Representation
+from framecast.videos.target import AnyTarget
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything about a model but its weights.
+
+    Attributes:
+        name: what forecasts call the model.
+        unit: physical unit of the videos.
+        frames: what is seen and forecast.
+        normaliser: the stretch of every channel.
+        target: what x0 stands for.
+        network: which network, with its options.
+        generator: what turns the network's output into members: a diffusion, or one shot.
+        sampling: how members are drawn by default.
+        labels: the classes, for a model with labels.
+        split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
+        stride: of its windows, see `framecast.training.recipe.DataOptions`.
+        max_masked: of its windows, see `framecast.training.recipe.DataOptions`.
+        provenance: how it was made: recipe, data, steps, versions.
+        weights_sha256: checksum of the weights file.
+        framecast_version: the package that wrote it.
+        format: always ``framecast-model``.
+        version: of this format.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    name: str
+    unit: str
+    frames: FrameSpec
+    normaliser: Normaliser
+    target: AnyTarget
+    network: AnyNetwork
+    generator: AnyGenerator
+    sampling: SamplingOptions = SamplingOptions()
+    labels: tuple[str, ...] = ()
+    split: AnySplit = AutoSplit()
+    stride: int = 1
+    max_masked: float = 0.25
+    provenance: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+    framecast_version: str = __version__
+    format: Literal["framecast-model"] = "framecast-model"
+    version: int = VERSION
+
+    @property
+    def domain(self) -> Domain:
+        """What kind of data it was trained on."""
+        channels = (*self.frames.past_channels, *self.frames.future_channels)
+        return find_domain(self.provenance.get("training", {}), unit=self.unit, channels=channels)
+
+    @property
+    def representation(self) -> Representation:
+        """How videos are put before the network."""
+        return Representation(frames=self.frames, normaliser=self.normaliser, target=self.target)
+
+    @property
+    def conditioning(self) -> Conditioning:
+        """What the network is given and what it generates."""
+        return self.generator.conditioning(self.representation)
+
+
+def build_network(config: ModelConfig) -> nn.Module:
+    """Return the network that ``config`` describes, with fresh random weights."""
+    return config.network.build(
+        past_channels=config.conditioning.channels,
+        future_channels=len(config.frames.future_channels),
+        classes=len(config.labels),
+    )
+
+
+def attach(config: ModelConfig, network: nn.Module) -> Generator:
+    """Return ``network``, the model's own or an averaged copy of it, as the generator that ``config`` describes."""
+    return config.generator.attach(network, classes=len(config.labels))

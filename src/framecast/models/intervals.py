@@ -1,0 +1,59 @@
+"""Intervals of the derived quantities of one ensemble in memory, calibrated or as they are."""
+
+import numpy as np
+import torch
+import xarray as xr
+
+from framecast.core.errors import ConfigError
+from framecast.verification.quantities import QUANTITIES, measure
+from framecast.verification.recalibration.calibration import Calibration
+from framecast.verification.recalibration.calibration import intervals as intervals_of
+from framecast.verification.scores import LEVELS
+
+_VIDEO = ("channel", "lead_time", "y", "x")
+
+
+def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dataset:
+    """Return central intervals of every derived quantity, see `framecast.models.forecaster.Forecaster.intervals`.
+
+    Args:
+        ensemble: ``(member, lead_time, channel, y, x)``, with any dimensions besides.
+        calibration: widens the intervals; ``None`` leaves them as the members give them.
+
+    Raises:
+        ConfigError: the calibration does not hold for this ensemble.
+    """
+    if calibration is not None:
+        _check(ensemble, calibration)
+    others = [str(dim) for dim in ensemble.dims if dim not in ("member", *_VIDEO)]
+    members = torch.from_numpy(ensemble.transpose("member", *others, *_VIDEO).values)
+    valid = (~torch.isnan(members)).sum(0) >= min(2, len(members))
+    lead = ensemble["lead_time"].values / np.timedelta64(1, "s")
+    cadence = float(lead[1] - lead[0]) if len(lead) > 1 else float(lead[0])
+    unit = str(ensemble.attrs.get("unit", ""))
+    found = {}
+    for quantity in QUANTITIES:
+        ends = intervals_of(quantity.name, measure(quantity, members, valid, cadence), calibration)
+        dims = ("level", "bound", *others, "channel", *(["lead_time"] if quantity.by_lead else []))
+        both = torch.stack([torch.stack(ends[level]) for level in LEVELS])
+        about = {"units": quantity.unit.format(unit=unit), "long_name": quantity.label}
+        found[quantity.name] = (dims, both.numpy(), about)
+    kept = {name: ensemble.coords[name] for name in ("channel", "lead_time", *others) if name in ensemble.coords}
+    coords = {"level": list(LEVELS), "bound": ["lower", "upper"], **kept}
+    return xr.Dataset(found, coords=coords, attrs={"calibrated": int(calibration is not None)})
+
+
+def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:
+    drawn = {"label": "none", **ensemble.attrs, "members": int(ensemble.sizes["member"])}
+    reason = calibration.objection(
+        drawn,
+        channels=tuple(str(name) for name in ensemble["channel"].values),
+        lead_times_h=tuple(ensemble["lead_time"].values / np.timedelta64(1, "h")),
+        size=(int(ensemble.sizes["y"]), int(ensemble.sizes["x"])),
+        unit=str(ensemble.attrs.get("unit", "")),
+    )
+    if reason is not None:
+        raise ConfigError(
+            f"the model's calibration does not hold for this ensemble: {reason}; draw it as the forecast that it was "
+            "calibrated on, or ask for calibrated=False"
+        )

@@ -1,0 +1,91 @@
+"""What a network is to the rest of framecast: a module that can be called, and three things it may tell of itself."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from framecast.core.configuration import OwnCode
+from framecast.core.errors import ConfigError
+
+_LIVE_PER_CHANNEL = 4
+"""Videos as wide as the widest layer that an evaluation keeps at once: what enters, what leaves, and two in between."""
+
+
+class Network(Protocol):
+    """Any ``nn.Module`` that can be called like this; nothing else is asked of it.
+
+    It may have besides: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
+    and frame (see `live_values`), and a method ``check_size(height, width)``, which raises `ConfigError` for frames of
+    a size that it cannot take.
+    """
+
+    def __call__(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+        """Return the prediction, of the shape of ``x``.
+
+        Args:
+            x: noisy future ``[batch, future channel, future frame, height, width]``.
+            time: where in the diffusion each sample is, as the schedule tells it, ``[batch]``.
+            past: ``[batch, past channel, past frame, height, width]``, normalised, 0 where masked.
+            label: class of each sample ``[batch]`` int64, the number of classes where unknown; ``None`` without labels.
+        """
+        ...
+
+
+class NetworkOptions(ABC):
+    """How a network is built. Compare by value; the arguments are the configuration."""
+
+    @abstractmethod
+    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> nn.Module:
+        """Return the network for this many channels seen and forecast, and labels (0: none)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnNetwork(OwnCode, NetworkOptions):
+    """A network that does not come with framecast.
+
+    Attributes:
+        module: the network itself, where it was given and not built.
+    """
+
+    module: nn.Module | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, module: nn.Module) -> "OwnNetwork":
+        """Return a network that was built elsewhere; with what arguments is not known."""
+        return cls(kind=f"{type(module).__module__}:{type(module).__qualname__}", module=module)
+
+    def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> nn.Module:
+        """Return the network; its code is imported.
+
+        ``past_channels``, ``future_channels`` and ``classes`` are given to a constructor that has them, unless they are
+        among the arguments.
+
+        Raises:
+            ConfigError: it cannot be imported, takes other arguments, or is not a module.
+        """
+        if self.module is not None:
+            return self.module
+        network = self.make(past_channels=past_channels, future_channels=future_channels, classes=classes)
+        if not isinstance(network, nn.Module):
+            raise ConfigError(f"network {self.kind} gives {type(network).__name__}; it must be a torch.nn.Module")
+        return network
+
+
+def live_values(network: nn.Module) -> float:
+    """Return how many numbers an evaluation keeps alive at once, per pixel and frame.
+
+    What the network says in its attribute ``live_values``, else four times the channels of its widest layer.
+    """
+    told = getattr(network, "live_values", None)
+    if told is not None:
+        return float(told)
+    return float(_LIVE_PER_CHANNEL * max((max(p.shape[:2]) for p in network.parameters() if p.ndim > 1), default=1))
+
+
+def check_size(network: nn.Module, height: int, width: int) -> None:
+    """Raise `ConfigError` for frames of a size that the network says it cannot take."""
+    check = getattr(network, "check_size", None)
+    if check is not None:
+        check(height, width)

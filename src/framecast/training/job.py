@@ -1,0 +1,117 @@
+"""`framecast.train`: from a recipe and data to a trained run."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from framecast.core.configuration import to_plain
+from framecast.core.devices import choose_device
+from framecast.core.distributed import Processes, join
+from framecast.core.errors import ConfigError
+from framecast.core.progress import Progress, track
+from framecast.data.archive.reader import Archive
+from framecast.data.datasets import Windows
+from framecast.networks import NetworkOptions, OwnNetwork
+from framecast.training.display import Display
+from framecast.training.loggers import open_watchers
+from framecast.training.prepare import OwnData, Prepared, prepare
+from framecast.training.recipe import Recipe, load_recipe
+from framecast.training.run import Run
+from framecast.training.train import Begun, run_training
+
+
+def train(
+    recipe: str | Path | Recipe,
+    data: Archive | Windows | str | Path | None = None,
+    *,
+    out: str | Path,
+    validation: Windows | None = None,
+    network: nn.Module | NetworkOptions | Mapping[str, Any] | None = None,
+    device: str | torch.device | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+    stop: Callable[[], bool] = lambda: False,
+    **changes: Any,
+) -> Run:
+    """Train a recipe, and return the run; `framecast.load` takes it.
+
+    The same call again resumes an interrupted run. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
+    ``torchrun``, several processes train together.
+
+    Args:
+        recipe: the name of a built-in recipe, the path of a YAML file, or a recipe.
+        data: an open archive or its path, or a dataset of one's own; nothing where the recipe has ``data.windows``.
+        out: the run's folder.
+        validation: for a dataset of one's own, the windows that are looked at while learning.
+        network: in place of the recipe's: how one is built, such as ``networks.VideoUNet(width=32)``, or any module
+            that can be called like `framecast.networks.Network`, which is then changed in place; or settings.
+        device: where to train; by default the GPU if there is one.
+        overwrite: whether a different run in that folder may be replaced.
+        progress: whether to show steps and losses, or a function that is called with the steps made and their number.
+        stop: asked after each step; true writes a checkpoint and ends the run.
+        changes: of the recipe: a section and some of its settings, ``training={"steps": 500}``, or a dotted name,
+            ``**{"data.past": 4}``.
+
+    Raises:
+        ConfigError: the recipe is wrong, or does not go with the data.
+        DataError: the data cannot be used.
+        FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
+    """
+    if network is not None:
+        changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network
+    wanted = load_recipe(recipe, changes)
+    place = choose_device(device)
+    processes = join(cpu=place.type == "cpu")
+    prepared = prepare(wanted, open_data(wanted, data, validation))
+    last = prepared.recipe.training.last_step
+    with ExitStack() as stack:
+        task = stack.enter_context(track("training", last, progress))
+        task.tell(_describe(prepared, str(place), processes))
+        task.tell(prepared.stretch)
+        shown: list[Any] = [Display(task, Path(out), prepared.recipe.training)]
+        events = run_training(prepared, out, device=place, overwrite=overwrite, stop=stop, processes=processes)
+        for event in events:
+            if isinstance(event, Begun) and processes.first:
+                names, plain = prepared.recipe.watch.to, to_plain(prepared.recipe)
+                opened = open_watchers(names, Path(out), plain, step=event.step)
+                for watcher in opened:
+                    stack.callback(watcher.close)
+                shown += opened
+            for each in shown:
+                each.see(event)
+    return Run(out)
+
+
+def open_data(
+    recipe: Recipe, data: Archive | Windows | str | Path | None, validation: Windows | None = None
+) -> Archive | OwnData:
+    """Return what `prepare` takes.
+
+    Raises:
+        ConfigError: there is no data, or a dataset of one's own without its validation side.
+    """
+    if data is None and recipe.data.windows is not None:
+        train, validation = (recipe.data.windows.make(side=side) for side in ("train", "validation"))
+        return OwnData(train=train, validation=validation)
+    if data is None:
+        raise ConfigError("training needs an archive (data, --data ARCHIVE), or a recipe with data.windows")
+    if isinstance(data, str | Path):
+        return Archive.open(data)
+    if isinstance(data, Archive):
+        return data
+    if validation is None:
+        raise ConfigError(
+            f"{type(data).__name__} is a dataset of your own: give the windows to validate on too, as validation="
+        )
+    return OwnData(train=data, validation=validation)
+
+
+def _describe(prepared: Prepared, device: str, processes: Processes) -> str:
+    """Return on one line what will be trained on what."""
+    steps = prepared.recipe.training.last_step
+    where = device if processes.count == 1 else f"{processes.count} processes ({device})"
+    return f"{prepared.recipe.name}: {steps} steps on {where}; windows: {prepared.data.describe()}"
