@@ -186,7 +186,7 @@ def predict(
                 issue=issue.time,
                 draw=members,
                 command=command,
-                task=Task("members", show=lambda task: show("members", task.done, request.members)),
+                task=Task("members", show=lambda task: show("members", int(task.done), request.members)),
             )
 
         stages.once("forecast", mark, [folder / "forecast.zarr"], draw)
