@@ -129,8 +129,8 @@ def _calibration(own: str, found: ForecastScores, scores: Scores) -> list[str]:
         words = judged(spread, 1.0, "overconfident (underdispersed)", "underconfident (overdispersed)")
         word = f"is {words}" if words else "is not distinguishable from well calibrated"
         said.append(
-            f"Pixel by pixel {own} {word}: its spread is {float(spread):.2f} times its error "
-            f"(95 % interval {low:.2f} to {high:.2f})."
+            f"Pixel by pixel {own} {word}: its spread is {float(spread):.3g} times its error "
+            f"(95 % interval {low:.3g} to {high:.3g})."
         )
     own_intervals = {name: entry.intervals[LEVEL] for name, entry in found.quantities.items()}
     said += _coverages("", own_intervals, found.attainable_coverage[LEVEL], scores)
