@@ -12,6 +12,7 @@ import pytest
 from framecast.cli import run
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
+from framecast.domains.solar.predict.images import link_image
 
 Capture = pytest.CaptureFixture[str]
 
@@ -218,3 +219,13 @@ def test_a_models_calibration_widens_the_intervals(model: Path, jsoc: Path, tmp_
     assert widened[0]["low_90"] == ""  # four blocks cannot promise 90 %
     assert "recalibrated on windows" in (tmp_path / "calibrated" / "index.html").read_text()
     assert np.array_equal(members(tmp_path / "own"), members(tmp_path / "calibrated"))
+
+
+def test_where_no_links_can_be_made_images_are_copied(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError("a required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    (tmp_path / "image.fits").write_bytes(b"pixels")
+    link_image(tmp_path / "image.fits", tmp_path / "copy.fits")
+    assert (tmp_path / "copy.fits").read_bytes() == b"pixels"

@@ -1,5 +1,6 @@
 """The images a prediction needs, from a folder or a server, gathered in one place."""
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class LocalImages(Images):
                     absent.append(MissingImage(time, wavelength, f"no such image in {self.source.name}"))
                     continue
                 stamp = str(near.time.astype("datetime64[s]")).replace("-", "").replace(":", "")
-                _link(near.path.resolve(), folder / f"{stamp}_{wavelength:04d}{near.path.suffix}")
+                link_image(near.path.resolve(), folder / f"{stamp}_{wavelength:04d}{near.path.suffix}")
         return absent
 
     def describe(self) -> dict[str, Any]:
@@ -126,9 +127,17 @@ class ServerImages(Images):
         return self.source.describe()
 
 
-def _link(target: Path, link: Path) -> None:
+def link_image(target: Path, link: Path) -> None:
+    """Make ``link`` stand for the file ``target``, as a copy of it where no links can be made.
+
+    Raises:
+        DataError: there is no such file any more.
+    """
     if not target.is_file():
         raise DataError(f"{target} is gone: it was there when the folder was read")
     if link.is_symlink() or link.exists():
         link.unlink()
-    link.symlink_to(target)
+    try:
+        link.symlink_to(target)
+    except OSError:  # Windows lets few users make links, some file systems none
+        shutil.copyfile(target, link)
