@@ -327,5 +327,5 @@ def _percent(level: float) -> int:
 
 
 def _unit(rule: str, unit: str) -> str:
-    """Return ``DN/s·h`` for ``{unit}·h``."""
+    """Return ``kg·h`` for ``{unit}·h`` and the unit ``kg``."""
     return rule.format(unit=unit).strip("·")
