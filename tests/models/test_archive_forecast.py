@@ -89,7 +89,7 @@ def test_a_forecast_goes_on_in_the_precision_it_was_begun_in(small_run, plan, tm
 
     def job(**choices):
         forecaster = load(small_run)  # a process of its own has no choice from before
-        task = types.SimpleNamespace(tell=said.append)
+        task = types.SimpleNamespace(tell=said.append, reach=lambda done: None)
         return forecast_windows(forecaster, plan(), out, draw(forecaster, **choices), task=task)
 
     with monkeypatch.context() as fast:

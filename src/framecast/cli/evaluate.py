@@ -9,7 +9,6 @@ import typer
 
 from framecast.cli.console import note, say
 from framecast.cli.options import arguments, takes_options
-from framecast.cli.score_table import print_scores
 from framecast.verification.options import EvaluationOptions
 
 
@@ -26,6 +25,7 @@ def evaluate(
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
     note(f"evaluating {', '.join(map(str, forecasts))}")
     import framecast as fc
+    from framecast.cli.score_table import print_scores
     from framecast.core.files import REPORT, refuse_existing
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from framecast.cli.console import note, progress, say
-from framecast.cli.score_table import print_scores
 from framecast.core.errors import FramecastError
 from framecast.core.files import refuse_existing, write_atomically
 from framecast.core.machine import free_cores
@@ -41,6 +40,7 @@ def demo(
 
     note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
     import framecast as fc
+    from framecast.cli.score_table import print_scores
     from framecast.domains.corona.writing import write_corona
 
     with progress("regions", REGIONS) as task:
