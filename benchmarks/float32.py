@@ -143,6 +143,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--network", choices=sorted({job.config.kind for job in JOBS}), help="only rows of this one")
+    parser.add_argument("--size", type=int, help="only rows of this size")
     parser.add_argument("--operators", action="store_true", help="print where the time of each row goes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -170,6 +172,8 @@ def main() -> None:
         "| faster than plain | evaluation of a member | floor: operations | floor: memory |\n|" + "---|" * 9
     )
     for job in JOBS:
+        if options.network not in (None, job.config.kind) or options.size not in (None, job.size):
+            continue
         flops, moved = cost(job)
         work = {
             forecast(job): flops * job.members * job.evaluations,
