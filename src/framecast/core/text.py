@@ -6,6 +6,8 @@ passes through `visible`, and every cell of a CSV table through `plain_cell`.
 """
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 LONGEST = 2000
 """Characters of a line that are shown."""
@@ -44,6 +46,11 @@ def plain_cell(text: str) -> str:
     An apostrophe is put in front, which spreadsheets do not show (OWASP, "CSV injection").
     """
     return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
+
+
+def plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table with its texts as `plain_cell` makes them; numbers stay numbers."""
+    return {name: plain_cell(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def cell_text(cell: str) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
+from framecast.core.text import plain_cell
 from framecast.data.tables import Record, read_table
 from framecast.data.windows import Window, WindowList, manifest_hash
 
@@ -90,7 +91,8 @@ def write_split(path: str | Path, division: Mapping[str, WindowList]) -> None:
 
 def _cell(name: str) -> str:
     """Return ``name`` as a cell of a table, in quotes where a character in it would mean something else there."""
-    return '"' + name.replace('"', '""') + '"' if set(name) & set(',;\t"#') else name
+    cell = plain_cell(name)
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',;\t"#') else cell
 
 
 def checksum(division: Mapping[str, WindowList], side: str) -> str:

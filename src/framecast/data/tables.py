@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from framecast.core.errors import DataError
+from framecast.core.reading import read_text
+from framecast.core.text import cell_text
 
 Value = TypeVar("Value")
+
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,9 @@ def read_table(
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise DataError(f"{path} cannot be read as a table: {reason}") from None
+        lines = read_text(path, most=_MOST_BYTES).removeprefix("\ufeff").splitlines()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as a table: {error.strerror}") from None
     numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
     if not numbered:
         raise DataError(f"{path} is empty: its first line must name the columns {', '.join(required)}")
@@ -116,6 +119,6 @@ def read_table(
     for (number, _), row in zip(numbered, reader, strict=False):
         if reader.line_num > len(records) + 1:
             raise DataError(f"{path.name}, line {number} has a quotation mark that is not closed there: close it")
-        cells = {column: row[k].strip() for column, k in found.items() if k < len(row) and row[k].strip()}
+        cells = {column: cell_text(row[k].strip()) for column, k in found.items() if k < len(row) and row[k].strip()}
         records.append(Record(f"{path.name}, line {number}", cells))
     return Table(path, frozenset(found), tuple(records))

@@ -46,7 +46,9 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     if first.startswith(_HDF5[:4]) or not first.startswith((_CLASSIC, _GZIP)):
         with undamaged(path):
             _check_hdf5(path)
-            return xr.open_dataset(path, engine="h5netcdf", group=group, chunks=None, decode_cf=False)
+            return xr.open_dataset(
+                path, engine="h5netcdf", group=group, chunks=None, decode_cf=False, phony_dims="access"
+            )
     if first.startswith(_GZIP):
         _check_unpacked(path)
     with undamaged(path):

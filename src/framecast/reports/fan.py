@@ -16,6 +16,7 @@ from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval
 
 _LINES = 50
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quantity, *, channel: int = 0) -> Figure:
@@ -85,7 +86,7 @@ def fan(
     axes.xaxis.set_major_locator(round_ticks())
     axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1])
     axes.text(0, 1.01, "issued ", transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
-    times = f"10$^{{{power}}}$ " if power else ""
+    times = f"10{str(power).translate(_RAISED)} " if power else ""
     label(axes, f"{clock.name.capitalize()} from the last frame seen", with_unit(name, f"{times}{unit}".strip()))
     legend(figure, axes)
     return figure

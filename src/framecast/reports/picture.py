@@ -11,6 +11,7 @@ from PIL import Image
 
 from framecast.reports.film import animate, encoded_frames, when
 from framecast.reports.panels import Panels
+from framecast.reports.style import take_literally
 
 _MIME = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 
@@ -62,6 +63,7 @@ def save_figure(
     figure: Figure, stem: Path, *, title: str = "", caption: str = "", alt: str, drawn: bool = True
 ) -> Picture:
     """Save ``figure`` as PNG and SVG; the page shows the SVG, which is sharp at any size and small."""
+    take_literally(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # it is laid out: once is enough
     figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=160)

@@ -16,6 +16,7 @@ import torch
 
 from framecast.core.domain import Domain
 from framecast.core.files import write_atomically
+from framecast.core.text import plain_row
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import forecast_domain, open_forecast
 from framecast.reports.colours import colour_map
@@ -25,7 +26,7 @@ from framecast.reports.panels import Panels
 from framecast.reports.picture import save_figure, save_film, save_photograph
 from framecast.reports.provenance import Origin, title
 from framecast.reports.strip import strip
-from framecast.reports.style import Look
+from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
 from framecast.reports.wording import inline, short
 from framecast.verification.pool import videos
@@ -185,6 +186,7 @@ def interval_rows(sample: Sample) -> list[Interval]:
     return rows
 
 
+@own_settings()
 def write_prediction(
     folder: Path,
     sample: Sample,
@@ -335,7 +337,7 @@ def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts:
     table = io.StringIO()
     writer = csv.DictWriter(table, fieldnames=list(plain[0]))
     writer.writeheader()
-    writer.writerows(plain)
+    writer.writerows(map(plain_row, plain))
     write_atomically(folder / "intervals.csv", table.getvalue())
     curve = next(quantity for quantity in sample.quantities if quantity.name == CURVE.name)
     members, observed = sample.drawn(curve), sample.observed(curve)

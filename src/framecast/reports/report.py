@@ -10,7 +10,7 @@ from framecast.reports.clock import Clock
 from framecast.reports.gallery import chart_sections, score_sections
 from framecast.reports.page import Page, render
 from framecast.reports.provenance import commands, origins
-from framecast.reports.style import looks
+from framecast.reports.style import looks, own_settings
 from framecast.verification.evaluation import Evaluation
 from framecast.verification.files import write_scores
 from framecast.verification.tables import as_csv, sample_rows, score_rows
@@ -51,6 +51,7 @@ def write_report(
     return out / "report.html"
 
 
+@own_settings()
 def _page(evaluation: Evaluation, figures: Path, command: str, progress: Callable[[int, int], None] | None) -> str:
     """Draw all figures into ``figures`` and return the page that shows them."""
     figures.mkdir()

@@ -5,14 +5,17 @@ Charts are small, so that their letters remain readable on a phone.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from framecast.reports.clock import Clock
@@ -103,6 +106,24 @@ def dress(axes: Axes) -> None:
     axes.tick_params(colors=INK, labelsize=9, color=FAINT)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Draw with matplotlib's own settings in the block, and with no file ``matplotlibrc`` of the working folder.
+
+    Such a file can name programs that matplotlib runs, and a folder of data may have come from anywhere.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
+def take_literally(figure: Figure) -> None:
+    """Show the texts in ``figure`` as they are: a ``$`` in a name or unit begins no formula."""
+    for text in figure.findobj(Text):
+        if not text.get_text().startswith("$\\mathdefault{"):  # matplotlib's own numbers on logarithmic axes
+            text.set_parse_math(False)
 
 
 def label(axes: Axes, x: str, y: str) -> None:

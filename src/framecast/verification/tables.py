@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from framecast.core.text import plain_row
 from framecast.verification.cases import Cases
 from framecast.verification.catalogue import Score
 from framecast.verification.results import ForecastScores, QuantityInfo, ScoreInfo, Scores
@@ -89,7 +90,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(plain_row, rows))
     return stream.getvalue()
 
 
