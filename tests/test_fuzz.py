@@ -1,25 +1,32 @@
-"""What strangers' files can do: be refused with one of `framecast.core.errors`, and nothing else.
+"""What strangers' files can do: be read, or refused with one of `framecast.core.errors` in one line, and nothing else.
 
-Valid files are mutated: bytes flipped, cut out, doubled, cut off, and values of JSON documents replaced by what nobody
-expects. Loading one may succeed or end in a `FramecastError`; any other error, five seconds of the processor without an
-end, memory beyond three gigabytes or the death of the process is a failure. The tests try a few hundred; more with
+A valid file is changed, where it has a structure by changing its content: one value becomes another type, size or sign,
+a hostile name or codec, is left out, or nested a hundredfold; else by changing bytes. Reading it may take five seconds
+of the processor and a gigabyte of memory, starts no program and unpickles nothing. The tests try a few; more with
 
-    python tests/test_fuzz.py --runs 100000              # an hour on one core
-    python tests/test_fuzz.py --runs 1000 --only fits
+    python tests/test_fuzz.py --runs 100000
+    python tests/test_fuzz.py --runs 1000 --only fits --seed 7
 """
 
 import argparse
 import contextlib
 import copy
+import csv
+import gzip
 import hashlib
 import io
 import json
+import math
 import multiprocessing
+import random
 import resource
 import shutil
 import signal
+import socket
 import sys
+import tarfile
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -28,80 +35,121 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as hypothesis_seed
-from hypothesis import strategies as st
+import yaml
 from PIL import Image
 
 from framecast.core.errors import FramecastError
 
 SECONDS = 5
-GIGABYTES = 3
-PORTION = 1000
-"""Inputs of one process in a long run: what a loader or hypothesis keeps of them goes with it."""
+GIGABYTES = 1
+PORTION = 500
+"""Inputs of one process in a long run: what libraries keep of them goes with it."""
 PATIENCE = 60
 """Seconds on the clock after which a process that the timer cannot reach, in C or asleep, is given up."""
 
-ODD = (None, True, -1, 0, 1, 2, 10**5, 2**31, 2**63, 10**18, 0.5, -0.0, 1e308)
-ODD += ("", "x", "é" * 300, "1e400", [], {}, [[]])
+TYPES = (None, True, False, "", "x", "1", [], {}, [[]], {"a": 1}, 0.5, -0.0, 1e308, float("nan"), float("inf"))
+SIZES = (-1, 0, 1, 2, 7, 255, 10**5, 2**31, 2**63, 10**18, 10**30, -(2**63))
+NAMES = (
+    "../../etc/passwd",
+    "/etc/passwd",
+    "\x1b]0;title\x07",
+    "\u202e\u2066",
+    "\ud800",
+    "=1+1",
+    "a" * 10**5,
+    "$x_{",
+    "",
+)
+CODECS = (
+    {"id": "pickle"},
+    {"name": "numcodecs.pickle"},
+    "numcodecs.pickle",
+    {"id": "json2"},
+    {"id": "zlib"},
+    "|O",
+    "<f8",
+    "M8[ns]",
+)
+CODECS += ({"name": "gzip", "configuration": {"level": 99}}, {"id": "blosc", "cname": "zstd"}, {"kind": "os:system"})
+ODD = (*TYPES, *SIZES, *NAMES, *CODECS)
+
+DANGEROUS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "pickle.find_class",
+    "ctypes.dlopen",
+)
 
 
 class Hang(BaseException):
-    """A loader took more than `SECONDS`."""
+    """A reader took more than `SECONDS`."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """A loader and valid files for it.
-
-    Attributes:
-        load: given a folder, reads the file ``name`` in it.
-        name: of the file that is mutated.
-        folder: a valid example.
-        settle: called with the folder after the mutation, such as to bring a checksum up to date.
-        content: of the valid file.
-    """
-
-    load: Callable[[Path], object]
-    name: str
-    folder: Path
-    settle: Callable[[Path], None] = lambda folder: None
-    content: bytes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "content", (self.folder / self.name).read_bytes())
-
-    @property
-    def header(self) -> int:
-        """Bytes at the beginning of the file in which half of the edits are made: a header, where it has one."""
-        return int.from_bytes(self.content[:8], "little") + 8 if self.name.endswith(".safetensors") else 3000
+class Executed(BaseException):
+    """A file made its reader start a program, or unpickle."""
 
 
-@dataclass(frozen=True)
-class Mutation:
-    """What is done to a file: a few edits, so that hypothesis has small things to remember and not whole files.
-
-    Attributes:
-        edits: of its bytes, (kind, place, amount), or of its JSON document, (path, kind, odd value).
-        document: whether it is edited as JSON.
-    """
-
-    edits: list[tuple]
-    document: bool
-
-    def of(self, content: bytes) -> bytes:
-        """Return ``content`` mutated."""
-        return edit_document(content, self.edits) if self.document else edit_bytes(content, self.edits)
+# The mutation engine.
 
 
-def edit_bytes(content: bytes, edits: list[tuple[str, int, int]]) -> bytes:
-    """Return ``content`` with bytes flipped, cut out, doubled, cut off or zeroed."""
+def mutated(document: Any, chance: random.Random) -> Any:
+    """Return plain data with one to three of the values in it changed."""
+    document = [copy.deepcopy(document)]
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        *above, last = chance.choice(list(walk(document)))
+        parent = document
+        for key in above:
+            parent = parent[key]
+        change(parent, last, chance)
+    return document[0]
+
+
+def change(parent: Any, key: Any, chance: random.Random) -> None:
+    value = parent[key]
+    kind = chance.choice(("odd", "odd", "odd", "size", "sign", "type", "drop", "double", "long", "deep", "name"))
+    if kind == "odd":
+        parent[key] = copy.deepcopy(chance.choice(ODD))
+    elif kind == "size" and isinstance(value, int | float):
+        parent[key] = value * 10 ** chance.choice((-3, 1, 3, 6, 9))
+    elif kind == "sign" and isinstance(value, int | float):
+        parent[key] = -value
+    elif kind == "type":
+        parent[key] = chance.choice((str(value), [value], {"value": value}, [value, value]))
+    elif kind == "long" and isinstance(value, str | list):
+        parent[key] = value * chance.choice((2, 50, 3000))
+    elif kind == "deep":
+        for _ in range(chance.choice((3, 100))):
+            parent[key] = [parent[key]]
+    elif kind == "double" and isinstance(parent, list):
+        parent.insert(key, copy.deepcopy(value))
+    elif kind == "name" and isinstance(parent, dict):
+        parent[chance.choice(NAMES)] = parent.pop(key)
+    else:
+        del parent[key]
+
+
+def walk(document: Any, path: tuple = ()) -> Iterator[tuple]:
+    """Yield the path of every value below the document."""
+    if isinstance(document, dict | list):
+        for key, value in document.items() if isinstance(document, dict) else enumerate(document):
+            yield (*path, key)
+            yield from walk(value, (*path, key))
+
+
+def scrambled(content: bytes, chance: random.Random) -> bytes:
+    """Return ``content`` with bytes flipped, cut out, doubled, cut off or zeroed, often near its beginning."""
     data = bytearray(content)
-    for kind, at, amount in edits:
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(max(1, chance.choice((len(data), min(len(data), 3000)))))
+        amount = chance.randint(1, 255)
+        kind = chance.choice(("flip", "cut", "double", "end", "zero"))
         if kind == "flip" and at < len(data):
             data[at] ^= amount
         elif kind == "cut":
@@ -115,55 +163,496 @@ def edit_bytes(content: bytes, edits: list[tuple[str, int, int]]) -> bytes:
     return bytes(data)
 
 
-def edit_document(content: bytes, edits: list[tuple[tuple, str, object]]) -> bytes:
-    """Return the JSON document with values anywhere in it replaced, left out or put in."""
-    document = json.loads(content)
-    for path, kind, odd in edits:
-        value = copy.deepcopy(odd)  # a later edit may change it
-        with contextlib.suppress(KeyError, IndexError, TypeError):
-            parent = document
-            for key in path[:-1]:
-                parent = parent[key]
-            if kind == "drop":
-                del parent[path[-1]]
-            elif kind == "add":
-                parent[path[-1]]["surprise"] = value
-            elif kind == "long":
-                parent[path[-1]] = parent[path[-1]] * 50
-            else:
-                parent[path[-1]] = value
-    return json.dumps(document).encode()
+# The readers.
 
 
-def walk(document: object, path: tuple = ()) -> Iterator[tuple]:
-    """Yield the path of every value below the document."""
-    entries = (
-        document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else ())
-    )
-    for key, value in entries:
-        yield (*path, key)
-        yield from walk(value, (*path, key))
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """What reads a file, and a valid one.
+
+    Attributes:
+        load: given the folder, reads the file.
+        folder: a valid example.
+        file: in it, that is changed.
+        document: the content of the file as plain data, where it has a structure.
+        write: turns such data into the file; raises what it likes where they cannot be written.
+        settle: called with the folder afterwards, to bring a checksum up to date: strangers can do that too.
+        settled: the files that ``settle`` changes.
+    """
+
+    load: Callable[[Path], object]
+    folder: Path
+    file: str
+    document: Any = None
+    write: Callable[[Any], bytes] = lambda document: json.dumps(document).encode()
+    settle: Callable[[Path], None] = lambda folder: None
+    settled: tuple[str, ...] = ()
+
+    def mutation(self, seed: int) -> bytes | None:
+        """Return the file number ``seed``; None if such data cannot be written at all."""
+        chance = random.Random(f"{self.file} {seed}")
+        if self.document is None or chance.random() < 0.25:
+            return scrambled((self.folder / self.file).read_bytes(), chance)
+        try:
+            return self.write(mutated(self.document, chance))
+        except Exception:
+            return None
+
+    def copied(self, folder: Path) -> Path:
+        """Return a copy of the example in ``folder``, whatever stood there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        return shutil.copytree(self.folder, folder)
+
+    def renew(self, folder: Path) -> None:
+        """Bring a copy to its first state after an attempt."""
+        for name in (self.file, *self.settled):
+            if (folder / name).parent.is_dir():
+                shutil.copy(self.folder / name, folder / name)
+        if listing(folder) != listing(self.folder):
+            self.copied(folder)
 
 
-def mutations(target: Target) -> st.SearchStrategy[Mutation]:
-    """Draw up to four edits of the bytes of the target's file, half of them near its beginning, or three of JSON."""
-    last = max(0, len(target.content) - 1)
-    place = st.one_of(st.integers(0, last), st.integers(0, min(last, target.header)))
-    edit = st.tuples(st.sampled_from(("flip", "cut", "double", "end", "zero")), place, st.integers(1, 255))
-    in_bytes = st.builds(Mutation, st.lists(edit, min_size=1, max_size=4), st.just(False))
-    if not target.name.endswith(".json"):
-        return in_bytes
-    paths = list(walk(json.loads(target.content)))
-    change = st.tuples(st.sampled_from(paths), st.sampled_from(("put", "drop", "add", "long")), st.sampled_from(ODD))
-    in_document = st.builds(Mutation, st.lists(change, min_size=1, max_size=3), st.just(True))
-    return st.one_of(in_document, in_document, in_bytes)
+def listing(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def json_reader(load: Callable[[Path], object], folder: Path, file: str, **options: Any) -> Reader:
+    return Reader(load=load, folder=folder, file=file, document=json.loads((folder / file).read_text()), **options)
+
+
+def make_readers(folder: Path) -> dict[str, Reader]:
+    """Return every reader with valid files below ``folder``."""
+    with tarfile.open(Path(__file__).parent / "fixtures/stored-0.1.0.tar.xz") as stored:
+        stored.extractall(folder, filter="data")
+    for document in folder.rglob("*.zarr/**/zarr.json"):  # consolidated metadata hide what stands in the files
+        plain = json.loads(document.read_text())
+        if plain.pop("consolidated_metadata", None):
+            document.write_text(json.dumps(plain))
+    (folder / "tables").mkdir()
+    shutil.move(folder / "split.csv", folder / "tables/split.csv")
+    return stored_readers(folder) | gridded_readers(folder / "gridded") | solar_readers(folder / "solar")
+
+
+def stored_readers(folder: Path) -> dict[str, Reader]:
+    from framecast.cli.info import describe_run
+    from framecast.data.split_table import read_sides
+    from framecast.models.checkpoint import build_network, find_model, load_model, read_config
+    from framecast.training import TrainingOptions, TrainingState
+    from framecast.training.recipe import load_recipe
+    from framecast.training.run import Run
+    from framecast.verification.recalibration.calibration import read_calibration
+
+    model, run, archive = folder / "model", folder / "run", folder / "archive.zarr"
+    checkpoint, step = max((run / "checkpoints").iterdir()), "checkpoints/00000004"
+    config, options = read_config(find_model(run)), TrainingOptions(steps=4)
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    manifest.pop("sha256", None)  # as of old, or every change would be found by it alone
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+
+    def resume(folder: Path) -> None:
+        newest, _ = Run(folder).newest()
+        assert newest is not None
+        TrainingState(build_network(config), options).load(Run(folder).load(newest)[0])
+
+    def vouch(folder: Path) -> None:
+        plain = json.loads((folder / "config.json").read_text())
+        plain["weights_sha256"] = digest(folder / "weights.safetensors")
+        (folder / "config.json").write_text(json.dumps(plain))
+
+    def vouch_for_state(folder: Path) -> None:
+        path = folder / step / "state.safetensors"
+        plain = copy.deepcopy(manifest)
+        plain["files"]["state.safetensors"] = {"bytes": path.stat().st_size, "sha256": digest(path)}
+        (folder / step / "manifest.json").write_text(json.dumps(plain))
+
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    sides = list(csv.reader((folder / "tables/split.csv").read_text().splitlines()))
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    readers = {
+        "model": json_reader(load_model, model, "config.json"),
+        "weights": tensors(load_model, model, "weights.safetensors", settle=vouch, settled=("config.json",)),
+        "calibration": json_reader(read_calibration, model, "calibration.json"),
+        "recipe": Reader(
+            load=lambda f: load_recipe(f / "recipe.yaml"),
+            folder=run,
+            file="recipe.yaml",
+            document=recipe,
+            write=lambda plain: yaml.safe_dump(plain).encode(),
+        ),
+        "log": Reader(
+            load=describe_run,
+            folder=run,
+            file="log.jsonl",
+            document=log,
+            write=lambda lines: "".join(json.dumps(line) + "\n" for line in lines).encode(),
+        ),
+        "data of a run": json_reader(describe_run, run, "data.json"),
+        "manifest": json_reader(lambda f: Run(f).newest(), run, f"{step}/manifest.json"),
+        "state": tensors(
+            resume, run, f"{step}/state.safetensors", settle=vouch_for_state, settled=(f"{step}/manifest.json",)
+        ),
+        "split table": Reader(
+            load=lambda f: read_sides(f / "split.csv"),
+            folder=folder / "tables",
+            file="split.csv",
+            document=sides,
+            write=table,
+        ),
+    }
+    for name in ("zarr.json", *(f"event-00/{name}zarr.json" for name in ("", "intensity/", "time/", "masked/"))):
+        readers[f"archive {name}"] = json_reader(read_archive, archive, name)
+    readers["archive chunk"] = Reader(load=read_archive, folder=archive, file="event-00/intensity/c/0/0/0/0")
+    for name in ("zarr.json", "forecast/zarr.json", "issue_time/zarr.json"):
+        readers[f"forecast {name}"] = json_reader(read_forecast, folder / "forecast.zarr", name)
+    return readers
+
+
+def gridded_readers(folder: Path) -> dict[str, Reader]:
+    """Return the readers of what `framecast import` takes."""
+    folder.mkdir()
+    store = folder / "two"
+    (store / "rain.zarr/rain").mkdir(parents=True)
+    (store / "rain.zarr/time").mkdir()
+    array = {
+        "zarr_format": 2,
+        "shape": [4, 6, 8],
+        "chunks": [2, 6, 8],
+        "dtype": "<f4",
+        "fill_value": None,
+        "order": "C",
+    }
+    array |= {"compressor": {"id": "zlib", "level": 1}, "filters": [{"id": "shuffle", "elementsize": 4}]}
+    times = array | {"shape": [4], "chunks": [4], "dtype": "<i8", "compressor": None, "filters": None}
+    rain = {"_ARRAY_DIMENSIONS": ["time", "y", "x"], "units": "mm/h", "scale_factor": 0.5}
+    for name, plain in {
+        ".zgroup": {"zarr_format": 2},
+        "rain/.zarray": array,
+        "rain/.zattrs": rain,
+        "time/.zarray": times,
+        "time/.zattrs": {"_ARRAY_DIMENSIONS": ["time"], "units": "hours since 2020-01-01"},
+    }.items():
+        (store / "rain.zarr" / name).write_text(json.dumps(plain))
+    import numcodecs
+
+    for k in range(2):
+        packed = numcodecs.Zlib(1).encode(numcodecs.Shuffle(4).encode(np.arange(96, dtype="<f4") + 96 * k))
+        (store / "rain.zarr/rain" / f"{k}.0.0").write_bytes(packed)
+    (store / "rain.zarr/time/0").write_bytes(np.arange(4, dtype="<i8").tobytes())
+
+    def read_store(folder: Path) -> None:
+        read_gridded(folder / "rain.zarr")
+
+    readers = {
+        f"zarr 2 {name}": json_reader(read_store, store, f"rain.zarr/{name}")
+        for name in ("rain/.zarray", "rain/.zattrs", "time/.zarray", "time/.zattrs")
+    }
+    readers["zarr 2 chunk"] = Reader(load=read_store, folder=store, file="rain.zarr/rain/0.0.0")
+    described = {
+        "attrs": {"title": "rain"},
+        "dimensions": {"time": 4, "y": 6, "x": 8},
+        "variables": {
+            "time": {"dims": ["time"], "type": "i8", "chunks": None, "attrs": {"units": "hours since 2020-01-01"}},
+            "rain": {"dims": ["time", "y", "x"], "type": "f4", "chunks": [1, 6, 8], "attrs": {"units": "mm/h"}},
+        },
+    }
+    described["variables"]["rain"]["attrs"] |= {"scale_factor": 0.5, "_FillValue": -1.0, "valid_range": [0.0, 9.0]}
+    for name, content in {
+        "rain.nc": hdf5(described),
+        "classic.nc": classic(),
+        "rain.nc.gz": gzip.compress(classic()),
+    }.items():
+        place = folder / name.replace(".", "-")
+        place.mkdir()
+        (place / name).write_bytes(content)
+        structure = {"document": described, "write": hdf5} if name == "rain.nc" else {}
+        readers[f"netcdf {name}"] = Reader(
+            load=lambda f, name=name: read_gridded(f / name), folder=place, file=name, **structure
+        )
+    return readers
+
+
+def hdf5(document: dict[str, Any]) -> bytes:
+    """Return a NetCDF 4 file with these dimensions and variables."""
+    import h5netcdf
+
+    stream = io.BytesIO()
+    with h5netcdf.File(stream, "w") as file:
+        file.dimensions = {str(name): size for name, size in document["dimensions"].items()}
+        for name, plain in document["variables"].items():
+            chunks = plain["chunks"] and tuple(plain["chunks"])
+            variable = file.create_variable(name, tuple(plain["dims"]), plain["type"], chunks=chunks)
+            if math.prod(variable.shape) < 10**5:
+                variable[...] = np.arange(math.prod(variable.shape)).reshape(variable.shape)
+            variable.attrs.update(plain["attrs"])
+        file.attrs.update(document["attrs"])
+    return stream.getvalue()
+
+
+def classic() -> bytes:
+    """Return a NetCDF 3 file."""
+    import xarray as xr
+
+    values = np.arange(4 * 6 * 8, dtype="f4").reshape(4, 6, 8)
+    times = np.datetime64("2020-01-01", "ns") + np.arange(4) * np.timedelta64(1, "h")
+    grid = xr.Dataset({"rain": (("time", "y", "x"), values, {"units": "mm/h"})}, {"time": times})
+    return bytes(grid.to_netcdf(engine="scipy"))
+
+
+def solar_readers(folder: Path) -> dict[str, Reader]:
+    """Return the readers of observations of the Sun; none where its libraries are not installed."""
+    try:
+        from astropy.io import fits
+    except ModuleNotFoundError:
+        return {}
+    from framecast.domains.solar.events import read_events
+    from framecast.domains.solar.exclusions import Exclusions
+    from framecast.domains.solar.fetch.record import read_record
+    from framecast.domains.solar.png import parse_name, read_picture
+    from framecast.domains.solar.reader import read_image
+    from framecast.domains.solar.samples import read_samples
+
+    def example(name: str, content: bytes) -> Path:
+        path = folder / name.replace("/", "-").replace(".", "-") / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        return folder / name.replace("/", "-").replace(".", "-")
+
+    pixels = np.arange(48 * 48, dtype=">i2").reshape(48, 48)
+    tiled = io.BytesIO()
+    image = fits.PrimaryHDU(pixels, fits.Header.fromstring(fits_header(CARDS).decode()))
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(pixels, image.header, compression_type="RICE_1")]).writeto(tiled)
+    body = pixels.tobytes() + bytes(-pixels.nbytes % 2880)
+
+    def plain(cards: list) -> bytes:
+        return fits_header(cards) + body
+
+    picture = io.BytesIO()
+    Image.fromarray(np.arange(3 * 20 * 24, dtype=np.uint8).reshape(20, 24, 3)).save(picture, "PNG")
+    name = "7115_20170906_0800_193x211x94.png"
+    parsed = parse_name(Path(name))
+    assert parsed is not None
+
+    def read_png(folder: Path) -> None:
+        read_picture(parse_name(folder / name), (81139.0, 8179.0, 6099.0))
+
+    tables = {
+        "events.csv": [
+            ["start", "class", "region"],
+            ["2017-09-06T08:57:00", "X2.2", "12673"],
+            ["2017-09-07", "C1.0", ""],
+        ],
+        "samples.csv": [
+            ["id", "HARPNUM", "T", "nextC_t2f_h", "nextM_t2f_h", "nextX_t2f_h"],
+            ["1", "7115", "2017-09-06 08:00:00", "0.5", "", "0.95"],
+            ["2", "7115", "2017-09-06 10:00:00", "", "1.0", "1.9"],
+        ],
+        "exclude.csv": [["start", "end"], ["2017-09-06T08:57:00", "2017-09-06T09:57:00"]],
+    }
+    loads = {"events.csv": read_events, "samples.csv": read_samples, "exclude.csv": Exclusions.read}
+    readers = {
+        f"table {name}": Reader(
+            load=lambda f, name=name: loads[name](f / name),
+            folder=example(name, table(rows)),
+            file=name,
+            document=rows,
+            write=table,
+        )
+        for name, rows in tables.items()
+    }
+    record = {"format": "framecast-fetch", "version": 1, "frames": [{"time": "2017-08-08T00:00:00", "wavelength": 171}]}
+    record["frames"][0] |= {"path": "a.fits", "url": "http://a/a.fits", "bytes": 10, "sha256": "0" * 64}
+    return readers | {
+        "fits": Reader(
+            load=lambda f: read_image(f / "plain.fits"),
+            folder=example("plain.fits", plain(CARDS)),
+            file="plain.fits",
+            document=CARDS,
+            write=plain,
+        ),
+        "fits tiled": Reader(
+            load=lambda f: read_image(f / "tiled.fits"),
+            folder=example("tiled.fits", tiled.getvalue()),
+            file="tiled.fits",
+        ),
+        "fits packed": Reader(
+            load=lambda f: read_image(f / "packed.fits"),
+            folder=example("packed.fits", gzip.compress(plain(CARDS))),
+            file="packed.fits",
+            document=CARDS,
+            write=lambda cards: gzip.compress(plain(cards)),
+        ),
+        "jpeg 2000": Reader(
+            load=lambda f: read_image(f / "small.jp2"),
+            folder=example("small.jp2", jpeg2000(CARDS)),
+            file="small.jp2",
+            document=CARDS,
+            write=jpeg2000,
+        ),
+        "png": Reader(load=read_png, folder=example(name, picture.getvalue()), file=name),
+        "fetch record": json_reader(read_record, example("fetch.json", json.dumps(record).encode()), "fetch.json"),
+        "server": Reader(
+            load=fetch_answer,
+            folder=example("answer", answer(ANSWER, plain(CARDS))),
+            file="answer",
+            document=ANSWER,
+            write=lambda plan: answer(plan, plain(CARDS)),
+        ),
+    }
+
+
+CARDS = [
+    ["SIMPLE", "T"], ["BITPIX", "16"], ["NAXIS", "2"], ["NAXIS1", "48"], ["NAXIS2", "48"],
+    ["TELESCOP", "'SDO/AIA '"], ["INSTRUME", "'AIA_3   '"], ["WAVELNTH", "171"], ["DATE-OBS", "'2017-08-08T00:00:00'"],
+    ["EXPTIME", "2.0"], ["QUALITY", "0"], ["CTYPE1", "'HPLN-TAN'"], ["CTYPE2", "'HPLT-TAN'"], ["CUNIT1", "'arcsec  '"],
+    ["CUNIT2", "'arcsec  '"], ["CRVAL1", "0.0"], ["CRVAL2", "0.0"], ["CDELT1", "50.0"], ["CDELT2", "50.0"],
+    ["CRPIX1", "24.5"], ["CRPIX2", "24.5"], ["DSUN_OBS", "1.5167E11"], ["HGLN_OBS", "0.0"], ["HGLT_OBS", "6.26"],
+    ["CRLN_OBS", "100.0"], ["CRLT_OBS", "6.26"], ["BSCALE", "1.0"], ["BZERO", "0.0"],
+]  # fmt: skip
+"""Names and values of a FITS header as they are written."""
+
+ANSWER = {
+    "version": "HTTP/1.1",
+    "status": "200",
+    "reason": "OK",
+    "length": "14400",
+    "headers": [["Content-Type", "image/fits"]],
+}
+ANSWER["headers"] += [["Connection", "close"], ["Retry-After", "0"], ["Content-Encoding", "identity"]]
+
+
+def fits_header(cards: list) -> bytes:
+    text = "".join(f"{name!s:<8}= {value!s:>20}"[:80].ljust(80) for name, value in cards) + f"{'END':<80}"
+    content = text.encode("utf-8", "surrogatepass")
+    return content + b" " * (-len(content) % 2880)
+
+
+def jpeg2000(cards: list) -> bytes:
+    """Return a JPEG 2000 picture as Helioviewer has them: the header in an XML box."""
+    pixels = np.arange(48 * 48, dtype=np.int16).reshape(48, 48)
+    shares = {"P10": 10, "P25": 25, "MEDN": 50, "P75": 75, "P90": 90}
+    known = [*cards, *([f"DATA{name}", np.percentile(pixels.astype(float), share)] for name, share in shares.items())]
+    xml = "".join(f"<{name}>{str(value).strip(chr(39)).strip()}</{name}>" for name, value in known)
+    xml = f"<meta><fits>{xml}</fits></meta>"
+    shown = io.BytesIO()
+    Image.fromarray((5 * np.sqrt(pixels[::-1])).astype(np.uint8)).save(shown, "JPEG2000")
+    before, picture = shown.getvalue().split(b"jp2c")
+    content = xml.encode("utf-8", "surrogatepass")
+    return before[:-4] + (len(content) + 8).to_bytes(4) + b"xml " + content + before[-4:] + b"jp2c" + picture
+
+
+def table(rows: list) -> bytes:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(row if isinstance(row, list) else [row] for row in rows)
+    return stream.getvalue().encode("utf-8", "surrogatepass")
+
+
+def tensors(load: Callable[[Path], object], folder: Path, file: str, **options: Any) -> Reader:
+    """Return a reader of a safetensors file, whose header is JSON behind its length."""
+    content = (folder / file).read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+
+    def write(header: Any) -> bytes:
+        text = json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + content[end:]
+
+    return Reader(load=load, folder=folder, file=file, document=json.loads(content[8:end]), write=write, **options)
+
+
+def answer(plan: dict[str, Any], body: bytes) -> bytes:
+    """Return what a server sends."""
+    lines = [f"{plan['version']} {plan['status']} {plan['reason']}", f"Content-Length: {plan['length']}"]
+    lines += [f"{name}: {value}" for name, value in plan["headers"]]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass") + body
+
+
+def fetch_answer(folder: Path) -> None:
+    """Fetch one image from a server that sends the file ``answer``; that it is missing is an answer too."""
+    from framecast.domains.solar.fetch import SynopticSource, Transfer, fetch
+
+    content, listening = (folder / "answer").read_bytes(), socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError), listening:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(content)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    source = SynopticSource(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}/")
+    with tempfile.TemporaryDirectory() as out:
+        report = fetch(
+            [np.datetime64("2017-08-08T00:00:00")],
+            [171],
+            out,
+            source=source,
+            transfer=Transfer(tries=1, silence=1.0, timeout=2.0),
+        )
+    thread.join(1)
+    for frame in report.missing:
+        assert "\n" not in frame.missing and "\x1b" not in frame.missing
+        raise FramecastError(frame.missing)
+
+
+def read_archive(folder: Path) -> None:
+    """Open an archive, find its windows and read the first."""
+    from framecast.cli.info import describe_archive
+    from framecast.data.archive.reader import Archive
+    from framecast.data.windows import find_windows
+    from framecast.videos.frames import FrameSpec
+
+    archive = Archive.open(folder)
+    names = {"past_channels": archive.channels, "future_channels": archive.channels}
+    sizes = {"cadence": archive.cadence, "height": archive.height, "width": archive.width}
+    windows = find_windows(archive, FrameSpec(**names, past=2, future=2, **sizes))
+    if windows:
+        archive.read(windows[0].sequence, windows[0].indices)
+    describe_archive(folder)
+
+
+def read_forecast(folder: Path) -> None:
+    """Open a forecast as evaluation does, and read what identifies its windows."""
+    from framecast.cli.info import describe_forecast
+    from framecast.verification.sources import open_sources
+
+    [source] = open_sources(folder)
+    assert source.windows and source.lead_times and source.unit is not None
+    describe_forecast(folder)
+
+
+def read_gridded(path: Path) -> None:
+    """Find out what a file holds, and read its first frames."""
+    from framecast.importers import AxisNames, Reading, open_gridded
+
+    data = open_gridded(path, AxisNames(), Reading())
+    times = data.times(0)
+    data.positions()
+    for _ in data.frames(0, np.arange(min(4, len(times)))):
+        pass
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# One attempt, and many.
+
+_watching = False
+
+
+def watch(event: str, arguments: tuple) -> None:
+    """Raise if what is read makes its reader start a program or unpickle (an audit hook; Python keeps it for ever)."""
+    if _watching and event.startswith(DANGEROUS) and "gnu_get_libc_version" not in str(arguments):
+        raise Executed(f"{event} {str(arguments)[:100]}")
 
 
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """Raise after five seconds of the processor (a busy machine is no hang), or when three gigabytes more are taken."""
+    """Raise after some seconds of the processor (a busy machine is no hang), or when a gigabyte more is taken."""
+    global _watching
 
-    def ring(number: int, frame: FrameType | None) -> None:
+    def ring(number: int, frame: object) -> None:
         raise Hang(f"no end after {SECONDS} s")
 
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -171,288 +660,65 @@ def bounded() -> Iterator[None]:
     before = signal.signal(signal.SIGPROF, ring)
     resource.setrlimit(resource.RLIMIT_AS, (size + GIGABYTES * 2**30, limits[1]))
     signal.setitimer(signal.ITIMER_PROF, SECONDS, 0.5)  # again and again: a destructor may swallow the first
+    _watching = True
     try:
         yield
     finally:
+        _watching = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.signal(signal.SIGPROF, before)
 
 
-def attempt(target: Target, content: bytes, folder: Path) -> bool:
-    """Whether the file with this ``content`` could be loaded; a refusal is well, anything else is raised."""
-    path = folder / target.name
-    path.write_bytes(content)
+def attempt(reader: Reader, content: bytes, folder: Path) -> bool:
+    """Whether the file with this ``content`` could be read; a refusal is well, anything else is raised."""
+    (folder / reader.file).write_bytes(content)
     try:
         with warnings.catch_warnings(), bounded():
             warnings.simplefilter("ignore")
-            target.settle(folder)
-            target.load(folder)
+            reader.settle(folder)
+            reader.load(folder)
     except FramecastError as error:
-        assert "\n" not in str(error), f"an error of several lines: {error}"
+        assert len(str(error).splitlines()) <= 1, f"an error of several lines: {error}"
         return False
     return True
 
 
-def make_targets(folder: Path, run: Path, archive: Path) -> dict[str, Target]:
-    """Return every loader with valid files below ``folder``.
-
-    Args:
-        folder: empty.
-        run: a small finished run on ``archive``.
-        archive: a small archive.
-    """
-    from framecast.models.checkpoint import load_model, read_config
-    from framecast.models.config import build_network
-    from framecast.models.header import find_model
-    from framecast.training import TrainingOptions, TrainingState
-    from framecast.training.recipe import load_recipe
-    from framecast.training.run import Run
-
-    model = shutil.copytree(find_model(run), folder / "model")
-    checkpoint = shutil.copytree(Run(run).checkpoints[-1], folder / "run" / "checkpoints" / "00000006")
-    shutil.copy(run / "recipe.yaml", folder / "run")
-    data = folder / "archive"
-    shutil.copytree(archive, data)
-    sequence = sorted(path.name for path in data.iterdir() if path.is_dir())[0]
-    for other in [path for path in data.iterdir() if path.is_dir() and path.name != sequence]:
-        shutil.rmtree(other)
-    # Consolidated metadata would hide what stands in the groups' own files, and a checksum every mutation.
-    manifest = checkpoint / "manifest.json"
-    for document in (data / "zarr.json", data / sequence / "zarr.json", manifest):
-        plain = json.loads(document.read_text())
-        plain.pop("sha256" if document == manifest else "consolidated_metadata", None)
-        document.write_text(json.dumps(plain))
-
-    def vouch(folder: Path) -> None:
-        """Bring the checksum in the configuration up to date: strangers can do that too."""
-        plain = json.loads((folder / "config.json").read_text())
-        plain["weights_sha256"] = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
-        (folder / "config.json").write_text(json.dumps(plain))
-
-    def vouch_for_state(folder: Path) -> None:
-        """Bring the manifest up to date."""
-        path = folder / "checkpoints/00000006/manifest.json"
-        plain = json.loads(path.read_text())
-        state = (path.parent / "state.safetensors").read_bytes()
-        plain["files"]["state.safetensors"] = {"bytes": len(state), "sha256": hashlib.sha256(state).hexdigest()}
-        path.write_text(json.dumps(plain))
-
-    config = read_config(model)
-    options = TrainingOptions(steps=6)
-
-    def take_up(folder: Path) -> None:
-        """Do as a run does that goes on."""
-        newest, _ = Run(folder).newest()
-        assert newest is not None
-        tensors, _ = Run(folder).load(newest)
-        TrainingState(build_network(config), options).load(tensors)
-
-    forecast = write_small_forecast(folder / "forecast" / "small.zarr")
-    state = "checkpoints/00000006/state.safetensors"
-    targets = {
-        "config.json": Target(load_model, "config.json", model),
-        "safetensors": Target(load_model, "weights.safetensors", model, vouch),
-        "checkpoint": Target(lambda f: Run(f).newest(), "checkpoints/00000006/manifest.json", folder / "run"),
-        "training state": Target(take_up, state, folder / "run", vouch_for_state),
-        "forecast": Target(read_forecast, "zarr.json", forecast),
-        "forecast array": Target(read_forecast, "forecast/zarr.json", forecast),
-        "recipe": Target(lambda f: load_recipe(f / "recipe.yaml"), "recipe.yaml", folder / "run"),
-        "zarr root": Target(read_archive, "zarr.json", data),
-    }
-    for name in ("", "intensity/", "time/"):
-        targets[f"zarr {name or 'group'}"] = Target(read_archive, f"{sequence}/{name}zarr.json", data)
-    chunk = sorted(path for path in (data / sequence / "intensity").rglob("*") if path.is_file() and path.suffix == "")[
-        0
-    ]
-    targets["zarr chunk"] = Target(read_archive, str(chunk.relative_to(data)), data)
-    return targets | solar_targets(folder / "solar")
-
-
-def read_archive(folder: Path) -> None:
-    """Open an archive, find its windows and read the first."""
-    from framecast.data.archive.reader import Archive
-    from framecast.data.windows import find_windows
-    from framecast.videos.frames import FrameSpec
-
-    archive = Archive.open(folder)
-    frames = FrameSpec(
-        past_channels=archive.channels,
-        future_channels=archive.channels,
-        past=2,
-        future=3,
-        cadence=archive.cadence,
-        height=archive.height,
-        width=archive.width,
-    )
-    windows = find_windows(archive, frames)
-    if windows:
-        archive.read(windows[0].sequence, windows[0].indices)
-
-
-def write_small_forecast(path: Path) -> Path:
-    """Write two forecasts of two members, without consolidated metadata."""
-    from framecast.data.forecasts import SampleInfo, write_forecast
-    from framecast.videos.frames import FrameSpec
-
-    channels = {"past_channels": ("193", "171"), "future_channels": ("171",)}
-    frames = FrameSpec(**channels, past=2, future=3, cadence=7200.0, height=8, width=10)
-    samples = [SampleInfo(sequence="a", issue_time=np.datetime64(f"2017-08-1{k}")) for k in range(2)]
-    with write_forecast(path, frames=frames, samples=samples, members=2, unit="DN/s", attrs={}, dressing=None) as file:
-        for k in range(2):
-            future = np.ones((1, 3, 8, 10), np.float32)
-            file.write(k, past=np.ones((2, 2, 8, 10), np.float32), truth=future, forecast=np.stack([future, future]))
-    document = path / "zarr.json"
-    plain = json.loads(document.read_text())
-    plain.pop("consolidated_metadata", None)
-    document.write_text(json.dumps(plain))
-    return path
-
-
-def read_forecast(folder: Path) -> None:
-    """Open a forecast as evaluation does, and read what identifies its windows."""
-    from framecast.verification.sources import open_sources
-
-    [source] = open_sources(folder)
-    assert source.windows and source.lead_times and source.unit is not None
-
-
-def solar_targets(folder: Path) -> dict[str, Target]:
-    """Return the loaders of observations of the Sun; none where its libraries are not installed."""
-    try:
-        from astropy.io import fits
-    except ModuleNotFoundError:
-        return {}
-    from framecast.domains.solar.flare_lists import read_flares
-    from framecast.domains.solar.label_tables import read_label_table
-    from framecast.domains.solar.png import parse_name, read_picture
-    from framecast.domains.solar.reader import read_image
-
-    folder.mkdir()
-    header = fits.Header()
-    for name, value in {
-        "TELESCOP": "SDO/AIA",
-        "INSTRUME": "AIA_3",
-        "WAVELNTH": 171,
-        "DATE-OBS": "2017-08-08T00:00:00.000",
-        "EXPTIME": 2.0,
-        "QUALITY": 0,
-        "CTYPE1": "HPLN-TAN",
-        "CTYPE2": "HPLT-TAN",
-        "CUNIT1": "arcsec",
-        "CUNIT2": "arcsec",
-        "CRVAL1": 0.0,
-        "CRVAL2": 0.0,
-        "CDELT1": 50.0,
-        "CDELT2": 50.0,
-        "CRPIX1": 24.5,
-        "CRPIX2": 24.5,
-        "DSUN_OBS": 1.5167e11,
-        "HGLN_OBS": 0.0,
-        "HGLT_OBS": 6.26,
-        "CRLN_OBS": 100.0,
-        "CRLT_OBS": 6.26,
-    }.items():
-        header[name] = value
-    pixels = np.arange(48 * 48, dtype=np.int16).reshape(48, 48)
-    fits.PrimaryHDU(pixels, header).writeto(folder / "plain.fits")
-    tiled = fits.CompImageHDU(pixels, header, compression_type="RICE_1")
-    fits.HDUList([fits.PrimaryHDU(), tiled]).writeto(folder / "tiled.fits")
-    (folder / "events.csv").write_text(
-        "start,class,region\n2017-09-06T08:57:00,X2.2,12673\n2017-09-06T11:53:00,X9.3,12673\n2017-09-07,C1.0,\n"
-    )
-    (folder / "samples.csv").write_text(
-        "id,HARPNUM,T,nextC_t2f_h,nextM_t2f_h,nextX_t2f_h\n1,7115,2017-09-06 08:00:00,0.5,,0.95\n"
-        "2,7115,2017-09-06 10:00:00,,1.0,1.9\n"
-    )
-    name = "7115/7115_20170906_0800_193x211x94.png"
-    (folder / "7115").mkdir()
-    Image.fromarray(np.arange(3 * 20 * 24, dtype=np.uint8).reshape(20, 24, 3)).save(folder / name)
-
-    percentiles = "".join(
-        f"<DATA{name}>{np.percentile(pixels.astype(float), share)}</DATA{name}>"
-        for name, share in {"P10": 10, "P25": 25, "MEDN": 50, "P75": 75, "P90": 90}.items()
-    )
-    cards = "".join(f"<{name}>{value}</{name}>" for name, value in header.items()) + percentiles
-    xml = f"<meta><fits><NAXIS1>48</NAXIS1><NAXIS2>48</NAXIS2>{cards}</fits></meta>".encode()
-    shown = io.BytesIO()
-    Image.fromarray((5 * np.sqrt(pixels[::-1])).astype(np.uint8)).save(shown, "JPEG2000")
-    before, picture = shown.getvalue().split(b"jp2c")
-    box = (len(xml) + 8).to_bytes(4) + b"xml " + xml
-    (folder / "small.jp2").write_bytes(before[:-4] + box + before[-4:] + b"jp2c" + picture)
-
-    def read_png(folder: Path) -> None:
-        picture = parse_name(folder / name)
-        assert picture is not None
-        read_picture(picture, (81139.0, 8179.0, 6099.0))
-
-    return {
-        "fits": Target(lambda f: read_image(f / "plain.fits"), "plain.fits", folder),
-        "fits tiled": Target(lambda f: read_image(f / "tiled.fits"), "tiled.fits", folder),
-        "jpeg 2000": Target(lambda f: read_image(f / "small.jp2"), "small.jp2", folder),
-        "png": Target(read_png, name, folder),
-        "csv events": Target(lambda f: read_flares(f / "events.csv"), "events.csv", folder),
-        "csv samples": Target(lambda f: read_label_table(f / "samples.csv"), "samples.csv", folder),
-    }
-
-
-NAMES = (
-    "config.json",
-    "safetensors",
-    "checkpoint",
-    "training state",
-    "forecast",
-    "forecast array",
-    "recipe",
-    "zarr root",
-    "zarr group",
-    "zarr intensity/",
-    "zarr time/",
-)
-NAMES += ("zarr chunk", "fits", "fits tiled", "jpeg 2000", "png", "csv events", "csv samples")
-
-SHARES = {"config.json": 0.6, "safetensors": 0.6}
-SHARES |= dict.fromkeys(("training state", "forecast", "forecast array"), 0.16)
-SHARES |= dict.fromkeys(("zarr root", "zarr group", "zarr intensity/", "zarr time/", "zarr chunk"), 0.16)
-"""How many inputs a loader gets in a long run beside one that gets 1: fewer where each takes long."""
+linux = pytest.mark.skipif(sys.platform != "linux", reason="bounds time and memory by Linux's means")
 
 
 @pytest.fixture(scope="module")
-def targets(small_run, small_archive, tmp_path_factory):
-    return make_targets(tmp_path_factory.mktemp("fuzz"), small_run, small_archive)
+def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
+    sys.addaudithook(watch)
+    return make_readers(tmp_path_factory.mktemp("fuzz"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="bounds time and memory by Linux's means")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_mutated_file_is_loaded_or_refused(name, targets, tmp_path):
-    if name not in targets:
-        pytest.skip("the Sun needs pip install 'framecast[solar]'")
-    target = targets[name]
-    assert attempt(target, target.content, copied(target, tmp_path / "valid"))
-    folder = copied(target, tmp_path / "mutated")
-
-    @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    @given(mutations(target))
-    def run(mutation: Mutation) -> None:
-        attempt(target, mutation.of(target.content), renewed(target, folder))
-
-    run()
-
-
-def copied(target: Target, folder: Path) -> Path:
-    return shutil.copytree(target.folder, folder)
+@linux
+def test_a_mutated_file_is_read_or_refused(readers: dict[str, Reader], tmp_path: Path) -> None:
+    for name, reader in readers.items():
+        folder = reader.copied(tmp_path / "copy")
+        assert attempt(reader, (reader.folder / reader.file).read_bytes(), folder), name
+        for seed in range(12):
+            content = reader.mutation(seed)
+            if content is None:
+                continue
+            reader.renew(folder)
+            try:
+                attempt(reader, content, folder)
+            except BaseException as error:
+                raise AssertionError(f"--only {name!r} --seed {seed} --runs 1: {type(error).__name__}") from error
 
 
-def renewed(target: Target, folder: Path) -> Path:
-    """Return the copy with everything as it was that an earlier attempt may have changed."""
-    if target.name.startswith("checkpoints/") and not (folder / target.name).exists():
-        shutil.rmtree(folder)
-        copied(target, folder)
-    elif target.settle.__name__ == "vouch":
-        shutil.copy(target.folder / "config.json", folder)
-    elif target.settle.__name__ == "vouch_for_state":
-        shutil.copy(target.folder / "checkpoints/00000006/manifest.json", folder / "checkpoints/00000006")
-    return folder
+@linux
+def test_the_watch_sees_a_program_and_a_pickle() -> None:
+    import pickle
+    import subprocess
+
+    sys.addaudithook(watch)
+    with pytest.raises(Executed), bounded():
+        subprocess.run(["true"], check=True)
+    with pytest.raises(Executed), bounded():
+        pickle.loads(b"cposix\nsystem\n.")
 
 
 @dataclass
@@ -461,7 +727,8 @@ class Tally:
 
     Attributes:
         inputs: how many.
-        loaded: of them.
+        unwritable: of them, data that no file can hold.
+        read: of them.
         refused: of them, with one of the documented errors.
         failures: by kind.
         longest: seconds of the processor for one of them.
@@ -469,85 +736,70 @@ class Tally:
     """
 
     inputs: int = 0
-    loaded: int = 0
+    unwritable: int = 0
+    read: int = 0
     refused: int = 0
-    failures: Counter = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
     longest: float = 0.0
     megabytes: float = 0.0
 
     def add(self, other: "Tally") -> None:
-        self.inputs += other.inputs
-        self.loaded += other.loaded
-        self.refused += other.refused
-        self.failures += other.failures
+        for name in ("inputs", "unwritable", "read", "refused", "failures"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
         self.megabytes = max(self.megabytes, other.megabytes)
 
 
-def fuzz(target: Target, runs: int, seed: int, scratch: Path, results: Connection) -> None:
-    """Try ``runs`` inputs, and send the tally after each; what makes a loader fail is kept beside ``scratch``."""
-    tally = Tally()
-    folder = copied(target, scratch)
-
-    @hypothesis_seed(seed)
-    @settings(
-        max_examples=runs,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(mutations(target))
-    def run(mutation: Mutation) -> None:
-        content = mutation.of(target.content)
-        renewed(target, folder)
-        began = time.process_time()
+def fuzz(reader: Reader, seeds: range, scratch: Path, results: Connection) -> None:
+    """Try the inputs ``seeds``, and send the tally after each."""
+    sys.addaudithook(watch)
+    tally, folder = Tally(), reader.copied(scratch)
+    for seed in seeds:
+        content = reader.mutation(seed)
         tally.inputs += 1
+        if content is None:
+            tally.unwritable += 1
+            continue
+        reader.renew(folder)
+        began = time.process_time()
         try:
-            well = attempt(target, content, folder)
+            well = attempt(reader, content, folder)
+            tally.read += well
+            tally.refused += not well
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             where = traceback.extract_tb(error.__traceback__)[-1]
-            kind = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}: {str(error)[:90]}"
-            if not tally.failures[kind]:
-                keep(scratch.parent, kind, content)
-            tally.failures[kind] += 1
-        else:
-            tally.loaded += well
-            tally.refused += not well
+            tally.failures[
+                f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno} (seed {seed}): {str(error)[:90]}"
+            ] += 1
         tally.longest = max(tally.longest, time.process_time() - began)
         tally.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         results.send(tally)
-
-    run()
-
-
-def keep(folder: Path, kind: str, content: bytes) -> None:
-    """Write down an input that made a loader fail in this way."""
-    (folder / f"failure-{hashlib.sha256(kind.encode()).hexdigest()[:8]}").write_bytes(content)
+    results.send(tally)
 
 
-def fuzz_apart(target: Target, runs: int, seed: int, scratch: Path) -> Tally:
-    """Try up to ``runs`` inputs in a process of their own, which may die or hang."""
+def fuzz_apart(reader: Reader, seeds: range, scratch: Path) -> Tally:
+    """Try inputs in a process of their own, which may die or hang; those after such a one are tried in another."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=fuzz, args=(target, runs, seed, scratch, sender))
+    process = context.Process(target=fuzz, args=(reader, seeds, scratch, sender))
     process.start()
     sender.close()
     tally = Tally()
     with contextlib.suppress(EOFError):
         while receiver.poll(PATIENCE):
             tally = receiver.recv()
-    if process.is_alive():
-        process.join(1)
+            if tally.inputs == len(seeds):
+                break
+    process.join(5)
     if process.exitcode != 0:
-        kind = f"the process ended with {process.exitcode}" if not process.is_alive() else f"nothing for {PATIENCE} s"
+        end = f"ended with {process.exitcode}" if not process.is_alive() else f"said nothing for {PATIENCE} s"
         process.kill()
         process.join()
-        keep(scratch.parent, kind, (scratch / target.name).read_bytes())
-        tally.failures[kind] += 1
-        tally.inputs += 1
+        if tally.inputs < len(seeds):
+            tally.failures[f"the process {end} (seed {seeds[tally.inputs]})"] += 1
+            tally.inputs += 1
     shutil.rmtree(scratch, ignore_errors=True)
     return tally
 
@@ -555,47 +807,35 @@ def fuzz_apart(target: Target, runs: int, seed: int, scratch: Path) -> Tally:
 def main() -> None:
     import torch
 
-    from framecast.cli import run as command
-
     torch.set_num_threads(1)  # a forked process waits for ever for the threads that its parent had
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=100_000, help="mutated files, over all loaders")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", action="append", help="a loader; may be given again")
-    parser.add_argument("--keep", type=Path, help="a folder for what made a loader fail")
+    parser.add_argument("--runs", type=int, default=100_000, help="changed files, over all readers")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first file of each reader")
+    parser.add_argument("--only", action="append", help="a reader, or the beginning of some; may be given again")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
-        folder = options.keep or Path(name)
-        folder.mkdir(exist_ok=True)
-        archive, run = folder / "corona.zarr", folder / "run"
-        assert command(["synth", str(archive), "--regions", "12", "--frames", "8", "--size", "16", "--seed", "3"]) == 0
-        changes = ("data.past=2", "data.future=3", "network.width=4", "network.multipliers=[1, 2]", "network.blocks=1")
-        changes += ("training.steps=2", "training.batch=4")
-        assert command(["train", "tiny", "--data", str(archive), "--out", str(run), *changes]) == 0
-        (folder / "targets").mkdir()
-        targets = make_targets(folder / "targets", run, archive)
-        chosen = {key: value for key, value in targets.items() if options.only is None or key in options.only}
-        shares = {key: SHARES.get(key, 1.0) for key in chosen}
-        columns = ("inputs", "loaded", "refused", "failures", "ms each", "longest s", "MB")
-        print(f"{'loader':<18}" + "".join(f"{column:>11}" for column in columns), flush=True)
-        total = Tally()
-        began = time.monotonic()
-        for key, target in chosen.items():
-            wanted = round(options.runs * shares[key] / sum(shares.values())) + 1
-            start, tally, portion = time.monotonic(), Tally(), 0
-            while tally.inputs < wanted:
-                seed = options.seed * 10**6 + portion
-                portion += 1
-                scratch = folder / f"scratch-{portion}"
-                tally.add(fuzz_apart(target, min(PORTION, wanted - tally.inputs), seed, scratch))
-            each = 1000 * (time.monotonic() - start) / tally.inputs
-            figures = (tally.inputs, tally.loaded, tally.refused, tally.failures.total())
-            print(
-                f"{key:<18}"
-                + "".join(f"{figure:>11}" for figure in figures)
-                + f"{each:>11.1f}{tally.longest:>11.2f}{tally.megabytes:>11.0f}",
-                flush=True,
-            )
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
+        (Path(name) / "valid").mkdir()
+        readers = make_readers(Path(name) / "valid")
+        chosen = {
+            key: reader
+            for key, reader in readers.items()
+            if options.only is None or key.startswith(tuple(options.only))
+        }
+        columns = ("inputs", "unwritable", "read", "refused", "failures", "ms each", "longest s", "MB")
+        print(f"{'reader':<32}" + "".join(f"{column:>11}" for column in columns), flush=True)
+        total, began = Tally(), time.monotonic()
+        each = math.ceil(options.runs / len(chosen))
+        for key, reader in chosen.items():
+            start, tally = time.monotonic(), Tally()
+            while tally.inputs < each:
+                first = options.seed + tally.inputs
+                tally.add(
+                    fuzz_apart(reader, range(first, first + min(PORTION, each - tally.inputs)), Path(name) / "copy")
+                )
+            pace = 1000 * (time.monotonic() - start) / tally.inputs
+            counts = (tally.inputs, tally.unwritable, tally.read, tally.refused, tally.failures.total())
+            figures = f"{pace:>11.1f}{tally.longest:>11.2f}{tally.megabytes:>11.0f}"
+            print(f"{key:<32}" + "".join(f"{count:>11}" for count in counts) + figures, flush=True)
             for kind, count in tally.failures.most_common(8):
                 print(f"    {count} × {kind}", flush=True)
             total.add(tally)

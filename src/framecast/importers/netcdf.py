@@ -51,8 +51,11 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
             )
     if first.startswith(_GZIP):
         _check_unpacked(path)
-    with undamaged(path):
-        return xr.open_dataset(path, engine="scipy", chunks=None, decode_cf=False)
+    try:
+        with undamaged(path):
+            return xr.open_dataset(path, engine="scipy", chunks=None, decode_cf=False)
+    except MemoryError:  # lengths are believed before they are compared with the file
+        raise DataError(f"{path} is damaged, or claims more than memory holds: copy it again") from None
 
 
 def netcdf_groups(path: Path) -> list[str]:
