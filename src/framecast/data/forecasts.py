@@ -33,6 +33,7 @@ VERSION = 1
 
 _CHUNK_BYTES = 8 * 2**20
 _SAMPLE = ("lead_time", "channel", "y", "x")
+_REQUIRED = ("forecast", "truth", "past", "sequence", "issue_time", "lead_time", "past_time", "channel", "past_channel")
 _MEMBERS = ("sample", "member", *_SAMPLE)
 
 
@@ -204,7 +205,10 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     if "request" in attrs:
         raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
     with undamaged(path):
-        return xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=True)
+        dataset = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=True)
+    if missing := [name for name in _REQUIRED if name not in dataset]:
+        raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
+    return dataset
 
 
 def _continued(partial: Path, request: str, *, open_precision: bool) -> zarr.Group | None:

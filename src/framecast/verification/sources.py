@@ -132,9 +132,6 @@ def seconds(times: xr.DataArray) -> tuple[float, ...]:
 
 def _open(path: Path) -> xr.Dataset:
     dataset = open_forecast(path)
-    missing = [name for name in ("forecast", "truth", "past") if name not in dataset]
-    if missing:
-        raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
     if dataset.sizes["sample"] == 0 or dataset.sizes["member"] == 0:
         raise DataError(
             f"{path} holds {dataset.sizes['sample']} samples of {dataset.sizes['member']} members: "
