@@ -62,5 +62,5 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(DataError, match="cannot be read as a table: No such file"):
         read_table(tmp_path / "none.csv", COLUMNS, required=("time",))
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(DataError, match="it is no text"):
+    with pytest.raises(DataError, match="is not UTF-8 text"):
         read_table(tmp_path / "b.csv", COLUMNS, required=("time",))
