@@ -514,7 +514,7 @@ ANSWER = {
     "version": "HTTP/1.1",
     "status": "200",
     "reason": "OK",
-    "length": "14400",
+    "length": "8640",
     "headers": [["Content-Type", "image/fits"]],
 }
 ANSWER["headers"] += [["Connection", "close"], ["Retry-After", "0"], ["Content-Encoding", "identity"]]
