@@ -152,9 +152,9 @@ def test_processes_that_are_started_import_nothing_from_the_working_folder(tmp_p
     (script / "start.py").write_text(
         "import sys\n"
         "from framecast import cli\n"
-        "from framecast.domains.solar.parallel import crew\n"
+        "from framecast.domains.solar.parallel import worker_pool\n"
         "def work():\n"
-        "    with crew(2) as workers:\n"
+        "    with worker_pool(2) as workers:\n"
         "        print(list(workers(len, ['a', 'bc', 'def'])))\n"
         "if __name__ == '__main__':\n"
         "    cli.run = work\n"
@@ -173,9 +173,9 @@ def test_local_workers_open_no_port(tmp_path: Path) -> None:
         pytest.skip("the system does not list its ports")
     import psutil
 
-    from framecast.domains.solar.parallel import crew
+    from framecast.domains.solar.parallel import worker_pool
 
-    with crew(2) as workers:
+    with worker_pool(2) as workers:
         list(workers(len, ["a", "bc", "def"]))
         ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
         assert len(ours) >= 3
