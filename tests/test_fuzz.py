@@ -236,7 +236,9 @@ def make_readers(folder: Path) -> dict[str, Reader]:
 def stored_readers(folder: Path) -> dict[str, Reader]:
     from framecast.cli.info import describe_run
     from framecast.data.split_table import read_sides
-    from framecast.models.checkpoint import build_network, find_model, load_model, read_config
+    from framecast.models.checkpoint import load_model, read_config
+    from framecast.models.config import build_network
+    from framecast.models.header import find_model
     from framecast.training import TrainingOptions, TrainingState
     from framecast.training.recipe import load_recipe
     from framecast.training.run import Run

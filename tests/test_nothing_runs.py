@@ -86,7 +86,8 @@ def test_a_strange_repository_has_no_commit(tmp_path: Path, head: str) -> None:
 
 def test_a_model_names_no_code(small_run: Path, tmp_path: Path) -> None:
     """A configuration can name networks, samplers and the rest only among those of the package."""
-    from framecast.models.checkpoint import find_model, load_model
+    from framecast.models.checkpoint import load_model
+    from framecast.models.header import find_model
 
     (tmp_path / "stranger.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\nclass Network: ...\n")
     found = find_model(small_run)
