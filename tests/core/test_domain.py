@@ -56,7 +56,8 @@ def package(tmp_path, monkeypatch) -> Path:
         "from pathlib import Path\n"
         "from framecast.core.domain import Domain\n"
         "Path(__file__).with_name('imported').touch()\n"
-        "OCEAN = Domain(name='ocean', labels={'total': 'Volume'},\n"
+        "def buoys(path): raise NotImplementedError('buoys at sea')\n"
+        "OCEAN = Domain(name='ocean', labels={'total': 'Volume'}, importers={'buoys': buoys},\n"
         "               recipes={'currents': Path(__file__).with_name('currents.yaml')})\n"
         "NONE = 'something else'\n"
     )
@@ -108,3 +109,11 @@ def test_the_command_line_says_so_in_one_line(package, monkeypatch, capsys):
     monkeypatch.setenv(VARIABLE, "mars")
     assert run(["info", "nowhere"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_its_importers_are_known_by_their_names(package, monkeypatch, tmp_path):
+    from framecast.importers.importing import import_data
+
+    monkeypatch.setenv(VARIABLE, "ocean")
+    with pytest.raises(NotImplementedError, match="buoys at sea"):
+        import_data(tmp_path / "currents.yaml", tmp_path / "out.zarr", importer="buoys")

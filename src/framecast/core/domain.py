@@ -50,7 +50,8 @@ class Domain:
             ``[member, channel, time, y, x]``.
         image_attributes: attributes of an archive that say how its images were made; a model remembers them.
         recipes: built-in training recipes, by name; YAML files.
-        importers: functions ``(source, destination, **options)`` that write an archive, by the kind of source.
+        importers: functions ``(path, **options) -> Recording`` (`framecast.importers.base`) by the name that
+            ``framecast import --importer`` takes.
         add_commands: adds commands to the command line, a ``typer.Typer``.
         packages: modules that only this domain needs and that may not be installed.
         install: the command that installs them.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.core.configuration import import_own
+from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.core.progress import Progress, track
@@ -52,7 +53,7 @@ def import_data(
     if importer is None:
         data: Recording = _open_gridded(source, cadence, options)
     else:
-        opened = import_own(importer) if isinstance(importer, str) else importer
+        opened = _named(importer) if isinstance(importer, str) else importer
         data = opened(source, **options)
     with track("frames", progress=progress) as task:
         return write_recording(
@@ -74,3 +75,9 @@ def _open_gridded(source: str | Path, cadence: float | None, options: dict[str, 
     names = AxisNames(**{name: value for name, value in options.items() if name in of_names})
     reading = Reading(**{name: value for name, value in options.items() if name in of_reading})
     return open_gridded(source, names, reading, cadence=cadence)
+
+
+def _named(importer: str) -> Callable[..., Any]:
+    """Return the importer that a domain has under this name, else the one at ``my_module:open``."""
+    known = {name: opened for domain in domains() for name, opened in domain.importers.items()}
+    return known[importer] if importer in known else import_own(importer)
