@@ -322,7 +322,7 @@ class VideoUNetModule(nn.Module):
             video = shrink(skips[-1])
         video = self.up[0](self.down[-1](video, embedding), embedding)
         for grow, level in zip(self.grow, self.up[1:], strict=True):
-            video = level(skips.pop() + double(linear(video, grow)), embedding)
+            video = level(skips.pop() + double(linear(video, grow)), embedding)  # type: ignore[arg-type]
         pixels = self.last(functional.silu(self.last_norm(video)))
         return split(self._unpatch(pixels), x.shape[2])
 
