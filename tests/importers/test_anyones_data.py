@@ -337,3 +337,53 @@ def test_groups_are_named_and_can_be_taken(tmp_path) -> None:
             archived(source, tmp_path, names=AxisNames(group="Grid"))
         archive, _ = archived(source, tmp_path, names=AxisNames(group="PRODUCT/Grid"))
         np.testing.assert_array_equal(archive.read("g")[0], ROWS)
+
+
+# Where a forecast is.
+
+
+SMALL = [
+    "training.precision=float32", "network.width=8", "network.multipliers=[1,2]", "network.blocks=1",
+    "training.steps=2",
+    "training.batch=2", "training.warmup=1", "training.validate_every=2", "training.checkpoint_every=2",
+    "training.validation_windows=2", "data.past=3", "data.future=3",
+]  # fmt: skip
+
+
+def run(*command: str) -> str:
+    result = CliRunner().invoke(app, list(command))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap", None])
+def test_forecasts_bear_the_places_the_reference_system_and_the_calendar_of_the_archive(calendar, tmp_path) -> None:
+    values = np.random.default_rng(0).normal(size=(120, 18, 16))
+    lat, lon = np.meshgrid(np.linspace(60, 43, 18), np.linspace(352, 367, 16) % 360, indexing="ij")
+    data = xr.Dataset(
+        {"u": (("time", "y", "x"), values.astype("f4"), {"units": "m s-1", "grid_mapping": "crs"})},
+        coords={
+            "lat": (("y", "x"), lat, LATITUDE),
+            "lon": (("y", "x"), lon),
+            "y": ("y", -1e3 * np.arange(18), {"units": "m", "standard_name": "projection_y_coordinate"}),
+            "crs": ((), 0, {"grid_mapping_name": "polar_stereographic"}),
+        },
+    )
+    attrs = {"units": "hours since 2001-02-20", "calendar": calendar} if calendar else {"units": "s"}
+    data.assign_coords(time=("time", np.arange(120), attrs)).to_netcdf(tmp_path / "in.nc", engine="h5netcdf")
+    archive, out = str(tmp_path / "a.zarr"), str(tmp_path / "f.zarr")
+    run("import", str(tmp_path / "in.nc"), archive, "--multiple", "8")
+    printed = run("train", "tiny", "--data", archive, "--out", str(tmp_path / "run"), *SMALL)
+    assert "stretch: u linear (signed" in " ".join(printed.split())
+    assert "u linear (signed" in " ".join(run("info", str(tmp_path / "run")).replace("stretch", "").split())
+    run("forecast", str(tmp_path / "run"), archive, out, "--members", "2", "--limit", "2", "--steps", "2")
+    with xr.open_zarr(out, decode_timedelta=True) as forecast, xr.open_zarr(archive, group="in") as source:
+        for name in ("y", "x", "lat", "lon"):
+            np.testing.assert_array_equal(forecast[name], source[name])
+        assert forecast.lat.attrs["units"] == "degrees_north"
+        assert forecast.crs.attrs["grid_mapping_name"] == "polar_stereographic"
+        assert forecast.forecast.attrs["units"] == "m s-1"
+        assert forecast.forecast.min() < 0
+        assert set(forecast.issue_time.values) <= set(source.time.values)
+    shown = run("info", out)
+    assert "1970" not in shown

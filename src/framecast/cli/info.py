@@ -99,13 +99,13 @@ def describe_archive(path: Path) -> Rows:
 
 def describe_forecast(path: Path) -> Rows:
     """Return names and values that describe the forecast at ``path``."""
-    from framecast.data.forecasts import forecast_domain, open_forecast
+    from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
     from framecast.videos.frames import format_duration
 
     forecast = open_forecast(path)
     sizes = forecast.sizes
     leads = [float(lead) / 1e9 for lead in forecast["lead_time"].values.astype("timedelta64[ns]").astype("int64")]
-    issued = forecast["issue_time"].values
+    issued, calendar = issue_clock(forecast)
     return [
         ("samples", f"{sizes['sample']} of {len(set(forecast['sequence'].values.tolist()))} sequences"),
         ("members", str(sizes["member"])),
@@ -113,7 +113,7 @@ def describe_forecast(path: Path) -> Rows:
         ("channels", ", ".join(map(str, forecast["channel"].values)) + f" in {forecast.attrs.get('unit', '?')}"),
         ("past", f"{sizes['past_time']} frames of {', '.join(map(str, forecast['past_channel'].values))}"),
         ("size", f"{sizes['y']} × {sizes['x']} pixels"),
-        ("issued", f"{minute(issued.min())} to {minute(issued.max())}"),
+        ("issued", f"{calendar.text(issued.min())} to {calendar.text(issued.max())}"),
         ("oracle", "yes" if "oracle" in forecast else "no"),
         ("on disk", megabytes(path)),
         *described(forecast_domain(forecast)),
@@ -239,10 +239,3 @@ def shorten(names: tuple[str, ...]) -> str:
 def span(counts: list[int]) -> str:
     """Return ``48``, or ``12 to 48`` where they differ."""
     return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-
-
-def minute(time: Any) -> str:
-    """Return a ``datetime64`` as ``2017-08-13 06:00``."""
-    import numpy as np
-
-    return str(np.datetime_as_string(time, unit="m")).replace("T", " ")

@@ -11,7 +11,7 @@ request made again continues where the first one stopped.
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import FORECAST, clear, held, partial_path, publish, refuse_existing
 from framecast.data.archive.guard import GuardedStore, open_store, undamaged
 from framecast.data.climatology import Climatology
+from framecast.videos.calendar import Calendar, is_time, seconds_in, to_clock
 from framecast.videos.frames import FrameSpec
 
 FORMAT = "framecast-forecast"
@@ -105,6 +106,8 @@ def write_forecast(
     climatology: Climatology | None = None,
     oracle: bool = False,
     open_precision: bool = False,
+    positions: Mapping[str, Any] | None = None,
+    calendar: Calendar = Calendar(),
     overwrite: bool = False,
 ) -> Iterator[ForecastWriter]:
     """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
@@ -125,6 +128,8 @@ def write_forecast(
             where a future channel is not among the past channels and no last frame exists.
         climatology: what came on training occasions, or ``None``.
         oracle: whether an oracle ensemble will be written too.
+        positions: coordinates of the pixels as xarray takes them, such as ``{"y": ("y", y, {"units": "m"})}``.
+        calendar: how issue times are read, which are on its clock.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -146,9 +151,11 @@ def write_forecast(
         if group is None:
             clear(partial)
             header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
-            _coordinates(frames, samples, members, header).to_zarr(partial, mode="w-", consolidated=False)
+            coordinates = _coordinates(frames, samples, members, header, positions or {}, calendar)
+            coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
             _allocate(group, frames, len(samples), members, oracle=oracle)
+            _describe_values(group, unit, positions or {})
             if dressing is not None:
                 values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
                 _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
@@ -205,10 +212,24 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     if "request" in attrs:
         raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
     with undamaged(path):
-        dataset = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=True)
-    if missing := [name for name in _REQUIRED if name not in dataset]:
+        stored = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=False)
+    if missing := [name for name in _REQUIRED if name not in stored]:
         raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
-    return dataset
+    with undamaged(path):
+        elapsed = [name for name in ("lead_time", "past_time", "issue_time") if stored[name].dtype.kind in "iuf"]
+        return stored.assign_coords({name: _as_timedelta(stored[name].variable) for name in elapsed})
+
+
+def _as_timedelta(variable: xr.Variable) -> xr.Variable:
+    """Return numbers with a unit of time as ``timedelta64``."""
+    step = np.timedelta64(round(seconds_in(str(variable.attrs.get("units"))) * 1e9), "ns")
+    attrs = {key: value for key, value in variable.attrs.items() if key not in ("units", "dtype")}
+    return xr.Variable(variable.dims, variable.values * step, attrs)
+
+
+def issue_clock(forecast: xr.Dataset) -> tuple[np.ndarray, Calendar]:
+    """Return the issue times of an open forecast on an even clock, ``datetime64[ns]``, and how they are read."""
+    return to_clock(forecast["issue_time"].values)
 
 
 def _continued(partial: Path, request: str, *, open_precision: bool) -> zarr.Group | None:
@@ -230,9 +251,17 @@ def forecast_domain(forecast: xr.Dataset) -> Domain:
     return find_domain(forecast.attrs, unit=str(forecast.attrs.get("unit", "")), channels=channels)
 
 
-def _coordinates(frames: FrameSpec, samples: Sequence[SampleInfo], members: int, attrs: dict[str, Any]) -> xr.Dataset:
+def _coordinates(
+    frames: FrameSpec,
+    samples: Sequence[SampleInfo],
+    members: int,
+    attrs: dict[str, Any],
+    positions: Mapping[str, Any],
+    calendar: Calendar,
+) -> xr.Dataset:
     text = np.dtypes.StringDType()
     past_time = [-frames.cadence * k for k in range(frames.past - 1, -1, -1)]
+    issued = np.array([info.issue_time for info in samples], dtype="datetime64[ns]")
     return xr.Dataset(
         coords={
             "member": np.arange(members),
@@ -243,12 +272,23 @@ def _coordinates(frames: FrameSpec, samples: Sequence[SampleInfo], members: int,
             "sequence": ("sample", np.array([info.sequence for info in samples], dtype=text)),
             "issue_time": (
                 "sample",
-                np.array([info.issue_time for info in samples], dtype="datetime64[ns]"),
-                {"long_name": "time of the last past frame"},
+                issued if calendar.ordinary else calendar.encode(issued),
+                {"long_name": "time of the last past frame"} | ({} if calendar.ordinary else calendar.attributes),
             ),
+            **positions,
         },
         attrs=attrs,
     )
+
+
+def _describe_values(group: zarr.Group, unit: str, positions: Mapping[str, Any]) -> None:
+    """Give the arrays of values the CF attributes that place them; a unit of time would be read as a duration."""
+    attrs = {} if is_time(unit) else {"units": unit}
+    if "crs" in positions:
+        attrs["grid_mapping"] = "crs"
+    for name in ("forecast", "oracle", "truth", "past"):
+        if name in group:
+            group[name].attrs.update(attrs)
 
 
 def _write_climatology(path: Path, climatology: Climatology) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import torch
 from torch import Tensor
+from xarray import Variable
 
 from framecast.core.devices import choose_device
 from framecast.core.distributed import Alone, Processes, join
@@ -258,6 +259,8 @@ def forecast_windows(
             climatology=_climatology(plan, seed),
             oracle=oracle is not None,
             open_precision=draw.options.precision == "auto",
+            positions=common_positions(archive, plan.chosen.sequences),
+            calendar=archive.calendar,
             overwrite=overwrite,
         )
 
@@ -313,6 +316,15 @@ def _evaluations(forecaster: Forecaster, draw: Draw, advance: Callable[[float], 
 
 def _in_precision(draw: Draw, precision: Any) -> Draw:
     return replace(draw, options=replace(draw.options, precision=precision))
+
+
+def common_positions(archive: Archive, sequences: Sequence[str]) -> dict[str, Variable]:
+    """Return the coordinates of the pixels that all of ``sequences`` share; those that differ are left out."""
+    common = archive.positions(sequences[0])
+    for name in sequences[1:]:
+        own = archive.positions(name)
+        common = {axis: kept for axis, kept in common.items() if axis in own and kept.equals(own[axis])}
+    return common
 
 
 def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:

@@ -15,7 +15,7 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.data.archive.guard import undamaged
-from framecast.data.forecasts import open_forecast
+from framecast.data.forecasts import issue_clock, open_forecast
 from framecast.verification.recalibration.calibration import Calibration, carried
 
 
@@ -78,7 +78,7 @@ class Source:
         """Sequence, issue time and, should a file hold a window twice, its occurrence index."""
         seen: Counter[tuple[str, np.datetime64]] = Counter()
         windows = []
-        for sequence, time in zip(self.dataset["sequence"].values, self.dataset["issue_time"].values, strict=True):
+        for sequence, time in zip(self.dataset["sequence"].values, issue_clock(self.dataset)[0], strict=True):
             windows.append((str(sequence), time, seen[str(sequence), time]))
             seen[str(sequence), time] += 1
         return windows

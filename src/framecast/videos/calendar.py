@@ -221,3 +221,8 @@ def seconds_in(unit: str) -> float:
         return _SECONDS[unit.strip().lower()]
     except KeyError:
         raise DataError(f"{unit!r} is not a unit of time") from None
+
+
+def is_time(unit: str) -> bool:
+    """Whether ``unit`` is one of time."""
+    return unit.strip().lower() in _SECONDS
