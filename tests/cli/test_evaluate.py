@@ -61,3 +61,21 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     assert "--thresholds 90,110" in Path(result.stdout.rstrip().splitlines()[-1]).read_text()
     wrong = invoke(first, "--out", tmp_path / "other", "--thresholds", "wet")
     assert "give numbers with commas" in str(wrong.exception)
+
+
+def test_entries_of_ones_own_are_named_by_their_module(
+    gaussian_forecast: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_scores.py").write_text(
+        "from framecast.verification.catalogue import Score\n"
+        "bias = Score(name='bias', label='Bias', function=lambda s: s.error, better=None, shown='console')\n"
+        "other = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    forecast = gaussian_forecast(tmp_path / "f.zarr", samples=2, sequences=2)
+    words = [forecast, "--out", tmp_path / "out", "--replicates", 100, "--add"]
+    result = invoke(*words, "my_scores:bias")
+    assert result.exit_code == 0, result.output
+    assert "Bias" in result.stdout
+    assert "bias" in json.loads((tmp_path / "out" / "scores.json").read_text())["score_info"]
+    assert "is a int" in str(invoke(*words[:1], "--out", tmp_path / "no", "--add", "my_scores:other").exception)

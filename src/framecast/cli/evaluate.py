@@ -3,12 +3,13 @@
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from framecast.cli.console import note, say
 from framecast.cli.options import arguments, takes_options
+from framecast.core.errors import ConfigError
 from framecast.verification.options import EvaluationOptions
 
 
@@ -20,6 +21,13 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the scores, the figures and the page.")],
     options: EvaluationOptions,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A Score, Quantity or Baseline of your own, imported from your module; again for another.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report of that name.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
@@ -29,8 +37,28 @@ def evaluate(
     from framecast.core.files import REPORT, refuse_existing
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
-    evaluation = fc.evaluate(forecasts, **asdict(options))
+    evaluation = fc.evaluate(forecasts, **asdict(options), **_own(add or []))
     command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out), *arguments(options)]
+    command += [word for path in add or [] for word in ("--add", path)]
     page = evaluation.report(out, overwrite=overwrite, command=shlex.join(command))
     print_scores(evaluation.scores)
     say(str(page))
+
+
+def _own(paths: list[str]) -> dict[str, list[Any]]:
+    """Return the user's own entries of the catalogues, by the argument of `fc.evaluate` that takes them."""
+    if not paths:
+        return {}
+    from framecast.core.configuration import import_own
+    from framecast.verification.baselines import Baseline
+    from framecast.verification.catalogue import Score
+    from framecast.verification.quantities import Quantity
+
+    found: dict[str, list[Any]] = {"scores": [], "quantities": [], "baselines": []}
+    for path in paths:
+        entry = import_own(path)
+        kinds = {Score: "scores", Quantity: "quantities", Baseline: "baselines"}
+        if type(entry) not in kinds:
+            raise ConfigError(f"--add {path} is a {type(entry).__name__}; give a Score, a Quantity or a Baseline")
+        found[kinds[type(entry)]].append(entry)
+    return found
