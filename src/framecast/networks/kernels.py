@@ -16,12 +16,14 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
+_FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not a public name: later versions may call it otherwise
 
 
 def fuses(x: Tensor) -> bool:
     """Whether oneDNN's fused float32 operators take ``x``: inference in float32 on an x86 processor, not compiled."""
     return (
         _X86
+        and _FUSED
         and x.is_cpu
         and x.dtype == torch.float32
         and not torch.is_grad_enabled()

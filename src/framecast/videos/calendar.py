@@ -151,9 +151,10 @@ def decode_clock(numbers: npt.NDArray[Any], attrs: Mapping[str, Any]) -> tuple[C
     known = np.isfinite(numbers.astype(np.float64))
     if numbers.dtype == np.int64:
         known &= numbers != np.iinfo(np.int64).min  # NaT, as xarray stores it
-    for fill in (attrs.get("_FillValue"), attrs.get("missing_value")):
-        if np.size(fill) == 1 and np.asarray(fill).dtype.kind in "iuf":
-            known &= numbers != np.ravel(fill)[0]
+    for name in ("_FillValue", "missing_value"):
+        fill = np.ravel(np.asarray(attrs.get(name)))
+        if fill.size == 1 and fill.dtype.kind in "iuf":
+            known &= numbers != fill[0]
     clock = np.full(numbers.shape, np.datetime64("NaT", "ns"))
     if not known.any():
         return clock, Calendar()

@@ -154,7 +154,8 @@ def to_ensemble(
     }
     if isinstance(past, xr.DataArray):
         members = members.flip(turned_axes(past))
-        coords |= {name: own for name, own in past.coords.items() if set(own.dims) <= {"y", "x"} and name != "channel"}
+        fixed = {str(name): own for name, own in past.coords.items() if set(own.dims) <= {"y", "x"}}
+        coords |= {name: own for name, own in fixed.items() if name != "channel"}
         if _clock(past) is not None:
             coords["valid_time"] = ("lead_time", _valid_times(past["time"].values, lead))
     return xr.DataArray(
