@@ -99,10 +99,10 @@ def test_an_existing_forecast_is_kept_until_its_successor_is_whole(tmp_path):
 def test_what_is_no_forecast_is_refused_in_one_line(tmp_path):
     with pytest.raises(FramecastError, match="there is no forecast"):
         open_forecast(tmp_path / "none")
-    with pytest.raises(DataError, match="no framecast forecast"):
+    with pytest.raises(DataError, match="not a forecast"):
         open_forecast(tmp_path)
     xr.Dataset({"a": ("x", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
-    with pytest.raises(DataError, match="no framecast forecast"):
+    with pytest.raises(DataError, match="not a forecast"):
         open_forecast(tmp_path / "other.zarr")
 
 

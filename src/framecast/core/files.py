@@ -1,7 +1,7 @@
-"""Outputs are whole or absent: nothing half-written ever stands under its final name.
+"""Atomic output: files and folders are written under a temporary name and renamed when they are complete.
 
-A folder (an archive, a forecast, a report) is built beside its destination under a hidden name and renamed when
-it is complete; a file likewise. Renaming within one folder is atomic on every file system in use.
+A folder (an archive, a forecast, a report) is built beside its destination under a hidden name, locked meanwhile so
+that no two processes write the same. Renaming within one folder is atomic on every file system in use.
 """
 
 import os
@@ -106,51 +106,79 @@ def publish(partial: Path, path: Path) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
-    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+def building(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
+    """Yield the hidden neighbour of ``path``, held for this process; it may hold files of a process that was killed.
 
     Args:
-        path: the final name. Missing parents are made.
-        overwrite: whether an existing ``path`` may be replaced; it stays untouched until the block has ended well.
+        path: the final name of a folder. Missing parents are made.
+        overwrite: whether an existing ``path`` may be replaced; it stays untouched until `publish`.
         kind: what an existing ``path`` must be to be replaced.
 
     Raises:
-        FramecastError: ``path`` exists and ``overwrite`` is false, or it is a file or a link.
+        FramecastError: another process is writing ``path``, or it exists and may not be replaced.
     """
     path = Path(path)
+    _refuse_folder(path, overwrite=overwrite, kind=kind)
+    partial = partial_path(path)
+    partial.mkdir(parents=True, exist_ok=True)
+    with held(partial, doing=f"writing {path}"):
+        try:
+            _refuse_folder(path, overwrite=overwrite, kind=kind)  # the one that held it may have ended just now
+        except FramecastError:
+            shutil.rmtree(partial)
+            raise
+        yield partial
+
+
+def _refuse_folder(path: Path, *, overwrite: bool, kind: Kind | None) -> None:
     refuse_existing(path, overwrite=overwrite, kind=kind)
     if path.is_symlink() or path.is_file():
         raise FramecastError(
             f"{path} is a {'link' if path.is_symlink() else 'file'}, not a folder: choose another name"
         )
-    partial = partial_path(path)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        publish(partial, path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    For arguments and errors see `building`.
+    """
+    with building(path, overwrite=overwrite, kind=kind) as partial:
+        clear(partial)
+        try:
+            yield partial
+            publish(partial, Path(path))
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
 
     The content is on the disk before the name is: a power cut leaves one of the two files, whole.
+
+    Raises:
+        FramecastError: another process is writing ``path``.
     """
     path = Path(path)
     partial = partial_path(path)
     data = content.encode() if isinstance(content, str) else content
-    try:
-        with partial.open("wb") as stream:
+    with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "wb") as stream:
+        if not _hold(stream.fileno(), partial):
+            raise FramecastError(f"another process is writing {path}: rerun the command when it has ended")
+        try:
+            stream.truncate()
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+            if os.name != "posix":
+                stream.close()  # an open file cannot be renamed there
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
     flush_folder(path.absolute().parent)
 
 
@@ -190,16 +218,20 @@ def held(folder: Path, *, doing: str) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            lock(descriptor)
-            same = folder.exists() and os.path.samestat(os.fstat(descriptor), folder.stat())
-        except BlockingIOError:
-            same = False
-        if not same:
+        if not _hold(descriptor, folder):
             raise FramecastError(f"another process is {doing}: wait until it has ended, or end it")
         yield
     finally:
         os.close(descriptor)
+
+
+def _hold(descriptor: int, path: Path) -> bool:
+    """Lock an open file or folder; return whether no other process has it, and it is still what ``path`` names."""
+    try:
+        lock(descriptor)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def flush_folder(path: Path) -> None:

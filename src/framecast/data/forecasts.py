@@ -5,10 +5,10 @@ dressed persistence is made from it) and, for synthetic data, the oracle ensembl
 ``xarray.open_zarr``. `docs/data-format.md` is its specification.
 
 Samples are written one after the other. Until the last one is there the file stands under a hidden name; the same
-request made again continues where the first one stopped.
+request made again resumes where the first one stopped (`framecast.core.resume`). Which samples are complete is written
+in the file itself, each in a chunk of its own, since several processes on several machines may write it.
 """
 
-import json
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +23,22 @@ import zarr
 
 from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.files import FORECAST, clear, held, partial_path, publish, refuse_existing
+from framecast.core.files import FORECAST, building, clear, partial_path, publish
+from framecast.core.fingerprint import digest
+from framecast.core.resume import Job, ResumeRecord
+from framecast.core.stored import Format
 from framecast.data.archive.guard import GuardedStore, open_store, undamaged
 from framecast.data.climatology import Climatology
 from framecast.videos.calendar import Calendar, is_time, seconds_in, to_clock
 from framecast.videos.frames import FrameSpec
 
-FORMAT = "framecast-forecast"
-VERSION = 1
+FORECAST_FORMAT = Format("framecast-forecast", 1, "forecast", "forecast again")
+
+_UNFINISHED = "request"
+"""Attribute of a file that is not complete."""
+
+_WITHOUT_EFFECT = ("command", "archive", "weights_sha256", "precision")
+"""Attributes that say how and from what a forecast was made; which one it is, others decide."""
 
 _CHUNK_BYTES = 8 * 2**20
 _SAMPLE = ("lead_time", "channel", "y", "x")
@@ -108,13 +116,15 @@ def write_forecast(
     open_precision: bool = False,
     positions: Mapping[str, Any] | None = None,
     calendar: Calendar = Calendar(),
+    inputs: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Iterator[ForecastWriter]:
     """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
 
     An interrupted block leaves the samples it wrote under a hidden name beside ``path``; the same call continues
-    with them (`ForecastWriter.done`). A call that asks for anything else starts afresh. A call whose precision is left
-    open continues in whatever precision the file was begun with (`ForecastWriter.attrs`).
+    with them (`ForecastWriter.done`). A call that asks for anything else begins anew; one that asks for the same of
+    changed ``inputs`` is refused. A call whose precision is left open continues in the precision the file was begun
+    with (`ForecastWriter.attrs`).
 
     Args:
         path: the forecast file, a folder by convention named ``*.zarr``.
@@ -130,27 +140,27 @@ def write_forecast(
         oracle: whether an oracle ensemble will be written too.
         positions: coordinates of the pixels as xarray takes them, such as ``{"y": ("y", y, {"units": "m"})}``.
         calendar: how issue times are read, which are on its clock.
-        overwrite: whether an existing file may be replaced.
+        inputs: name of what is read (the archive, the model) -> its fingerprint.
+        overwrite: whether an existing file may be replaced, and one begun with other inputs restarted.
 
     Raises:
+        DataError: the same forecast was begun with other inputs.
         FramecastError: ``path`` exists and ``overwrite`` is false, or another process is writing it.
     """
     path = Path(path)
-    refuse_existing(path, overwrite=overwrite, kind=FORECAST)
-    partial = partial_path(path)
     draws = 0 if dressing is None else len(dressing)
-    request = json.dumps(
-        [VERSION, attrs, frames.future_shape, frames.past_shape, members, oracle, draws]
-        + [[] if climatology is None else [str(time) for time in climatology.times]]
-        + [[info.sequence, str(info.issue_time)] for info in samples],
-        default=str,
-    )
-    partial.mkdir(parents=True, exist_ok=True)
-    with held(partial, doing=f"writing {path}"):
-        group = _continued(partial, request, open_precision=open_precision)
+    times = [] if climatology is None else [str(time) for time in climatology.times]
+    asked = {name: value for name, value in attrs.items() if name not in _WITHOUT_EFFECT}
+    shapes = [frames.past_shape, frames.future_shape, members, oracle, draws]
+    windows = [[info.sequence, str(info.issue_time)] for info in samples]
+    job = Job(kind="forecast", options=digest(asked, shapes, times, windows), inputs=inputs or {})
+    with building(path, overwrite=overwrite, kind=FORECAST) as partial:
+        record = ResumeRecord(path, job, restart=overwrite)
+        precision = None if open_precision else attrs.get("precision")
+        group = _continued(partial, precision) if record.resumed else None
         if group is None:
             clear(partial)
-            header = {"format": FORMAT, "version": VERSION, "unit": unit, **attrs}
+            header = {**FORECAST_FORMAT.header(), "unit": unit, **attrs}
             coordinates = _coordinates(frames, samples, members, header, positions or {}, calendar)
             coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
@@ -161,20 +171,28 @@ def write_forecast(
                 _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
             if climatology is not None:
                 _write_climatology(partial, climatology)
-            group.attrs["request"] = request
+            group.attrs[_UNFINISHED] = True
+            record.begin()
         writer = ForecastWriter(group)
         try:
             yield writer
-        except BaseException:
-            if not writer.done:  # nothing to go on with
+        except BaseException as error:
+            if done := len(writer.done):
+                record.close()
+                error.add_note(f"{done} of {len(samples)} windows are saved: the same command resumes from there")
+            else:
                 shutil.rmtree(partial, ignore_errors=True)
+                record.remove()
             raise
-        if len(writer.done) == len(samples):
-            del group.attrs["request"]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", category=UserWarning)  # zarr: consolidation is not yet in the standard
-                zarr.consolidate_metadata(partial)
-            publish(partial, path)
+        if len(writer.done) < len(samples):
+            record.close()
+            return
+        del group.attrs[_UNFINISHED]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=UserWarning)  # zarr: consolidation is not yet in the standard
+            zarr.consolidate_metadata(partial)
+        publish(partial, path)
+        record.remove()
 
 
 def join_forecast(path: str | Path) -> ForecastWriter:
@@ -202,15 +220,9 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         raise
     except Exception:  # Zarr has many kinds for what is none of its groups
         attrs = {}
-    if attrs.get("format") != FORMAT:
-        raise DataError(f"{path} is no framecast forecast: give the folder that `framecast forecast` wrote")
-    version = attrs.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise DataError(
-            f"{path} is a forecast of format version {version}, and this framecast reads up to {VERSION}: upgrade it"
-        )
-    if "request" in attrs:
-        raise DataError(f"{path} is an unfinished forecast: give the command that began it again, and it goes on")
+    FORECAST_FORMAT.check(attrs, str(path))
+    if _UNFINISHED in attrs:
+        raise DataError(f"{path} is an unfinished forecast: rerun the command that began it to complete it")
     with undamaged(path):
         stored = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=False)
     if missing := [name for name in _REQUIRED if name not in stored]:
@@ -232,17 +244,14 @@ def issue_clock(forecast: xr.Dataset) -> tuple[np.ndarray, Calendar]:
     return to_clock(forecast["issue_time"].values)
 
 
-def _continued(partial: Path, request: str, *, open_precision: bool) -> zarr.Group | None:
-    """Return the unfinished file at ``partial`` if it was begun by the same ``request``."""
+def _continued(partial: Path, precision: str | None) -> zarr.Group | None:
+    """Return the unfinished file at ``partial``, if it can be continued in this precision (None: in its own)."""
     try:
         group = open_store(partial, mode="r+")
-        before, now = json.loads(str(group.attrs.get("request"))), json.loads(request)
-        if open_precision:
-            before[1].pop("precision", None)
-            now[1].pop("precision", None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (OSError, ValueError, KeyError):
         return None
-    return group if before == now else None
+    same = precision is None or group.attrs.get("precision") == precision
+    return group if same and _UNFINISHED in group.attrs else None
 
 
 def forecast_domain(forecast: xr.Dataset) -> Domain:

@@ -13,8 +13,10 @@ import numpy.typing as npt
 import zarr
 
 from framecast.core.errors import DataError
+from framecast.core.fingerprint import digest
 from framecast.data.archive.format import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
 from framecast.data.archive.guard import open_store
+from framecast.data.archive.identity import LABELS
 from framecast.data.archive.reader import Archive
 
 LABEL = "label"
@@ -44,15 +46,16 @@ def write_labels(
         check_labels(f"{path}/{name}", np.asarray(values), len(archive.times(name)), classes)
     try:
         root = open_store(path, mode="r+", use_consolidated=False)
-        if CLASSES in root.attrs:
-            del root.attrs[CLASSES]
+        for name in {CLASSES, LABELS} & set(root.attrs):
+            del root.attrs[name]
         for name in archive.sequences:
             group = root.require_group(name)
             if LABEL in group:
                 del group[LABEL]
             if name in labels:
                 _store(group, np.asarray(labels[name], np.int8), classes, meaning)
-        root.attrs[CLASSES] = list(classes)
+        marked = digest(classes, {name: np.asarray(values).tolist() for name, values in labels.items()})
+        root.attrs.update({CLASSES: list(classes), LABELS: marked})
         consolidate(Path(path), archive.sequences)
     except PermissionError as error:
         raise DataError(f"{path} cannot be changed ({error.strerror}): labels are written into the archive") from None

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from framecast._version import __version__
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
-from framecast.data.archive.writer import ArchiveWriter
+from framecast.core.fingerprint import Unchanged, digest
+from framecast.core.resume import Job
+from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.importers.axes import Axes, AxisNames
 from framecast.importers.base import Recording
 from framecast.importers.source import Gridded, Reading, open_gridded
@@ -83,7 +85,9 @@ def import_gridded(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
-    """Write the frames of a NetCDF file or Zarr folder as the archive ``out``; whole in the end, or absent.
+    """Write the frames of a NetCDF file or Zarr folder as the archive ``out``; complete in the end, or absent.
+
+    An interrupted import leaves what it has done beside ``out``, under a hidden name; the same call resumes there.
 
     Frames are put in order of time. A frame without a time, or with one that another frame has, is left out; gaps
     stay gaps; NaN stays NaN. A block of frames is in memory at a time.
@@ -104,6 +108,7 @@ def import_gridded(
         DataError: axes, unit or cadence cannot be told.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
+    unchanged = Unchanged(source)
     data = open_gridded(source, names, reading, cadence=cadence)
     return write_recording(
         data,
@@ -145,15 +150,20 @@ def write_recording(
     cadence = cadence or _middle_step(times)
     labels = _labels(data, source)
     total, done = sum(len(each) for each in times), 0
-    unknown, low, high = 0, np.inf, -np.inf
     attrs = {
         "source": source.name,
         "imported_with": f"framecast {__version__}",
         **data.attrs,
         "independent_sequences": independent,
     }
-    with ArchiveWriter(
+    job = Job(
+        kind="archive",
+        options=digest(attrs, repr(names), repr(reading), unit, cadence, labels),
+        inputs={"source": unchanged.fingerprint},
+    )
+    with ResumableArchiveWriter(
         out,
+        job=job,
         channels=data.channels,
         unit=unit,
         cadence=cadence,
@@ -166,16 +176,20 @@ def write_recording(
         for k, (order, _, _) in enumerate(orders):
             if not len(order):
                 continue
-            writer.create(labels[k], times[k], coords=data.positions())
-            for index, frame in enumerate(data.frames(k, order)):
+            written = writer.done(labels[k])
+            if written is None:
+                writer.create(labels[k], times[k], coords=data.positions())
+                written = np.zeros(len(order), bool)
+            done += int(written.sum())
+            missing = np.flatnonzero(~written)
+            for index, frame in zip(missing.tolist(), data.frames(k, order[missing]), strict=True):
+                writer.remember(f"{labels[k]} {index}", _values(frame))
                 writer.write(labels[k], index, frame)
-                known = frame[np.isfinite(frame)]
-                unknown += frame.size - known.size
-                if known.size:
-                    low, high = min(low, float(known.min())), max(high, float(known.max()))
                 done += 1
                 if progress is not None:
                     progress(done, total)
+        unchanged.check()
+        seen = np.array(list(writer.remembered.values()))
     steps = [np.diff(each) / np.timedelta64(1, "ns") / 1e9 for each in times]
     filled = [each for each in times if len(each)]
     return Imported(
@@ -193,13 +207,20 @@ def write_recording(
         undated=sum(undated for _, undated, _ in orders),
         repeated=sum(repeated for _, _, repeated in orders),
         gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
-        unknown=unknown / (total * len(data.channels) * data.height * data.width),
-        low=low,
-        high=high,
+        unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
+        low=float(np.nanmin(seen[:, 1], initial=np.inf)),
+        high=float(np.nanmax(seen[:, 2], initial=-np.inf)),
         calendar=data.calendar,
         mirrored=data.mirrored,
         notes=data.notes,
     )
+
+
+def _values(frame: npt.NDArray[np.float32]) -> list[float]:
+    """Return the number of unknown pixels and the least and the greatest known value of a frame."""
+    known = frame[np.isfinite(frame)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+    return [float(frame.size - known.size), low, high]
 
 
 def _order(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], int, int]:

@@ -261,6 +261,7 @@ def forecast_windows(
             open_precision=draw.options.precision == "auto",
             positions=common_positions(archive, plan.chosen.sequences),
             calendar=archive.calendar,
+            inputs={"archive": archive.fingerprint(), "model": str(attrs.get("weights_sha256"))},
             overwrite=overwrite,
         )
 

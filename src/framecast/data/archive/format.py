@@ -18,11 +18,11 @@ import xarray as xr
 import zarr
 
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.stored import Format
 from framecast.videos.calendar import Calendar, decode_clock
 from framecast.videos.frames import nanoseconds
 
-FORMAT = "framecast-archive"
-VERSION = 1
+ARCHIVE_FORMAT = Format("framecast-archive", 1, "framecast archive", "see docs/data-format.md")
 MISSING = -1
 """The quality of a frame that has a place in the time axis but was never written."""
 UNKNOWN = -1

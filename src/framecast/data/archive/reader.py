@@ -21,13 +21,12 @@ from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.reading import read_json
 from framecast.data.archive.format import (
+    ARCHIVE_FORMAT,
     CLASSES,
     DIMENSIONS,
-    FORMAT,
     POSITIONS,
     ROOT_ATTRIBUTES,
     UNKNOWN,
-    VERSION,
     Header,
     check_channels,
     check_intensity,
@@ -47,6 +46,7 @@ from framecast.data.archive.guard import (
     open_store,
     undamaged,
 )
+from framecast.data.archive.identity import CONTENT, LABELS, fingerprint
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.videos.calendar import Calendar
 
@@ -56,6 +56,8 @@ __all__ = ["Archive", "ArchiveWriter", "open_archive"]
 _BLOCK_BYTES = 64 * 2**20
 """Bytes of the frames that are looked at together for unusable pixels."""
 
+_OWN_ATTRIBUTES = (*ROOT_ATTRIBUTES, CLASSES, CONTENT, LABELS)
+
 
 class Archive:
     """An archive opened for reading. Nothing but metadata is read until frames are asked for."""
@@ -64,7 +66,8 @@ class Archive:
         """Use `Archive.open`."""
         self.path = path
         self.header = header
-        self.attrs = dict(attrs)
+        self._all_attrs = dict(attrs)
+        self.attrs = {name: value for name, value in attrs.items() if name not in _OWN_ATTRIBUTES}
         self.sequences: tuple[str, ...] = tuple(sorted(_groups(path)))
         self._opened: dict[str, _Sequence] = {}
         if not self.sequences:
@@ -81,23 +84,11 @@ class Archive:
         root = _open_root(path)
         with undamaged(path):
             attrs = dict(root.attrs)
-        found = attrs.get("format")
-        if found != FORMAT:
-            what = f"its format is {found!r}" if found else "its root has no attribute 'format'"
-            raise DataError(f"{path} is not a framecast archive ({what}): see docs/data-format.md on how to write one")
-        version = attrs.get("version")
-        if not isinstance(version, int) or version < 1:
-            raise DataError(f"{path} has format version {version!r}; it must be a whole number from 1 to {VERSION}")
-        if version > VERSION:
-            raise DataError(
-                f"{path} is written in version {version} of the archive format and this framecast reads up to "
-                f"{VERSION}: pip install --upgrade framecast"
-            )
-        others = {key: value for key, value in attrs.items() if key not in (*ROOT_ATTRIBUTES, CLASSES)}
+        ARCHIVE_FORMAT.check(attrs, str(path))
         header = read_header(path, attrs)
         check_frame(path, header.height, header.width, len(header.channels))
         with undamaged(path):
-            return cls(path, header, others)
+            return cls(path, header, attrs)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -238,6 +229,15 @@ class Archive:
         """Return the coordinates of the pixels of ``name``: ``y``, ``x``, and ``lat``, ``lon``, ``crs`` if any."""
         coords = self.sequence(name).coords
         return {axis: coords[axis].variable.load() for axis in POSITIONS if axis in coords}
+
+    def fingerprint(self, *, labels: bool = True) -> str:
+        """Return a text that is the same for the same content; see `framecast.data.archive.identity`.
+
+        Args:
+            labels: whether other labels make it another archive.
+        """
+        with undamaged(self.path):
+            return fingerprint(self.path, self._all_attrs, labels=labels)
 
     def nbytes(self) -> int:
         """Return the bytes that all intensities take in memory as float32."""

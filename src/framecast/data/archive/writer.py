@@ -1,9 +1,9 @@
-"""Writing archives: sequence by sequence, or many sequences at once frame by frame; whole in the end, or absent."""
+"""Writing archives: sequence by sequence, or many sequences at once frame by frame; complete in the end, or absent."""
 
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,15 +14,15 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
-from framecast.core.errors import ConfigError, DataError, FramecastError
-from framecast.core.files import ARCHIVE, partial_path, publish, refuse_existing
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import ARCHIVE, building, clear, partial_path, publish
+from framecast.core.resume import record_path
 from framecast.data.archive.format import (
+    ARCHIVE_FORMAT,
     CLASSES,
     DIMENSIONS,
-    FORMAT,
     MISSING,
     ROOT_ATTRIBUTES,
-    VERSION,
     Header,
     check_channels,
     check_intensity,
@@ -33,9 +33,8 @@ from framecast.data.archive.format import (
     plain,
     storable,
 )
-from framecast.data.archive.guard import open_store
-from framecast.data.archive.journal import Journal, journal_path
-from framecast.data.filling import Block, Filling
+from framecast.data.archive.identity import CONTENT, LABELS, content_digest
+from framecast.data.archive.pending import PendingBlock, PendingSequence
 from framecast.videos.calendar import Calendar
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
@@ -47,14 +46,13 @@ _BUFFER_BYTES = 512 * 1024 * 1024
 
 
 class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
-    """Writes an archive that is whole or absent: it gets its name when the ``with`` block ends well.
+    """Writes an archive that is complete or absent: it gets its name when the ``with`` block ends well.
 
     Sequences are written whole with `add`, or announced with `create` and filled frame by frame with `write`, in any
     order. Frames wait in memory until their block of the file is complete, so that no block is written twice; the
     memory for that is bounded, and beyond some 500 sequences filled at once blocks are written early and read again.
 
-    With a ``request``, what is complete stays on disk after an interruption, under a hidden name, and the same request
-    goes on with it: `done` and `remembered` say what need not be done again. The archive ends in the same bytes.
+    `framecast.data.archive.resumable.ResumableArchiveWriter` keeps what is complete when it is interrupted.
     """
 
     def __init__(
@@ -70,7 +68,6 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         calendar: Calendar = Calendar(),
         attrs: Mapping[str, Any] | None = None,
         overwrite: bool = False,
-        request: str | None = None,
     ) -> None:
         """Describe the archive; nothing is written before the ``with`` block.
 
@@ -86,7 +83,6 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             attrs: anything else worth keeping, JSON-like. ``independent_sequences: true`` states that no two
                 sequences show the same thing, so that they may be split between training and test.
             overwrite: whether an existing ``path`` may be replaced.
-            request: a text that stands for everything that will be written, for writing that can be taken up again.
 
         Raises:
             ConfigError: no or repeated channels, or a size or cadence that is not positive.
@@ -101,61 +97,53 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             calendar=calendar,
         )
         self._attrs = plain(attrs or {})
-        taken = sorted(set(self._attrs) & {*ROOT_ATTRIBUTES, CLASSES})
+        taken = sorted(set(self._attrs) & {*ROOT_ATTRIBUTES, CLASSES, CONTENT, LABELS})
         if taken:
             raise ConfigError(f"attributes {', '.join(taken)} are set by the archive itself: choose other names")
-        self._final, self._overwrite, self._request = Path(path), overwrite, request
+        self._final, self._overwrite = Path(path), overwrite
         self._path = partial_path(self._final)
-        self._journal: Journal | None = None
-        self._sequences: dict[str, Filling] = {}
-        self._blocks: dict[tuple[str, int], Block] = {}
-        self.remembered: dict[str, Any] = {}
+        self._held = ExitStack()
+        self._sequences: dict[str, PendingSequence] = {}
+        self._blocks: dict[tuple[str, int], PendingBlock] = {}
 
     def __enter__(self) -> Self:
-        refuse_existing(self._final, overwrite=self._overwrite, kind=ARCHIVE)
-        if self._final.is_symlink() or self._final.is_file():
-            what = "link" if self._final.is_symlink() else "file"
-            raise FramecastError(f"{self._final} is a {what}, not a folder: choose another name")
-        if self._request is not None:
-            self._journal = Journal(journal_path(self._final))
-        try:
-            if self._journal is not None and self._begun(self._journal):
-                self._go_on(self._journal)
-            else:
+        with ExitStack() as held:
+            held.enter_context(building(self._final, overwrite=self._overwrite, kind=ARCHIVE))
+            try:
                 self._begin()
-        except BaseException:
-            self._leave(keep=False)
-            raise
+            except BaseException as error:
+                self._abandon(error)
+                raise
+            self._held = held.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        worth = any(filling.complete for filling in self._sequences.values())
-        try:
+        with self._held:
+            try:
+                if error is None:
+                    self._finish()
+                    publish(self._path, self._final)
+            except BaseException as failure:
+                self._abandon(failure)
+                raise
             if error is None:
-                self._finish()
-                publish(self._path, self._final)
-                self._leave(keep=False)
-        except BaseException:
-            self._leave(keep=worth)
-            raise
-        if error is not None:
-            self._leave(keep=worth)
-
-    def _begun(self, journal: Journal) -> bool:
-        """Whether an interrupted process left something to go on with."""
-        return journal.entries[:1] == [{"request": self._request}] and (self._path / "zarr.json").is_file()
+                self._published()
+            else:
+                self._abandon(error)
 
     def _begin(self) -> None:
-        if self._journal is not None:
-            self._journal.clear()
-        shutil.rmtree(self._path, ignore_errors=True)
-        self._path.mkdir(parents=True)
+        """Make an empty archive, whatever another process left."""
+        record_path(self._final).unlink(missing_ok=True)
+        self._make_root()
+
+    def _make_root(self) -> None:
+        """Make an empty archive in the folder that this process holds."""
+        clear(self._path)
         h = self.header
         own: dict[str, Any] = {
-            "format": FORMAT,
-            "version": VERSION,
+            **ARCHIVE_FORMAT.header(),
             "channels": list(h.channels),
             "unit": h.unit,
             "cadence": h.cadence,
@@ -163,55 +151,20 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             "width": h.width,
         }
         own |= {CLASSES: list(h.classes)} if h.classes else {}
-        self._root = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=own | self._attrs)
-        if self._journal is not None:
-            self._journal.add(request=self._request)  # now that the folder is this request's
+        self._root = zarr.open_group(self._path, mode="w-", zarr_format=3, attributes=own | self._attrs)
 
-    def _go_on(self, journal: Journal) -> None:
-        """Take up what an interrupted process left: sequences and blocks that the journal names, nothing else."""
-        for stray in self._path.rglob("*.partial"):
-            stray.unlink()
-        self._root = open_store(self._path, mode="r+", use_consolidated=False)
-        for entry in journal.entries[1:]:
-            if "sequence" in entry:
-                intensity = self._root[f"{entry['sequence']}/intensity"]
-                assert isinstance(intensity, zarr.Array)
-                self._sequences[entry["sequence"]] = Filling(intensity, entry["block_size"])
-            elif "block" in entry:
-                self._sequences[entry["of"]].take_up(entry)
-            else:
-                self.remembered |= entry
-        for name in set(self._root.group_keys()) - set(self._sequences):
-            shutil.rmtree(self._path / name)
+    def _created(self, name: str, sequence: PendingSequence) -> None:
+        """Take notice that a sequence has its place on disk."""
 
-    def _leave(self, *, keep: bool) -> None:
-        if keep and self._journal is not None:
-            self._journal.close()
-        else:
-            shutil.rmtree(self._path, ignore_errors=True)
-            if self._journal is not None:
-                self._journal.remove()
+    def _completed(self, name: str, number: int) -> None:
+        """Take notice that a block is on disk for good."""
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether this goes on with what an interrupted process left."""
-        return self._journal is not None and len(self._journal.entries) > 1
+    def _published(self) -> None:
+        """Take notice that the archive has its name."""
 
-    def remember(self, key: str, value: Any) -> None:
-        """Keep a JSON value for the process that goes on if this one is interrupted; see ``remembered``."""
-        self.remembered[key] = value
-        if self._journal is not None:
-            self._journal.add(**{key: value})
-
-    def done(self, name: str) -> npt.NDArray[np.bool_] | None:
-        """Return which frames of a sequence are on disk for good, ``[time]``; None if it was not created yet."""
-        filling = self._sequences.get(name)
-        if filling is None:
-            return None
-        done = np.zeros(len(filling.quality), bool)
-        for number in filling.complete:
-            done[number * filling.block : (number + 1) * filling.block] = True
-        return done
+    def _abandon(self, error: BaseException) -> None:
+        """Delete what is not complete."""
+        shutil.rmtree(self._path, ignore_errors=True)
 
     def add(self, name: str, dataset: xr.Dataset) -> None:
         """Write one whole sequence.
@@ -240,13 +193,13 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         if "label" in dataset:
             check_labels(name, dataset["label"].values, count, self.header.classes)
         others = dataset.drop_vars(["intensity", "quality", "masked", "infinite"], errors="ignore")
-        filling = self._create(name, others, block_bytes=_SHARD_BYTES, attrs=intensity.attrs)
-        for start in range(0, count, filling.block):
-            stop = min(start + filling.block, count)
-            values = np.asarray(intensity[start:stop].values, dtype=np.float32)
-            filling.intensity[start:stop] = values
-            filling.count(start, values)
-        filling.quality[:] = quality
+        pending = self._create(name, others, block_bytes=_SHARD_BYTES, attrs=intensity.attrs)
+        pending.quality[:] = quality
+        for number, start in enumerate(range(0, count, pending.block)):
+            values = np.asarray(intensity[start : start + pending.block].values, dtype=np.float32)
+            pending.count(start, values)
+            pending.store(number, values, complete=True)
+            self._completed(name, number)
 
     def create(
         self,
@@ -286,21 +239,21 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         """
         if name not in self._sequences:
             raise DataError(f"sequence {name} was not created: call create(name, times) before write")
-        filling = self._sequences[name]
-        if not 0 <= index < len(filling.quality):
-            raise DataError(f"frame {index} of {name} was written; it has frames 0 to {len(filling.quality) - 1}")
+        pending = self._sequences[name]
+        if not 0 <= index < len(pending.quality):
+            raise DataError(f"frame {index} of {name} was written; it has frames 0 to {len(pending.quality) - 1}")
         values = np.asarray(frame, dtype=np.float32)
-        if values.shape != filling.intensity.shape[1:]:
+        if values.shape != pending.intensity.shape[1:]:
             raise DataError(
                 f"a frame of {name} has shape {list(values.shape)}; "
-                f"it must be [channel, y, x] = {list(filling.intensity.shape[1:])}"
+                f"it must be [channel, y, x] = {list(pending.intensity.shape[1:])}"
             )
-        number, row = divmod(index, filling.block)
+        number, row = divmod(index, pending.block)
         block = self._block(name, number)
         block.values[row] = values
         block.written[row] = True
-        filling.count(index, values[None])
-        filling.quality[index] = quality
+        pending.count(index, values[None])
+        pending.quality[index] = quality
         if block.written.all():
             self._flush(name, number)
 
@@ -325,7 +278,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             raise DataError(f"{name} has {', '.join(taken)} already: choose other names")
         _write_group(self._path, name, variables, mode="a")
 
-    def _create(self, name: str, others: xr.Dataset, *, block_bytes: int, attrs: Mapping[str, Any]) -> Filling:
+    def _create(self, name: str, others: xr.Dataset, *, block_bytes: int, attrs: Mapping[str, Any]) -> PendingSequence:
         if not _NAME.fullmatch(name):
             raise DataError(
                 f"{name!r} cannot name a sequence: begin with a letter or digit, then up to 99 more of these or _ . + -"
@@ -366,44 +319,39 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             dimension_names=DIMENSIONS,
             attributes=plain(attrs) | {"units": h.unit} | ({"grid_mapping": "crs"} if "crs" in others.coords else {}),
         )
-        filling = Filling(intensity, block)
-        self._sequences[name] = filling
-        if self._journal is not None:
-            self._journal.add(sequence=name, block_size=block)
-        return filling
+        pending = self._sequences[name] = PendingSequence(intensity, block)
+        self._created(name, pending)
+        return pending
 
-    def _block(self, name: str, number: int) -> Block:
+    def _block(self, name: str, number: int) -> PendingBlock:
         key = name, number
         if key not in self._blocks:
-            filling = self._sequences[name]
-            start = number * filling.block
-            shape = (min(filling.block, len(filling.quality) - start), *filling.intensity.shape[1:])
+            pending = self._sequences[name]
+            rows = slice(number * pending.block, (number + 1) * pending.block)
             while self._blocks and sum(block.values.nbytes for block in self._blocks.values()) > _BUFFER_BYTES:
                 self._flush(*next(iter(self._blocks)))
-            values = np.full(shape, np.nan, np.float32)
-            if number in filling.flushed:
-                values = np.asarray(filling.intensity[start : start + shape[0]])
-            self._blocks[key] = Block(values, filling.quality[start : start + shape[0]] != MISSING)
+            quality = pending.quality[rows]
+            values = np.full((len(quality), *pending.intensity.shape[1:]), np.nan, np.float32)
+            if number in pending.digests:
+                values = np.asarray(pending.intensity[rows])
+            self._blocks[key] = PendingBlock(values, quality != MISSING)
         return self._blocks[key]
 
     def _flush(self, name: str, number: int) -> None:
-        block, filling = self._blocks.pop((name, number)), self._sequences[name]
-        start = number * filling.block
-        filling.intensity[start : start + len(block.values)] = block.values
-        filling.flushed.add(number)
-        if block.written.all():
-            filling.complete.add(number)
-            if self._journal is not None:
-                self._journal.add(**filling.record(name, number))
+        block = self._blocks.pop((name, number))
+        complete = bool(block.written.all())
+        self._sequences[name].store(number, block.values, complete=complete)
+        if complete:
+            self._completed(name, number)
 
     def _finish(self) -> None:
         if not self._sequences:
             raise DataError("the archive would hold no sequence: nothing is written")
         for name, number in list(self._blocks):
             self._flush(name, number)
-        for name, filling in self._sequences.items():
+        for name, pending in self._sequences.items():
             group = self._root.require_group(name)
-            for variable, (values, dims, meaning) in filling.frame_variables().items():
+            for variable, (values, dims, meaning) in pending.frame_variables().items():
                 array = group.create_array(
                     variable,
                     shape=values.shape,
@@ -414,6 +362,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
                     overwrite=True,  # a process that was killed at this point has written some
                 )
                 array[:] = values
+        self._root.attrs[CONTENT] = content_digest(self._path, self._root.attrs.asdict(), self._sequences)
         consolidate(self._path, self._sequences)
 
 

@@ -7,7 +7,6 @@ frames may be done in any order, on any number of processes.
 """
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,9 @@ import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
-from framecast.data.archive.writer import ArchiveWriter
+from framecast.core.fingerprint import digest, fingerprint_files
+from framecast.core.resume import Job as ResumableJob
+from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.extract import Job, OffLimb, View, extract
 from framecast.domains.solar.observations import Gap, Observations, Rejected, Series, Slot, match, scan
@@ -210,8 +211,9 @@ def prepare(
             accepted=accept_quality,
             excluded=len(excluded),
         )
-        with ArchiveWriter(
+        with ResumableArchiveWriter(
             destination,
+            job=_job(Path(source), series, kept, view, attrs),
             channels=[str(channel) for channel in series.channels],
             unit="DN/s",
             cadence=series.cadence,
@@ -219,7 +221,6 @@ def prepare(
             width=width,
             attrs=attrs,
             overwrite=overwrite,
-            request=_request(series, kept, view, attrs),
         ) as writer:
             _fill(
                 writer,
@@ -237,7 +238,7 @@ def prepare(
 
 
 def _fill(
-    writer: ArchiveWriter,
+    writer: ResumableArchiveWriter,
     passages: Sequence[Passage],
     series: Series,
     view: View,
@@ -298,16 +299,21 @@ def _tell_of_pixels(summary: Summary, remembered: Mapping[str, Any], moments: Se
         summary.files_with_missing_pixels += sum(count > 0 for count in missing)
 
 
-def _request(series: Series, passages: Sequence[Passage], view: View, attrs: Mapping[str, Any]) -> str:
-    """Return a checksum of everything that decides what is written."""
-    digest = hashlib.sha256(json.dumps([attrs, str(view)], sort_keys=True, default=str).encode())
-    for slot in series.slots:
-        digest.update(repr(slot).encode())
+def _job(
+    source: Path, series: Series, passages: Sequence[Passage], view: View, attrs: Mapping[str, Any]
+) -> ResumableJob:
+    """Return what is written, and from which files."""
+    arrays = hashlib.sha256()
     for passage in passages:
-        digest.update(passage.track.name.encode())
         for values in (passage.indices, passage.x, passage.y, passage.mu, passage.longitude):
-            digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()
+            arrays.update(np.ascontiguousarray(values).tobytes())
+    names = [passage.track.name for passage in passages]
+    files = sorted({frame.path for slot in series.slots for frame in slot.frames if frame is not None})
+    return ResumableJob(
+        kind="archive",
+        options=digest(attrs, repr(view), list(map(repr, series.slots)), names, arrays.hexdigest()),
+        inputs={"set of images": fingerprint_files(files, source)},
+    )
 
 
 def _count(source: str | Path) -> int:

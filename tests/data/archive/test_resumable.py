@@ -1,4 +1,4 @@
-"""The journal of a long job, and archives that are taken up where a process was killed."""
+"""Archives that are resumed where a process was interrupted or killed."""
 
 import os
 import signal
@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.data.archive.journal import Journal
+from framecast.core.resume import Job
 from framecast.data.archive.reader import Archive
+from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.data.archive.writer import ArchiveWriter
 
 HEADER = {"channels": ["171"], "unit": "DN/s", "cadence": 3600, "height": 64, "width": 64}
@@ -19,10 +20,13 @@ TIMES = np.datetime64("2024-05-01", "ns") + np.arange(150) * np.timedelta64(1, "
 FRAMES = np.random.default_rng(0).gamma(2.0, 50.0, (150, 1, 64, 64)).astype(np.float32)
 
 
-def write(path: Path, *, request: str | None = "r", stop: int | None = None, error=KeyboardInterrupt) -> int:
+JOB = Job(kind="archive", options="r", inputs={"source": "1"})
+
+
+def write(path: Path, *, job: Job = JOB, stop: int | None = None, error=KeyboardInterrupt, overwrite=False) -> int:
     """Write two sequences frame by frame, but for what is done; return how many frames were written."""
     written = 0
-    with ArchiveWriter(path, request=request, **HEADER) as writer:
+    with ResumableArchiveWriter(path, job=job, overwrite=overwrite, **HEADER) as writer:
         for index in range(150):
             if index == stop:
                 raise error("enough")
@@ -45,30 +49,6 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_entries_are_read_back_and_a_torn_line_is_as_if_never_written(tmp_path):
-    path = tmp_path / "j"
-    journal = Journal(path)
-    journal.add(a=1)
-    journal.add(b=[1.5, None])
-    journal.close()
-    with path.open("ab") as stream:
-        stream.write(b'{"c": 3')
-    again = Journal(path)
-    assert again.entries == [{"a": 1}, {"b": [1.5, None]}]
-    again.add(d=4)
-    again.close()
-    assert Journal(path).entries[-1] == {"d": 4}
-
-
-def test_nobody_else_can_open_it(tmp_path):
-    journal = Journal(tmp_path / ".sun.zarr.journal")
-    with pytest.raises(FramecastError, match=r"sun.zarr is being written by another process"):
-        Journal(tmp_path / ".sun.zarr.journal")
-    journal.remove()
-    assert list(tmp_path.iterdir()) == []
-    Journal(tmp_path / ".sun.zarr.journal").close()
-
-
 @pytest.mark.parametrize("stop", [64, 100, 149])
 def test_an_interrupted_archive_goes_on_and_ends_in_the_same_bytes(tmp_path, stop):
     assert write(tmp_path / "whole.zarr") == 300
@@ -84,17 +64,44 @@ def test_an_interrupted_archive_goes_on_and_ends_in_the_same_bytes(tmp_path, sto
     assert archive.unusable("b")[0][70, 0] == 1
 
 
-def test_another_request_begins_anew(tmp_path):
+def test_another_job_begins_anew(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.zarr", stop=100)
-    assert write(tmp_path / "a.zarr", request="other") == 300
+    assert write(tmp_path / "a.zarr", job=Job(kind="archive", options="other", inputs={"source": "1"})) == 300
 
 
-def test_without_a_request_or_without_a_block_nothing_is_left(tmp_path):
-    for options in ({"request": None, "stop": 100}, {"stop": 30}):
-        with pytest.raises(KeyboardInterrupt):
-            write(tmp_path / "a.zarr", **options)
-        assert list(tmp_path.iterdir()) == []
+def test_the_same_job_with_other_data_is_refused_and_keeps_what_is_there(tmp_path):
+    changed = Job(kind="archive", options="r", inputs={"source": "2"})
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.zarr", stop=100)
+    with pytest.raises(DataError, match=r"a.zarr was begun with another source.*--overwrite"):
+        write(tmp_path / "a.zarr", job=changed)
+    assert write(tmp_path / "a.zarr") == 172
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "b.zarr", stop=100)
+    assert write(tmp_path / "b.zarr", job=changed, overwrite=True) == 300
+
+
+def test_without_a_complete_block_nothing_is_left(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.zarr", stop=30)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_saved_is_said_in_a_note(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        write(tmp_path / "a.zarr", stop=100)
+    [note] = stopped.value.__notes__
+    assert "128 frames" in note
+    assert "resumes" in note
+
+
+def test_a_plain_writer_does_not_leave_its_files_to_an_older_record(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.zarr", stop=100)
+    ArchiveWriter(tmp_path / "a.zarr", **HEADER).__enter__()
+    assert not (tmp_path / ".a.zarr.journal").exists()
+    assert write(tmp_path / "a.zarr") == 300
 
 
 def test_an_error_in_a_long_job_keeps_what_is_done(tmp_path):
@@ -137,7 +144,7 @@ def test_killed_while_it_finishes(tmp_path, monkeypatch):
 def test_two_processes_do_not_write_the_same(tmp_path):
     code = (
         "import sys\nfrom framecast.data.archive.writer import ArchiveWriter\n"
-        f"writer = ArchiveWriter(sys.argv[1], request='r', **{HEADER!r})\nwriter.__enter__()\n"
+        f"writer = ArchiveWriter(sys.argv[1], **{HEADER!r})\nwriter.__enter__()\n"
         "print('here', flush=True)\nsys.stdin.read()"
     )
     with subprocess.Popen(
@@ -145,7 +152,7 @@ def test_two_processes_do_not_write_the_same(tmp_path):
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "here\n"
-        with pytest.raises(FramecastError, match="is being written by another process"):
+        with pytest.raises(FramecastError, match="another process is writing"):
             write(tmp_path / "a.zarr")
         other.kill()
     assert write(tmp_path / "a.zarr") == 300

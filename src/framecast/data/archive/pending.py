@@ -1,5 +1,6 @@
 """A sequence on its way to the disk: what is known of its frames, and the blocks that wait for their neighbours."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +12,23 @@ import zarr
 from framecast.data.archive.format import MISSING, unusable
 
 
-class Filling:
-    """A sequence being written, and what is known of its frames."""
+class PendingSequence:
+    """A sequence being written, and what is known of its frames.
+
+    Args:
+        intensity: the array that is filled.
+        block: frames that are written together.
+
+    Attributes:
+        digests: block number -> digest of the pixels on disk.
+        complete: the blocks that are on disk for good.
+    """
 
     def __init__(self, intensity: zarr.Array, block: int) -> None:
         frames, channels = intensity.shape[:2]
         self.intensity = intensity
         self.block = block
-        self.flushed: set[int] = set()
+        self.digests: dict[int, str] = {}
         self.complete: set[int] = set()
         self.quality = np.full(frames, MISSING, np.int64)
         self.masked = np.ones((frames, channels), np.float32)
@@ -30,24 +40,41 @@ class Filling:
         self.masked[start : start + len(values)] = masked
         self.infinite[start : start + len(values)] = infinite
 
+    def store(self, number: int, values: npt.NDArray[np.float32], *, complete: bool) -> None:
+        """Put block ``number``, ``[time, channel, y, x]``, on disk."""
+        start = number * self.block
+        self.intensity[start : start + len(values)] = values
+        little_endian = np.ascontiguousarray(values, dtype="<f4")
+        self.digests[number] = hashlib.blake2b(little_endian.data, digest_size=16).hexdigest()
+        if complete:
+            self.complete.add(number)
+
     def record(self, name: str, number: int) -> dict[str, Any]:
-        """Return what a journal must say of block ``number``, now that its pixels are on disk."""
+        """Return what a resume record says of block ``number``, now that its pixels are on disk."""
         rows = slice(number * self.block, (number + 1) * self.block)
         return {
             "block": number,
             "of": name,
+            "digest": self.digests[number],
             "quality": self.quality[rows].tolist(),
             "masked": self.masked[rows].tolist(),
             "infinite": self.infinite[rows].tolist(),
         }
 
-    def take_up(self, record: Mapping[str, Any]) -> None:
+    def restore(self, record: Mapping[str, Any]) -> None:
         """Take over what a `record` says."""
         rows = slice(record["block"] * self.block, (record["block"] + 1) * self.block)
         self.quality[rows], self.masked[rows] = record["quality"], record["masked"]
         self.infinite[rows] = record["infinite"]
-        self.flushed.add(record["block"])
+        self.digests[record["block"]] = record["digest"]
         self.complete.add(record["block"])
+
+    def done(self) -> npt.NDArray[np.bool_]:
+        """Return which frames are on disk for good, ``[time]``."""
+        done = np.zeros(len(self.quality), bool)
+        for number in self.complete:
+            done[number * self.block : (number + 1) * self.block] = True
+        return done
 
     def frame_variables(self) -> dict[str, tuple[npt.NDArray[Any], tuple[str, ...], str]]:
         """Return values, dimensions and meaning of what is stored beside the intensity."""
@@ -59,8 +86,13 @@ class Filling:
 
 
 @dataclass
-class Block:
-    """Frames of one sequence that wait for their neighbours."""
+class PendingBlock:
+    """Frames of one sequence that wait for their neighbours.
+
+    Attributes:
+        values: ``[time, channel, y, x]``.
+        written: which of them have come.
+    """
 
     values: npt.NDArray[np.float32]
     written: npt.NDArray[np.bool_]

@@ -1,0 +1,58 @@
+"""Whether data are still what they were: digests of values, and of the files in a folder."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from framecast.core.errors import DataError
+
+
+def digest(*parts: Any) -> str:
+    """Return the SHA-256 of ``parts``: JSON values, or what has a text of its own."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def files_below(path: Path) -> list[Path]:
+    """Return all files in the folder ``path`` at any depth, sorted; of a file, itself."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def fingerprint_files(files: Iterable[Path], root: Path) -> str:
+    """Return a digest of the names, sizes and times of change of files, which is fast and notices every rewriting.
+
+    Args:
+        files: which.
+        root: the folder that they are in, whose own place does not matter.
+
+    Raises:
+        OSError: one of them is missing.
+    """
+    return digest(*([file.relative_to(root).as_posix(), (it := file.stat()).st_size, it.st_mtime_ns] for file in files))
+
+
+class Unchanged:
+    """Notices when files change while they are read.
+
+    Args:
+        path: a file, or a folder with everything below it.
+
+    Attributes:
+        fingerprint: of the files as they were at the beginning.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self.fingerprint = self._look()
+
+    def check(self) -> None:
+        """Raise `DataError` if a file was changed, added or removed since the beginning."""
+        if self._look() != self.fingerprint:
+            raise DataError(f"{self._path} changed while it was read: rerun the command when nothing writes to it")
+
+    def _look(self) -> str:
+        try:
+            return fingerprint_files(files_below(self._path), self._path if self._path.is_dir() else self._path.parent)
+        except FileNotFoundError:
+            return "missing"

@@ -1,0 +1,88 @@
+"""Which archive it is, whatever its name and place: a fingerprint that is cheap to take.
+
+The writer keeps a digest of everything it wrote, pixels included, in the root attribute ``content_sha256``, and
+`framecast.data.labels.write_labels` one of the labels. The fingerprint is made of these and of the names and sizes of
+all chunk files, so that pixels changed by another program are noticed (compressed chunks change their sizes), and a
+copy on another machine is the same archive.
+
+Archives that others wrote have no such digest. Theirs is made of the names and sizes of all files, the content of the
+metadata, and the content of files spread evenly over the archive, `_MOST_BYTES` in all: a change within an
+uncompressed file that is not among them stays unnoticed.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from framecast.core.fingerprint import digest, files_below
+from framecast.data.archive.pending import PendingSequence
+
+CONTENT = "content_sha256"
+LABELS = "labels_sha256"
+
+_MOST_BYTES = 64 * 2**20
+_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
+
+
+def content_digest(path: Path, attrs: Mapping[str, Any], sequences: Mapping[str, PendingSequence]) -> str:
+    """Return the digest of an archive that is about to be completed: of its variables, and the pixels of each block.
+
+    Args:
+        path: where it is built.
+        attrs: of its root.
+        sequences: by name, all on disk.
+    """
+    total = hashlib.sha256(digest({name: value for name, value in attrs.items() if name != CONTENT}).encode())
+    for name, sequence in sorted(sequences.items()):
+        group = path / name
+        pixels = group / "intensity" / "c"
+        for file in files_below(group):
+            if file.parent != group and not file.is_relative_to(pixels):  # the group's own metadata are consolidated
+                total.update(f"{file.relative_to(path).as_posix()}\n".encode())
+                total.update(file.read_bytes())
+        total.update(digest(sorted(sequence.digests.items())).encode())
+    return total.hexdigest()
+
+
+def fingerprint(path: Path, attrs: Mapping[str, Any], *, labels: bool = True) -> str:
+    """Return a text that is the same for the same archive; see the module.
+
+    Args:
+        path: the archive.
+        attrs: of its root.
+        labels: whether other labels make it another archive.
+    """
+    sizes = sorted(_sizes(path))
+    content = attrs.get(CONTENT)
+    if not isinstance(content, str):
+        return digest(sizes, _sample(path, sizes))
+    chunks = [(name, size) for name, size in sizes if not name.endswith(_METADATA)]
+    if labels:
+        return digest(content, attrs.get(LABELS), chunks)
+    return digest(content, [(name, size) for name, size in chunks if name.split("/")[1:2] != ["label"]])
+
+
+def _sizes(path: Path) -> Iterable[tuple[str, int]]:
+    """Yield name and size of every file below ``path``."""
+    waiting = [str(path)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                else:
+                    yield Path(entry.path).relative_to(path).as_posix(), entry.stat().st_size
+
+
+def _sample(path: Path, sizes: list[tuple[str, int]]) -> str:
+    """Return the digest of the metadata, and of so many chunk files that it takes no time."""
+    chosen = [name for name, _ in sizes if name.endswith(_METADATA)]
+    others = [(name, size) for name, size in sizes if not name.endswith(_METADATA)]
+    step = max(1, -(-sum(size for _, size in others) // _MOST_BYTES))
+    total = hashlib.sha256()
+    for name in (*chosen, *(name for name, _ in others[::step])):
+        with (path / name).open("rb") as stream:
+            total.update(stream.read(_MOST_BYTES))
+    return total.hexdigest()
