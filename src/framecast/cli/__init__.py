@@ -25,6 +25,7 @@ from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.machine import machine
 from framecast.cli.split import split
+from framecast.cli.stopping import Interruption
 from framecast.cli.train import train
 from framecast.core.domain import built_in_domains, domains
 
@@ -92,10 +93,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         _add_plugins()
         command = typer.main.get_command(app)
-        code = command.main(arguments, prog_name="framecast", standalone_mode=False)
-        if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
-            raise KeyboardInterrupt
-        sys.stdout.flush()
+        with Interruption() as interruption:
+            code = command.main(arguments, prog_name="framecast", standalone_mode=False)
+            if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
+                raise interruption.raised or KeyboardInterrupt
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has gone, as in `framecast info x | head -1`
         _drop_output()
         return failures.FAILED
@@ -103,7 +105,7 @@ def run(arguments: list[str] | None = None) -> int:
         if _debug and not isinstance(error, KeyboardInterrupt | failures.CommandLineError):
             raise
         line, code = failures.explain(error)
-        if line:  # empty after `framecast` alone, which has printed its help
+        if line:  # empty after `framecast` alone, which has printed its help, and in all processes but one
             complain(f"framecast: {line}")
         try:
             sys.stdout.flush()

@@ -3,7 +3,8 @@
     0    all went well
     1    something failed that is not the user's doing: a full disk, memory exhausted, a defect of framecast
     2    the user's mistake: a misspelt option, a file that is not there, an output that exists
-    130  interrupted
+    130  interrupted by Ctrl-C (SIGINT)
+    143  stopped by SIGTERM
 
 ``framecast --debug COMMAND`` (or ``FRAMECAST_DEBUG=1``) shows where it went wrong instead.
 """
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import typer
 
-from framecast.core.distributed import ElsewhereError
+from framecast.cli.stopping import Interrupted
+from framecast.core.distributed import ElsewhereError, is_first
 from framecast.core.domain import domains
 from framecast.core.errors import FramecastError
 from framecast.core.text import one_line
@@ -32,6 +34,8 @@ _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADi
 def explain(error: BaseException) -> tuple[str, int]:
     """Return the line that tells a person what went wrong, and the exit code."""
     chain = list(_causes(error))
+    if isinstance(error, Interrupted):
+        return one_line(error) if is_first() else "", error.code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted", INTERRUPTED
     if any(_tells_of_a_full_disk(cause) for cause in chain):

@@ -1,6 +1,5 @@
 """What the log and the folder of a run say about it, on one screen."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -8,6 +7,7 @@ from typing import Any
 
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.core.errors import DataError
+from framecast.core.reading import read_json
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
@@ -48,7 +48,7 @@ def _options(recipe: Path) -> dict[str, int]:
     plain = parse_yaml(recipe.read_text(encoding="utf-8", errors="replace"), str(recipe))
     try:
         return {name: int(plain["training"][name]) for name in ("steps", "batch", "seed")}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise DataError(
             f"{recipe} is damaged: training.steps, batch and seed are not all there; bring it back"
         ) from None
@@ -122,8 +122,8 @@ def _sessions(sessions: Sequence[Mapping[str, Any]]) -> Rows:
 
 def _data(path: Path) -> Rows:
     try:
-        data = json.loads((path / "data.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = read_json(path / "data.json")
+    except FileNotFoundError:
         return []
     return nested(data) if isinstance(data, dict) else []
 

@@ -1,7 +1,11 @@
-"""Ending long work well: a signal, or the end of the time given, stops it after the step that is being made.
+"""Ending long work well: what a signal does to a command.
 
-SIGTERM is what a preemptible node sends some seconds before it takes the machine away; SIGINT is Ctrl-C. Stopping in
-the middle of a step would leave its work half done, so the first signal only asks. A second Ctrl-C ends at once.
+SIGTERM is what a preemptible node sends some seconds before it takes the machine away; SIGINT is Ctrl-C. Either raises
+`Interrupted`: what is complete is kept by whoever wrote it, who says so in a note of the exception, and the command
+ends with one line and the code 128 and the number of the signal (130, 143).
+
+Training would lose the step that is being made, so there the first signal only asks (`Stop`). A second Ctrl-C ends at
+once.
 """
 
 import signal
@@ -10,6 +14,55 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def __str__(self) -> str:
+        reason = "interrupted" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
+        return "; ".join([reason, *getattr(self, "__notes__", ())])
+
+    @property
+    def code(self) -> int:
+        """With which the command ends."""
+        return 128 + self.number
+
+
+class Interruption:
+    """Raises `Interrupted` when a signal comes, during its ``with`` block and only in the main thread.
+
+    A further SIGTERM is ignored, so that what is complete can be kept; a further SIGINT is not.
+
+    Attributes:
+        raised: the exception, once a signal has come.
+    """
+
+    def __init__(self) -> None:
+        self.raised: Interrupted | None = None
+
+    def __enter__(self) -> "Interruption":
+        main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+        self._before = {number: signal.signal(number, self._came) for number in numbers}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _came(self, number: int, frame: FrameType | None) -> None:
+        if self.raised is None or number == signal.SIGINT:
+            self.raised = self.raised or Interrupted(number)
+            raise self.raised
 
 
 class Stop:

@@ -14,9 +14,10 @@ import difflib
 import importlib
 import inspect
 import json
+import math
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -178,12 +179,23 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     """
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where} holds {type(data).__name__}; it must hold a mapping of sections")
+    if strange := list(_not_finite(data)):
+        raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite")
     try:
         checked: T = _adapter(kind).validate_python(data, context=trusted)
         return checked
     except ValidationError as error:
         findings = _findings(kind, data, error, trusted)
     raise ConfigError(f"{where}: {'; '.join(findings)}")
+
+
+def _not_finite(value: object, place: str = "") -> Iterator[str]:
+    """Yield the dotted places of NaN and infinity in plain data."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{place} is {value}"
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for name, part in parts:
+        yield from _not_finite(part, f"{place}.{name}".lstrip("."))
 
 
 def to_plain(configuration: object) -> dict[str, Any]:

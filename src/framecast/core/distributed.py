@@ -204,8 +204,9 @@ class Several(Processes):
 
 
 def started() -> int:
-    """Return how many processes ``torchrun`` started for this job."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """Return how many processes ``torchrun`` started for this job; 1 where the environment makes no sense (`join`)."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    return int(count) if count.isdecimal() and len(count) < 8 else 1
 
 
 def is_first() -> bool:
@@ -226,6 +227,27 @@ def stop_with_launcher() -> None:
         sys.exit(128 + signal.SIGTERM)
 
 
+def _check_environment() -> None:
+    """Raise `ConfigError` unless the variables of ``torchrun`` are all there and whole numbers, or do not matter."""
+    remedy = "start with torchrun --standalone --nproc-per-node N -m framecast ..., or unset WORLD_SIZE"
+    numbers = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT")
+    for name in numbers:
+        if not (value := os.environ.get(name, "1")).isdecimal() or len(value) >= 8:
+            raise ConfigError(f"the environment variable {name} is {value!r}; it must be a whole number: {remedy}")
+    if os.environ.get("WORLD_SIZE") == "0":
+        raise ConfigError(f"the environment variable WORLD_SIZE is 0; it must be at least 1: {remedy}")
+    if started() > 1:
+        if missing := [name for name in (*numbers, "MASTER_ADDR") if name not in os.environ]:
+            raise ConfigError(f"WORLD_SIZE is {started()} and {', '.join(missing)} is not set: {remedy}")
+        if int(os.environ["RANK"]) >= started():
+            raise ConfigError(f"RANK is {os.environ['RANK']} and WORLD_SIZE {started()}; it must be less: {remedy}")
+
+
 def join(*, cpu: bool) -> Processes:
-    """Return the processes of this job; see `Several`."""
+    """Return the processes of this job; see `Several`.
+
+    Raises:
+        ConfigError: the environment variables that a launcher sets are damaged or incomplete.
+    """
+    _check_environment()
     return Alone() if started() == 1 else Several(cpu=cpu)

@@ -10,17 +10,33 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from framecast.core.errors import DataError
 from framecast.core.files import flush_folder, write_atomically
+from framecast.core.reading import read_json
+from framecast.core.stored import Format, typed
 
 MANIFEST = "manifest.json"
-VERSION = 1
 
 
-def seal(folder: Path, format: str, record: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Manifest:
+    """What a manifest holds beside its header."""
+
+    record: dict[str, Any]
+    files: dict[str, _File]
+
+
+def seal(folder: Path, format: Format, record: Mapping[str, Any]) -> None:
     """Write the manifest of all files below ``folder`` once they are on the disk.
 
     Args:
@@ -34,13 +50,13 @@ def seal(folder: Path, format: str, record: Mapping[str, Any]) -> None:
             os.fsync(stream.fileno())
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-    plain = {"format": format, "version": VERSION, "record": dict(record), "files": files}
+    plain = {**format.header(), "record": dict(record), "files": files}
     write_atomically(folder / MANIFEST, json.dumps({**plain, "sha256": _digest(plain)}, indent=2) + "\n")
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         flush_folder(path)
 
 
-def check_seal(folder: Path, format: str) -> dict[str, Any]:
+def check_seal(folder: Path, format: Format) -> dict[str, Any]:
     """Return the record of a sealed folder after comparing every file with its size and checksum.
 
     Raises:
@@ -49,24 +65,16 @@ def check_seal(folder: Path, format: str) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain["format"] != format:
-            raise DataError(f"{path} is of the format {plain['format']!r}, not {format!r}")
+        plain = format.check(read_json(path), str(path))
         own = plain.pop("sha256", None)
-        version, files, record = int(plain["version"]), dict(plain["files"]), dict(plain["record"])
-        if version > VERSION:
-            raise NewerVersionError(
-                f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
-            )
+        manifest = typed(_Manifest, plain, where=str(path))
         if own is not None and own != _digest(plain):
             raise DataError(f"{path} is not as it was written: its own checksum differs")
-        for name, expected in files.items():
-            _compare(folder / name, int(expected["bytes"]), str(expected["sha256"]))
-    except DataError:
-        raise
-    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({type(error).__name__})") from None
-    return record
+        for name, expected in manifest.files.items():
+            _compare(folder / name, expected.bytes, expected.sha256)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    return manifest.record
 
 
 def _digest(plain: Mapping[str, Any]) -> str:
@@ -82,7 +90,3 @@ def _compare(path: Path, size: int, digest: str) -> None:
     with path.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
             raise DataError(f"{path} has another checksum than it was written with")
-
-
-class NewerVersionError(DataError):
-    """A file is sound, and written by a newer framecast."""

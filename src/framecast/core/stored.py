@@ -6,9 +6,14 @@ with the file, the place in it and the rule.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from framecast.core.errors import DataError
+from framecast.core.configuration import from_plain
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.reading import read_json
+
+T = TypeVar("T")
 
 
 class NewerVersionError(DataError):
@@ -63,3 +68,31 @@ class Format:
                 "pip install --upgrade framecast"
             )
         return plain
+
+    def read(self, path: Path, kind: type[T]) -> T:
+        """Return the document in the JSON file at ``path`` as the dataclass ``kind``; see `typed`.
+
+        Raises:
+            NewerVersionError: a newer framecast wrote it.
+            DataError: it cannot be read, or is not of this format.
+            FileNotFoundError: there is none.
+        """
+        return typed(kind, self.check(read_json(path), str(path)), where=str(path), remedy=self.remedy)
+
+
+def typed(kind: type[T], plain: object, *, where: str, remedy: str = "restore the file") -> T:
+    """Return what ``plain``, read from a file, says, as the dataclass ``kind``.
+
+    Args:
+        kind: a frozen dataclass (see `framecast.core.configuration`).
+        plain: what was read.
+        where: the file, for messages.
+        remedy: what to do about it.
+
+    Raises:
+        DataError: keys are missing, or values of a wrong type or out of range; all of them in one line.
+    """
+    try:
+        return from_plain(kind, plain, where=where)
+    except ConfigError as error:
+        raise DataError(f"{error}: {remedy}") from None

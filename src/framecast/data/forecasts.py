@@ -229,7 +229,11 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
     with undamaged(path):
         elapsed = [name for name in ("lead_time", "past_time", "issue_time") if stored[name].dtype.kind in "iuf"]
-        return stored.assign_coords({name: _as_timedelta(stored[name].variable) for name in elapsed})
+        forecast = stored.assign_coords({name: _as_timedelta(stored[name].variable) for name in elapsed})
+    for name in ("lead_time", "past_time"):
+        if forecast[name].dtype.kind != "m":
+            raise DataError(f"{path} has no time differences in {name}: it is damaged, forecast again")
+    return forecast
 
 
 def _as_timedelta(variable: xr.Variable) -> xr.Variable:

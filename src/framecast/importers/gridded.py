@@ -108,12 +108,12 @@ def import_gridded(
         DataError: axes, unit or cadence cannot be told.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
-    unchanged = Unchanged(source)
     data = open_gridded(source, names, reading, cadence=cadence)
     return write_recording(
         data,
         out,
         source=Path(source),
+        request=[names, reading],
         unit=unit,
         cadence=cadence,
         independent=independent,
@@ -127,13 +127,27 @@ def write_recording(
     out: str | Path,
     *,
     source: Path,
+    request: object,
     unit: str | None = None,
     cadence: float | None = None,
     independent: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
-    """Write an opened source of videos as the archive ``out``; for the rest see `import_gridded`."""
+    """Write an opened source of videos as the archive ``out``.
+
+    Args:
+        data: the source.
+        out: the archive.
+        source: what it was opened from.
+        request: how; an interrupted import is continued if its `repr` is the same.
+        unit: see `import_gridded` for this and what follows.
+        cadence: likewise.
+        independent: likewise.
+        overwrite: likewise.
+        progress: likewise.
+    """
+    unchanged = Unchanged(source)
     if not isinstance(data, Recording):
         raise ConfigError(
             f"the importer returns {type(data).__name__}; it must return a framecast.importers.base.Recording"
@@ -158,7 +172,7 @@ def write_recording(
     }
     job = Job(
         kind="archive",
-        options=digest(attrs, repr(names), repr(reading), unit, cadence, labels),
+        options=digest(attrs, repr(request), unit, cadence, labels),
         inputs={"source": unchanged.fingerprint},
     )
     with ResumableArchiveWriter(

@@ -60,6 +60,7 @@ def import_data(
             data,
             out,
             source=Path(source),
+            request=[str(getattr(importer, "__qualname__", importer)), sorted(options.items())],
             unit=unit,
             cadence=cadence,
             independent=independent,

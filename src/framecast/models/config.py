@@ -11,7 +11,7 @@ from framecast.data.splits import AnySplit, AutoSplit
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Generator
 from framecast.generators.kinds import AnyGenerator
-from framecast.models.header import VERSION
+from framecast.models.header import MODEL_FORMAT
 from framecast.networks import AnyNetwork
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
@@ -62,7 +62,7 @@ class ModelConfig:
     weights_sha256: str = ""
     framecast_version: str = __version__
     format: Literal["framecast-model"] = "framecast-model"
-    version: int = VERSION
+    version: int = MODEL_FORMAT.version
 
     @property
     def domain(self) -> Domain:

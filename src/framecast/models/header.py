@@ -1,6 +1,5 @@
 """What the files of a model say of themselves, read without PyTorch: its configuration as plain data, its size."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from framecast.core.errors import DataError, FramecastError
+from framecast.core.reading import read_json
+from framecast.core.stored import Format
 from framecast.models.released import released_models
 
-FORMAT = "framecast-model"
-VERSION = 1
+MODEL_FORMAT = Format("framecast-model", 1, "model", "copy the model again")
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 
@@ -24,19 +24,9 @@ def read_header(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / CONFIG
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        return MODEL_FORMAT.check(read_json(path), str(path))
     except FileNotFoundError:
-        raise DataError(f"{folder} is no model: it has no {CONFIG}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]})") from None
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise DataError(f"{path} is no framecast model's configuration: its format is not {FORMAT!r}")
-    version = plain.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise DataError(
-            f"{path} has format version {version}, and this framecast reads up to {VERSION}: upgrade framecast"
-        )
-    return plain
+        raise DataError(f"{folder} is not a model: it has no {CONFIG}") from None
 
 
 def count_weights(folder: str | Path) -> int | None:

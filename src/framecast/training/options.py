@@ -7,6 +7,9 @@ from typing import Literal
 from framecast.core.errors import ConfigError
 from framecast.training.reconstruction import WIDEST
 
+_LARGEST_RATE = 10.0
+"""No network learns at such a rate of AdamW's, whose steps have about this size; 1e-3 is a large one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
@@ -103,6 +106,8 @@ class TrainingOptions:
         for name in ("weight_decay", "warmup", "ema_start", "workers", "cache_gib", "seed"):
             if getattr(self, name) < 0:
                 yield f"training.{name} is {getattr(self, name)}; it must not be negative"
+        if self.learning_rate > _LARGEST_RATE:
+            yield f"training.learning_rate is {self.learning_rate:g}; it can be at most {_LARGEST_RATE:g}"
         if not 0 <= self.ema < 1:
             yield f"training.ema is {self.ema}; it must lie in [0, 1)"
         if not 0 <= self.label_dropout <= 1:

@@ -15,6 +15,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,75 @@ from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
-from framecast.core.manifest import MANIFEST, NewerVersionError, check_seal, seal
+from framecast.core.manifest import check_seal, seal
+from framecast.core.reading import parse_json, read_json
+from framecast.core.stored import Format, NewerVersionError, typed
 from framecast.core.yaml_text import parse_yaml
 
-FORMAT = "framecast-checkpoint"
+FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
 
 _STATE = "state.safetensors"
 
+_LOST_DATA = (
+    "what the run was trained on is unknown: restore the file, choose another --out, or pass --overwrite to begin anew"
+)
+
 _WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "training.workers", "training.cache_gib")
 """Settings, or beginnings of their names, that change nothing about the weights: a run may go on with others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRecord:
+    """What is kept with a checkpoint beside the state.
+
+    Attributes:
+        best_loss: least validation loss so far, if there was a validation.
+        best_step: where it was.
+        seconds: that the run has taken.
+    """
+
+    best_loss: float | None
+    best_step: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event:
+    """What every line of the log says."""
+
+    event: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step(_Event):
+    loss: float | None = None
+    seconds: float | None = None
+    waited: float | None = None
+    elapsed: float = 0.0
+    skipped: bool = False
+    spike: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Validation(_Event):
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SessionBegan(_Event):
+    began: str
+    processes: int
+    device: str
+    framecast: str
+    python: str
+    versions: dict[str, str] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
+    commit: str | None = None
+    framecast_commit: str | None = None
+
+
+_EVENTS = {"step": _Step, "validation": _Validation, "session": _SessionBegan}
 
 
 class Run:
@@ -144,13 +205,13 @@ class Run:
             raise DataError(f"no checkpoint in {self.path} is undamaged: pass --overwrite to begin anew")
         return None, findings
 
-    def load(self, checkpoint: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def load(self, checkpoint: Path) -> tuple[dict[str, Tensor], CheckpointRecord]:
         """Return the state in a checkpoint that `newest` named, and the record kept with it.
 
         Raises:
             DataError: the state cannot be read.
         """
-        record = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["record"]
+        record = typed(CheckpointRecord, check_seal(checkpoint, FORMAT), where=str(checkpoint))
         try:
             return load_file(checkpoint / _STATE), record
         except (SafetensorError, OSError) as error:
@@ -200,18 +261,30 @@ class Run:
             stream.write(json.dumps(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the lines of the log; a line cut short by a power failure is left out."""
+        """Return the lines of the log; a last line cut short by a power failure is left out.
+
+        Raises:
+            DataError: a line is damaged; the message names it.
+        """
         path = self.path / "log.jsonl"
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         records = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
+            where = f"{path}, line {number}"
             try:
-                records.append(json.loads(line))
-            except ValueError:
-                continue
-        return [record for record in records if isinstance(record, dict)]
+                record = parse_json(line, where=where)
+                kind = _EVENTS.get(str(record.get("event")), _Event) if isinstance(record, dict) else _Event
+                typed(kind, record, where=where)
+            except DataError as error:
+                raise DataError(f"{error}: delete that line") from None
+            records.append(record)
+        return records
 
     def rewind(self, step: int) -> None:
-        """Take out of the log what it says of steps after ``step``, which will be made again."""
+        """Take back what was written of steps after ``step``, which will be made again: log and averages."""
+        for path in self.path.glob("averages/*.safetensors*"):
+            if not (number := path.name.lstrip(".").partition(".")[0]).isdecimal() or int(number) > step:
+                path.unlink()
         kept = [record for record in self.records() if record.get("step", 0) <= step]
         write_atomically(self.path / "log.jsonl", "".join(json.dumps(record) + "\n" for record in kept))
 
@@ -237,13 +310,12 @@ def _read_record(path: Path) -> dict[str, Any]:
         DataError: it is damaged.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
-        reason = type(error).__name__
-        raise DataError(
-            f"{path} is damaged ({reason}), so that nobody knows what the run was trained on: bring it back, choose "
-            "another --out, or pass --overwrite to begin anew"
-        ) from None
+        plain = read_json(path)
+    except DataError as error:
+        raise DataError(f"{error}; {_LOST_DATA}") from None
+    if not isinstance(plain, dict):
+        raise DataError(f"{path} holds {type(plain).__name__}, not an object; {_LOST_DATA}")
+    return plain
 
 
 def _differences(path: Path, recipe: str) -> list[str]:

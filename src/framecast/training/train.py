@@ -168,9 +168,9 @@ class _Session:
         if checkpoint is not None:
             tensors, record = run.load(checkpoint)
             self.state.load(tensors)
-            if record["best_loss"] is not None:
-                self.best = record["best_loss"], record["best_step"]
-            self.seconds = record["seconds"]
+            if record.best_loss is not None:
+                self.best = record.best_loss, record.best_step
+            self.seconds = record.seconds
         self.written = self.state.step
         self.spikes = Spikes()
         self.environment = describe_environment()

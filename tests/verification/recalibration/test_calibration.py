@@ -127,7 +127,7 @@ def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibr
         ("{", "cannot be read as JSON"),
         ("{}", "is no calibration"),
         (json.dumps({**own.to_plain(), "version": 99}), "reads up to 2"),
-        (json.dumps({"format": "framecast-calibration", "version": 1}), "is damaged"),
+        (json.dumps({"format": "framecast-calibration", "version": 1}), "is missing"),
     ):
         (tmp_path / "calibration.json").write_text(text)
         with pytest.raises(DataError, match=words):

@@ -20,15 +20,16 @@ import xarray as xr
 from torch import Tensor
 
 from framecast._version import __version__
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
+from framecast.core.reading import read_json
+from framecast.core.stored import Format, typed
 from framecast.verification.quantities import Quantity
 from framecast.verification.recalibration.conformal import conformal_offset, conformity, widened
 from framecast.verification.scores import LEVELS, central_interval, ensemble_variance
 
 FILE = "calibration.json"
-FORMAT = "framecast-calibration"
-VERSION = 2
+FORMAT = Format("framecast-calibration", 2, "calibration", "calibrate again")
 
 FORMER_NAMES = {"flux": "total", "mpf": "peak", "fluence": "integral", "t2pf": "time_of_peak"}
 """What version 1, and schema 2 of ``scores.json``, called the derived quantities."""
@@ -75,10 +76,23 @@ class Calibration:
     number_of_blocks: int
     windows: tuple[str, ...]
     scales: dict[str, Scale]
-    offsets: dict[str, dict[str, list[Any]]]
+    offsets: dict[str, dict[str, list[float | list[float | None] | None]]]
     framecast_version: str = __version__
-    format: str = FORMAT
-    version: int = VERSION
+    format: str = FORMAT.name
+    version: int = FORMAT.version
+
+    def __post_init__(self) -> None:
+        levels = {str(round(100 * level)) for level in LEVELS}
+        for quantity, offsets in self.offsets.items():
+            if quantity not in self.scales or set(offsets) != levels:
+                raise ConfigError(f"offsets.{quantity} must have a scale and the levels {', '.join(sorted(levels))}")
+            for level, values in offsets.items():
+                lengths = {len(value) for value in values if isinstance(value, list)}
+                if len(values) != len(self.channels) or not lengths <= {len(self.lead_times_h)}:
+                    raise ConfigError(
+                        f"offsets.{quantity}.{level} must have a value for each of {len(self.channels)} channels (and "
+                        f"{len(self.lead_times_h)} lead times)"
+                    )
 
     def intervals(self, quantity: str, forecast: Tensor) -> dict[float, Interval]:
         """Return the calibrated central interval of each level, outer ones holding the inner ones.
@@ -177,18 +191,13 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
     Raises:
         DataError: it is none, damaged, or of a newer version.
     """
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise DataError(f"{where} is no calibration: its format is not {FORMAT!r}; calibrate again")
-    if not isinstance(plain.get("version"), int) or plain["version"] > VERSION:
-        raise DataError(
-            f"{where} has format version {plain.get('version')}, and this framecast reads up to {VERSION}: upgrade it"
-        )
-    try:
-        tuples = {name: tuple(plain[name]) for name in ("channels", "lead_times_h", "size", "windows")}
-        named = {key: {FORMER_NAMES.get(name, name): value for name, value in plain[key].items()} for key in _NAMED}
-        return Calibration(**{**plain, **tuples, **named, "version": VERSION})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{where} is damaged ({error}): calibrate again") from None
+    plain = FORMAT.check(plain, where)
+    named = {
+        key: {FORMER_NAMES.get(name, name): value for name, value in plain[key].items()}
+        for key in _NAMED
+        if isinstance(plain.get(key), dict)
+    }
+    return typed(Calibration, {**plain, **named, "version": FORMAT.version}, where=where, remedy=FORMAT.remedy)
 
 
 def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
@@ -236,11 +245,7 @@ def read_calibration(folder: str | Path) -> Calibration | None:
     path = Path(folder) / FILE
     if not path.is_file():
         return None
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]}): calibrate again") from None
-    return from_plain(plain, where=str(path))
+    return from_plain(read_json(path), where=str(path))
 
 
 def write_calibration(folder: str | Path, calibration: Calibration) -> Path:
@@ -250,7 +255,7 @@ def write_calibration(folder: str | Path, calibration: Calibration) -> Path:
         DataError: the model there has other weights than the one that made the forecasts.
     """
     path = Path(folder) / FILE
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    config = read_json(Path(folder) / "config.json")
     made, here = calibration.drawing["weights_sha256"], config["weights_sha256"]
     if made != here:
         raise DataError(

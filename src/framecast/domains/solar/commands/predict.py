@@ -80,10 +80,11 @@ def predict(
     import numpy as np
 
     from framecast.core.devices import choose_device
+    from framecast.core.fingerprint import digest
     from framecast.domains.solar.predict import LocalImages, Request, ServerImages, training_settings
     from framecast.domains.solar.predict import predict as make
     from framecast.domains.solar.predict.page import write_prediction
-    from framecast.domains.solar.predict.stages import Stages, fingerprint
+    from framecast.domains.solar.predict.stages import Stages
     from framecast.models.checkpoint import load
     from framecast.reports.prediction import PAGE, Sample, interval_rows
 
@@ -129,7 +130,7 @@ def predict(
     facts = _facts(made, images.describe(), settings, forecaster.name)
     made.stages["page"] = Stages(out).once(
         "page",
-        fingerprint(made.mark, facts),
+        digest(made.mark, facts),
         [out / PAGE],
         lambda: write_prediction(out, radiometry=settings.radiometry, facts=facts, command=command),
     )

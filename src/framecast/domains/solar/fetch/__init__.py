@@ -130,6 +130,10 @@ def fetch(
 
     try:
         _run(download(wanted, folder, source=source, known=known, transfer=transfer, done=note))
+    except KeyboardInterrupt as error:
+        saved = counts["kept"] + counts["fetched"]
+        error.add_note(f"{saved} of {len(wanted)} images are saved: the same command resumes from there")
+        raise
     finally:
         if outcomes:
             write_record(folder, known | outcomes)

@@ -7,14 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from framecast.core.files import write_atomically
-from framecast.core.reading import read_json
+from framecast.core.stored import Format
 
 FILE_NAME = "fetch.json"
-FORMAT = "framecast-fetch"
-VERSION = 1
+FORMAT = Format("framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +40,20 @@ class Frame:
     missing: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    frames: tuple[Frame, ...]
+
+
 def read_record(folder: Path) -> dict[str, Frame]:
-    """Return the frames recorded in ``folder`` by path; none if there is no record or it is damaged."""
+    """Return the frames recorded in ``folder`` by path; none if there is no record.
+
+    Raises:
+        DataError: it is damaged, or of a newer version.
+    """
     try:
-        plain: Any = read_json(folder / FILE_NAME)
-        if plain["format"] != FORMAT or plain["version"] != VERSION:
-            return {}
-        return {frame.path: frame for frame in (Frame(**entry) for entry in plain["frames"])}
-    except (OSError, ValueError, TypeError, KeyError):
+        return {frame.path: frame for frame in FORMAT.read(folder / FILE_NAME, _Record).frames}
+    except FileNotFoundError:
         return {}
 
 
@@ -58,5 +62,5 @@ def write_record(folder: Path, frames: Mapping[str, Frame]) -> None:
     ordered = sorted(frames.values(), key=lambda frame: (frame.time, frame.wavelength, frame.path))
     entries = [{name: value for name, value in asdict(frame).items() if value not in ("", 0)} for frame in ordered]
     lines = ",\n".join(json.dumps(entry) for entry in entries)
-    head = f'"format": "{FORMAT}", "version": {VERSION}'
+    head = json.dumps(FORMAT.header())[1:-1]
     write_atomically(folder / FILE_NAME, f'{{{head}, "frames": [\n{lines}\n]}}\n')

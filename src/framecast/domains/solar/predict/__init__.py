@@ -15,6 +15,7 @@ import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import PREDICTION, refuse_existing
+from framecast.core.fingerprint import digest
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampling import SamplingOptions
@@ -22,7 +23,7 @@ from framecast.domains.solar.observations import scan
 from framecast.domains.solar.predict.ensemble import forecast_region
 from framecast.domains.solar.predict.images import Images, LocalImages, MissingImage, ServerImages
 from framecast.domains.solar.predict.region import ImageSettings, cut_region, issue_frame, minute, point, slack
-from framecast.domains.solar.predict.stages import Stages, fingerprint
+from framecast.domains.solar.predict.stages import Stages
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
@@ -157,7 +158,7 @@ def predict(
             absent.extend(images.gather(wanted, wavelengths, folder / "images", slack=seconds, show=show))
 
         # Frames that are missing may come later: an incomplete collection is gathered again.
-        mark = fingerprint(images.describe(), [str(time) for time in wanted], channels)
+        mark = digest(images.describe(), [str(time) for time in wanted], channels)
         stages.once("images", mark, [folder / "images"], gather)
         if absent:
             stages.forget("images")
@@ -166,7 +167,7 @@ def predict(
         issue = issue_frame(observations, frames, request.time)
         track = point(issue, request.center)
         files = [(frame.path.name, frame.path.stat().st_size) for frame in observations.frames]
-        mark = fingerprint(files, vars(track), vars(frames), repr(settings), settings.radiometry.provenance())
+        mark = digest(files, vars(track), vars(frames), repr(settings), settings.radiometry.provenance())
         archive_path = folder / "region.zarr"
         stages.once(
             "region",
@@ -174,8 +175,8 @@ def predict(
             [archive_path],
             lambda: cut_region(folder / "images", archive_path, observations, track, frames, settings),
         )
-        mark = fingerprint(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
-        mark = fingerprint(mark, forecaster.calibration and forecaster.calibration.to_plain())
+        mark = digest(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
+        mark = digest(mark, forecaster.calibration and forecaster.calibration.to_plain())
         members = Draw(members=range(request.members), seed=request.seed, label=request.label, options=options)
 
         def draw() -> None:

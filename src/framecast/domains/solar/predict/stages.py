@@ -4,27 +4,28 @@ A stage is known by its fingerprint, which covers everything its result depends 
 whole or absent. It is repeated when either has changed.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from framecast.core.errors import FramecastError
 from framecast.core.files import write_atomically
+from framecast.core.stored import Format
 
 FILE_NAME = "stages.json"
-FORMAT = "framecast-prediction"
+FORMAT = Format("framecast-prediction", 1, "prediction", "delete it, and every stage is done again")
 IMAGES = "images"
 """The folder within, of images."""
 
 
-def fingerprint(*parts: Any) -> str:
-    """Return a digest of ``parts``, JSON values or what has a text of its own."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    done: dict[str, str]
 
 
 def downloads(folder: Path) -> int:
@@ -49,8 +50,8 @@ class Stages(AbstractContextManager["Stages"]):
         self._new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._done: dict[str, str] = dict(json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["done"])
-        except (OSError, ValueError, TypeError, KeyError):
+            self._done = dict(FORMAT.read(folder / FILE_NAME, _Record).done)
+        except FileNotFoundError:
             self._done = {}
             self._write()
 
@@ -83,5 +84,5 @@ class Stages(AbstractContextManager["Stages"]):
         self._write()
 
     def _write(self) -> None:
-        text = json.dumps({"format": FORMAT, "version": 1, "done": self._done}, indent=1)
+        text = json.dumps({**FORMAT.header(), "done": self._done}, indent=1)
         write_atomically(self.folder / FILE_NAME, text + "\n")
