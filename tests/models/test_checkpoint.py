@@ -54,7 +54,7 @@ def test_the_configuration_says_what_it_was_trained_on(small_run, small_archive)
     ("changes", "message"),
     [
         ({"version": 99}, "upgrade framecast"),
-        ({"format": "other"}, "no framecast model"),
+        ({"format": "other"}, "not a model"),
         ({"networc": 1}, r"networc is unknown \(did you mean network\?\)"),
         ({"weights_sha256": "0" * 64}, "is damaged"),
         ({"labels": ["quiet", "flare"]}, "does not fit"),

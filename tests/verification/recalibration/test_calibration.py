@@ -125,7 +125,7 @@ def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibr
         write_calibration(tmp_path, replace(own, drawing={**own.drawing, "weights_sha256": "cd" * 32}))
     for text, words in (
         ("{", "cannot be read as JSON"),
-        ("{}", "is no calibration"),
+        ("{}", "not a calibration"),
         (json.dumps({**own.to_plain(), "version": 99}), "reads up to 2"),
         (json.dumps({"format": "framecast-calibration", "version": 1}), "is missing"),
     ):
