@@ -170,8 +170,8 @@ def test_an_environment_that_makes_no_sense(stored, name, value, monkeypatch, ca
     monkeypatch.setenv(name, value)
     assert run(["train", "run/recipe.yaml", "--data", "archive.zarr", "--out", "other"]) == 2
     said = capsys.readouterr().err
-    assert name in said
-    assert said.count("\n") == 1
+    assert name in said.splitlines()[-1]
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("rate", ["1e300", ".nan", ".inf", "-1", "[]", "fast"])
@@ -180,5 +180,5 @@ def test_an_absurd_learning_rate(stored, rate, monkeypatch, capsys):
     words = ["train", "run/recipe.yaml", f"training.learning_rate={rate}", "--data", "archive.zarr", "--out", "other"]
     assert run(words) == 2
     said = capsys.readouterr().err
-    assert "training.learning_rate" in said
-    assert said.count("\n") == 1
+    assert "training.learning_rate" in said.splitlines()[-1]
+    assert "Traceback" not in said
