@@ -88,7 +88,7 @@ def test_the_same_training_again_is_complete_already(folder, capsys):
         (["forecast", "run", "corona.zarr", "x", "--sampler", "ddim:eta"], "ddim:eta=0.5"),
         (["forecast", "run", "corona.zarr", "x", "--sampler", "ddim:eta=["], "'ddim:eta=[' is not valid YAML"),
         (["forecast", "run", "corona.zarr", "x", "--members", "9000000000"], "members is 9000000000, which take"),
-        (["forecast", "run", "corona.zarr", "x", "--clip", "94=0"], "'94=0'; write a channel and two numbers"),
+        (["forecast", "run", "corona.zarr", "x", "--clip", "94=0"], "'94=0'; write a name and two numbers"),
         (
             ["forecast", "run", "corona.zarr", "x", "--clip", "95=0:1"],
             "clip names 95; what is forecast is 193, 211, 94",

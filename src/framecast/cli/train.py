@@ -44,7 +44,8 @@ def train(
 
     recipe = fc.load_recipe(config, changes or ())
     if print_config:
-        say(dump_recipe(recipe).rstrip())
+        for line in dump_recipe(recipe).splitlines():
+            say(line)
         return
     if out is None:
         raise ConfigError("training needs --data ARCHIVE and --out RUN")

@@ -79,7 +79,7 @@ def parse_part(text: str) -> dict[str, Any]:
         ConfigError: a setting is not written as ``name=value``, or the value is not valid YAML.
     """
     kind, _, settings = text.partition(":")
-    if settings and "=" not in settings.partition(":")[0]:  # the name of a class in a module
+    if settings[:1].isupper():  # the name of a class in a module
         name, _, settings = settings.partition(":")
         kind = f"{kind}:{name}"
     plain: dict[str, Any] = {"kind": kind}
