@@ -377,7 +377,10 @@ def test_forecasts_bear_the_places_the_reference_system_and_the_calendar_of_the_
     assert "stretch: u linear (signed" in " ".join(printed.split())
     assert "u linear (signed" in " ".join(run("info", str(tmp_path / "run")).replace("stretch", "").split())
     run("forecast", str(tmp_path / "run"), archive, out, "--members", "2", "--limit", "2", "--steps", "2")
-    with xr.open_zarr(out, decode_timedelta=True) as forecast, xr.open_zarr(archive, group="in") as source:
+    with (
+        xr.open_zarr(out, decode_timedelta=True) as forecast,
+        xr.open_zarr(archive, group="in", decode_timedelta=True) as source,
+    ):
         for name in ("y", "x", "lat", "lon"):
             np.testing.assert_array_equal(forecast[name], source[name])
         assert forecast.lat.attrs["units"] == "degrees_north"
