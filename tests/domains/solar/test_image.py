@@ -141,3 +141,30 @@ def test_distance_follows_from_the_apparent_radius() -> None:
 
 def test_header_is_a_value() -> None:
     assert dataclasses.replace(header_of(), quality=0) == header_of()
+
+
+@pytest.mark.parametrize(
+    ("unit", "rate"),
+    [
+        ("DN", False),
+        ("DN/pixel", False),
+        ("counts", False),
+        ("DN/s", True),
+        ("DN / (pix s)", True),
+        ("DN/pix/s", True),
+        ("DN/s/pixel", True),
+        ("DN s**-1", True),
+        ("electron s-1 pix-1", True),
+    ],
+)
+def test_a_unit_that_is_a_rate_already_is_not_divided_by_the_exposure_again(unit, rate):
+    image = SolarImage(header=header_of(BUNIT=unit), data=np.full((2, 2), 100, np.float32))
+    assert image.header.per_second == rate
+    np.testing.assert_array_equal(image.rate, 100 if rate else 50)
+
+
+@pytest.mark.parametrize("unit", ["W m-2 sr-1", "Gauss", "MK"])
+def test_a_unit_that_is_not_of_counts_is_refused(unit):
+    image = SolarImage(header=header_of(BUNIT=unit), data=np.ones((2, 2), np.float32))
+    with pytest.raises(DataError, match=r"\(BUNIT\), which is not a unit of counts"):
+        _ = image.rate

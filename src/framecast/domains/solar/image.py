@@ -1,5 +1,6 @@
 """One observation: its pixels, and what its header says about them in the units of this package."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import numpy.typing as npt
 
 from framecast.core.errors import DataError
 from framecast.domains.solar.projection import ARCSEC, Observer
+
+_RATE = re.compile(r"/\s*(\([^)]*)?(s|sec|secs|second|seconds)\b|\b(s|sec|second|seconds)\s*(\*\*|\^)?\s*\(?-1")
+_WORDS = re.compile(r"[a-zµ]+")
+_COUNTS = {"dn", "adu", "count", "counts", "ct", "cts", "electron", "electrons", "photon", "photons", "ph", "dns"}
+_BESIDE = {"s", "sec", "secs", "second", "seconds", "pix", "pixel", "pixels"}
+"""What counts may be given per."""
 
 Array = npt.NDArray[np.float64]
 
@@ -81,11 +88,21 @@ class FrameHeader:
 
     @property
     def per_second(self) -> bool:
-        """Whether the exposure is divided out already."""
-        return self.unit.replace(" ", "").lower().endswith(("/s", "s-1", "s^-1", "/sec", "/second"))
+        """Whether the exposure is divided out already, as ``DN/s``, ``DN / (pix s)`` or ``DN s-1 pixel-1`` say."""
+        return bool(_RATE.search(self.unit.lower()))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the unit is one of counts: DN, electrons or photons, by pixel and second or not."""
+        return set(_WORDS.findall(self.unit.lower())) - _BESIDE <= _COUNTS
 
     def check_exposure(self) -> None:
-        """Raise `DataError` unless the pixels can be brought to a rate."""
+        """Raise `DataError` unless the pixels can be brought to a rate of counts."""
+        if not self.counts:
+            raise DataError(
+                f"{self.path} is in {self.unit} (BUNIT), which is not a unit of counts such as DN and cannot become "
+                "DN/s: import it as gridded data in its own unit"
+            )
         if not self.per_second and not 0 < self.exposure < np.inf:
             raise DataError(
                 f"{self.path} has exposure time {self.exposure:g} s: "
