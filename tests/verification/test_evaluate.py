@@ -209,7 +209,7 @@ def test_what_cannot_be_judged_is_said_in_one_line(gaussian_forecast: Write, tmp
     with pytest.raises(FramecastError, match="no forecast at"):
         evaluate(tmp_path / "absent.zarr")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match="is no framecast forecast"):
+    with pytest.raises(DataError, match="not a forecast"):
         evaluate(tmp_path / "folder")
     with pytest.raises(DataError, match="holds 0 samples of 10 members"):
         evaluate(gaussian_forecast(tmp_path / "empty.zarr", samples=0))

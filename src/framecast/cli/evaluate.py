@@ -45,7 +45,7 @@ def evaluate(
     say(str(page))
 
 
-def _own(paths: list[str]) -> dict[str, list[Any]]:
+def _own(paths: list[str]) -> dict[str, Any]:
     """Return the user's own entries of the catalogues, by the argument of `fc.evaluate` that takes them."""
     if not paths:
         return {}

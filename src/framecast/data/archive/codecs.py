@@ -185,8 +185,8 @@ def check_codecs() -> None:
     v2: tuple[type, ...] = (Blosc, Zstd, LZ4, Zlib, GZip, BZ2, LZMA)
     for numcodec in v2:
         numcodecs.registry.register_codec(numcodec)
-    v3: tuple[type[Codec], ...] = (CheckedBlosc, CheckedZstd, CheckedGzip)
-    for codec in v3:
+    v3: dict[str, type[Codec]] = {codec.kind: codec for codec in (CheckedBlosc, CheckedZstd, CheckedGzip)}
+    for kind, codec in v3.items():
         name = f"{codec.__module__}.{codec.__qualname__}"
-        register_codec(codec.kind, codec, qualname=name)  # type: ignore[attr-defined]
-        zarr.config.set({f"codecs.{codec.kind}": name})  # type: ignore[attr-defined]
+        register_codec(kind, codec, qualname=name)
+        zarr.config.set({f"codecs.{kind}": name})
