@@ -14,11 +14,12 @@ DEV := $(VENV)/.installed-dev
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test portable slow lint format clean
+.PHONY: help demo test test-fast portable slow lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    forecast a synthetic Sun and write a report to ./demo (a minute or two after installation)"
+	@echo "make test-fast  those of the tests that take a moment: a minute on two cores"
 	@echo "make test    the tests"
 	@echo "make portable  forecasting, training and resuming as older processors compute"
 	@echo "make slow    the tests that take minutes"
@@ -31,6 +32,10 @@ demo: $(BASE)
 
 test: $(DEV)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# For daily work: without the tests that train, draw, prepare or judge as a whole.
+test-fast: $(DEV)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow and not thorough'
 
 # Exit code 5 of pytest: there is no slow test.
 slow: $(DEV)

@@ -17,6 +17,8 @@ import yaml
 
 from framecast.cli import run
 
+pytestmark = pytest.mark.thorough
+
 FIXTURE = Path(__file__).with_name("fixtures") / "stored-0.1.0.tar.xz"
 
 MISSING = object()

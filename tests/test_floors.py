@@ -113,6 +113,7 @@ def test_every_entry_of_the_table_is_a_file():
     assert not stale, f"no such file any more: {stale}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down(module):
     floor = floor_of(module)
@@ -127,6 +128,7 @@ def test_imports_go_down(module):
                 )
 
 
+@pytest.mark.thorough
 def test_nothing_outside_the_domains_imports_from_them():
     for module, path in MODULES.items():
         if not covers("domains/", module) and module not in MAY_IMPORT_DOMAINS:
@@ -144,6 +146,7 @@ def test_domains_do_not_import_each_others_insides():
                 assert not others or imported.endswith("/domain"), f"{module}.py:{line} imports {imported}"
 
 
+@pytest.mark.thorough
 def test_nothing_goes_in_a_circle():
     """Imports that run at start; an import within a function of the doors may look back up."""
     graph = {name: {imported for imported, _ in imports(path, name)} for name, path in MODULES.items()}

@@ -130,6 +130,7 @@ def test_a_picture_of_another_kind_starts_no_program(tmp_path: Path, monkeypatch
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.thorough
 @POSIX
 def test_settings_of_matplotlib_in_the_working_folder_start_no_program(gaussian_forecast, tmp_path: Path) -> None:
     """With ``text.usetex`` matplotlib runs LaTeX for each text."""
@@ -144,6 +145,7 @@ def test_settings_of_matplotlib_in_the_working_folder_start_no_program(gaussian_
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.thorough
 def test_processes_that_are_started_import_nothing_from_the_working_folder(tmp_path: Path) -> None:
     """Python puts the working folder first on the path of a process that multiprocessing starts."""
     for name in ("multiprocessing", "numpy", "random"):

@@ -41,6 +41,7 @@ def test_the_archive_opens(stored):
     assert corona.domain.oracle(corona) is not None
 
 
+@pytest.mark.thorough
 def test_the_model_draws_the_members_it_drew_then(stored, tmp_path):
     words = ["forecast", str(stored / "model"), str(stored / "archive.zarr"), str(tmp_path / "again.zarr")]
     assert run([*words, *"--members 3 --split all --limit 4 --seed 5".split()]) == 0  # noqa: SIM905
@@ -51,6 +52,7 @@ def test_the_model_draws_the_members_it_drew_then(stored, tmp_path):
     assert was.offsets == is_now.offsets
 
 
+@pytest.mark.thorough
 def test_the_forecast_is_scored_as_it_was(stored, tmp_path):
     out = tmp_path / "report"
     assert run(["evaluate", str(stored / "forecast.zarr"), "--out", str(out), "--replicates", "100"]) == 0
@@ -70,6 +72,7 @@ def test_the_forecast_is_scored_as_it_was(stored, tmp_path):
         }.items()
 
 
+@pytest.mark.thorough
 def test_the_unfinished_run_resumes(stored, tmp_path):
     shutil.copytree(stored / "run", tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "00000004")

@@ -15,6 +15,7 @@ def run_with_snapshots(small_archive, small_changes, tmp_path_factory):
     return out
 
 
+@pytest.mark.thorough
 def test_another_average_is_a_model_of_its_own(run_with_snapshots, tmp_path):
     assert sorted(path.name for path in (run_with_snapshots / "averages").iterdir()) == [
         f"{step:08d}.safetensors" for step in (2, 4, 6)

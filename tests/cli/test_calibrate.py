@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import zarr
 from typer.testing import CliRunner
 
 from framecast.cli import app
 from framecast.verification.recalibration.calibration import read_calibration
+
+pytestmark = pytest.mark.thorough
 
 Write = Callable[..., Path]
 

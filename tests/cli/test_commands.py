@@ -11,6 +11,8 @@ import typer
 from framecast._version import __version__
 from framecast.cli import app, run
 
+pytestmark = pytest.mark.thorough
+
 HEAVY = ("torch", "zarr", "xarray", "matplotlib", "sunpy", "astropy", "scipy", "pandas")
 
 

@@ -19,6 +19,7 @@ def invoke(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.thorough
 def test_prints_a_table_and_the_path_of_the_page_last(gaussian_forecast: Write, tmp_path: Path) -> None:
     forecast = gaussian_forecast(tmp_path / "f.zarr", samples=8, sequences=8)
     result = invoke(forecast, "--out", tmp_path / "out", "--replicates", 200)

@@ -105,12 +105,14 @@ def command_in(folder, *arguments, **options):
     )
 
 
+@pytest.mark.thorough
 def test_the_process_ends_with_the_code(tmp_path):
     result = command_in(tmp_path, "info", "nowhere")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "framecast: there is nothing at nowhere\n"
 
 
+@pytest.mark.thorough
 def test_a_reader_that_goes_away_is_no_defect(tmp_path):
     """As in ``framecast --help | head -0``: the pipe is closed before anything is written to it."""
     reading, writing = os.pipe()

@@ -11,6 +11,8 @@ import xarray as xr
 
 from framecast.cli import run
 
+pytestmark = pytest.mark.thorough
+
 FRAMECAST = [sys.executable, "-m", "framecast"]
 
 

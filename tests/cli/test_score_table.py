@@ -33,6 +33,7 @@ def row(said: str, name: str = "gaussian  ") -> str:
     return line
 
 
+@pytest.mark.thorough
 def test_few_members_are_told_what_they_can_reach(scores: Scores, capsys: Capture) -> None:
     print_scores(scores)
     said = capsys.readouterr().out

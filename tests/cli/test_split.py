@@ -9,6 +9,8 @@ from framecast.data.archive.reader import Archive
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
+pytestmark = pytest.mark.thorough
+
 CHANGES = ("data.past=2", "data.future=3", "network.width=4")
 
 

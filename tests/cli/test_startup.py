@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 HEAVY = ("torch", "xarray", "pandas", "zarr", "matplotlib", "scipy", "jinja2", "PIL", "sunpy", "astropy")
 """Each takes from a tenth of a second to some seconds to load."""
 

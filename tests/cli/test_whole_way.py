@@ -13,6 +13,8 @@ import xarray as xr
 
 from framecast.cli import failures, run
 
+pytestmark = pytest.mark.thorough
+
 TINY = ("network.width=8", "training.batch=2", "training.validation_windows=2", "data.past=3", "data.future=2")
 
 

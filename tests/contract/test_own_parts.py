@@ -14,6 +14,8 @@ from framecast.cli import run
 from framecast.core.configuration import to_plain
 from framecast.training.recipe import dump_recipe
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(autouse=True)
 def on_the_path(monkeypatch):

@@ -105,6 +105,7 @@ class TestWriteAtomically:
         assert (tmp_path / "file").read_text() == "old"
         assert names(tmp_path) == ["file"]
 
+    @pytest.mark.thorough
     def test_a_reader_never_sees_a_part(self, tmp_path):
         """Another process reads all the while; every time it finds one of the whole contents."""
         path = tmp_path / "file"

@@ -62,6 +62,7 @@ def test_a_device_of_a_kind_that_was_never_tried_is_taken_to_lack_it(kind):
     assert kind in lacks_bf16(torch.device(kind))
 
 
+@pytest.mark.thorough
 def test_a_processor_told_to_behave_like_an_older_one_lacks_it():
     code = "import torch; from framecast.core.machine import lacks_bf16; print(lacks_bf16(torch.device('cpu')))"
     environment = os.environ | {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}

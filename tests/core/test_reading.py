@@ -57,6 +57,7 @@ def test_depth_and_number_of_values_are_bounded():
         parse_json(json.dumps([[0] * 600_000, [0] * 600_000]), where="x")
 
 
+@pytest.mark.thorough
 def test_a_few_lines_of_yaml_stand_for_no_billion_values():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 10)]

@@ -64,6 +64,7 @@ def noise(seed, pairs, shape):
 PAIR = st.tuples(st.integers(0, 2**62), st.integers(0, 2**32 - 1))
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**64 - 1),

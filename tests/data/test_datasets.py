@@ -64,6 +64,7 @@ def test_a_batch_is_its_samples(make_archive):
         torch.testing.assert_close(batch.future[row], sample.future)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [0, 1])
 def test_it_works_under_a_loader_with_and_without_processes(make_archive, workers):
     data = dataset(make_archive(sequences=1, frames=14), cache_bytes=0)
@@ -99,6 +100,7 @@ class TestFlips:
         for k in np.flatnonzero(flipped):
             torch.testing.assert_close(data[k].past.flip(-1), data.sample(int(k), epoch=0).past)
 
+    @pytest.mark.thorough
     def test_decided_by_seed_epoch_and_index(self, make_archive):
         archive = make_archive(sequences=4)
 
@@ -124,6 +126,7 @@ class TestMistakes:
         with pytest.raises(DataError, match="windows of 5 frames were given; 4 are needed"):
             WindowDataset(archive, find_windows(archive, FRAMES), other)
 
+    @pytest.mark.thorough
     def test_an_archive_that_lacks_a_channel(self, make_archive):
         windows = find_windows(make_archive(), FRAMES)
         with pytest.raises(DataError, match="lacks channel 94"):
@@ -165,6 +168,7 @@ class TestOrder:
         rest = list(batches(count, size, seed=seed, epoch=3, start=start))
         assert [b.tolist() for b in rest] == [b.tolist() for b in whole[start:]]
 
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(count=st.integers(1, 60), size=st.integers(1, 150), seed=st.integers(0, 99))
     def test_steps_are_full_batches_of_one_epoch_after_another(self, count, size, seed):

@@ -58,6 +58,7 @@ def test_a_window_has_the_label_of_its_last_past_frame(make_archive):
     assert data.batch([0, 1]).label.tolist() == [int(data[0].label), int(data[1].label)]
 
 
+@pytest.mark.thorough
 def test_new_labels_take_the_place_of_the_old(make_archive):
     label(make_archive())
     archive = label(make_archive(), {"region-01": np.zeros(20, int)}, ("a", "b"))
@@ -95,6 +96,7 @@ def test_a_sequence_may_bring_its_labels(make_archive):
         writer.add("a", data.assign(label=("time", np.full(20, 2, np.int8))))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("values", "classes", "error", "complaint"),
     [

@@ -68,6 +68,7 @@ class TestTime:
         }
         assert division["train"].rejected == {"missing frame": 2}
 
+    @pytest.mark.thorough
     @settings(deadline=None, max_examples=40)
     @given(
         hours=st.lists(st.integers(0, 160), min_size=4, max_size=4).map(sorted),
@@ -120,6 +121,7 @@ class TestTime:
 
 
 class TestRegion:
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(regions=st.integers(3, 30), seed=st.integers(0, 5), validation=st.floats(0, 0.4), test=st.floats(0, 0.4))
     def test_fractions(self, regions, seed, validation, test):
@@ -171,6 +173,7 @@ class TestRegion:
 
 
 class TestRandom:
+    @pytest.mark.thorough
     @settings(deadline=None, max_examples=40)
     @given(
         seed=st.integers(0, 20),
@@ -222,6 +225,7 @@ class TestAuto:
         share = {side: len(division[side]) / sum(len(division[s]) for s in SIDES) for side in SIDES}
         assert share == pytest.approx({"train": 0.7, "validation": 0.15, "test": 0.15}, abs=0.01)
 
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(frames=st.integers(20, 300), length=st.integers(2, 12), step=st.integers(1, 2))
     def test_sides_never_share_a_moment_and_a_short_series_is_an_error(self, frames, length, step):

@@ -34,6 +34,7 @@ def random_pixels(seed=0, masked=()):
 
 
 class TestNormaliser:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("curve", ["linear", "sqrt", "log1p", "asinh"])
     def test_training_pixels_get_mean_zero_and_deviation_one(self, make_archive, curve):
         train = dataset(make_archive(sequences=3, edit=random_pixels(masked=[1])))
@@ -75,6 +76,7 @@ class TestNormaliser:
         with pytest.raises(DataError, match=rf"channel {first}: log1p takes negative values as zero"):
             fit_normaliser(dataset(archive), curve="log1p")
 
+    @pytest.mark.thorough
     def test_a_bounded_sample_decided_by_the_seed(self, make_archive):
         archive = make_archive(sequences=4, edit=random_pixels())
         everything = fit_normaliser(dataset(archive))
@@ -102,6 +104,7 @@ class TestChangeScale:
         # Every pixel grows by 1000 from frame to frame.
         assert fit_change_scale(dataset(make_archive()), IDENTITY) == ((1000.0, 2000.0),)
 
+    @pytest.mark.thorough
     def test_of_a_random_walk_grows_like_the_square_root_of_the_lead_time(self, make_archive):
         train = dataset(make_archive(sequences=5, frames=120, height=8, width=8, edit=random_pixels(masked=[0])), EIGHT)
         logarithm = Normaliser(stretches={"94": Stretch(curve="log1p", softening=1e-3), "193": Stretch()})

@@ -58,6 +58,7 @@ class TestWhichRunsAreWindows:
         with pytest.raises(DataError, match="1 missing frame"):
             find_windows(archive, frame_spec(), tolerance=299 / 3600)
 
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(
         minutes=st.lists(st.integers(0, 600), min_size=1, max_size=60, unique=True).map(sorted),
@@ -100,6 +101,7 @@ class TestWhichRunsAreWindows:
 
 
 class TestRejections:
+    @pytest.mark.thorough
     def test_each_is_counted_by_its_reason(self, make_archive):
         def spoil(name, dataset):
             if name == "region-00":  # frame 2 is absent
@@ -158,6 +160,7 @@ class TestRejections:
 
 
 class TestNoWindow:
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         ("spec", "words"),
         [
@@ -175,6 +178,7 @@ class TestNoWindow:
         for word in words:
             assert word in text
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("options", [{"tolerance": 0.5}, {"tolerance": -0.1}, {"stride": 0}, {"max_masked": 1.1}])
     def test_options_out_of_range(self, make_archive, options):
         with pytest.raises(ConfigError, match=next(iter(options))):
@@ -211,6 +215,7 @@ class TestNames:
         assert list(windows) == [windows[0], windows[1]]
 
 
+@pytest.mark.thorough
 def test_independence_is_what_the_archive_states(make_archive):
     assert not find_windows(make_archive(), frame_spec()).independent
     assert find_windows(make_archive(attrs={"independent_sequences": True}), frame_spec()).independent

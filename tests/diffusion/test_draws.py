@@ -11,6 +11,7 @@ from framecast.diffusion.schedule import Cosine, Karras, Linear, RectifiedFlow, 
 from framecast.diffusion.times import FastDDPMNonUniform, FastDDPMUniform
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stratified", [False, True])
 def test_every_row_is_drawn_equally_often_the_first_and_the_last_included(stratified):
     schedule = Linear(rows=10, beta_end=0.5)

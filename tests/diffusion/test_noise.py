@@ -61,6 +61,7 @@ class Oracle(nn.Module):
         return broadcast(factor, x) * x
 
 
+@pytest.mark.thorough
 def test_sampling_gives_back_data_that_are_as_coloured_as_the_noise():
     """The brightness of whole frames included."""
     denoiser = Denoiser(Oracle(0.3), Cosine(), "v", noise_slope=0.5)

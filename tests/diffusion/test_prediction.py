@@ -29,6 +29,7 @@ def mix(scale: Scale, x0: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     return broadcast(scale.alpha, x0) * x0 + broadcast(scale.sigma, x0) * noise
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=100)
 @given(
     prediction=st.sampled_from(list(Prediction)),
@@ -61,6 +62,7 @@ def test_the_targets_are_those_of_the_papers():
         assert float(prediction.target(Scale(alpha, sigma), x0, noise)) == pytest.approx(expected[prediction.value])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("prediction", "schedule"), [(p, s) for p in Prediction for s in SCHEDULES if defined(p, s)], ids=repr
 )

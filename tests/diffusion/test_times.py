@@ -56,6 +56,7 @@ def test_fast_ddpm_lists_of_other_lengths_against_numpy(steps):
     assert rows(FastDDPMNonUniform(steps=steps)) == np.concatenate([below, above]).astype(int)[::-1].tolist()
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(grid=st.sampled_from(EVEN), count=st.integers(1, 1200), data=st.data())
 def test_times_fall_strictly_within_the_table(grid, count, data):
@@ -68,6 +69,7 @@ def test_times_fall_strictly_within_the_table(grid, count, data):
     np.testing.assert_allclose(times * count, np.round(times * count), atol=1e-9)
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(grid=st.sampled_from(EVEN), schedule=st.sampled_from([RectifiedFlow(), Karras()]), steps=st.integers(1, 2000))
 def test_times_fall_strictly_in_continuous_time(grid, schedule, steps):
@@ -91,6 +93,7 @@ def test_bounds_beyond_the_schedule_end_at_its_own_ends():
     assert (times[0], times[1], times[-1]) == (1, 0.999, 0.001)
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(
     make=st.sampled_from([FastDDPMUniform, FastDDPMNonUniform]), steps=st.integers(4, 60), count=st.integers(200, 2000)

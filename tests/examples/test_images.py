@@ -10,6 +10,8 @@ from PIL import Image
 
 from framecast.data.archive.reader import Archive
 
+pytestmark = pytest.mark.thorough
+
 PROGRAM = Path(__file__).parents[2] / "examples" / "images.py"
 
 

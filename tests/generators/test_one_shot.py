@@ -17,7 +17,7 @@ from framecast.training import TrainingState, fit
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
-pytestmark = pytest.mark.portable
+pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
 ONE_SHOT = ("diffusion=null", "one_shot.members=2", "sampling={precision: float32}")
 

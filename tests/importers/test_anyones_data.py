@@ -16,6 +16,8 @@ from framecast.core.errors import DataError, FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.importers import AxisNames, Imported, Reading, import_gridded
 
+pytestmark = pytest.mark.thorough
+
 HOURS = np.datetime64("2020-01-01", "ns") + np.arange(24) * np.timedelta64(1, "h")
 COLUMNS = np.broadcast_to(np.arange(6.0, dtype=np.float32), (24, 4, 6))
 ROWS = np.broadcast_to(np.arange(4.0, dtype=np.float32)[:, None], (24, 4, 6))

@@ -40,6 +40,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path):
     return store
 
 
+@pytest.mark.thorough
 def test_values_times_units_and_positions_arrive(stored, tmp_path: Path) -> None:
     imported = import_gridded(stored(rain()), tmp_path / "out.zarr")
     archive = Archive.open(tmp_path / "out.zarr")
@@ -132,6 +133,7 @@ def test_several_variables_are_channels_of_one_unit(tmp_path: Path) -> None:
         import_gridded(tmp_path / "w.nc", tmp_path / "p.zarr", names=AxisNames(variables=("snow", "rain")))
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.nc").write_text("no")
     rain(units="").to_netcdf(tmp_path / "bare.nc", engine="h5netcdf")

@@ -111,6 +111,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
         open_netcdf(tmp_path / "bomb.nc.gz")
 
 
+@pytest.mark.thorough
 def test_damage_in_the_reader_is_told_as_damage(path):
     """Whatever kind of error the libraries raise: each byte of the first kilobytes is zeroed in turn."""
     content = path.read_bytes()

@@ -14,7 +14,7 @@ from framecast.models.archive_forecast import diverged, forecast_windows, plan_f
 from framecast.models.checkpoint import load
 from framecast.models.members import Draw
 
-pytestmark = pytest.mark.portable
+pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ def edit(model, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+@pytest.mark.thorough
 def test_a_model_comes_back_as_it_was_saved(model, tmp_path):
     config = read_config(model)
     forecaster = load_model(model)

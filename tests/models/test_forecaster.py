@@ -17,7 +17,7 @@ from framecast.models.members import Draw
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
-pytestmark = pytest.mark.portable
+pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ def weights_of(folder):
     return load_model(folder).generator.network.state_dict()
 
 
+@pytest.mark.thorough
 def test_a_packed_model_is_the_same_model(folder, tmp_path):
     packed = pack_model(folder, tmp_path / "packed")
     assert sorted(path.name for path in packed.iterdir()) == ["config.json", "weights.safetensors"]
@@ -33,6 +34,7 @@ def test_a_packed_model_is_the_same_model(folder, tmp_path):
     assert read_config(packed).weights_sha256 == read_config(folder).weights_sha256
 
 
+@pytest.mark.thorough
 def test_half_the_size_for_a_rounding_of_the_weights(folder, tmp_path):
     packed = pack_model(folder, tmp_path / "packed", half=True)
     size, whole = ((path / "weights.safetensors").stat().st_size for path in (packed, folder))

@@ -32,6 +32,7 @@ def test_it_is_small_and_its_card_describes_these_weights(name):
     assert "/work" not in card + (folder / "config.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MODELS)
 def test_it_forecasts_by_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

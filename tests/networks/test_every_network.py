@@ -6,6 +6,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from framecast.networks import PaletteVideo, PaletteVideoDeep, VideoUNet
 
+pytestmark = pytest.mark.thorough
+
 CONFIGS = {
     "palette-video": PaletteVideo(width=8),
     "palette-video, 3d": PaletteVideo(width=8, bottleneck="3d"),

@@ -75,12 +75,14 @@ def deep_count(w, channels, out, *, encoder_attention=1, full=False, classes=0):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("width", "published"), [(64, 23_658_945), (32, 5_971_169)])
 def test_the_published_network_has_its_published_number_of_parameters(width, published):
     assert count(PaletteVideo(width=width).build(past_channels=3, future_channels=1)) == published
     assert palette_count(width, 4, 1) == published
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoder_attention", [0, 1, 2, 3])
 @pytest.mark.parametrize("bottleneck", ["2.5d", "3d"])
 @pytest.mark.parametrize(("config", "formula"), [(PaletteVideo, palette_count), (PaletteVideoDeep, deep_count)])
@@ -92,6 +94,7 @@ def test_parameters_are_those_counted_by_hand(config, formula, bottleneck, encod
     assert count(network) == formula(8, 5, 3, encoder_attention=encoder_attention, full=full, classes=4)
 
 
+@pytest.mark.thorough
 def test_the_deep_network_has_the_counted_number_of_parameters_at_its_published_width():
     assert deep_count(64, 4, 1) == count(PaletteVideoDeep(width=64).build(past_channels=3, future_channels=1))
 
@@ -156,6 +159,7 @@ def run_both(reference, fast, plain, arguments):
     return *outputs, reference.carry_over(fast_gradients, plain_gradients), plain_gradients
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.parametrize("deep", [False, True], ids=["PaletteModelVideo", "PaletteModelVideoDeep"])
 def test_outputs_and_gradients_equal_the_plain_reference_in_float32(reference, deep, case):
@@ -168,6 +172,7 @@ def test_outputs_and_gradients_equal_the_plain_reference_in_float32(reference, d
     assert relative(*flat) < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("deep", [False, True], ids=["PaletteModelVideo", "PaletteModelVideoDeep"])
 @pytest.mark.parametrize("bottleneck", ["2.5d", "3d"])
 def test_every_single_gradient_equals_the_plain_reference_in_float64(reference, deep, bottleneck):
@@ -212,6 +217,7 @@ def test_a_shorter_future_is_padded_with_zeros_and_cropped():
 # --- options ---
 
 
+@pytest.mark.thorough
 def test_checkpointing_gives_the_same_output_and_gradients():
     results = []
     for checkpointing in (False, True):
@@ -226,6 +232,7 @@ def test_checkpointing_gives_the_same_output_and_gradients():
     assert all(torch.equal(a, b) for a, b in zip(gradients, gradients_again, strict=True))
 
 
+@pytest.mark.thorough
 def test_checkpointing_keeps_far_less_for_the_backward_pass():
     kept = []
     for checkpointing in (False, True):
@@ -253,6 +260,7 @@ def test_a_zero_output_starts_from_the_prediction_zero_and_learns_from_there():
     assert network.last.weight.grad.norm() > 0
 
 
+@pytest.mark.thorough
 def test_the_last_convolution_starts_as_pytorch_starts_it_by_default():
     torch.manual_seed(0)
     network = PaletteVideo(width=32).build(past_channels=3, future_channels=1)

@@ -68,6 +68,7 @@ def test_frames_of_any_shape_make_a_film_and_a_strip(size: tuple[int, int]) -> N
     assert np.asarray(strip(shown).convert("L")).std() > 5
 
 
+@pytest.mark.thorough
 def test_a_film_is_one_file_with_every_frame(tmp_path: Path) -> None:
     animate(panels(), tmp_path / "film.webp")
     animate(panels(), tmp_path / "film.gif")
@@ -76,6 +77,7 @@ def test_a_film_is_one_file_with_every_frame(tmp_path: Path) -> None:
             assert film.n_frames == 5
 
 
+@pytest.mark.thorough
 def test_a_page_gets_films_within_its_budget() -> None:
     shown = panels(size=(64, 64), future=4)
     fine, coarse = (encoded_frames(shown, budget=budget) for budget in (10**9, 1))

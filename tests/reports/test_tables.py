@@ -30,6 +30,7 @@ def scores(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
     return evaluate(files, replicates=200, thresholds=[105.0]).scores
 
 
+@pytest.mark.thorough
 def test_the_better_forecast_is_called_better(scores: Scores) -> None:
     said = verdicts(scores, looks(scores))
     assert said[0].startswith("good is better than bad (−")

@@ -66,6 +66,7 @@ def test_a_snapshot_of_the_wanted_profile_is_taken_as_it_is():
     assert weights == pytest.approx([0, 0, 0, 1, 0, 0], abs=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [0.03, 0.07, 0.15, 0.2])
 def test_an_average_made_afterwards_is_that_which_would_have_been_kept(tmp_path, width):
     network = nn.Linear(1, 1, bias=False)
@@ -85,6 +86,7 @@ def test_an_average_made_afterwards_is_that_which_would_have_been_kept(tmp_path,
     assert distance < 0.15
 
 
+@pytest.mark.thorough
 def test_more_snapshots_fit_better():
     wanted = Profile(0.15, 1600)
 

@@ -13,7 +13,7 @@ from framecast.training.batches import Parts, cut
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
-pytestmark = pytest.mark.portable
+pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 from framecast.training.train import run_training
 
+pytestmark = pytest.mark.thorough
+
 CLASSES = ("quiet", "flare")
 CHANGES = (
     "network.width=8",

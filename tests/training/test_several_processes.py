@@ -17,6 +17,8 @@ from framecast.training.run import Run
 
 pytest.importorskip("accelerate")
 
+pytestmark = pytest.mark.thorough
+
 
 def start(*arguments, code="from framecast.cli import main; main()") -> subprocess.Popen:
     """Start two processes of ``code``, by default of the command line, with a group of their own."""

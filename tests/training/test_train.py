@@ -19,7 +19,7 @@ from framecast.training.recipe import load_recipe
 from framecast.training.run import Run
 from framecast.training.train import Begun, Saved, Stopped, run_training
 
-pytestmark = pytest.mark.portable
+pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def test_names_are_unique() -> None:
         assert len(set(names)) == len(names)
 
 
+@pytest.mark.thorough
 def test_a_score_of_ones_own(judged: Evaluation) -> None:
     found = judged.scores["gaussian"]["bias"]
     assert found.value == pytest.approx(2.0, abs=0.1)
@@ -88,6 +89,7 @@ def test_what_is_not_a_result_is_refused(content: object) -> None:
         from_plain(content)
 
 
+@pytest.mark.thorough
 def test_arrays_are_scored_as_files_are(judged: Evaluation) -> None:
     cases = list(judged.cases)
     members = torch.stack([case.forecasts["gaussian"] for case in cases])
@@ -104,6 +106,7 @@ def test_arrays_are_scored_as_files_are(judged: Evaluation) -> None:
     assert float(score(mixed, came, replicates=100)["crps"]) == pytest.approx(own["crps"].value, rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_images_and_single_videos_are_scored_too() -> None:
     random = np.random.default_rng(0)
     image = score(random.normal(size=(5, 8, 9)), np.zeros((8, 9)), replicates=100)

@@ -11,6 +11,8 @@ from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.verification.evaluation import Cases, evaluate
 from framecast.videos.frames import FrameSpec
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:

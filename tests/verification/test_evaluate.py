@@ -17,6 +17,8 @@ from framecast.verification.blocks import block_names, choose_blocks
 from framecast.verification.evaluation import Case, Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 ROOT_PI = math.sqrt(math.pi)
 

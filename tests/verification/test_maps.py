@@ -8,6 +8,8 @@ import pytest
 
 from framecast.verification.evaluation import Cases, evaluate
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 

@@ -14,6 +14,8 @@ from framecast.core.errors import DataError
 from framecast.verification.evaluation import Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 

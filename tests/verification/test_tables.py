@@ -24,6 +24,7 @@ def _find(rows: list[dict], **wanted: str) -> dict[str, str]:
     return found[0]
 
 
+@pytest.mark.thorough
 def test_every_row_of_scores_is_one_figure_with_its_intervals(judged: Evaluation) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(score_rows(judged.scores)))))
     found = judged.scores

@@ -8,6 +8,7 @@ from framecast.core.seeding import generator
 from framecast.videos.masks import FrameMasks, keep_observed, make_condition, observe_past, observed_frames
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(past=st.integers(1, 6), future=st.integers(1, 6), batch=st.integers(1, 9), seed=st.integers(0, 99))
 def test_each_task_observes_what_it_says(past, future, batch, seed):

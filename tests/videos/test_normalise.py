@@ -22,6 +22,7 @@ pixels = st.lists(st.floats(0, 1e4, width=32), min_size=1, max_size=20)
 
 
 class TestStretch:
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(stretch=stretches, values=pixels)
     def test_inverse_undoes_forward_within_the_limits(self, stretch, values):
@@ -29,6 +30,7 @@ class TestStretch:
         expected = x if stretch.saturation is None else x.clamp(max=stretch.saturation)
         torch.testing.assert_close(stretch.inverse(stretch.forward(x)), expected, rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(stretch=stretches, values=pixels)
     def test_float32_is_enough(self, stretch, values):
@@ -39,6 +41,7 @@ class TestStretch:
             stretch.inverse(stretch.forward(x)), expected, rtol=2e-4, atol=2e-4 * stretch.softening
         )
 
+    @pytest.mark.thorough
     @settings(deadline=None)
     @given(stretch=stretches, values=st.lists(st.floats(-20, 20), min_size=1, max_size=20))
     def test_forward_undoes_inverse_where_nothing_is_clipped(self, stretch, values):

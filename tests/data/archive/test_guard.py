@@ -39,6 +39,7 @@ def first_sequence(archive):
     return next(path for path in sorted(archive.iterdir()) if path.is_dir())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("variable", "change", "message"),
     [
@@ -226,6 +227,7 @@ def test_an_archive_of_many_sequences_opens_without_its_consolidated_metadata(sm
     assert len(archive) == 12 and len(archive.times(archive.sequences[0])) == 8
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_not_unpacked():
     for kind, bomb in {
         "gzip": gzip.compress(bytes(MOST_CHUNK_BYTES + 2**20), 9),

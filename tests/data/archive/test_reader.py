@@ -62,6 +62,7 @@ def one_line(error: pytest.ExceptionInfo, *words: str) -> None:
 
 
 class TestRoundTrip:
+    @pytest.mark.thorough
     def test_pixels_times_quality_and_attributes_come_back(self, tmp_path):
         data = sequence(7, channels=2)
         data["intensity"][2, 0, 1, 1] = np.nan
@@ -143,6 +144,7 @@ class TestFrameByFrame:
         assert np.isnan(archive.read("s", [0, 2])).all()
         np.testing.assert_array_equal(archive.unusable("s")[0][:, 0], [1, 0, 1, 0])
 
+    @pytest.mark.thorough
     def test_a_full_buffer_loses_nothing(self, tmp_path, monkeypatch):
         monkeypatch.setattr(
             "framecast.data.archive.writer._BUFFER_BYTES", 1_000_000
@@ -186,6 +188,7 @@ class TestFrameByFrame:
                     call()
                 one_line(error, words)
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "a b", "a@b", "é", "x" * 101, "a\n"])
     def test_names_that_are_no_safe_paths_are_refused(self, tmp_path, name):
         with writer(tmp_path / "a.zarr") as w, pytest.raises(DataError, match="cannot name a sequence") as error:
@@ -203,6 +206,7 @@ class TestXarrayReadsIt:
             w.write("two", 0, np.ones((1, 3, 4)))
         return tmp_path / "a.zarr"
 
+    @pytest.mark.thorough
     def test_one_sequence_without_any_warning(self, path):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -275,6 +279,7 @@ class TestWholeOrAbsent:
         assert Archive.open(tmp_path / "a.zarr").sequences == ("old",)
         assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
 
+    @pytest.mark.thorough
     def test_a_killed_process_leaves_nothing_under_the_name_and_is_cleared_by_the_next(self, tmp_path):
         program = f"""
             import os, signal
@@ -364,6 +369,7 @@ class TestRefusals:
         with pytest.raises(DataError, match="holds no sequence"):
             Archive.open(by_hand(tmp_path / "a.zarr", None))
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize(
         ("edit", "words"),
         [

@@ -15,6 +15,8 @@ from framecast.data.archive.reader import Archive
 from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.data.archive.writer import ArchiveWriter
 
+pytestmark = pytest.mark.thorough
+
 HEADER = {"channels": ["171"], "unit": "DN/s", "cadence": 3600, "height": 64, "width": 64}
 TIMES = np.datetime64("2024-05-01", "ns") + np.arange(150) * np.timedelta64(1, "h")
 FRAMES = np.random.default_rng(0).gamma(2.0, 50.0, (150, 1, 64, 64)).astype(np.float32)

@@ -31,6 +31,8 @@ from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC, tr
 from framecast.diffusion.schedule import Cosine, Linear, RectifiedFlow, ZeroTerminalSNR, broadcast
 from framecast.diffusion.times import Leading, Linspace, Trailing
 
+pytestmark = pytest.mark.thorough
+
 SHAPE = (2, 3, 4)
 SCHEDULES = {
     "linear": (Linear(), {"beta_schedule": "linear"}),

@@ -51,6 +51,7 @@ def run(sampler, schedule, times, dtype=torch.float64, shape=(2, 3), denoise=Non
     return sample(denoise or wrong, sampler, schedule, times, draw(shape, dtype, seed), lambda k: draw(shape, dtype, k))
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=150)
 @given(
     sampler=st.sampled_from(SAMPLERS),
@@ -67,6 +68,7 @@ def test_every_run_is_finite_and_keeps_shape_and_type(sampler, schedule, grid, s
     assert end.isfinite().all()
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=100)
 @given(
     sampler=st.sampled_from(SAMPLERS),
@@ -87,6 +89,7 @@ def test_the_result_is_exactly_the_last_estimate(sampler, schedule, grid, steps)
     assert sorted({t for t, _ in seen}, reverse=True) == times.tolist()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 @pytest.mark.parametrize(
     ("one", "other"),
@@ -112,6 +115,7 @@ def test_the_predictor_of_unipc_is_dpm_solver_until_the_first_correction():
     assert torch.equal(*step)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
 def test_every_prediction_of_one_estimate_gives_one_result(sampler, schedule):

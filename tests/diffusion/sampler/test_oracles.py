@@ -36,6 +36,8 @@ from framecast.diffusion.times import (
 )
 from framecast.generators.denoiser import Denoiser
 
+pytestmark = pytest.mark.thorough
+
 MEAN, STD = 1.5, 0.6
 
 SCHEDULES = [

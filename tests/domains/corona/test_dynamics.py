@@ -26,6 +26,7 @@ def test_oscillators_are_stepped_by_their_exact_transition_law(hours):
     assert factor @ factor.T == pytest.approx(stationary - matrix @ stationary @ matrix.T, abs=1e-13)
 
 
+@pytest.mark.thorough
 def test_the_gaussian_part_keeps_its_law(many):
     spec, _, states = many
     layout = StateLayout.of(spec)
@@ -64,6 +65,7 @@ def test_stored_energy_and_flare_plasma_are_stationary(many):
         assert ks_2samp(first, last).pvalue > 0.01, component
 
 
+@pytest.mark.thorough
 def test_flares_come_at_the_rate_that_energy_sets():
     spec = CoronaSpec(modes=1, cadence=300.0)
     generators = [np.random.default_rng(k) for k in range(100)]

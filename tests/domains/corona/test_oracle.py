@@ -15,6 +15,8 @@ from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.writing import evolve, write_corona
 from framecast.videos.frames import FrameSpec
 
+pytestmark = pytest.mark.thorough
+
 CHANNELS = ("193", "211", "94")
 
 

@@ -23,6 +23,7 @@ def archive(tmp_path_factory) -> Archive:
     return Archive.open(path)
 
 
+@pytest.mark.thorough
 def test_an_archive_says_what_it_is(archive):
     assert archive.channels == ("193", "211", "94")
     assert (archive.height, archive.width, archive.unit, archive.cadence) == (24, 32, "DN/s", 7200.0)
@@ -45,6 +46,7 @@ def test_the_stored_state_explains_the_frames_up_to_photons(archive):
         assert score.var() == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_a_region_does_not_depend_on_how_many_there_are_nor_on_how_long(archive, tmp_path):
     write_corona(tmp_path / "one.zarr", regions=2, frames=3, size=(24, 32), seed=3)
     other = Archive.open(tmp_path / "one.zarr")
@@ -79,6 +81,7 @@ def test_any_channels_and_cadence(tmp_path):
     assert np.abs(np.diff(video, axis=1)).mean() < 0.1 * video.std()
 
 
+@pytest.mark.thorough
 def test_intensities_are_those_of_the_sun_and_stationary():
     spec = CoronaSpec(height=16, width=16, cadence=2 * 86400.0)
     streams = [region_streams(9, k) for k in range(80)]
@@ -123,6 +126,7 @@ def test_an_unreadable_specification_is_named():
         CoronaSpec.from_json('{"channels": ["193"], "colour": 3}')
 
 
+@pytest.mark.thorough
 def test_generation_needs_no_torch():
     code = (
         "import sys, framecast.domains.corona.writing, framecast.domains.corona.response; print('torch' in sys.modules)"

@@ -68,6 +68,7 @@ def test_impossible_settings_are_told() -> None:
         Despiking(contrast=0)
 
 
+@pytest.mark.thorough
 def test_real_hits_go_and_the_real_sun_stays(real_data: Path) -> None:
     despiking = Despiking()
     struck = read_image(real_data / "aia304-cutouts-2022-04-02" / "AIA20220402_131505_0304.fits").data

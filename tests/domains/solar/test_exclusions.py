@@ -11,6 +11,8 @@ from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
 
+pytestmark = pytest.mark.thorough
+
 HOURS = [0.0, 6.0, 12.0, 18.0, 24.0, 30.0]
 
 

@@ -116,6 +116,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, complaint: str) -> Non
         read_flares(tmp_path / "e.csv")
 
 
+@pytest.mark.thorough
 def test_the_command_labels_an_archive(
     hourly_regions: Archive, events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +136,7 @@ def test_the_command_labels_an_archive(
     assert Archive.open(hourly_regions.path).labels("second").tolist()[:4] == [-1, -1, 3, -1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -9,6 +9,8 @@ import pytest
 from framecast.domains.solar import header_cache
 from framecast.domains.solar.observations import scan
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def folder(tmp_path: Path, write_sun: Callable[..., list[Path]], monkeypatch: pytest.MonkeyPatch) -> Path:

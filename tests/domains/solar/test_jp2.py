@@ -128,6 +128,7 @@ def test_damaged_files_say_so_in_one_line(dn: np.ndarray, tmp_path: Path) -> Non
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.thorough
 def test_real_files_agree_with_the_fits_images_of_the_same_exposures(real_data: Path) -> None:
     jp2 = read_image(real_data / "aia171-jp2" / "aia_171_20170807T235945.jp2")
     fits = read_image(real_data / "aia171-fulldisk-2017/2017/08/08/H0000/AIA20170808_0000_0171.fits")

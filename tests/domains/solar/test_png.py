@@ -141,6 +141,7 @@ def test_a_table_of_other_regions_writes_nothing(folder: Path, tmp_path: Path, c
     assert not (tmp_path / "a.zarr").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pixels", [np.zeros((12, 16), np.uint16), np.zeros((12, 16, 2), np.uint8)])
 def test_pictures_of_another_kind_are_left_out(folder: Path, tmp_path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(folder / "1234" / "1234_20110214_0800_193x211x94.png")
@@ -148,6 +149,7 @@ def test_pictures_of_another_kind_are_left_out(folder: Path, tmp_path: Path, pix
     assert "1234_20110214_0800_193x211x94.png" in [path.name for path, _ in made.rejected]
 
 
+@pytest.mark.thorough
 def test_damaged_and_enormous_pictures_are_left_out(folder: Path, tmp_path: Path) -> None:
     short, huge = (folder / "1234" / f"1234_20110214_{hour:02d}00_193x211x94.png" for hour in (8, 10))
     content = bytearray((folder / "1234" / "1234_20110214_0000_193x211x94.png").read_bytes())

@@ -16,6 +16,8 @@ from framecast.data.archive.reader import Archive
 from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.tracks import Track
 
+pytestmark = pytest.mark.thorough
+
 Writer = Callable[..., list[Path]]
 Editor = Callable[..., None]
 

@@ -17,6 +17,8 @@ from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 
+pytestmark = pytest.mark.thorough
+
 TABLE = Path(aiapy.__file__).parent / "tests" / "data" / "aia_V8_20171210_050627_response_table.txt"
 
 

@@ -19,6 +19,7 @@ def sun(tmp_path: Path, write_sun: Writer) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_extension_and_primary_hold_the_same_image(tmp_path: Path, write_sun: Writer) -> None:
     options = {"hours": [0.0], "size": 128, "scale": 19.2}
     (packed,) = write_sun(tmp_path / "a", **options)
@@ -30,6 +31,7 @@ def test_extension_and_primary_hold_the_same_image(tmp_path: Path, write_sun: Wr
     assert read_header(packed) == first.header
 
 
+@pytest.mark.thorough
 def test_cut_short_anywhere_is_an_error_and_never_a_picture(tmp_path: Path, write_sun: Writer) -> None:
     for extension in (True, False):
         (path,) = write_sun(tmp_path / str(extension), hours=[0.0], size=128, scale=19.2, extension=extension)
@@ -114,6 +116,7 @@ def test_real_synoptic_images(real_data: Path) -> None:
     assert image.rate[512, 512] == pytest.approx(image.data[512, 512] / 2.000168)
 
 
+@pytest.mark.thorough
 def test_real_cutouts_differ_in_shape_and_exposure_but_not_in_brightness(real_data: Path) -> None:
     for folder, shape in (("aia171", (501, 371)), ("aia193", (500, 370)), ("aia304", (500, 370))):
         paths = sorted((real_data / "aia-cutouts-2012-07-19" / folder).glob("*.fits"))
@@ -127,6 +130,7 @@ def test_real_cutouts_differ_in_shape_and_exposure_but_not_in_brightness(real_da
             assert max(raw) > 2 * min(raw)
 
 
+@pytest.mark.thorough
 def test_real_eit_has_its_scale_repaired_its_roll_read_and_its_missing_blocks_masked(real_data: Path) -> None:
     headers = [read_header(path) for path in sorted((real_data / "eit-2004-03-01").glob("*.fits"))]
     assert [h.wavelength for h in headers] == [195, 171, 195, 195, 195, 195, 195, 171, 195, 195, 195, 195, 195]

@@ -12,6 +12,8 @@ from framecast.domains.solar.observations import match, scan
 from framecast.domains.solar.reader import read_header, read_image
 from framecast.domains.solar.tracks import follow, grid
 
+pytestmark = pytest.mark.thorough
+
 STEP = 6  # hours
 
 

@@ -31,6 +31,7 @@ def table(tmp_path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_the_same_place_in_every_notation(days: list[FrameHeader], tmp_path: Path) -> None:
     observer = days[2].observer
     middle = observer.longitude
@@ -138,6 +139,7 @@ def test_observers_are_interpolated_over_gaps_and_beyond_the_images(days: list[F
     assert late == pytest.approx(days[4].observer.longitude, abs=0.1)
 
 
+@pytest.mark.thorough
 def test_an_archive_of_a_table(tmp_path: Path, write_sun: Callable[..., list[Path]]) -> None:
     write_sun(tmp_path / "src", hours=[0.0, 12.0, 24.0], size=128, scale=19.2)
     regions = table(tmp_path, "noaa,time,location\n12671,2017-08-08,N10E05\n12672,2017-08-08T12:00,S08W20\n")

@@ -49,6 +49,7 @@ def miss(day: list[FrameHeader], passage: Passage, x: np.ndarray, y: np.ndarray)
     return np.array(away)
 
 
+@pytest.mark.thorough
 def test_a_spot_is_followed_to_a_third_of_a_pixel_for_a_day(day: list[FrameHeader], passages: list[Passage]) -> None:
     assert len(passages) == 3
     for passage in passages:
@@ -66,6 +67,7 @@ def test_another_rotation_law_is_told_apart(day: list[FrameHeader], passages: li
     assert miss(day, rigid, rigid.x, rigid.y).max() > 0.5
 
 
+@pytest.mark.thorough
 def test_positions_are_sunpys(
     day: list[FrameHeader], passages: list[Passage], spots: list, sunpy_place: Callable
 ) -> None:

@@ -21,6 +21,8 @@ from framecast.verification.recalibration.calibration import (
 )
 from framecast.verification.recalibration.fit import calibrate
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 SHAPE = {"samples": 60, "sequences": 60, "leads": 3, "size": (4, 4), "draws": 0, "oracle": False, "spread": 0.4}
 

@@ -26,6 +26,7 @@ def _coverage(level: float, *, blocks: int, per_block: int, grouped: bool, repea
     return float(((low <= new) & (new <= high)).double().mean())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.96])
 def test_the_promise_holds_and_is_not_overdone(level: float) -> None:
     held = _coverage(level, blocks=49, per_block=1, grouped=False, repeats=8000, effect=0.0)
@@ -33,6 +34,7 @@ def test_the_promise_holds_and_is_not_overdone(level: float) -> None:
     assert level - error <= held <= level + 1 / 50 + error
 
 
+@pytest.mark.thorough
 def test_it_holds_for_a_new_block_whose_windows_depend_on_each_other() -> None:
     level = 0.8
     held = _coverage(level, blocks=4, per_block=25, grouped=True, repeats=4000, effect=5.0)

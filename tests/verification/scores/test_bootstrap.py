@@ -17,6 +17,7 @@ def test_the_interval_of_a_mean_has_the_width_of_theory() -> None:
     assert found.intervals[90][0] > low
 
 
+@pytest.mark.thorough
 def test_intervals_over_blocks_cover_and_those_over_dependent_samples_do_not() -> None:
     random = np.random.default_rng(1)
     blocks = np.repeat(np.arange(25), 8)

@@ -44,6 +44,7 @@ def test_fair_crps_does_not_depend_on_the_number_of_members_and_the_plain_one_do
         assert plain == pytest.approx(expected * (1 + 1 / members), abs=0.012)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("score", [lambda x, y: crps(x, y).mean(), lambda x, y: _mean_energy(x, y)])
 def test_the_true_law_scores_best(score) -> None:
     truth = normal(800, 2, seed=1)

@@ -24,6 +24,7 @@ def draws(law: str, *shape: int) -> torch.Tensor:
     return torch.from_numpy(values)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("law", ["normal", "heavy", "few values", "constant"])
 @pytest.mark.parametrize("members", [2, 5, 20, 50])
 def test_coverage_is_nominal_for_exchangeable_truths(law: str, members: int) -> None:

@@ -1,7 +1,11 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from framecast.cli import run
+
+pytestmark = pytest.mark.thorough
 
 
 def test_the_demo_goes_the_whole_way(tmp_path, monkeypatch, capsys):

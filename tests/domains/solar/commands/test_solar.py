@@ -14,6 +14,8 @@ from astropy.io import fits
 from framecast.cli import run
 from framecast.data.archive.reader import Archive
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -33,6 +33,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.thorough
 def test_what_is_fetched_is_the_archive_in_its_own_layout(
     server: Any, archive: Path, times: Times, quick: Transfer, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_what_was_damaged_meanwhile_is_fetched_again(
     assert first.read_bytes() == (archive / first.relative_to(tmp_path)).read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", ["503", "429 retry=0", "html", "reset", "truncated", "silent", "drip"])
 def test_passing_trouble_passes(
     trouble: str, server: Any, archive: Path, times: Times, quick: Transfer, tmp_path: Path
@@ -93,6 +95,7 @@ def test_passing_trouble_passes(
     assert path.read_bytes() == (archive / path.relative_to(tmp_path)).read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("trouble", "tries", "reason"),
     [
@@ -126,6 +129,7 @@ def test_lasting_trouble_is_a_missing_frame_with_its_reason(
     assert (later.kept, later.fetched, later.missing) == (2, 1, ())  # what has come since is taken
 
 
+@pytest.mark.thorough
 def test_retry_after_is_honoured_by_all_connections(server: Any, times: Times, quick: Transfer, tmp_path: Path) -> None:
     server.moods = {"0000_0171": ["503 retry=1"]}
     transfer = replace(quick, connections=1)
@@ -134,6 +138,7 @@ def test_retry_after_is_honoured_by_all_connections(server: Any, times: Times, q
     assert again - first >= 0.99
 
 
+@pytest.mark.thorough
 def test_pauses_grow(server: Any, times: Times, quick: Transfer, tmp_path: Path) -> None:
     server.moods = {"0000_0171": ["503"] * 4}
     transfer = replace(quick, tries=5, pause=0.1)
@@ -231,6 +236,7 @@ def test_mistakes_are_told(times: Times, start: np.datetime64) -> None:
         Transfer(connections=100)
 
 
+@pytest.mark.thorough
 def test_sunpys_client_finds_the_same_files_at_the_same_addresses(
     server: Any, times: Times, monkeypatch: pytest.MonkeyPatch
 ) -> None:
