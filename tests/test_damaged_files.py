@@ -138,7 +138,7 @@ def changes(document: Any, every: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), pytest.param(97)], ids=["all", "some"])
+@pytest.mark.parametrize("every", [pytest.param(41, marks=pytest.mark.slow), pytest.param(389)], ids=["more", "some"])
 def test_one_value_changed(stored, name, every, monkeypatch, capsys):
     monkeypatch.chdir(stored)
     wrong = []
