@@ -16,6 +16,7 @@ from framecast.core.errors import DataError, FramecastError
 from framecast.verification.blocks import block_names, choose_blocks
 from framecast.verification.evaluation import Case, Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
+from framecast.verification.recalibration.fit import calibrate
 
 pytestmark = pytest.mark.thorough
 
@@ -238,3 +239,16 @@ def test_a_damaged_array_is_named_as_such(gaussian_forecast: Write, tmp_path: Pa
         chunk.write_bytes(chunk.read_bytes()[:20])
     with pytest.raises(DataError, match=r"forecast.zarr is damaged \(.*\): copy it again, or write it anew"):
         evaluate(path)
+
+
+def test_a_file_that_is_written_meanwhile_is_refused(gaussian_forecast: Write, tmp_path: Path) -> None:
+    path = gaussian_forecast(tmp_path / "forecast.zarr", samples=4, sequences=2, size=(8, 8))
+
+    def write_anew(done: int, _: int) -> None:
+        if done == 2:
+            _replace(path, "forecast", np.zeros(zarr.open_group(path)["forecast"].shape, np.float32))
+
+    for judge in (evaluate, calibrate):
+        with pytest.raises(DataError, match="changed while it was read"):
+            judge(path, progress=write_anew)
+        assert judge(path) is not None

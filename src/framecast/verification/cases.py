@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.baselines import BASELINES, Baseline, Drawn, Occasions
 from framecast.verification.pool import Pool, finite, videos
@@ -85,6 +86,8 @@ class Cases:
             FramecastError: a file does not exist.
             DataError: a file is no forecast or is empty; the files do not compare or share no window.
         """
+        given = [paths] if isinstance(paths, str | Path) else paths
+        self._files = [Unchanged(path) for path in given]
         self.sources = open_sources(paths, reserved=[baseline.name for baseline in baselines])
         self._shared = shared_windows(self.sources)
         self.seed = seed
@@ -107,6 +110,11 @@ class Cases:
         self._drawn: dict[str, Drawn] = {name: drawn for name, drawn in prepared.items() if drawn is not None}
         self.members = {source.name: source.members for source in self.sources}
         self.members |= {name: drawn.members for name, drawn in self._drawn.items()}
+
+    def check_unchanged(self) -> None:
+        """Raise `DataError` if a file was changed, or written anew, since it was opened."""
+        for files in self._files:
+            files.check()
 
     def __len__(self) -> int:
         return len(self._shared)

@@ -123,7 +123,7 @@ def evaluate(
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is no forecast, nothing in it can be judged, or the files do not compare.
+        DataError: it is no forecast, nothing in it can be judged, the files do not compare, or one changes meanwhile.
     """
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
     limits = tuple(sorted({float(value) for value in thresholds}))
@@ -147,6 +147,7 @@ def evaluate(
             maps[name].record(sample)
         if progress is not None:
             progress(index + 1, len(cases))
+    cases.check_unchanged()
     if not np.any(tallies[cases.models[0]].count):
         files = ", ".join(str(source.path) for source in cases.sources)
         raise DataError(

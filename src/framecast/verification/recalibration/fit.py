@@ -33,7 +33,7 @@ def calibrate(
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is no forecast, or one of training windows.
+        DataError: it is no forecast, one of training windows, or changes meanwhile.
     """
     cases = Cases(forecast, baselines=())
     source = cases.sources[0]
@@ -53,6 +53,7 @@ def calibrate(
             truths[quantity.name].append(measure(quantity, case.truth, case.valid, cases.cadence))
         if progress is not None:
             progress(k + 1, len(cases))
+    cases.check_unchanged()
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
     names = block_names(cases, chosen)
     fitted = {
