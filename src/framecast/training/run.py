@@ -67,6 +67,7 @@ class _Event:
 
 @dataclass(frozen=True, kw_only=True)
 class _Step(_Event):
+    step: int = field()
     loss: float | None = None
     seconds: float | None = None
     waited: float | None = None
@@ -77,11 +78,13 @@ class _Step(_Event):
 
 @dataclass(frozen=True, kw_only=True)
 class _Validation(_Event):
+    step: int = field()
     loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _SessionBegan(_Event):
+    step: int = field()
     began: str
     processes: int
     device: str
@@ -274,10 +277,10 @@ class Run:
             try:
                 record = parse_json(line, where=where)
                 kind = _EVENTS.get(str(record.get("event")), _Event) if isinstance(record, dict) else _Event
-                typed(kind, record, where=where)
+                known = typed(kind, record, where=where)
             except DataError as error:
                 raise DataError(f"{error}: delete that line") from None
-            records.append(record)
+            records.append(record | {name: getattr(known, name) for name in record if hasattr(known, name)})
         return records
 
     def rewind(self, step: int) -> None:
