@@ -61,7 +61,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     assert scores["models"] == ["a", "b"]
     assert "--thresholds 90,110" in Path(result.stdout.rstrip().splitlines()[-1]).read_text()
     wrong = invoke(first, "--out", tmp_path / "other", "--thresholds", "wet")
-    assert "give numbers with commas" in str(wrong.exception)
+    assert "numbers with commas" in str(wrong.exception)
 
 
 def test_entries_of_ones_own_are_named_by_their_module(

@@ -151,7 +151,9 @@ def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tup
 
     frames = plain["frames"]
     channels = list(dict.fromkeys([*frames["past_channels"], *frames["future_channels"]]))
-    domain = find_domain(plain.get("provenance", {}).get("training", {}), unit=plain["unit"], channels=channels)
+    provenance = plain.get("provenance")
+    training = provenance.get("training") if isinstance(provenance, dict) else None
+    domain = find_domain(training, unit=plain["unit"], channels=channels)
     size = "weights missing or damaged" if weights is None else f"{weights:,} parameters"
     return [
         ("name", str(plain["name"])),

@@ -87,11 +87,11 @@ def domains() -> tuple[Domain, ...]:
     return _load(tuple(name.strip() for name in wanted.split(",") if name.strip()))
 
 
-def find_domain(attrs: Mapping[str, Any], *, unit: str, channels: Sequence[str]) -> Domain:
+def find_domain(attrs: object, *, unit: str, channels: Sequence[str]) -> Domain:
     """Return the domain of an archive, a forecast or a model.
 
     Args:
-        attrs: its attributes. ``domain`` names the domain; without it the domains' own rules decide, which know the
+        attrs: its attributes, a mapping; anything else counts as none. ``domain`` names the domain; without it the domains' own rules decide, which know the
             files that were written before files named their domain.
         unit: physical unit of the videos.
         channels: names of the channels.
@@ -99,6 +99,7 @@ def find_domain(attrs: Mapping[str, Any], *, unit: str, channels: Sequence[str])
     Returns:
         The domain; a `Domain` with nothing but the name where it is not installed.
     """
+    attrs = attrs if isinstance(attrs, Mapping) else {}
     named = attrs.get(ATTRIBUTE)
     if isinstance(named, str) and named:
         return next((domain for domain in domains() if domain.name == named), Domain(name=named))

@@ -68,7 +68,7 @@ class ModelConfig:
     def domain(self) -> Domain:
         """What kind of data it was trained on."""
         channels = (*self.frames.past_channels, *self.frames.future_channels)
-        return find_domain(self.provenance.get("training", {}), unit=self.unit, channels=channels)
+        return find_domain(self.provenance.get("training"), unit=self.unit, channels=channels)
 
     @property
     def representation(self) -> Representation:

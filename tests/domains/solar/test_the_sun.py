@@ -1,6 +1,5 @@
 """The main job on real observations, in small: from FITS files on disk to scores, on the command line."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from framecast.cli import run
 from framecast.data.forecasts import open_forecast
+from framecast.verification.files import open_scores
 
 pytest.importorskip("sunpy")
 
@@ -31,10 +31,11 @@ def test_a_small_network_forecasts_the_real_sun_better_than_persistence(real_dat
     assert run(["train", recipe, "--data", archive, "--out", model, *CHANGES]) == 0
     assert run(["forecast", model, archive, forecast, "--members", "10", "--limit", "24", "--steps", "8"]) == 0
     assert run(["evaluate", forecast, "--out", report]) == 0
-    scores = json.loads((tmp_path / "report" / "scores.json").read_text())
-    assert (scores["samples"], scores["members"]) == (24, 10)
-    assert scores["model"]["crps"] < 0.8 * scores["persistence"]["crps"]
-    assert 0.5 < scores["model"]["spread_skill"] < 2
+    scores = open_scores(Path(report) / "scores.json")
+    own = scores[scores.models[0]]
+    assert (scores.samples, own.members) == (24, 10)
+    assert own["crps"].value < 0.8 * scores["persistence"]["crps"].value
+    assert 0.5 < own["spread_skill"].value < 2
     assert (tmp_path / "report" / "report.html").stat().st_size > 100_000
     with open_forecast(forecast) as file:
         members, truth = file["forecast"].values, file["truth"].values
