@@ -91,8 +91,8 @@ def find_domain(attrs: object, *, unit: str, channels: Sequence[str]) -> Domain:
     """Return the domain of an archive, a forecast or a model.
 
     Args:
-        attrs: its attributes, a mapping; anything else counts as none. ``domain`` names the domain; without it the domains' own rules decide, which know the
-            files that were written before files named their domain.
+        attrs: its attributes, a mapping; anything else counts as none. ``domain`` names the domain; without it the
+            domains' own rules decide, which know the files that were written before files named their domain.
         unit: physical unit of the videos.
         channels: names of the channels.
 
