@@ -276,8 +276,8 @@ class Run:
             where = f"{path}, line {number}"
             try:
                 record = parse_json(line, where=where)
-                kind = _EVENTS.get(str(record.get("event")), _Event) if isinstance(record, dict) else _Event
-                known = typed(kind, record, where=where)
+                event = str(record.get("event")) if isinstance(record, dict) else ""
+                known: _Event = typed(_EVENTS.get(event, _Event), record, where=where)
             except DataError as error:
                 raise DataError(f"{error}: delete that line") from None
             records.append(record | {name: getattr(known, name) for name in record if hasattr(known, name)})
