@@ -62,8 +62,7 @@ def test_a_signal_at_the_beginning_prints_no_trace(tmp_path, delay):
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1].decode()
     assert process.returncode == 130, said
-    assert said.splitlines()[-1] == "framecast: interrupted"  # after the line that says what is done, if it came so far
-    assert "Traceback" not in said
+    assert said.removeprefix("simulating 500 active regions\n") == "framecast: interrupted\n"
 
 
 def test_the_end_of_a_command_gives_the_signals_back(tmp_path):

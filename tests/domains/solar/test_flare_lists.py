@@ -154,5 +154,8 @@ def test_every_mistake_is_one_line(
 ) -> None:
     given = [str(events) if option == "EVENTS" else option for option in options]
     assert run(["solar", "label", str(hourly_regions.path), *given]) == 2
-    assert complaint in capsys.readouterr().err.splitlines()[-1]
+    *first, line = capsys.readouterr().err.splitlines()
+    assert len(first) <= 1  # what the command is about to do
+    assert line.startswith("framecast: ")
+    assert complaint in line
     assert Archive.open(hourly_regions.path).classes == ()

@@ -120,7 +120,8 @@ def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp
     _, error = process.communicate()
     fall_silent(url, after=None)
     assert process.returncode == 130
-    assert error.strip().splitlines()[-1].startswith("framecast: interrupted")
+    assert error.strip().splitlines()[-1].startswith("framecast: interrupted; ")
+    assert error.strip().endswith("of 12 images are saved: the same command resumes from there")
     done = len(list(tmp_path.rglob("AIA*.fits")))
     assert 1 <= done < 12
     again = subprocess.run(command, capture_output=True, text=True, check=True)
