@@ -166,3 +166,23 @@ def test_a_link_to_a_folder_stays_one(run, tmp_path):
         assert link.is_symlink()
         assert sorted(path.name for path in target.iterdir()) == ["data.json", "recipe.yaml"]
         link.unlink()
+
+
+def test_a_folder_without_a_checkpoint_may_be_begun_with_another_recipe(tmp_path):
+    run, record = Run(tmp_path / "run"), {"hashes": {}, "archive": "a.zarr"}
+    run.begin("name: one\n", record, overwrite=False)
+    run.log(event="step", step=1, loss=0.5)
+    run.begin("name: two\n", record, overwrite=False)
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == "name: two\n"
+    assert not (tmp_path / "run" / "log.jsonl").exists()
+    (tmp_path / "run" / "checkpoints" / "00000001").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="another recipe"):
+        run.begin("name: one\n", record, overwrite=False)
+
+
+@pytest.mark.parametrize(("error", "kept"), [(ValueError, False), (KeyboardInterrupt, True), (None, True)])
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder(error, kept, tmp_path):
+    run = Run(tmp_path / "run")
+    run.begin("name: one\n", {}, overwrite=False)
+    run.discard(error, error and error(), None)
+    assert run.path.exists() == kept

@@ -154,7 +154,7 @@ def find_windows(
     rejected = Counter({reasons.get(reason, reason): count for reason, count in rejected.items() if count})
     found = WindowList(tuple(windows), rejected, archive.attrs.get("independent_sequences") is True)
     if not found.windows:
-        raise DataError(_nothing(archive, frames, found.rejected))
+        raise DataError(_nothing(archive, frames, found.rejected, max_masked))
     return found
 
 
@@ -215,7 +215,7 @@ def _faults(
     }
 
 
-def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str]) -> str:
+def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float) -> str:
     """Say in one line why there is no window."""
     need = f"{frames.past} past and {frames.future} future frames every {format_duration(frames.cadence)}"
     if not rejected:
@@ -236,5 +236,13 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str]) -> str
             f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
             f"{format_duration(frames.cadence)} is no multiple: choose another cadence for training, or for a trained "
             f"model prepare the images every {format_duration(frames.cadence)} or a fraction of it"
+        )
+    if rejected[archive.domain.reasons.get(MASKED, MASKED)]:
+        masked = np.concatenate([archive.unusable(name)[0].max(axis=1) for name in archive.sequences])
+        typical = float(np.median(masked[masked > max_masked]))
+        hint += (
+            f"; {100 * typical:.3g} % of the pixels of a frame are unknown and max_masked={max_masked:g} allows "
+            f"{100 * max_masked:.3g} %: train with data.max_masked={np.ceil(100 * typical + 0.5) / 100:g} if they are "
+            "always the same (land, beyond the range of a radar)"
         )
     return f"{archive.path} holds no window of {need}; candidates rejected: {counts}{hint}"

@@ -146,7 +146,10 @@ class Run:
         """
         record = json.dumps(data, indent=2) + "\n"
         recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
-        if recipe_path.is_file() and not overwrite:
+        empty = data_path.is_file() and not any(self.path.glob("checkpoints/*"))  # nothing to lose
+        if recipe_path.is_file() and empty and _differences(recipe_path, recipe):
+            (self.path / "log.jsonl").unlink(missing_ok=True)
+        elif recipe_path.is_file() and not overwrite:
             if different := _differences(recipe_path, recipe):
                 raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
             if data_path.is_file() and _which(_read_record(data_path)) != _which(data):
@@ -172,6 +175,11 @@ class Run:
         holding = ExitStack()
         holding.enter_context(held(self.path, doing=f"training in {self.path}"))
         self._holding = holding
+
+    def discard(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Delete the folder of a run that ended with an error before its first step (the exit of a context)."""
+        if kind is not None and issubclass(kind, Exception) and not self.checkpoints:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def release(self) -> None:
         """Let others train in the folder."""

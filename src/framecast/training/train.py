@@ -20,6 +20,7 @@ from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.precision import Choice, asked, choose
 from framecast.training import Progress, TrainingState, fit, validation_loss
+from framecast.training.batches import cut
 from framecast.training.prepare import Prepared
 from framecast.training.recipe import dump_recipe
 from framecast.training.run import Run
@@ -97,6 +98,7 @@ def run_training(
         processes: that train together; this one alone by default.
 
     Raises:
+        ConfigError: the batch cannot be divided over the processes.
         FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
     """
     processes = processes or Alone()
@@ -106,10 +108,14 @@ def run_training(
     precision, drawing = processes.share(lambda: _precision(run, prepared, place, overwrite=overwrite))
     prepared = prepared.in_precision(training=precision.precision, sampling=drawing)
     options = prepared.recipe.training
+    cut(options, processes)
     with ExitStack() as stack:
         stack.callback(run.release)
         stack.enter_context(_matmul(options.matmul))
+        unbegun = stack.enter_context(ExitStack())
         checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
+        if checkpoint is None and processes.first:
+            unbegun.push(run.discard)
         session = _Session(prepared, run, place, precision, processes, checkpoint)
         state, windows = session.state, prepared.dataset("train")
         yield Begun(step=state.step, precision=precision, damaged=damaged)
@@ -118,6 +124,7 @@ def run_training(
         try:
             conditioning = prepared.model.conditioning
             for progress in fit(state, session.generator, conditioning, windows, options, processes=processes):
+                unbegun.pop_all()
                 session.log_step(progress)
                 yield progress
                 last = progress.step == options.last_step
