@@ -11,6 +11,7 @@ imported only where the caller of `from_plain` says that it may be.
 import copy
 import dataclasses
 import difflib
+import functools
 import importlib
 import inspect
 import json
@@ -27,8 +28,7 @@ from pydantic_core import CoreSchema, core_schema
 from framecast.core.errors import ConfigError
 
 T = TypeVar("T")
-
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+Others = Literal["forbid", "ignore"]
 
 
 class OneOf:
@@ -149,9 +149,6 @@ def _own_part(base: type, *, trusted: bool) -> Callable[[str, dict[str, Any]], A
         if not (isinstance(own, type) and issubclass(own, base) and dataclasses.is_dataclass(own)):
             name = f"framecast's {base.__name__} ({base.__module__})"
             raise ConfigError(f"{path} cannot be used here: it must be a frozen dataclass derived from {name}")
-        names = [field.name for field in dataclasses.fields(own)]
-        if unknown := [name for name in arguments if name not in names]:  # which its author may not have forbidden
-            raise ConfigError(f"{path}: {unknown[0]} is unknown ({_hint(unknown[0], names)})")
         return from_plain(own, arguments, where=path, trusted=True)
 
     return make
@@ -165,7 +162,7 @@ def _part_to_plain(part: Any) -> Any:
     return {**_adapter(type(part)).dump_python(part, mode="json"), "kind": kind_of(part)}
 
 
-def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False) -> T:
+def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False, others: Others = "forbid") -> T:
     """Return the configuration of dataclass ``kind`` that ``data`` describes.
 
     Args:
@@ -173,6 +170,7 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
         data: nested mappings, lists, strings and numbers.
         where: what the user calls this configuration, for errors.
         trusted: whether code that ``data`` names may be imported: of files that the user runs, not of models.
+        others: what to do about keys that ``kind`` does not know.
 
     Raises:
         ConfigError: keys are unknown, values of a wrong type or out of range; all of them in one line.
@@ -182,7 +180,7 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     if strange := list(_not_finite(data)):
         raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite")
     try:
-        checked: T = _adapter(kind).validate_python(data, context=trusted)
+        checked: T = _adapter(kind).validate_python(data, context=trusted, extra=others)
         return checked
     except ValidationError as error:
         findings = _findings(kind, data, error, trusted)
@@ -205,11 +203,10 @@ def to_plain(configuration: object) -> dict[str, Any]:
     return plain
 
 
+@functools.cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
     """Return pydantic's view of a dataclass, which takes a tenth of a second to make and is made once."""
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+    return TypeAdapter(kind)
 
 
 def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None, trusted: bool) -> list[str]:
@@ -231,7 +228,7 @@ def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None
 
 def _error(kind: type, data: object, trusted: bool) -> ValidationError | None:
     try:
-        _adapter(kind).validate_python(data, context=trusted)
+        _adapter(kind).validate_python(data, context=trusted, extra="forbid")
     except ValidationError as error:
         return error
     return None

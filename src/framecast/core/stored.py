@@ -81,7 +81,7 @@ class Format:
 
 
 def typed(kind: type[T], plain: object, *, where: str, remedy: str = "restore the file") -> T:
-    """Return what ``plain``, read from a file, says, as the dataclass ``kind``.
+    """Return what ``plain``, read from a file, says, as the dataclass ``kind``; other keys do not matter.
 
     Args:
         kind: a frozen dataclass (see `framecast.core.configuration`).
@@ -93,6 +93,6 @@ def typed(kind: type[T], plain: object, *, where: str, remedy: str = "restore th
         DataError: keys are missing, or values of a wrong type or out of range; all of them in one line.
     """
     try:
-        return from_plain(kind, plain, where=where)
+        return from_plain(kind, plain, where=where, others="ignore")
     except ConfigError as error:
         raise DataError(f"{error}: {remedy}") from None

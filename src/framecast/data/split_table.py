@@ -46,8 +46,6 @@ class TableSplit(Split):
         kind: tells the ways of dividing apart in a configuration.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     table: str
     sha256: str = ""
     kind: Literal["table"] = "table"

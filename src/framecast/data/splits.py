@@ -43,8 +43,6 @@ class TimeSplit(Split):
         kind: tells the ways of dividing apart in a configuration.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     train_end: IsoDate
     validation_start: IsoDate
     validation_end: IsoDate | None = None
@@ -87,8 +85,6 @@ class RegionSplit(Split):
         seed: which sequences make up a fraction; a sequence added to the archive moves hardly any other.
         kind: tells the ways of dividing apart in a configuration.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     validation: float | tuple[str, ...] = 0.15
     test: float | tuple[str, ...] = 0.15
@@ -143,8 +139,6 @@ class RandomSplit(Split):
         kind: tells the ways of dividing apart in a configuration.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     validation: float = 0.15
     test: float = 0.15
     block: str | None = None
@@ -198,8 +192,6 @@ class AutoSplit(Split):
         seed: of the division by sequence.
         kind: tells the ways of dividing apart in a configuration.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     seed: int = 0
     kind: Literal["auto"] = "auto"

@@ -60,8 +60,6 @@ class UniformTimes(TimeDraw):
         stratified: spread each batch evenly.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     stratified: bool = False
     kind: Literal["uniform"] = "uniform"
 
@@ -93,8 +91,6 @@ class LogNormalTimes(TimeDraw):
         std: of ``log(sigma / alpha)``.
         stratified: spread each batch evenly.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     mean: float = -1.2
     std: float = 1.2

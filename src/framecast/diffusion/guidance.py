@@ -30,8 +30,6 @@ class Guidance:
         ConfigError: a negative scale, a share outside [0, 1], or an interval outside it.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     scale: float = 1.0
     rescale: float = 0.0
     interval: tuple[float, float] = (0.0, 1.0)

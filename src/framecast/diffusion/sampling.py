@@ -31,8 +31,6 @@ class SamplingOptions:
             left. Nothing is clipped by default, since the brightest pixels are often what matters.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     sampler: AnySampler = DPMSolverPP()
     grid: AnyGrid = LogSNR()
     steps: int = 12

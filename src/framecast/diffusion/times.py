@@ -66,8 +66,6 @@ class EvenGrid(Grid):
 class Leading(EvenGrid):
     """900, 800 … 0 of 1000 rows in 10 steps: the habit of DDPM and DDIM codes. It never sees the last row."""
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["leading"] = "leading"
 
     def rows(self, rows: int, steps: int) -> Int64[Tensor, " steps"]:
@@ -82,8 +80,6 @@ class Leading(EvenGrid):
 @dataclass(frozen=True, kw_only=True)
 class Linspace(EvenGrid):
     """999 … 0 evenly, rounded: both ends are visited. On a `Karras` schedule these are EDM's noise levels."""
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     kind: Literal["linspace"] = "linspace"
 
@@ -105,8 +101,6 @@ class Trailing(EvenGrid):
     What a schedule with zero terminal SNR needs (Lin et al. 2023, table 2, arXiv 2305.08891).
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["trailing"] = "trailing"
 
     def rows(self, rows: int, steps: int) -> Int64[Tensor, " steps"]:
@@ -125,8 +119,6 @@ class Quadratic(EvenGrid):
 
     The paper asks for a last row close to T; here it is the last row. Their code stops at 0.8 T.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     kind: Literal["quadratic"] = "quadratic"
 
@@ -155,8 +147,6 @@ class LogSNR(Grid):
         highest: log-SNR of the last time. Leaping from there to the clean video leaves out a share of about
             ``exp(-highest) / 2`` of the standard deviation of data of unit variance: 0.9 % at 4.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     lowest: float = -10.0
     highest: float = 4.0
@@ -234,8 +224,6 @@ class FastDDPMUniform(FastDDPM):
         steps: S, 1 to the number of rows.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     steps: int = 10
     kind: Literal["fast-ddpm-uniform"] = "fast-ddpm-uniform"
 
@@ -260,8 +248,6 @@ class FastDDPMNonUniform(FastDDPM):
     Attributes:
         steps: S, at least 4.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     steps: int = 10
     kind: Literal["fast-ddpm-non-uniform"] = "fast-ddpm-non-uniform"

@@ -35,8 +35,6 @@ class Weighting(ABC):
 class UniformWeighting(Weighting):
     """Every squared error of the prediction counts alike: the objective of the paper of each prediction."""
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["uniform"] = "uniform"
 
     def __call__(self, scale: Scale, prediction: Prediction) -> Float64[Tensor, "*shape"]:
@@ -55,8 +53,6 @@ class MinSNR(Weighting):
     Attributes:
         gamma: 5 in the paper.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     gamma: float = 5.0
     kind: Literal["min-snr"] = "min-snr"
@@ -81,8 +77,6 @@ class EDMWeighting(Weighting):
     Attributes:
         sigma_data: standard deviation of the data in network space; 1 after normalisation, 0.5 in the paper.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     sigma_data: float = 1.0
     kind: Literal["edm"] = "edm"

@@ -33,8 +33,6 @@ class EnsembleLoss:
             of the standard deviation that the truth has there.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["crps", "mse"] = "crps"
     pooled: float = 0.3
 

@@ -59,8 +59,6 @@ class DiffusionOptions(GeneratorOptions):
             channels in the past and in the future.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     schedule: AnySchedule = Cosine()
     prediction: Prediction = Prediction.V
     grid: AnyTrainedGrid | None = None
@@ -109,8 +107,6 @@ class OneShotOptions(GeneratorOptions):
         loss: what the ensembles are judged by.
         members: of each training window's ensemble; 1 with ``loss.kind: mse`` is a deterministic network.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     loss: EnsembleLoss = EnsembleLoss()
     members: int = 2

@@ -44,8 +44,6 @@ class ModelConfig:
         version: of this format.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     name: str
     unit: str
     frames: FrameSpec

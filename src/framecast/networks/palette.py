@@ -169,8 +169,6 @@ class PaletteVideo(NetworkOptions):
             gradients, less memory, about a third more time.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["palette-video"] = "palette-video"
     width: int = 64
     encoder_attention: int = 1
@@ -219,8 +217,6 @@ class PaletteVideo(NetworkOptions):
 @dataclass(frozen=True, kw_only=True)
 class PaletteVideoDeep(PaletteVideo):
     """How `PaletteModelVideoDeep` is built: as `PaletteVideo`, with one halving more."""
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     kind: Literal["palette-video-deep"] = "palette-video-deep"  # type: ignore[assignment]
 

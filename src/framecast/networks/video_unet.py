@@ -196,8 +196,6 @@ class VideoUNet(NetworkOptions):
         checkpointing: compute every block again in the backward pass instead of keeping what is inside it.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["video-unet"] = "video-unet"
     width: int = 48
     multipliers: tuple[int, ...] = (1, 2, 4)

@@ -49,8 +49,6 @@ class TrainingOptions:
         cache_gib: an archive smaller than this is held in memory.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     steps: int | None = None
     epochs: float | None = None
     batch: int = 16

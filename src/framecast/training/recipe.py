@@ -51,7 +51,7 @@ class DataOptions:
             ``side="validation"`` (see `framecast.data.datasets.Windows`).
     """
 
-    __pydantic_config__ = {"extra": "forbid", "coerce_numbers_to_str": True}  # channels are often wavelengths
+    __pydantic_config__ = {"coerce_numbers_to_str": True}  # channels are often wavelengths
 
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None
@@ -94,8 +94,6 @@ class Recipe:
         watch: what is shown of a run while it goes on.
         sampling: how members are drawn by default.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     name: str
     data: DataOptions = field(default_factory=DataOptions)

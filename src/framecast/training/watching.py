@@ -26,8 +26,6 @@ class WatchOptions:
         members: of each forecast.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     to: tuple[Literal["tensorboard", "wandb"], ...] = ()
     every: int = 0
     windows: int = 4

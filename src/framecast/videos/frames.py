@@ -32,8 +32,6 @@ class FrameSpec:
         width: columns of a frame.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     past_channels: tuple[str, ...]
     future_channels: tuple[str, ...]
     past: int

@@ -33,8 +33,6 @@ class FrameMasks:
         ConfigError: a negative weight, or all 0.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     future: float = 0.4
     past: float = 0.1
     gaps: float = 0.4

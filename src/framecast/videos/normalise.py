@@ -36,8 +36,6 @@ class Stretch:
         reason: why the curve was chosen, where it was chosen from the data.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     curve: Curve = "log1p"
     softening: float = 1.0
     saturation: float | None = None
@@ -101,8 +99,6 @@ class Stretch:
 @dataclass(frozen=True, kw_only=True)
 class Normaliser:
     """The stretches of all channels, by name."""
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     stretches: dict[str, Stretch]
 

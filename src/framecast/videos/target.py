@@ -41,8 +41,6 @@ class Target(ABC):
 class Future(Target):
     """x0 is the future itself."""
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["future"] = "future"
 
     def encode(self, future: Tensor, last: Tensor) -> Tensor:
@@ -61,8 +59,6 @@ class Change(Target):
     Attributes:
         scale: standard deviation of the change over training windows, ``[channel][lead time]``, normalised units.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     scale: tuple[tuple[float, ...], ...]
     kind: Literal["change"] = "change"

@@ -23,8 +23,6 @@ class DDPM(Sampler):
             (``beta_t``), which is exact for data that are white noise. The mean is the same. The last step adds none.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     variance: Literal["small", "large"] = "small"
     kind: Literal["ddpm"] = "ddpm"
 
@@ -58,8 +56,6 @@ class DDIM(Sampler):
     Raises:
         ConfigError: eta outside [0, 1].
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     eta: float = 0.0
     kind: Literal["ddim"] = "ddim"

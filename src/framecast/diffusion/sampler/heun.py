@@ -26,8 +26,6 @@ class Heun(Sampler):
     n times take 2 n - 1 evaluations: t0, t1, t1, t2, t2 … where the second visit is to the corrected point.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["heun"] = "heun"
 
     @property

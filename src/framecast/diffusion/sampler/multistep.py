@@ -33,8 +33,6 @@ class DPMSolverPP(Sampler):
             extrapolation with as much fresh noise as DDPM. Order 1 is DDIM with eta 1.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     order: Literal[1, 2] = 2
     stochastic: bool = False
     kind: Literal["dpm-solver++"] = "dpm-solver++"
@@ -75,8 +73,6 @@ class UniPC(Sampler):
     Raises:
         ConfigError: another order.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     order: int = 2
     kind: Literal["unipc"] = "unipc"

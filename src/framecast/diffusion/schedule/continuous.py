@@ -42,8 +42,6 @@ class ContinuousLinear(Continuous):
         beta_max: rate at t = 1.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     beta_min: float = 0.1
     beta_max: float = 20.0
     kind: Literal["continuous-linear"] = "continuous-linear"
@@ -68,8 +66,6 @@ class ContinuousCosine(Continuous):
         s: see `Cosine`. With 0 the scales are ``cos(pi t / 2)`` and ``sin(pi t / 2)``.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     s: float = 0.008
     kind: Literal["continuous-cosine"] = "continuous-cosine"
 
@@ -92,8 +88,6 @@ class RectifiedFlow(Continuous):
     Liu et al. 2023 (arXiv 2209.03003), Lipman et al. 2023 (arXiv 2210.02747). It is not variance preserving.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     kind: Literal["rectified-flow"] = "rectified-flow"
 
     def __call__(self, t: Float64[Tensor, "*shape"]) -> Scale:
@@ -115,8 +109,6 @@ class Karras(Continuous):
         sigma_max: largest noise level, at t = 1.
         rho: how strongly the levels crowd near the clean end.
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     sigma_min: float = 0.002
     sigma_max: float = 80.0

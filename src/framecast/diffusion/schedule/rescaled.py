@@ -25,8 +25,6 @@ class ZeroTerminalSNR(Schedule):
         base: the schedule to rescale.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     base: Annotated[Schedule, OneOf(Linear, Cosine, ContinuousLinear, ContinuousCosine, Karras)] = field(
         default_factory=Linear
     )

@@ -71,8 +71,6 @@ class Linear(Table):
         ConfigError: no row, or betas that are not ``0 < beta_start <= beta_end < 1``.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     rows: int = 1000
     beta_start: float = 1e-4
     beta_end: float = 0.02
@@ -105,8 +103,6 @@ class Cosine(Table):
     Raises:
         ConfigError: no row, a negative offset, or a clip outside (0, 1].
     """
-
-    __pydantic_config__ = {"extra": "forbid"}
 
     rows: int = 1000
     s: float = 0.008

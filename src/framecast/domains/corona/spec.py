@@ -47,8 +47,6 @@ class CoronaSpec:
         flare_scatter: standard deviation of the logarithm of that emission measure.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
-
     channels: tuple[str, ...] = ("193", "211", "94")
     height: int = 64
     width: int = 64
