@@ -20,7 +20,7 @@ from framecast.diffusion.sampler import DDIM, DPMSolverPP
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.times import LogSNR, Trailing
 from framecast.models.archive_forecast import sample_key
-from framecast.models.checkpoint import load_model, read_config
+from framecast.models.checkpoint import load, read_config
 from framecast.models.header import find_model
 from framecast.models.members import Draw
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()
     folder = find_model(options.model)
-    config, forecaster = read_config(folder), load_model(folder)
+    config, forecaster = read_config(folder), load(folder)
     archive = Archive.open(options.archive)
     windows = find_windows(archive, config.frames, stride=config.stride, max_masked=config.max_masked)
     side = config.split.divide(windows)["validation"]

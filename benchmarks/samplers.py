@@ -30,7 +30,7 @@ from framecast.diffusion.times import AnyGrid, FastDDPMUniform, LogSNR, Trailing
 from framecast.domains.corona.oracle import has_oracle, oracle_ensemble
 from framecast.domains.corona.writing import write_corona
 from framecast.models.archive_forecast import sample_key
-from framecast.models.checkpoint import load, load_model, read_config
+from framecast.models.checkpoint import load, read_config
 from framecast.models.forecaster import Forecaster
 from framecast.models.header import find_model
 from framecast.models.members import Draw
@@ -131,7 +131,7 @@ def small_network(folder: Path, options: argparse.Namespace) -> Subject:
 def given_model(options: argparse.Namespace) -> Subject:
     """Return a trained model, drawn from in its own precision, in the ways that somebody would use."""
     folder = find_model(options.model)
-    config, forecaster = read_config(folder), load_model(folder)
+    config, forecaster = read_config(folder), load(folder)
     archive = Archive.open(options.archive)
     windows = find_windows(archive, config.frames, stride=config.stride, max_masked=config.max_masked)
     cases = []

@@ -26,7 +26,7 @@ from framecast.models.config import build_network
 from framecast.networks.attention import SpaceTimeAttention
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import load_recipe
-from framecast.videos.conditioning import Conditioning, Example, GivenPast
+from framecast.videos.conditioning import Conditioning, Example, Conditioning
 
 FEATURES = 8
 """Channels of the condition encoder's output."""
@@ -95,7 +95,7 @@ class Encoded(nn.Module):
         return self.encoder(empty, past.new_zeros(len(past)), past)
 
 
-class Residual(GivenPast):
+class Residual(Conditioning):
     """The past is given; what a deterministic network leaves over is generated, in units of its deviation."""
 
     def __init__(self, given: Conditioning, mean: Generator, windows: WindowDataset) -> None:

@@ -236,7 +236,7 @@ def make_readers(folder: Path) -> dict[str, Reader]:
 def stored_readers(folder: Path) -> dict[str, Reader]:
     from framecast.cli.info import describe_run
     from framecast.data.split_table import read_sides
-    from framecast.models.checkpoint import load_model, read_config
+    from framecast.models.checkpoint import load, read_config
     from framecast.models.config import build_network
     from framecast.models.header import find_model
     from framecast.training import TrainingOptions, TrainingState
@@ -271,8 +271,8 @@ def stored_readers(folder: Path) -> dict[str, Reader]:
     sides = list(csv.reader((folder / "tables/split.csv").read_text().splitlines()))
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     readers = {
-        "model": json_reader(load_model, model, "config.json"),
-        "weights": tensors(load_model, model, "weights.safetensors", settle=vouch, settled=("config.json",)),
+        "model": json_reader(load, model, "config.json"),
+        "weights": tensors(load, model, "weights.safetensors", settle=vouch, settled=("config.json",)),
         "calibration": json_reader(read_calibration, model, "calibration.json"),
         "recipe": Reader(
             load=lambda f: load_recipe(f / "recipe.yaml"),

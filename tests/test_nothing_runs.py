@@ -86,7 +86,7 @@ def test_a_strange_repository_has_no_commit(tmp_path: Path, head: str) -> None:
 
 def test_a_model_names_no_code(small_run: Path, tmp_path: Path) -> None:
     """A configuration can name networks, samplers and the rest only among those of the package."""
-    from framecast.models.checkpoint import load_model
+    from framecast.models.checkpoint import load
     from framecast.models.header import find_model
 
     (tmp_path / "stranger.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\nclass Network: ...\n")
@@ -101,7 +101,7 @@ def test_a_model_names_no_code(small_run: Path, tmp_path: Path) -> None:
                 changed[section] = {"kind": kind}
                 (model / "config.json").write_text(json.dumps(changed))
                 with pytest.raises(FramecastError):
-                    load_model(model)
+                    load(model)
     finally:
         sys.path.remove(str(tmp_path))
     assert not (tmp_path / "trace").exists()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.data.datasets import WindowDataset, batch_at, batches, epoch_order
+from framecast.data.datasets import WindowDataset, batch_at, epoch_order
 from framecast.data.windows import find_windows
 from framecast.videos.frames import FrameSpec
 
@@ -158,15 +158,6 @@ class TestOrder:
     def test_nobody_can_spoil_it(self):
         with pytest.raises(ValueError, match="read-only"):
             epoch_order(5, seed=0, epoch=0)[0] = 3
-
-    @settings(deadline=None)
-    @given(count=st.integers(1, 100), size=st.integers(1, 30), start=st.integers(0, 10), seed=st.integers(0, 99))
-    def test_an_epoch_has_each_sample_once_and_may_start_in_the_middle(self, count, size, start, seed):
-        whole = list(batches(count, size, seed=seed, epoch=3))
-        assert sorted(np.concatenate(whole)) == list(range(count))
-        assert all(len(batch) == size for batch in whole[:-1])
-        rest = list(batches(count, size, seed=seed, epoch=3, start=start))
-        assert [b.tolist() for b in rest] == [b.tolist() for b in whole[start:]]
 
     @pytest.mark.thorough
     @settings(deadline=None)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from framecast.core.configuration import from_plain
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import (
     AnySchedule,
@@ -221,5 +222,5 @@ def test_a_schedule_survives_its_configuration(schedule):
 
 
 def test_a_misspelt_argument_is_refused():
-    with pytest.raises(ValidationError, match="beta_stop"):
-        TypeAdapter(Linear).validate_python({"kind": "linear", "beta_stop": 0.1})
+    with pytest.raises(ConfigError, match="beta_stop"):
+        from_plain(Linear, {"kind": "linear", "beta_stop": 0.1}, where="schedule")

@@ -9,7 +9,7 @@ from framecast.data.archive.reader import Archive
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.one_shot import OneShot
-from framecast.models.checkpoint import load, save_model
+from framecast.models.checkpoint import load, save_weights
 from framecast.models.config import attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
@@ -92,7 +92,7 @@ def test_recipes_have_one_of_both(small_changes):
 
 
 def test_a_folder_gives_back_the_same_model(forecaster, prepared, past, tmp_path):
-    save_model(tmp_path / "model", prepared.model, forecaster.generator.network)
+    save_weights(tmp_path / "model", prepared.model, forecaster.generator.network.state_dict())
     again = load(tmp_path / "model")
     assert isinstance(again.generator, OneShot)
     assert torch.equal(

@@ -6,7 +6,7 @@ import torch
 
 from framecast.cli import run as command
 from framecast.core.errors import DataError, FramecastError
-from framecast.models.checkpoint import load, load_model, read_config, save_weights
+from framecast.models.checkpoint import load, read_config, save_weights
 from framecast.models.header import find_model
 from framecast.models.packing import halved, pack_model
 
@@ -15,7 +15,7 @@ from framecast.models.packing import halved, pack_model
 def folder(small_run, tmp_path):
     """A small model with weights that are no round numbers."""
     source = find_model(small_run)
-    network = load_model(source).generator.network
+    network = load(source).generator.network
     torch.manual_seed(0)
     weights = {name: torch.randn_like(value) for name, value in network.state_dict().items()}
     save_weights(tmp_path / "source", read_config(source), weights)
@@ -23,7 +23,7 @@ def folder(small_run, tmp_path):
 
 
 def weights_of(folder):
-    return load_model(folder).generator.network.state_dict()
+    return load(folder).generator.network.state_dict()
 
 
 @pytest.mark.thorough

@@ -5,7 +5,7 @@ from torch import nn
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.training import TrainingOptions
-from framecast.training.averaging import ExponentialAverage, PowerAverage
+from framecast.training.averaging import Average, exponential, power
 from framecast.training.reconstruction import Profile, coefficients, exponent, inner_product, misfit
 from framecast.training.snapshots import is_due, make_average, save_snapshot
 
@@ -17,7 +17,7 @@ def walk(network, step):
 
 def test_the_exponential_average_is_that_of_its_recursion():
     network = nn.Linear(1, 1, bias=False)
-    average = ExponentialAverage(network, decay=0.5)
+    average = Average(network, exponential(0.5))
     expected = None
     for step in range(20):
         walk(network, step)
@@ -30,7 +30,7 @@ def test_the_exponential_average_is_that_of_its_recursion():
 def test_the_power_average_weighs_the_steps_by_their_power():
     """As τ^γ, up to the discretisation of the integral in 400 steps."""
     network = nn.Linear(1, 1, bias=False)
-    average, weights, values = PowerAverage(network, width=0.1), [], []
+    average, weights, values = Average(network, power(0.1)), [], []
     for step in range(1, 401):
         walk(network, step)
         average.update(network)
@@ -42,8 +42,8 @@ def test_the_power_average_weighs_the_steps_by_their_power():
 @pytest.mark.parametrize("width", [0.01, 0.05, 0.1, 0.25, 0.28])
 def test_the_exponent_gives_the_width(width):
     """The standard deviation of the density (γ + 1) τ^γ on [0, 1], from its moments."""
-    power = exponent(width)
-    mean, square = (power + 1) / (power + 2), (power + 1) / (power + 3)
+    gamma = exponent(width)
+    mean, square = (gamma + 1) / (gamma + 2), (gamma + 1) / (gamma + 3)
     assert (square - mean**2) ** 0.5 == pytest.approx(width, rel=1e-6)
 
 
@@ -52,8 +52,8 @@ def test_inner_products_are_integrals():
     t = (np.arange(500_000) + 0.5) / 1000
 
     def profile(of):
-        power = exponent(of.width)
-        return np.where(t < of.step, (power + 1) * t**power / float(of.step) ** (power + 1), 0)
+        gamma = exponent(of.width)
+        return np.where(t < of.step, (gamma + 1) * t**gamma / float(of.step) ** (gamma + 1), 0)
 
     expected = (profile(one) * profile(other)).sum() / 1000
     assert inner_product(one, other) == pytest.approx(expected, rel=1e-4)
@@ -70,15 +70,16 @@ def test_a_snapshot_of_the_wanted_profile_is_taken_as_it_is():
 @pytest.mark.parametrize("width", [0.03, 0.07, 0.15, 0.2])
 def test_an_average_made_afterwards_is_that_which_would_have_been_kept(tmp_path, width):
     network = nn.Linear(1, 1, bias=False)
-    kept = [PowerAverage(network, width=w) for w in (0.05, 0.1)]
-    wanted = PowerAverage(network, width=width)
+    kept = [Average(network, power(w)) for w in (0.05, 0.1)]
+    wanted = Average(network, power(width))
     options = TrainingOptions(steps=600, averages=(0.05, 0.1), snapshots=16)
     for step in range(1, 601):
         walk(network, step)
         for average in (*kept, wanted):
             average.update(network)
         if is_due(step, options):
-            save_snapshot(tmp_path, step, [(average.width, average.weights(network)) for average in kept])
+            weights = [average.weights(network) for average in kept]
+            save_snapshot(tmp_path, step, list(zip(options.averages, weights, strict=True)))
     assert len(list((tmp_path / "averages").iterdir())) == 16
     weights, step, distance = make_average(tmp_path, width)
     assert step == 600
@@ -113,7 +114,7 @@ def test_what_cannot_be_averaged_is_refused(tmp_path):
 def test_a_network_has_its_own_weights_back_after_the_average():
     network = nn.Linear(3, 3)
     own = network.weight.detach().clone()
-    average = ExponentialAverage(network, decay=0.9)
+    average = Average(network, exponential(0.9))
     average.values["weight"].zero_()
     with pytest.raises(KeyboardInterrupt), average.within(network):
         assert not network.weight.any()

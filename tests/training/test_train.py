@@ -13,7 +13,7 @@ from framecast.models import precision
 from framecast.models.checkpoint import load, read_config
 from framecast.models.header import find_model
 from framecast.training import Progress
-from framecast.training.averaging import ExponentialAverage
+from framecast.training.averaging import Average
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 from framecast.training.run import Run
@@ -74,7 +74,7 @@ def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, 
     events = run_training(prepared, tmp_path / "run")
     for event in events:
         if isinstance(event, Progress) and event.step == 3:
-            monkeypatch.setattr(ExponentialAverage, "update", interrupted)
+            monkeypatch.setattr(Average, "update", interrupted)
             break
     with pytest.raises(KeyboardInterrupt):
         list(events)

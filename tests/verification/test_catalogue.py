@@ -45,6 +45,15 @@ def test_names_are_unique() -> None:
         assert len(set(names)) == len(names)
 
 
+def test_psnr_is_that_of_scikit_image() -> None:
+    from skimage.metrics import peak_signal_noise_ratio
+
+    truth, member = np.random.default_rng(0).normal(50, 20, (2, 9, 7)).astype(np.float32)
+    found = score(member[None], truth, data_range=30.0)
+    expected = peak_signal_noise_ratio(truth, member, data_range=30.0)
+    assert float(found["psnr"]) == float(found["member_psnr"]) == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.thorough
 def test_a_score_of_ones_own(judged: Evaluation) -> None:
     found = judged.scores["gaussian"]["bias"]

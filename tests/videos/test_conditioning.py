@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.videos.conditioning import GivenFrames, GivenPast
+from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.frames import FrameSpec
 from framecast.videos.masks import FrameMasks
 from framecast.videos.normalise import Normaliser, Stretch
@@ -24,7 +24,7 @@ def batch(seed=0):
 
 def test_the_past_is_given_and_the_future_generated():
     past, future = batch()
-    task = GivenPast(representation())
+    task = Conditioning(representation())
     x0, condition, known = task.example(past, future, torch.Generator())
     torch.testing.assert_close(x0, (future - 5) / 2)
     torch.testing.assert_close(condition, (past - 5) / 2)

@@ -11,7 +11,6 @@ imported only where the caller of `from_plain` says that it may be.
 import copy
 import dataclasses
 import difflib
-import functools
 import importlib
 import inspect
 import json
@@ -29,6 +28,8 @@ from framecast.core.errors import ConfigError
 
 T = TypeVar("T")
 Others = Literal["forbid", "ignore"]
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 class OneOf:
@@ -203,10 +204,11 @@ def to_plain(configuration: object) -> dict[str, Any]:
     return plain
 
 
-@functools.cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
     """Return pydantic's view of a dataclass, which takes a tenth of a second to make and is made once."""
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None, trusted: bool) -> list[str]:

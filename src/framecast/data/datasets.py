@@ -5,7 +5,7 @@ There is no state to save: which windows make up a batch is a function of (seed,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -103,13 +103,7 @@ class Samples(Dataset[Sample], ABC):
 
 
 class OwnSamples(Samples):
-    """A dataset of one's own, looked at before it is believed.
-
-    Args:
-        windows: the dataset.
-        frames: what its windows must look like.
-        classes: what its labels mean.
-    """
+    """A dataset of one's own, looked at before it is believed: its windows must be like ``frames`` and ``classes``."""
 
     def __init__(self, windows: Windows, frames: FrameSpec, classes: Sequence[str] = ()) -> None:
         self.windows = windows
@@ -257,32 +251,11 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return order
 
 
-def batches(count: int, batch_size: int, *, seed: int, epoch: int, start: int = 0) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield the batches of one epoch, each sample once; the last one may be shorter.
-
-    Args:
-        count: number of samples.
-        batch_size: samples per batch.
-        seed: see `epoch_order`.
-        epoch: see `epoch_order`.
-        start: number of batches to leave out at the beginning, to continue in the middle.
-    """
-    order = epoch_order(count, seed=seed, epoch=epoch)
-    for first in range(start * batch_size, count, batch_size):
-        yield order[first : first + batch_size]
-
-
 def batch_at(step: int, count: int, batch_size: int, *, seed: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the batch of training step ``step`` and the epoch it begins in; every batch is full.
+    """Return the batch of training step ``step``, from 0, and the epoch it begins in; every batch is full.
 
     The epochs follow one another without a seam: a batch that an epoch cannot fill is filled from the next one, so
-    that any ``batch_size`` goes with any ``count``.
-
-    Args:
-        step: number of the step, from 0.
-        count: number of samples, at least 1.
-        batch_size: samples per batch.
-        seed: see `epoch_order`.
+    that any ``batch_size`` goes with any ``count`` of samples.
     """
     if count < 1:
         raise DataError("there is no window to train on")

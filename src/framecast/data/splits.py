@@ -238,14 +238,10 @@ AnySplit = Annotated[Split, OneOf(TimeSplit, RegionSplit, RandomSplit, TableSpli
 
 
 def parse_date(text: str, name: str) -> np.datetime64:
-    """Return the time that ISO 8601 ``text`` names, in UTC.
-
-    Args:
-        text: such as ``2017-08-12`` or ``2017-08-12T06:00``; an offset from UTC is applied.
-        name: what to call it in the message.
+    """Return the time that ISO 8601 ``text`` names, in UTC: ``2017-08-12``, or with time of day and offset.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is none; the message calls it ``name``.
     """
     try:
         time = datetime.fromisoformat(text)

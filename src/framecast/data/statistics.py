@@ -38,7 +38,7 @@ def fit_normaliser(
     seed: int = 0,
     pixels: int = _PIXELS,
 ) -> Normaliser:
-    """Return the stretch of every channel, fitted on training windows.
+    """Return the stretch of every channel, fitted on about so many pixels of training windows that ``seed`` chooses.
 
     Args:
         train: the training windows.
@@ -47,7 +47,7 @@ def fit_normaliser(
         softening: for all channels, or by channel, physical unit; None is 1, or chosen with the curve.
         saturation: for all channels, or by channel, physical unit.
         seed: which windows are looked at.
-        pixels: about how many pixels of each channel are looked at.
+        pixels: of each channel.
 
     Raises:
         ConfigError: a channel is set that does not exist, or is not set where others are.
@@ -90,13 +90,8 @@ def fit_change_scale(
 
         scale[c][k] = sqrt(mean((z_future[c, k] - z_last[c])²))
 
-    It is taken about zero, so that the encoded change has a mean square of one. Masked pixels are left out.
-
-    Args:
-        train: the training windows.
-        normaliser: takes physical units to normalised ones.
-        seed: which windows are looked at.
-        windows: at most how many.
+    It is taken about zero, so that the encoded change has a mean square of one, over at most so many ``windows`` that
+    ``seed`` chooses. Masked pixels are left out.
 
     Raises:
         ConfigError: a future channel is not among the past channels.
@@ -125,15 +120,12 @@ def fit_change_scale(
 
 
 def sample_residuals(train: Samples, *, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Return changes since the last frame in training windows, for dressing a persistence forecast.
+    """Return truth minus last frame in training windows, for dressing a persistence forecast.
 
-    Args:
-        train: the training windows.
-        draws: how many windows, drawn without replacement; fewer where there are fewer or memory is short.
-        seed: which windows.
+    ``seed`` draws so many windows without replacement; fewer where there are fewer or memory is short.
 
     Returns:
-        Truth minus last frame, ``[draw, channel, lead time, y, x]``, physical units, NaN where masked.
+        ``[draw, channel, lead time, y, x]``, physical units, NaN where masked.
 
     Raises:
         ConfigError: a future channel is not among the past channels.

@@ -21,12 +21,7 @@ _MOST_BYTES = 2**28
 
 @dataclass(frozen=True)
 class Record:
-    """One line of a table.
-
-    Attributes:
-        place: file and line, for messages.
-        cells: text by column, without the empty ones.
-    """
+    """One line of a table: file and line for messages, and text by column, without the empty ones."""
 
     place: str
     cells: Mapping[str, str]
@@ -35,15 +30,10 @@ class Record:
         return column in self.cells
 
     def read(self, column: str, convert: Callable[[str], Value], what: str) -> Value:
-        """Return what ``convert`` makes of a cell.
-
-        Args:
-            column: its column.
-            convert: raises ValueError for text that it does not understand.
-            what: what should stand there, for the message.
+        """Return what ``convert`` makes of a cell; it raises ValueError for text that it does not understand.
 
         Raises:
-            DataError: the cell is empty or cannot be converted.
+            DataError: the cell is empty or cannot be converted; the message says ``what`` should stand there.
         """
         if column not in self.cells:
             raise DataError(f"{self.place} has no {column}: write {what}")
@@ -63,13 +53,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that was read.
-
-    Attributes:
-        path: the file.
-        columns: the columns found, by the name they are known by here.
-        records: its lines, in order.
-    """
+    """A table that was read: the file, the columns found by the name they have here, and its lines in order."""
 
     path: Path
     columns: frozenset[str]

@@ -18,6 +18,8 @@ from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Schedule
 from framecast.diffusion.times import FastDDPM, Grid
 
+Times = Float64[Tensor, " batch"]
+
 
 class TimeDraw(ABC):
     """A distribution of training times."""
@@ -25,9 +27,7 @@ class TimeDraw(ABC):
     stratified: bool
 
     @abstractmethod
-    def times(
-        self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator
-    ) -> Float64[Tensor, " batch"]:
+    def times(self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator) -> Times:
         """Return a batch of times on the CPU.
 
         Args:
@@ -41,7 +41,7 @@ class TimeDraw(ABC):
         """Raise if these times cannot be drawn for a network trained on ``grid``."""
         return
 
-    def _uniform(self, batch: int, generator: torch.Generator) -> Float64[Tensor, " batch"]:
+    def _uniform(self, batch: int, generator: torch.Generator) -> Times:
         """Return numbers in [0, 1)."""
         if not self.stratified:
             return torch.rand(batch, dtype=torch.float64, generator=generator)
@@ -63,9 +63,7 @@ class UniformTimes(TimeDraw):
     stratified: bool = False
     kind: Literal["uniform"] = "uniform"
 
-    def times(
-        self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator
-    ) -> Float64[Tensor, " batch"]:
+    def times(self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator) -> Times:
         """Return a batch of times; see `TimeDraw.times`."""
         if isinstance(grid, FastDDPM):
             listed = grid.times(schedule)
@@ -102,17 +100,11 @@ class LogNormalTimes(TimeDraw):
             raise ConfigError(f"the standard deviation of log-normal times is {self.std}; it must be positive")
 
     def check(self, grid: Grid | None) -> None:
-        """Raise on a Fast-DDPM grid, whose rows are drawn uniformly.
-
-        Raises:
-            ConfigError: such a grid.
-        """
+        """Raise `ConfigError` on a Fast-DDPM grid, whose rows are drawn uniformly."""
         if isinstance(grid, FastDDPM):
             raise ConfigError("a Fast-DDPM grid draws its rows uniformly: use uniform times, or train without the grid")
 
-    def times(
-        self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator
-    ) -> Float64[Tensor, " batch"]:
+    def times(self, schedule: Schedule, grid: Grid | None, batch: int, generator: torch.Generator) -> Times:
         """Return a batch of times; see `TimeDraw.times`."""
         u = self._uniform(batch, generator).clamp(min=1e-12)
         wanted = -(self.mean + self.std * torch.special.ndtri(u))  # half the log-SNR

@@ -54,13 +54,7 @@ class Guidance:
         unconditional: Float[Tensor, " batch *shape"],
         t: Float64[Tensor, " batch"],
     ) -> Float[Tensor, " batch *shape"]:
-        """Return the guided output.
-
-        Args:
-            conditional: the network's output with the label.
-            unconditional: with the null class.
-            t: diffusion times.
-        """
+        """Return the guided output at the times ``t``, from the network's with the label and with the null class."""
         start, end = self.interval
         inside = (t >= start) & (t <= end)
         weight = broadcast(torch.where(inside, self.scale, 1.0).to(t.dtype), conditional)
@@ -75,13 +69,7 @@ class Guidance:
 def drop_labels(
     label: Int64[Tensor, " batch"], null: int, generator: torch.Generator, *, probability: float = 0.1
 ) -> Int64[Tensor, " batch"]:
-    """Return ``label`` with some entries replaced by the null class, independently.
-
-    Args:
-        label: classes.
-        null: index of the null class, which is the number of classes.
-        generator: on the CPU.
-        probability: of each replacement.
+    """Return ``label`` with some entries replaced by the ``null`` class, independently; the generator is on the CPU.
 
     Raises:
         ConfigError: a probability outside [0, 1].

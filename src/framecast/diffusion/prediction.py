@@ -29,6 +29,8 @@ from torch import Tensor
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule import Scale, Schedule, broadcast
 
+Video = Float[Tensor, "*shape"]
+
 
 class Pair(NamedTuple):
     """Two coefficients of a linear combination, float64."""
@@ -38,7 +40,10 @@ class Pair(NamedTuple):
 
 
 class Prediction(StrEnum):
-    """What the network predicts; the value is its name in a configuration."""
+    """What the network predicts; the value is its name in a configuration.
+
+    Videos have the batch axis first, scales one value per batch element, or one for all.
+    """
 
     EPSILON = "epsilon"
     V = "v"
@@ -67,49 +72,25 @@ class Prediction(StrEnum):
         denominator = scale.alpha * b - scale.sigma * a
         return Pair(b / denominator, -scale.sigma / denominator)
 
-    def target(
-        self, scale: Scale, x0: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"]
-    ) -> Float[Tensor, "*shape"]:
-        """Return F for a known clean video and noise.
-
-        Args:
-            scale: one value per batch element, or one for all.
-            x0: the clean video, batch axis first.
-            noise: the noise that was mixed into it.
-        """
+    def target(self, scale: Scale, x0: Video, noise: Video) -> Video:
+        """Return F for a known clean video and the noise that was mixed into it."""
         a, b = self.coefficients(scale)
         return broadcast(a, x0) * x0 + broadcast(b, x0) * noise
 
-    def x0(self, scale: Scale, x_t: Float[Tensor, "*shape"], F: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the clean video that belongs to ``x_t`` and the network's output ``F``.
-
-        Args:
-            scale: one value per batch element, or one for all.
-            x_t: the noisy video, batch axis first.
-            F: the network's output.
-        """
+    def x0(self, scale: Scale, x_t: Video, F: Video) -> Video:
+        """Return the clean video that belongs to ``x_t`` and the network's output ``F``."""
         p, q = self.x0_coefficients(scale)
         return broadcast(p, x_t) * x_t + broadcast(q, x_t) * F
 
-    def noise(self, scale: Scale, x_t: Float[Tensor, "*shape"], F: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Return the noise that belongs to ``x_t`` and ``F``. Where there is none (x0-prediction, sigma 0), return 0.
-
-        Args:
-            scale: one value per batch element, or one for all.
-            x_t: the noisy video, batch axis first.
-            F: the network's output.
-        """
+    def noise(self, scale: Scale, x_t: Video, F: Video) -> Video:
+        """Return the noise that belongs to ``x_t`` and ``F``; 0 where there is none (x0-prediction, sigma 0)."""
         a, b = self.coefficients(scale)
         denominator = broadcast(scale.alpha * b - scale.sigma * a, x_t)
         difference = broadcast(scale.alpha, x_t) * F - broadcast(a, x_t) * x_t
         return torch.where(denominator == 0, 0.0, difference / denominator)
 
     def check(self, schedule: Schedule) -> None:
-        """Raise if x0 does not follow from this prediction everywhere on ``schedule``.
-
-        Raises:
-            ConfigError: epsilon-prediction on a schedule that reaches alpha = 0, where x_t says nothing of x0.
-        """
+        """Raise `ConfigError` for epsilon on a schedule that reaches alpha = 0, where x_t says nothing of x0."""
         if self is Prediction.EPSILON and schedule.reaches_pure_noise:
             raise ConfigError(
                 "prediction epsilon cannot recover x0 where alpha is 0, and this schedule ends in pure noise: "

@@ -58,12 +58,8 @@ class SamplingOptions:
     def times(self, schedule: Schedule, trained: Grid | None) -> Tensor:
         """Return the diffusion times that are visited, falling, float64.
 
-        Args:
-            schedule: of the model.
-            trained: the grid the network was trained on, if not every time.
-
         Raises:
-            ConfigError: the schedule has fewer times, or the network was not trained at one of them.
+            ConfigError: the schedule has fewer, or the network, if it was trained on a grid, not at one of them.
         """
         times = self.grid.times(schedule, self.sampler.nodes(self.steps))
         check_trained(times, schedule, trained)

@@ -195,11 +195,7 @@ class FastDDPM(Grid):
         """Return the list for a table of ``rows`` rows, rising."""
 
     def times(self, schedule: Schedule, steps: int | None = None) -> Float64[Tensor, " n"]:
-        """Return the whole list as times, falling.
-
-        Args:
-            schedule: a table.
-            steps: the length of the list if given; no other length exists.
+        """Return the whole list of a table as times, falling; no other number of ``steps`` than its length exists.
 
         Raises:
             ConfigError: the schedule has no rows, or the list has another length.
@@ -280,15 +276,9 @@ def rows_to_times(rows: Int64[Tensor, " n"], count: int) -> Float64[Tensor, " n"
 
 
 def check_trained(times: Float64[Tensor, " n"], schedule: Schedule, trained: Grid | None) -> None:
-    """Raise if sampling would visit times that the network was not trained on.
+    """Raise `ConfigError` if sampling would visit ``times`` that a network with the grid ``trained`` does not know.
 
-    Args:
-        times: what sampling would visit.
-        schedule: the network's.
-        trained: the network's training grid; ``None`` or a grid that is not Fast-DDPM's allows every time.
-
-    Raises:
-        ConfigError: a row outside the trained list, with the list.
+    ``None`` or a grid that is not Fast-DDPM's allows every time; the message lists what is known.
     """
     if not isinstance(trained, FastDDPM) or schedule.rows is None:
         return

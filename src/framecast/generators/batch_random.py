@@ -14,12 +14,9 @@ from framecast.core.seeding import generator
 
 
 class BatchRandom:
-    """Per-element random draws of one batch, or of some places of it; later draws come later in their streams.
+    """Per-element random draws of the batch with this key, such as (seed, step), or of some of its ``total`` places.
 
-    Args:
-        key: of the batch, such as (seed, step).
-        places: of the batch; all of them by default.
-        total: places of the whole batch.
+    Later draws come later in their streams.
     """
 
     def __init__(self, *key: int, total: int, places: range | None = None) -> None:

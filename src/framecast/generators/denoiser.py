@@ -6,7 +6,7 @@ Here the parts meet: the network, which knows nothing of diffusion, the schedule
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from framecast.core.errors import ConfigError
@@ -20,8 +20,10 @@ from framecast.diffusion.schedule import Schedule, broadcast
 from framecast.diffusion.times import FastDDPM, Grid
 from framecast.diffusion.weighting import UniformWeighting, Weighting
 from framecast.generators.batch_random import BatchRandom
-from framecast.generators.generator import Bounds, Generator
+from framecast.generators.generator import Bounds, Generator, Labels, Losses, Mask, Pasts, Videos
 from framecast.videos.masks import keep_observed, observed_frames
+
+Times = Float64[Tensor, " batch"]
 
 
 class Denoiser(Generator):
@@ -71,22 +73,16 @@ class Denoiser(Generator):
             grid.times(schedule)
 
     def forward(
-        self,
-        x_t: Float[Tensor, "batch channel time height width"],
-        t: Float64[Tensor, " batch"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-        *,
-        guidance: Guidance | None = None,
-    ) -> Float[Tensor, "batch channel time height width"]:
-        """Return the estimate of the clean video.
+        self, x_t: Videos, t: Times, past: Pasts, label: Labels | None = None, *, guidance: Guidance | None = None
+    ) -> Videos:
+        """Return the estimate of the clean video. Guidance costs a network input twice as large.
 
         Args:
             x_t: noisy future; with frame masks, the noisy video.
             t: its diffusion times in (0, 1].
             past: what is seen; with frame masks, the condition.
             label: class of every element.
-            guidance: how strongly the label is followed; costs a network input twice as large.
+            guidance: how strongly the label is followed.
 
         Raises:
             ConfigError: guidance without a label or without classes.
@@ -101,15 +97,8 @@ class Denoiser(Generator):
         return keep_observed(x0, past) if self.frame_masks else x0
 
     def loss(
-        self,
-        x0: Float[Tensor, "batch channel time height width"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-        *,
-        t: Float64[Tensor, " batch"],
-        noise: Float[Tensor, "batch channel time height width"],
-        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
-    ) -> Float[Tensor, " batch"]:
+        self, x0: Videos, past: Pasts, label: Labels | None = None, *, t: Times, noise: Videos, mask: Mask | None = None
+    ) -> Losses:
         """Return the weighted mean squared error of the prediction, one value per batch element.
 
         Args:
@@ -133,14 +122,8 @@ class Denoiser(Generator):
         return mean * self.weighting(scale, self.prediction).to(mean)
 
     def training_loss(
-        self,
-        x0: Float[Tensor, "batch channel time height width"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-        *,
-        random: BatchRandom,
-        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
-    ) -> Float[Tensor, " batch"]:
+        self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
+    ) -> Losses:
         """Return `loss` with noise of each window's own, at times that are spread over the whole batch."""
         t = random.spread(self.draw_times).to(x0.device)
         noise = coloured(random.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
@@ -148,19 +131,14 @@ class Denoiser(Generator):
 
     def generate(
         self,
-        past: Float[Tensor, "member past_channel past_time height width"],
-        label: Int64[Tensor, " member"] | None = None,
+        past: Pasts,
+        label: Labels | None = None,
         *,
         noise: Noise,
         options: SamplingOptions,
         bounds: Bounds | None = None,
-    ) -> Float[Tensor, "member channel time height width"]:
-        """Return x0 at the end of the sampler's way through the grid's times; draw 0 of the noise is where it begins.
-
-        Raises:
-            ConfigError: the schedule has fewer times, the network was not trained at one of them, or guidance is
-                asked for without classes.
-        """
+    ) -> Videos:
+        """Return x0 at the end of the sampler's way through the grid's times; it begins with draw 0 of the noise."""
 
         def denoise(x_t: Tensor, t: Tensor) -> Tensor:
             x0: Tensor = self(x_t, t, past, label, guidance=options.guidance)
@@ -181,7 +159,7 @@ class Denoiser(Generator):
             "guidance": options.guidance.scale,
         }
 
-    def draw_times(self, batch: int, generator: torch.Generator) -> Float64[Tensor, " batch"]:
+    def draw_times(self, batch: int, generator: torch.Generator) -> Times:
         """Return diffusion times for one training batch, on the CPU; see `framecast.diffusion.draws`."""
         return self.draw.times(self.schedule, self.grid, batch, generator)
 

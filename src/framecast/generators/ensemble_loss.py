@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from framecast.core.errors import ConfigError
+from framecast.generators.generator import Losses, Videos
 
 Members = Float[Tensor, "member batch channel time height width"]
-Videos = Float[Tensor, "batch channel time height width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,7 @@ class EnsembleLoss:
             raise ConfigError(f"one_shot.loss.pooled is {self.pooled}; it is a weight and must not be negative")
 
     def check(self, members: int) -> None:
-        """Raise unless ensembles of so many ``members`` can be judged.
-
-        Raises:
-            ConfigError: fewer than two members under the CRPS, or more than one under the squared error.
-        """
+        """Raise `ConfigError` for fewer than two members under the CRPS, or more than one under the squared error."""
         if self.kind == "crps" and members < 2:
             raise ConfigError(f"one_shot.members is {members}; the fair CRPS compares at least two")
         if self.kind == "mse" and members != 1:
@@ -53,13 +49,10 @@ class EnsembleLoss:
 
     def __call__(
         self, members: Members, truth: Videos, known: Bool[Tensor, "batch channel time height width"]
-    ) -> Float[Tensor, " batch"]:
+    ) -> Losses:
         """Return the loss of every batch element, whose ``members`` differ in nothing but their noise.
 
-        Args:
-            members: ``[member, batch, channel, time, height, width]``.
-            truth: finite where ``known``.
-            known: the pixels that count. An element without any has loss 0.
+        Only pixels that are ``known`` count, and only there must the truth be finite; without any the loss is 0.
         """
         error = torch.where(known, members - torch.where(known, truth, 0.0), 0.0)
         share = known.flatten(1).float().mean(dim=1).clamp(min=torch.finfo(torch.float32).tiny)
@@ -71,13 +64,10 @@ class EnsembleLoss:
         return loss / share
 
 
-def fair_crps(error: Members) -> Float[Tensor, " batch"]:
-    r"""Return the mean fair CRPS of all pixels of every batch element.
+def fair_crps(error: Members) -> Losses:
+    r"""Return the mean fair CRPS of all pixels of every batch element, from members minus truth.
 
     .. math:: \frac1M \sum_i |e_i| - \frac{1}{M (M-1)} \sum_{i<j} |e_i - e_j|
-
-    Args:
-        error: members minus truth.
     """
     count = len(error)
     pairs = [error[i] - error[j] for i in range(count) for j in range(i)]
@@ -85,7 +75,7 @@ def fair_crps(error: Members) -> Float[Tensor, " batch"]:
     return (error.abs().mean(dim=0) - difference).flatten(1).mean(dim=1)
 
 
-def pooled_crps(error: Members) -> Float[Tensor, " batch"]:
+def pooled_crps(error: Members) -> Losses:
     """Return the mean over scales of the fair CRPS of means: over 2×2, 4×4, … pixels, in each frame and in all.
 
     The means of s×s pixels are multiplied by √s, so that all scales weigh about alike where neighbouring pixels are

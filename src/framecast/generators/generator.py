@@ -16,6 +16,11 @@ from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.batch_random import BatchRandom
 
+Videos = Float[Tensor, "batch channel time height width"]
+Pasts = Float[Tensor, "batch past_channel past_time height width"]
+Labels = Int64[Tensor, " batch"]
+Mask = Bool[Tensor, "#batch #channel #time #height #width"]
+Losses = Float[Tensor, " batch"]
 Bounds = tuple[Tensor, Tensor]
 """Lowest and highest x0, broadcast against it."""
 
@@ -49,14 +54,8 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def training_loss(
-        self,
-        x0: Float[Tensor, "batch channel time height width"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-        *,
-        random: BatchRandom,
-        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
-    ) -> Float[Tensor, " batch"]:
+        self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
+    ) -> Losses:
         """Return what is minimised, one value per batch element.
 
         Args:
@@ -70,13 +69,13 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def generate(
         self,
-        past: Float[Tensor, "member past_channel past_time height width"],
-        label: Int64[Tensor, " member"] | None = None,
+        past: Pasts,
+        label: Labels | None = None,
         *,
         noise: Noise,
         options: SamplingOptions,
         bounds: Bounds | None = None,
-    ) -> Float[Tensor, "member channel time height width"]:
+    ) -> Videos:
         """Return x0 of one member for every condition.
 
         Args:

@@ -21,8 +21,8 @@ from framecast.diffusion.weighting import AnyWeighting, UniformWeighting
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.generator import Generator
-from framecast.generators.one_shot import OneShot, check_sampling
-from framecast.videos.conditioning import Conditioning, GivenFrames, GivenPast
+from framecast.generators.one_shot import OneShot
+from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.masks import FrameMasks
 from framecast.videos.representation import Representation
 
@@ -74,7 +74,7 @@ class DiffusionOptions(GeneratorOptions):
 
     def conditioning(self, representation: Representation) -> Conditioning:
         """Return how a past is put before the network: whole, or as the given frames of a video."""
-        return GivenFrames(representation, self.masks) if self.masks else GivenPast(representation)
+        return GivenFrames(representation, self.masks) if self.masks else Conditioning(representation)
 
     def attach(self, network: nn.Module, *, classes: int) -> Denoiser:
         """Return ``network`` as a denoiser."""
@@ -91,11 +91,7 @@ class DiffusionOptions(GeneratorOptions):
         )
 
     def check(self, options: SamplingOptions) -> None:
-        """Raise unless members can be drawn in this way.
-
-        Raises:
-            ConfigError: the schedule has fewer times than steps, or the network was not trained at one of them.
-        """
+        """Raise `ConfigError` if the schedule has fewer times than steps, or the network was not trained at one."""
         options.times(self.schedule, self.grid)
 
 
@@ -117,19 +113,19 @@ class OneShotOptions(GeneratorOptions):
 
     def conditioning(self, representation: Representation) -> Conditioning:
         """Return how a past is put before the network: whole."""
-        return GivenPast(representation)
+        return Conditioning(representation)
 
     def attach(self, network: nn.Module, *, classes: int) -> OneShot:
         """Return ``network`` as a one-shot generator."""
         return OneShot(network, loss=self.loss, members=self.members, classes=classes)
 
     def check(self, options: SamplingOptions) -> None:
-        """Raise unless members can be drawn in this way.
-
-        Raises:
-            ConfigError: a sampler, grid, number of steps or guidance is asked for.
-        """
-        check_sampling(options)
+        """Raise `ConfigError` if a sampler, grid, number of steps or guidance is asked for."""
+        if options != SamplingOptions(precision=options.precision, clip=options.clip):
+            raise ConfigError(
+                "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or "
+                "guidance; of sampling only precision and clip can be set"
+            )
 
 
 AnyGenerator = Annotated[GeneratorOptions, OneOf(DiffusionOptions, OneShotOptions)]

@@ -8,16 +8,14 @@ trained on what its members are worth together: on the score of a small ensemble
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from framecast.core.errors import ConfigError
 from framecast.diffusion.noise import coloured
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.ensemble_loss import EnsembleLoss
-from framecast.generators.generator import Bounds, Generator
+from framecast.generators.generator import Bounds, Generator, Labels, Losses, Mask, Pasts, Videos
 
 
 class OneShot(Generator):
@@ -35,25 +33,14 @@ class OneShot(Generator):
         self.ensemble_loss = loss
         self.members = members
 
-    def forward(
-        self,
-        noise: Float[Tensor, "batch channel time height width"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-    ) -> Float[Tensor, "batch channel time height width"]:
+    def forward(self, noise: Videos, past: Pasts, label: Labels | None = None) -> Videos:
         """Return x0 for white ``noise``."""
         x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
         return self.predict(x, x.new_zeros(x.shape[0]), past, label).to(noise.dtype)
 
     def training_loss(
-        self,
-        x0: Float[Tensor, "batch channel time height width"],
-        past: Float[Tensor, "batch past_channel past_time height width"],
-        label: Int64[Tensor, " batch"] | None = None,
-        *,
-        random: BatchRandom,
-        mask: Bool[Tensor, "#batch #channel #time #height #width"] | None = None,
-    ) -> Float[Tensor, " batch"]:
+        self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
+    ) -> Losses:
         """Return the loss of an ensemble of `members` for each element."""
         noise = random.normal(self.members, *x0.shape[1:]).transpose(0, 1).flatten(0, 1).to(x0.device)
         labels = None if label is None else label.repeat(self.members)
@@ -63,35 +50,17 @@ class OneShot(Generator):
 
     def generate(
         self,
-        past: Float[Tensor, "member past_channel past_time height width"],
-        label: Int64[Tensor, " member"] | None = None,
+        past: Pasts,
+        label: Labels | None = None,
         *,
         noise: Noise,
         options: SamplingOptions,
         bounds: Bounds | None = None,
-    ) -> Float[Tensor, "member channel time height width"]:
-        """Return one member for every condition; draw 0 of the noise is all it takes.
-
-        Raises:
-            ConfigError: see `check_sampling`.
-        """
-        check_sampling(options)
+    ) -> Videos:
+        """Return one member for every condition; draw 0 of the noise is all it takes."""
         drawn: Tensor = self(noise(0), past, label)
         return drawn if bounds is None else drawn.clamp(*bounds)
 
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
         """Return that there is one step."""
         return {"sampler": "one-shot", "grid": "none", "steps": 1, "guidance": 1.0}
-
-
-def check_sampling(options: SamplingOptions) -> None:
-    """Raise unless members can be drawn in this way.
-
-    Raises:
-        ConfigError: a sampler, grid, number of steps or guidance is asked for.
-    """
-    if options != SamplingOptions(precision=options.precision, clip=options.clip):
-        raise ConfigError(
-            "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or guidance; "
-            "of sampling only precision and clip can be set"
-        )

@@ -26,19 +26,8 @@ from framecast.networks import OwnNetwork
 from framecast.verification.recalibration.calibration import read_calibration
 
 
-def save_model(folder: str | Path, config: ModelConfig, network: nn.Module) -> None:
-    """Write the model folder with the weights of ``network``."""
-    save_weights(folder, config, stored(network.state_dict()))
-
-
 def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
-    """Write the model folder: the weights first, then the configuration that vouches for them.
-
-    Args:
-        folder: is made.
-        config: of the model.
-        weights: the ``state_dict`` of its network, on the CPU.
-    """
+    """Write the model folder: the weights (a ``state_dict``) first, then the configuration that vouches for them."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     content = save(stored(weights))
@@ -62,10 +51,7 @@ def stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
     """Return the configuration in a model folder; a precision of bf16 in it is read as ``auto``.
 
-    Args:
-        folder: of the model.
-        trust_code: whether code that it names may be imported, other than that of its network, which is imported when
-            it is built.
+    Code that it names is imported only with ``trust_code``, that of its network when it is built.
 
     Raises:
         ConfigError: it names code that does not come with framecast, and ``trust_code`` is false.
@@ -79,27 +65,27 @@ def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
     return config
 
 
-def load_model(
-    folder: str | Path,
+def load(
+    path: str | Path,
     *,
     network: nn.Module | None = None,
     device: str | torch.device = "cpu",
     trust_code: bool = False,
 ) -> Forecaster:
-    """Return the forecaster in a model folder.
+    """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
 
     Args:
-        folder: with ``config.json``, ``weights.safetensors`` and, where its intervals were calibrated,
-            ``calibration.json``.
-        network: see `load`.
-        device: where its network goes.
-        trust_code: see `load`.
+        path: where it is, or its name.
+        network: takes the weights, for a model whose network does not come with framecast.
+        device: where it computes.
+        trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
+            whatever you can: allow it only for models of people whom you trust.
 
     Raises:
-        ConfigError: see `load`.
-        DataError: a file is missing, damaged, or does not fit the configuration.
+        ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
+        FramecastError: there is none, or it cannot be used; the message says why.
     """
-    folder = Path(folder)
+    folder = find_model(path)
     config = read_config(folder, trust_code=trust_code)
     if network is None:
         network = _build(folder, config, trust_code=trust_code)
@@ -155,26 +141,3 @@ def _as(example: Tensor, value: Tensor, what: str) -> Tensor:
     if value.is_floating_point() != example.is_floating_point():
         raise DataError(f"{what} is {value.dtype}; it must be {example.dtype}")
     return value.to(example.dtype)
-
-
-def load(
-    path: str | Path,
-    *,
-    network: nn.Module | None = None,
-    device: str | torch.device = "cpu",
-    trust_code: bool = False,
-) -> Forecaster:
-    """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
-
-    Args:
-        path: where it is, or its name.
-        network: takes the weights, for a model whose network does not come with framecast.
-        device: where it computes.
-        trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
-            whatever you can: allow it only for models of people whom you trust.
-
-    Raises:
-        ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
-        FramecastError: there is none, or it cannot be used; the message says why.
-    """
-    return load_model(find_model(path), network=network, device=device, trust_code=trust_code)

@@ -52,12 +52,12 @@ def export_model(
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the model into the folder ``out`` and return the file with its graph.
+    """Write the model into the folder ``out`` and return the file with its graph; the forecaster is moved to the CPU.
 
     The batch may be of any size when it runs; height and width are fixed.
 
     Args:
-        forecaster: the model, on the CPU.
+        forecaster: the model.
         out: the folder to make: ``model.onnx`` or ``model.pt2``, and ``export.json``.
         format: ``onnx`` (for onnxruntime and its kin) or ``torch`` (for `torch.export.load`).
         size: height and width of the frames, if not those the model was trained on.
@@ -89,13 +89,8 @@ def export_model(
 def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = None, batch: int = 2) -> dict[str, Tensor]:
     """Return inputs of the exported graph by name, of the right shapes and with nothing meaningful in them.
 
-    Args:
-        forecaster: the model.
-        size: height and width, if not those the model was trained on.
-        batch: number of samples.
-
     Raises:
-        ConfigError: the network cannot take frames of this size.
+        ConfigError: the network cannot take frames of this ``size`` (height, width).
     """
     frames = forecaster.frames
     height, width = size or (frames.height, frames.width)

@@ -382,12 +382,6 @@ class Forecaster:
         """Return the attributes of a forecast file, among them the model's calibration.
 
         Whether that holds for the forecast is judged where it is evaluated.
-
-        Args:
-            draw: how every window is drawn.
-            archive: whose windows are forecast.
-            split: the side of it.
-            command: what the user typed.
         """
         attrs = self.provenance(draw) | {
             "members": len(draw.members),

@@ -16,9 +16,7 @@ _VIDEO = ("channel", "lead_time", "y", "x")
 def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dataset:
     """Return central intervals of every derived quantity, see `framecast.models.forecaster.Forecaster.intervals`.
 
-    Args:
-        ensemble: ``(member, lead_time, channel, y, x)``, with any dimensions besides.
-        calibration: widens the intervals; ``None`` leaves them as the members give them.
+    The ensemble is ``(member, lead_time, channel, y, x)``, with any dimensions besides.
 
     Raises:
         ConfigError: the calibration does not hold for this ensemble.

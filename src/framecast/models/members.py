@@ -144,10 +144,7 @@ def _of_members(values: Tensor, chosen: slice) -> Tensor:
 def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:
     """Return how many members to draw at once: on a CPU as many as are fastest, on a GPU as many as fit.
 
-    Args:
-        network: tells how many values it keeps alive, or is estimated (`framecast.networks.live_values`).
-        condition_shape: ``[..., time, height, width]``.
-        device: where it runs.
+    The ``network`` tells how many values it keeps alive for ``[..., time, height, width]``, or is estimated.
     """
     budget = _CHUNK_BYTES
     if device.type == "cuda":

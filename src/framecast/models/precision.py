@@ -34,12 +34,7 @@ _BATCH = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A precision, and why it was chosen.
-
-    Attributes:
-        precision: ``float32``, ``bf16`` or ``fp16``.
-        reason: in a few words.
-    """
+    """A precision, ``float32``, ``bf16`` or ``fp16``, and why it was chosen, in a few words."""
 
     precision: Any
     reason: str
@@ -49,27 +44,17 @@ class Choice:
 
 
 def asked(precision: str, device: torch.device, *, why: str = "as asked") -> Choice:
-    """Return ``precision`` as the choice, with a warning in its reason where the device emulates bf16.
-
-    Args:
-        precision: what was asked for.
-        device: where the network is computed.
-        why: who asked.
-    """
+    """Return ``precision`` as the choice, with a warning in its reason where the device emulates bf16."""
     if precision == "bf16" and (lack := lacks_bf16(device)):
         return Choice(precision=precision, reason=f"{why}; expect it to be several times slower than float32 ({lack})")
     return Choice(precision=precision, reason=why)
 
 
 def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: Conditioning, *, job: Job) -> Choice:
-    """Return the precision in which a network is faster on ``device``.
+    """Return the precision in which a network is faster on ``device``, in a forward pass or a training step.
 
-    Args:
-        build: returns the network on ``device``, ``(x, time, past, label) -> F``; only called where the device
-            computes in bf16. It is left as it is.
-        device: where it is computed.
-        conditioning: puts a past before it; the frames are of the size that the model was trained on.
-        job: whether forward passes are timed, or training steps.
+    ``build`` returns the network there and is only called where the device computes in bf16. Frames have the size that
+    the model was trained on.
     """
     if lack := lacks_bf16(device):
         return Choice(precision="float32", reason=lack)

@@ -20,15 +20,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quantity, *, channel: int = 0) -> Figure:
-    """Return a quantity of each frame of one channel of a judged sample, with the models' forecasts.
-
-    Args:
-        case: the sample.
-        cases: where it is from.
-        drawn: the look of each forecast.
-        quantity: one that has a value for each frame.
-        channel: number of the channel.
-    """
+    """Return a quantity of each frame of one channel of a judged sample, with the models' forecasts."""
     curves = {
         name: measure(quantity, case.forecasts[name], case.valid, cases.cadence)[:, channel] for name in cases.models
     }
@@ -62,7 +54,7 @@ def fan(
             and its 50 % interval too.
         past_times: seconds from the issue time, the last of them 0.
         lead_times: seconds.
-        name: of the quantity.
+        name: of the quantity, which is in ``unit``.
         unit: of the quantity.
     """
     figure, axes = chart()

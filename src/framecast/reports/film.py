@@ -48,12 +48,9 @@ def encoded_frames(panels: Panels, *, budget: int) -> list[bytes]:
 
 
 def film_frames(panels: Panels, *, clock: bool, wanted: int = 256) -> list[Image.Image]:
-    """Return one picture for each time: all panels with their names, the title and the lead time.
+    """Return one picture for each time: all panels with their names, the title and the lead time, and a line of time.
 
-    Args:
-        panels: what to show.
-        clock: whether a line of time runs below.
-        wanted: longer side of a panel in pixels; larger frames keep their size, up to 384.
+    The longer side of a panel has ``wanted`` pixels; larger frames keep their size, up to 384.
     """
     return [_frame(panels, k, clock=clock, wanted=wanted) for k in range(len(panels.times))]
 

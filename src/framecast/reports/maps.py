@@ -15,11 +15,6 @@ def error_maps(maps: Maps, *, channels: list[str], unit: str) -> Figure:
     """Return one row of maps for each channel: RMSE of the ensemble mean, spread, bias.
 
     Error and spread of a channel share their colours, so that they compare. Pixels never judged are grey.
-
-    Args:
-        maps: of one forecast.
-        channels: their names.
-        unit: of the images.
     """
     height, width = maps.count.shape[1:]
     tile = 2.5

@@ -76,13 +76,13 @@ class Panels:
 
         Args:
             past: what was seen, ``[past time, y, x]``.
-            members: ``[member, lead time, y, x]``.
+            members: ``[member, lead time, y, x]``; the first ``shown`` of them one by one.
             truth: what came, ``[lead time, y, x]``, or ``None``.
             times: of past and future frames, in seconds from the issue time.
             colours: of the images.
             unit: of all images.
             title: of the whole.
-            shown: so many members are shown one by one.
+            shown: how many members.
         """
         light = Brightness.of(np.concatenate([past, members[0] if truth is None else truth]))
         panels = []

@@ -198,7 +198,7 @@ def write_prediction(
     command: str = "",
     credits: str = "",
 ) -> Path:
-    """Write the page of ``sample``, its figures and tables into ``folder``.
+    """Write the page of ``sample``, its figures and tables into ``folder``, and return the page's path.
 
     Args:
         folder: an existing folder; ``figures/`` in it may hold other figures.
@@ -209,9 +209,6 @@ def write_prediction(
         facts: what the page tells of the making, name to text.
         command: the command line that makes it again.
         credits: whose images they are.
-
-    Returns:
-        The path of the page.
     """
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)

@@ -28,18 +28,7 @@ def write_report(
 ) -> Path:
     """Write ``scores.json``, ``scores.csv``, ``samples.csv``, ``figures/`` and ``report.html`` into the folder ``out``.
 
-    Args:
-        evaluation: what was judged.
-        out: the folder to make.
-        command: the command line to print under "how to make this page again".
-        overwrite: whether an existing folder may be replaced.
-        progress: called with the pictures done and their number.
-
-    Returns:
-        The path of the page.
-
-    Raises:
-        FramecastError: ``out`` exists and ``overwrite`` is false, or cannot be written.
+    The arguments are those of `framecast.reports.judge.Evaluation.report`; the path of the page is returned.
     """
     out = Path(out)
     with new_folder(out, overwrite=overwrite, kind=REPORT) as folder:

@@ -25,12 +25,9 @@ def tile(values: np.ndarray, masked: np.ndarray, colours: Colormap, size: tuple[
 
 
 def tile_size(shape: tuple[int, int], wanted: int, *, enlarge_only: bool = False) -> tuple[int, int]:
-    """Return width and height of a frame's tile whose longer side is ``wanted`` pixels.
+    """Return width and height of a tile for frames of ``shape`` (height, width) whose longer side is ``wanted`` pixels.
 
-    Args:
-        shape: height and width of the frame.
-        wanted: the longer side.
-        enlarge_only: do not shrink frames that are larger, up to 384 pixels.
+    With ``enlarge_only`` larger frames keep their size, up to 384 pixels.
     """
     height, width = shape
     longer = min(max(wanted, height, width), max(wanted, _LARGEST)) if enlarge_only else wanted

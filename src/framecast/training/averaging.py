@@ -7,8 +7,7 @@ when the training is over (`framecast.training.reconstruction`).
 Only parameters are averaged; buffers are constants of the network.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -18,6 +17,8 @@ from framecast.models.checkpoint import stored
 from framecast.training.reconstruction import exponent
 from framecast.training.sharding import like, whole
 
+Decay = Callable[[int], float]
+
 
 def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
     """Copy tensors one by one: divided ones know no other way."""
@@ -25,20 +26,18 @@ def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
         place.copy_(value)
 
 
-class Average(ABC):
+class Average:
     """A running average of the parameters of a network: ``average ← d·average + (1 - d)·weights`` after each step.
 
     Args:
         network: whose parameters are averaged; the average begins with their values.
+        decay: d at the step after so many averaged ones; see `exponential` and `power`.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, decay: Decay) -> None:
         self.values = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+        self.decay = decay
         self.count = 0
-
-    @abstractmethod
-    def decay(self, count: int) -> float:
-        """Return d at the step after ``count`` averaged ones."""
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
@@ -52,21 +51,14 @@ class Average(ABC):
         _copy(network.parameters(), self.values.values())
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
-        """Return the ``state_dict`` of ``network`` with the averaged parameters, whole and on the CPU.
-
-        Every process must ask for it if the network is divided.
-        """
+        """Return the ``state_dict`` with the averages, whole and on the CPU; if it is divided, in every process."""
         first = {id(parameter): name for name, parameter in network.named_parameters()}
         every = network.named_parameters(remove_duplicate=False)  # weights that two layers share have two names
         named = network.state_dict() | {name: self.values[first[id(parameter)]] for name, parameter in every}
         return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, values: Mapping[str, Tensor], count: int) -> None:
-        """Take up ``values`` and ``count`` as they were left.
-
-        Raises:
-            KeyError: a parameter is missing.
-        """
+        """Take up ``values`` and ``count`` as they were left; KeyError if a parameter is missing."""
         for name, value in self.values.items():
             value.copy_(like(values[name], value))
         self.count = count
@@ -85,40 +77,19 @@ class Average(ABC):
                 _copy(own, parameters)
 
 
-class ExponentialAverage(Average):
-    """The decay rises to its final value as ``d = min(decay, (1 + n)/(10 + n))`` with the number n of averaged steps.
+def exponential(decay: float) -> Decay:
+    """Return a decay that rises to its final value as ``d = min(decay, (1 + n)/(10 + n))`` with n averaged steps.
 
     The first step is taken whole, so that the average forgets the random initial weights however short the run is.
-
-    Args:
-        network: whose parameters are averaged.
-        decay: the final decay per step.
     """
-
-    def __init__(self, network: nn.Module, *, decay: float) -> None:
-        super().__init__(network)
-        self._decay = decay
-
-    def decay(self, count: int) -> float:
-        """Return d."""
-        return min(self._decay, (1.0 + count) / (10.0 + count)) if count else 0.0
+    return lambda count: min(decay, (1.0 + count) / (10.0 + count)) if count else 0.0
 
 
-class PowerAverage(Average):
-    """Weights of step τ count as ``τ^γ`` (Karras et al. 2024, section 3.1, arXiv 2312.02696).
+def power(width: float) -> Decay:
+    """Return the decay under which weights of step τ count as ``τ^γ`` (Karras et al. 2024, section 3.1, 2312.02696).
 
-    ``d = (1 - 1/t)^(γ + 1)`` at step t, counted from 1: the random initial weights do not count at all.
-
-    Args:
-        network: whose parameters are averaged.
-        width: standard deviation of the profile as a share of the training time, which gives γ; at most 0.28.
+    ``d = (1 - 1/t)^(γ + 1)`` at step t, counted from 1: the random initial weights do not count at all. The standard
+    deviation of the profile as a share of the training time, ``width``, gives γ; at most 0.28.
     """
-
-    def __init__(self, network: nn.Module, *, width: float) -> None:
-        super().__init__(network)
-        self.width = width
-        self._power = exponent(width) + 1
-
-    def decay(self, count: int) -> float:
-        """Return d."""
-        return (1.0 - 1.0 / (count + 1)) ** self._power
+    gamma = exponent(width)
+    return lambda count: (1.0 - 1.0 / (count + 1)) ** (gamma + 1)

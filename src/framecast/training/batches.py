@@ -57,13 +57,7 @@ def cut(options: TrainingOptions, processes: Processes) -> Cut:
 
 
 class Parts(Dataset[Sample]):
-    """The parts of this process of the batches of all steps, numbered through.
-
-    Args:
-        windows: the training side.
-        options: resolved.
-        share: see `cut`.
-    """
+    """The parts of this process (see `cut`) of the batches of all steps, numbered through."""
 
     def __init__(self, windows: Samples, options: TrainingOptions, share: Cut) -> None:
         self.windows = windows

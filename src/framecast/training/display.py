@@ -15,13 +15,7 @@ from framecast.training.train import Begun, Validated
 
 
 class Display:
-    """Shows a person how far a run is, how well it does, and at which rate.
-
-    Args:
-        task: the progress shown.
-        out: the run's folder.
-        options: of the training.
-    """
+    """Shows a person how far the run in ``out`` is, how well it does, and at which rate."""
 
     def __init__(self, task: Task, out: Path, options: TrainingOptions) -> None:
         self.task, self.out, self.last, self.batch = task, out, options.last_step, options.batch

@@ -52,12 +52,7 @@ class Watcher(ABC):
 
 
 class TensorBoard(Watcher):
-    """Writes ``RUN/tensorboard``, which ``tensorboard --logdir RUN`` shows.
-
-    Args:
-        run: the run's folder.
-        step: the run goes on from there; what was written of later steps is hidden.
-    """
+    """Writes ``RUN/tensorboard``, which ``tensorboard --logdir RUN`` shows; hides what was written after ``step``."""
 
     def __init__(self, run: Path, step: int) -> None:
         try:
@@ -87,14 +82,10 @@ class TensorBoard(Watcher):
 
 
 class WeightsAndBiases(Watcher):
-    """Sends to Weights & Biases, under the account that ``wandb login`` set up.
+    """Sends to Weights & Biases, under the account that ``wandb login`` set up, with ``recipe`` as the configuration.
 
-    With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later.
-
-    Args:
-        run: the run's folder; its name is the run's name there. The file ``wandb.id`` in it says which run it is there,
-            so that a run that goes on here goes on there too.
-        recipe: shown as the run's configuration.
+    With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later. The file ``wandb.id``
+    says which run it is there, so that a run that goes on here goes on there too.
     """
 
     def __init__(self, run: Path, recipe: Mapping[str, Any]) -> None:
@@ -132,11 +123,7 @@ class WeightsAndBiases(Watcher):
 
 
 def open_watchers(names: tuple[str, ...], run: Path, recipe: Mapping[str, Any], *, step: int) -> list[Watcher]:
-    """Return the watchers called ``names``.
-
-    Raises:
-        ConfigError: what one needs is not installed.
-    """
+    """Return the watchers called ``names``, or raise `ConfigError` where what one needs is not installed."""
     return [TensorBoard(run, step) if name == "tensorboard" else WeightsAndBiases(run, recipe) for name in names]
 
 
@@ -145,11 +132,8 @@ def contact_sheet(
 ) -> npt.NDArray[np.uint8]:
     """Return frames ``[time, y, x]`` with the truth, some members and their mean side by side, in shades of grey.
 
-    Args:
-        truth: ``[channel, time, y, x]``; the first channel is shown.
-        members: ``[member, channel, time, y, x]``.
-        most: members shown.
-        height: of a picture at least, by repeating pixels.
+    Of the truth ``[channel, time, y, x]`` and the members ``[member, channel, time, y, x]`` the first channel is shown;
+    pixels are repeated up to a ``height``.
     """
     panels = [truth[0], *members[:most, 0], members[:, 0].mean(axis=0)]
     low, high = np.nanpercentile(truth[0], [0.5, 99.5]) if np.isfinite(truth[0]).any() else (0.0, 1.0)

@@ -17,13 +17,7 @@ from framecast.videos.conditioning import Conditioning, Example
 
 
 class Objective(nn.Module):
-    """The training loss.
-
-    Args:
-        generator: the model that is trained.
-        conditioning: puts the windows before it.
-        options: precision, and how many labels are dropped.
-    """
+    """The training loss of ``generator``, with windows put before it by ``conditioning``."""
 
     def __init__(self, generator: Generator, conditioning: Conditioning, options: TrainingOptions) -> None:
         super().__init__()
@@ -32,12 +26,7 @@ class Objective(nn.Module):
         self.options = options
 
     def forward(self, batch: Sample, random: BatchRandom) -> Tensor:
-        """Return the loss of each window of ``batch``, ``[batch]``.
-
-        Args:
-            batch: windows in physical units.
-            random: of their places.
-        """
+        """Return the loss of each window of ``batch`` (physical units), ``[batch]``, for what is drawn for it."""
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
         singles = [self.conditioning.example(past[k, None], future[k, None], own) for k, own in enumerate(random.own)]

@@ -1,7 +1,6 @@
 """From a recipe and an archive, or a dataset of one's own, to everything a training run starts from."""
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,31 +25,9 @@ from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, Future, check_target
 
 
-class TrainingData(ABC):
-    """What a run is trained on, divided."""
-
-    @abstractmethod
-    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> Samples:
-        """Return the windows of ``train`` or ``validation``, ready to be read."""
-
-    @abstractmethod
-    def record(self, recipe: Recipe) -> dict[str, Any]:
-        """Return what the run must remember of its data, JSON values."""
-
-    @abstractmethod
-    def describe(self) -> str:
-        """Return how many windows there are."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class ArchiveData(TrainingData):
-    """The windows of an archive.
-
-    Attributes:
-        archive: the open archive.
-        windows: all windows, with what was rejected.
-        sides: windows by side: ``train``, ``validation``, ``test``, and ``dropped`` between them.
-    """
+class ArchiveData:
+    """The windows of an archive: all of them, and by side: ``train``, ``validation``, ``test`` and ``dropped``."""
 
     archive: Archive
     windows: WindowList
@@ -85,14 +62,8 @@ class ArchiveData(TrainingData):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnData(TrainingData):
-    """A dataset of one's own for each side.
-
-    Attributes:
-        train: what is learnt from.
-        validation: what is looked at while learning.
-        classes: what labels mean.
-    """
+class OwnData:
+    """A dataset of one's own for each side, and what its labels mean."""
 
     train: Windows
     validation: Windows
@@ -118,16 +89,10 @@ class OwnData(TrainingData):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What a training run starts from.
-
-    Attributes:
-        recipe: with epochs resolved to steps and the split written out.
-        data: the windows.
-        model: the model's configuration.
-    """
+    """What a run starts from: the recipe with epochs and split written out, the windows, the model's configuration."""
 
     recipe: Recipe
-    data: TrainingData
+    data: ArchiveData | OwnData
     model: ModelConfig
 
     def dataset(self, side: str) -> Samples:
@@ -203,7 +168,7 @@ def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
 
 
 def _describe(
-    recipe: Recipe, data: TrainingData, frames: FrameSpec, *, unit: str, classes: tuple[str, ...]
+    recipe: Recipe, data: ArchiveData | OwnData, frames: FrameSpec, *, unit: str, classes: tuple[str, ...]
 ) -> Prepared:
     """Fit the stretch and describe the model."""
     train = data.dataset("train", frames, recipe.training)
@@ -257,11 +222,7 @@ def _check_model(model: ModelConfig) -> None:
 
 
 def _labels(data: ArchiveData, train: WindowDataset) -> tuple[str, ...]:
-    """Return the classes that the network is told.
-
-    Raises:
-        DataError: the archive has no labels, or none of a training window is known.
-    """
+    """Return the classes that the network is told, or raise `DataError` where there are none to learn from."""
     path = data.archive.path
     if not train.classes:
         raise DataError(

@@ -25,12 +25,9 @@ class Profile(NamedTuple):
 
 
 def exponent(width: float) -> float:
-    """Return γ of the profile whose standard deviation is ``width`` of the training time.
+    """Return γ of the profile whose standard deviation is ``width`` of the training time, or raise `ConfigError`.
 
     ``width² = (γ + 1) / ((γ + 2)² (γ + 3))``, which falls in γ ≥ 0.
-
-    Raises:
-        ConfigError: the width is not in (0, 0.28].
     """
     if not 0 < width <= WIDEST:
         raise ConfigError(f"an average of width {width} is not possible: it is a share of the training, 0 to {WIDEST}")
@@ -42,8 +39,7 @@ def exponent(width: float) -> float:
 def inner_product(one: Profile, other: Profile) -> float:
     """Return the integral of the product of two profiles over the training.
 
-    ``(a + 1)(b + 1)/(a + b + 1) · min^{a or b} …``: with ``s ≤ t`` the earlier and the later step and a, b their
-    exponents, it is ``(a + 1)(b + 1) / (a + b + 1) · (s/t)^b / t``.
+    It is ``(a + 1)(b + 1)/(a + b + 1) · (s/t)^b / t``, with s ≤ t the earlier and the later step, a and b their γ.
     """
     first, last = sorted((one, other), key=lambda profile: profile.step)
     a, b = exponent(first.width), exponent(last.width)
@@ -51,14 +47,10 @@ def inner_product(one: Profile, other: Profile) -> float:
 
 
 def coefficients(snapshots: Sequence[Profile], wanted: Profile) -> np.ndarray:
-    """Return by how much each snapshot counts in the average wanted, least squares, with the sum 1.
-
-    Args:
-        snapshots: the profiles of what was stored.
-        wanted: the profile to approximate; snapshots taken after its step are not used.
+    """Return by how much each snapshot counts in the average wanted, least squares, with the sum 1; 0 for later ones.
 
     Raises:
-        ConfigError: no snapshot was taken up to that step.
+        ConfigError: no snapshot was taken up to the step wanted.
     """
     usable = [k for k, snapshot in enumerate(snapshots) if snapshot.step <= wanted.step]
     if not usable:

@@ -44,13 +44,7 @@ _WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "trai
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointRecord:
-    """What is kept with a checkpoint beside the state.
-
-    Attributes:
-        best_loss: least validation loss so far, if there was a validation.
-        best_step: where it was.
-        seconds: that the run has taken.
-    """
+    """What is kept beside the state: the least validation loss, where it was, and the seconds the run has taken."""
 
     best_loss: float | None
     best_step: int | None
@@ -133,7 +127,7 @@ class Run:
         return plain if isinstance(plain, dict) else {}
 
     def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Make the folder, or take up the run in it if recipe and data are the same.
+        """Make the folder, or take up the run in it if ``recipe`` (resolved, as YAML) and ``data`` are the same.
 
         Args:
             recipe: the resolved recipe as YAML.
@@ -235,14 +229,7 @@ class Run:
         state: Mapping[str, Tensor],
         record: Mapping[str, Any],
     ) -> Path:
-        """Write the checkpoint of ``step`` and return its folder.
-
-        Args:
-            step: steps made.
-            write_model: writes the model into the folder it is given.
-            state: what is needed to go on.
-            record: JSON values to keep with it.
-        """
+        """Write the checkpoint of ``step``: the model, the state to go on from, a JSON record; return its folder."""
         folder = self.path / "checkpoints" / f"{step:08d}"
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -315,11 +302,7 @@ def _which(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    """Return the record of a run's data.
-
-    Raises:
-        DataError: it is damaged.
-    """
+    """Return the record of a run's data, or raise `DataError` where it is damaged."""
     try:
         plain = read_json(path)
     except DataError as error:

@@ -27,13 +27,7 @@ def is_due(step: int, options: TrainingOptions) -> bool:
 
 
 def save_snapshot(run: Path, step: int, averages: Sequence[tuple[float, dict[str, Tensor]]]) -> None:
-    """Write the averages of one step.
-
-    Args:
-        run: the run's folder.
-        step: steps made.
-        averages: width and weights of each.
-    """
+    """Write the averages of one step, width and weights of each, into the run's folder."""
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     tensors = {f"{k}.{name}": value for k, (_, weights) in enumerate(averages) for name, value in weights.items()}
@@ -44,13 +38,8 @@ def save_snapshot(run: Path, step: int, averages: Sequence[tuple[float, dict[str
 def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[dict[str, Tensor], int, float]:
     """Return the weights of an average that was not kept, put together from the snapshots of a run.
 
-    Args:
-        run: the run's folder.
-        width: of the average, as a share of the training up to ``step``.
-        step: at which it is taken; by default the last snapshot's.
-
-    Returns:
-        The weights, the step, and how far the profile put together is from the one wanted as a share of its norm.
+    Its ``width`` is a share of the training up to ``step``, by default the last snapshot's. Step and misfit, a share of
+    the profile's norm, are returned too.
 
     Raises:
         DataError: the run has no snapshots, or they cannot be read.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from framecast.core.errors import DataError
 from framecast.models.checkpoint import stored
-from framecast.training.averaging import ExponentialAverage, PowerAverage
+from framecast.training.averaging import Average, exponential, power
 from framecast.training.optimiser import build_optimiser
 from framecast.training.options import TrainingOptions
 from framecast.training.sharding import like, whole
@@ -34,8 +34,8 @@ class TrainingState:
 
     def __init__(self, network: nn.Module, options: TrainingOptions) -> None:
         self.network = network
-        self.ema = ExponentialAverage(network, decay=options.ema)
-        self.averages = [PowerAverage(network, width=width) for width in options.averages]
+        self.ema = Average(network, exponential(options.ema))
+        self.averages = [Average(network, power(width)) for width in options.averages]
         self.optimiser = build_optimiser(network, options)
         device = next(network.parameters()).device
         self.scaler = torch.amp.GradScaler(device.type, enabled=options.precision == "fp16")
@@ -67,11 +67,7 @@ class TrainingState:
         return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up the state that `tensors` returned.
-
-        Raises:
-            DataError: the state belongs to another network or other settings.
-        """
+        """Take up the state that `tensors` returned; DataError if it belongs to another network or other settings."""
         try:
             own = self.network.state_dict()
             given = _below("network.", tensors)

@@ -34,13 +34,7 @@ _LOG_EVERY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """The run begins at ``step``, or resumes there.
-
-    Attributes:
-        step: steps made before.
-        precision: of the whole run, and why.
-        damaged: which newer checkpoints were passed over.
-    """
+    """The run begins after ``step`` steps, in this precision; the newer checkpoints in ``damaged`` were passed over."""
 
     step: int
     precision: Choice
@@ -266,7 +260,8 @@ class _Session:
 
     def save_snapshot(self) -> None:
         """Write down the power-function averages, from which others can be made later."""
-        averages = [(average.width, average.weights(self.state.network)) for average in self.state.averages]
+        weights = [average.weights(self.state.network) for average in self.state.averages]
+        averages = list(zip(self.options.averages, weights, strict=True))
         self.processes.share(lambda: save_snapshot(self.run.path, self.state.step, averages))
 
     def _config(self) -> ModelConfig:
@@ -319,11 +314,7 @@ def _open(run: Run, prepared: Prepared, *, overwrite: bool) -> tuple[Path | None
 
 
 def _check_agreement(processes: Processes, prepared: Prepared) -> None:
-    """Raise unless all processes have the same recipe and data before them.
-
-    Raises:
-        DataError: one of them, on another machine perhaps, has others.
-    """
+    """Raise `DataError` unless all processes, on other machines perhaps, have the same recipe and data before them."""
     mine = [dump_recipe(prepared.recipe), prepared.data_record["hashes"], to_plain(prepared.model)]
     everyone = processes.gather(mine)
     for rank, other in enumerate(everyone):

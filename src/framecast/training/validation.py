@@ -25,17 +25,10 @@ def validation_loss(
     *,
     processes: Processes | None = None,
 ) -> float:
-    """Return the mean loss over ``options.validation_windows`` windows, evenly spaced.
+    """Return the mean loss over ``options.validation_windows`` windows, evenly spaced; ``generator`` has the averages.
 
     Times and noise are the same at every call and however many processes share the windows, so that the figures of two
     steps can be compared.
-
-    Args:
-        generator: with the averaged network.
-        conditioning: puts the windows before the generator.
-        windows: the validation side.
-        options: gives number, batch and precision.
-        processes: that share the windows; this one alone by default.
     """
     processes = processes or Alone()
     generator.eval()

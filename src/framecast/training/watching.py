@@ -41,7 +41,7 @@ class WatchOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What a look showed.
+    """What a look after a ``step`` showed.
 
     Attributes:
         step: after which.

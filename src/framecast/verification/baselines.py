@@ -91,7 +91,7 @@ def from_past(
 
     Args:
         function: from the target channels in the past ``[channel, past time, height, width]`` and the lead times in
-            seconds to members ``[member, channel, time, height, width]``.
+            seconds to ``members`` members ``[member, channel, time, height, width]``.
         members: how many it returns.
     """
 
@@ -114,15 +114,7 @@ def from_past(
 
 
 def persistence(last: Tensor, frames: int) -> Tensor:
-    """Return the last frame at every lead time: one member.
-
-    Args:
-        last: the target channels in the last past frame, ``[channel, height, width]``.
-        frames: number of lead times.
-
-    Returns:
-        ``[1, channel, frames, height, width]``.
-    """
+    """Return the last frame, ``[channel, height, width]``, as ``[1, channel, frames, height, width]``: one member."""
     return last[None, :, None].expand(1, -1, frames, -1, -1)
 
 
@@ -135,23 +127,14 @@ def dressed_persistence(last: Tensor, residuals: Tensor) -> Tensor:
         last: the target channels in the last past frame, ``[channel, height, width]``.
         residuals: truth minus last frame in training windows, ``[member, channel, time, height, width]``. Where one is
             NaN (a pixel that was masked then) the last frame stands unchanged.
-
-    Returns:
-        ``[member, channel, time, height, width]``.
     """
     return last[:, None] + residuals.nan_to_num(nan=0.0)
 
 
 def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.ndarray:
-    """Return which training residuals dress the forecast of one sample: indices without repetition.
+    """Return which of ``draws`` residuals dress the forecast of one sample: so many indices, or all, none twice.
 
     The choice depends on ``seed`` and ``sample`` only, not on the order in which samples are judged.
-
-    Args:
-        draws: number of residuals there are.
-        members: number wanted; all of them are taken if there are fewer.
-        seed: of the evaluation.
-        sample: index of the sample.
     """
     random = np.random.Generator(np.random.Philox(key=[seed, sample]))
     return random.permutation(draws)[:members]
@@ -160,18 +143,10 @@ def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.nd
 def draw_occasions(
     times: np.ndarray, issue_time: np.datetime64, members: int, *, like: Occasions, seed: int, sample: int
 ) -> np.ndarray:
-    """Return which training occasions are the climatology of one sample: indices without repetition.
+    """Return which training occasions, issued at ``times``, are the climatology of one sample: indices, none twice.
 
     For ``hour`` (UTC) and ``season`` those nearest on the circle of the day or the year; among equally near ones, and
     for ``any``, the choice depends on ``seed`` and ``sample`` only.
-
-    Args:
-        times: issue time of each occasion.
-        issue_time: of the sample.
-        members: number wanted; all of them are taken if there are fewer.
-        like: in what they have to be alike.
-        seed: of the evaluation.
-        sample: index of the sample.
     """
     order = draw_residuals(len(times), len(times), seed=seed, sample=sample)
     if like == "any":

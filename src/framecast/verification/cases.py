@@ -74,13 +74,7 @@ class Cases:
         climatology: Occasions = "any",
         baselines: Sequence[Baseline] = BASELINES,
     ) -> None:
-        """Open one file or several.
-
-        Args:
-            paths: of the files.
-            seed: chooses the residuals that dress persistence, and the occasions of climatology.
-            climatology: which training occasions make it.
-            baselines: entries of the catalogue.
+        """Open one file or several; the other arguments are those of `framecast.verification.evaluation.evaluate`.
 
         Raises:
             FramecastError: a file does not exist.
@@ -213,12 +207,9 @@ class Cases:
         return past
 
     def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
-        """Return the videos of the first file that has at least two of them.
+        """Return the variable ``name`` of the first file that has at least two videos of it ``along`` a dimension.
 
-        Args:
-            name: of the variable.
-            along: the dimension whose entries are the videos.
-            sees_targets: whether the file must have seen every target channel.
+        With ``sees_targets`` that file must have seen every target channel.
         """
         number = self._first(
             lambda source: (

@@ -194,11 +194,9 @@ def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
 
 
 def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
-    """Return the scores of the event that a pixel reaches ``threshold``.
+    """Return the scores of the event that a pixel reaches ``threshold``, which is in the unit of the images.
 
-    Args:
-        threshold: in the unit of the images.
-        size: height and width of a frame; squares up to its shorter side are compared.
+    Squares up to the shorter side of frames of ``size`` (height, width) are compared.
     """
     brier = Score(
         name=f"brier_{threshold:g}",

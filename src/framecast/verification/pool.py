@@ -17,13 +17,7 @@ _VIDEO = ("channel", "lead_time", "y", "x")
 
 
 class Pool:
-    """Videos of one variable of a file, numbered along one of its dimensions.
-
-    Args:
-        source: the file.
-        name: of the variable.
-        along: the dimension whose entries are the videos.
-    """
+    """Videos of the variable ``name`` of a file, numbered ``along`` one of its dimensions."""
 
     def __init__(self, source: Source, name: str, along: str) -> None:
         self._source, self._along = source, along

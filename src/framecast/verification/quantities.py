@@ -56,15 +56,7 @@ def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tup
 
 
 def total(video: Tensor, cadence: float = 0.0) -> Tensor:
-    """Return the sum over the pixels of each frame.
-
-    Args:
-        video: ``[..., height, width]``; NaN pixels are not counted.
-        cadence: not used.
-
-    Returns:
-        ``[...]``; NaN for a frame without any pixel.
-    """
+    """Return the sum over the pixels of each frame of ``[..., height, width]``; NaN for a frame without any."""
     known = ~torch.isnan(video)
     # Double precision inside: 128² float32 pixels lose four digits otherwise.
     values = torch.where(known, video, 0.0).sum(dim=(-2, -1), dtype=torch.float64)
@@ -77,24 +69,14 @@ def peak(video: Tensor, cadence: float = 0.0) -> Tensor:
 
 
 def time_of_peak(video: Tensor, cadence: float) -> Tensor:
-    """Return the hours from the issue time to the largest total; the first of equal ones; NaN if one frame's is.
-
-    Args:
-        video: ``[..., time, height, width]`` at the lead times ``cadence, 2 cadence, …``.
-        cadence: seconds.
-    """
+    """Return the hours from the issue time to the largest total; the first of equal ones; NaN if one frame's is."""
     curve = total(video)
     hours = (curve.argmax(dim=-1) + 1).double() * (cadence / 3600)
     return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
 
 
 def integral(video: Tensor, cadence: float) -> Tensor:
-    """Return the integral of the total over time, unit of the images times hours; NaN if one frame's total is.
-
-    Args:
-        video: ``[..., time, height, width]`` at the lead times ``cadence, 2 cadence, …``.
-        cadence: seconds.
-    """
+    """Return the integral of the total over time, unit of the images times hours; NaN if one frame's total is."""
     return total(video).double().sum(dim=-1) * (cadence / 3600)
 
 
@@ -111,12 +93,7 @@ def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
 
 
 def area_above(threshold: float, unit: str = "") -> Quantity:
-    """Return the quantity "fraction of the pixels that reach ``threshold``", the mean over all frames.
-
-    Args:
-        threshold: in the unit of the images.
-        unit: that unit, for the label.
-    """
+    """Return the quantity "fraction of the pixels that reach ``threshold`` (``unit``)", the mean over all frames."""
 
     def fraction(video: Tensor, cadence: float) -> Tensor:
         reached = torch.where(torch.isnan(video), torch.nan, (video >= threshold).double())
@@ -129,12 +106,7 @@ def area_above(threshold: float, unit: str = "") -> Quantity:
 
 
 def volume_above(threshold: float, unit: str = "") -> Quantity:
-    """Return the quantity "sum of what the pixels exceed ``threshold`` by", the mean over all frames.
-
-    Args:
-        threshold: in the unit of the images.
-        unit: that unit, for the label.
-    """
+    """Return the quantity "sum of what the pixels exceed ``threshold`` (``unit``) by", the mean over all frames."""
 
     def excess(video: Tensor, cadence: float) -> Tensor:
         return total((video.double() - threshold).clamp(min=0.0)).mean(-1)

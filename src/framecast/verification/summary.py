@@ -72,15 +72,7 @@ def summarise(
 ) -> Scores:
     """Return the results of an evaluation.
 
-    Args:
-        cases: where the samples are from.
-        tallies: the sums, by name of the forecast.
-        bootstrap: the draws of blocks.
-        scores: entries of the catalogue that were summed.
-        quantities: entries of the catalogue that were measured.
-        thresholds: of events.
-        blocks: what the blocks are.
-        observed: number of truth pixels that are known, and of all truth pixels.
+    ``blocks`` says what the bootstrap draws, ``observed`` how many truth pixels are known and how many there are.
     """
     first = tallies[cases.models[0]]
     known, pixels = observed
@@ -177,15 +169,7 @@ def _result(draws: Draws, bootstrap: Bootstrap) -> ScoreResult:
 def forecast_scores(
     tally: Tally, bootstrap: Bootstrap, *, draws: Mapping[str, Draws], kind: str, label: str
 ) -> dict[str, Any]:
-    """Return the fields of `ForecastScores` that take no other forecast.
-
-    Args:
-        tally: the sums.
-        bootstrap: the draws of blocks.
-        draws: what `draw_scores` gave.
-        kind: of the forecast.
-        label: of the forecast.
-    """
+    """Return the fields of `ForecastScores` that take no other forecast; ``draws`` is what `draw_scores` gave."""
     spread, error, count = tally.binned_spread()
     ranks = np.sum(tally.ranks, axis=0)
     return {

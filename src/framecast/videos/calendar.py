@@ -66,12 +66,7 @@ class Calendar:
         return np.asarray(cftime.num2date(self.encode(clock), attributes["units"], attributes["calendar"]))
 
     def text(self, time: np.datetime64, unit: str = "m") -> str:
-        """Return a time on the clock as a person reads it: ``2017-08-13 06:00``, or ``90s`` where there are no dates.
-
-        Args:
-            time: on the clock.
-            unit: ``m`` for minutes, ``s`` for seconds.
-        """
+        """Return a time on the clock as a person reads it: ``2017-08-13 06:00``, or ``90s`` without dates."""
         if self.ordinary:
             return str(np.datetime_as_string(time, unit=unit)).replace("T", " ")  # type: ignore[call-overload]
         date = self.dates(np.array([time]))[0]
@@ -82,10 +77,7 @@ class Calendar:
 
 
 def to_clock(times: npt.ArrayLike) -> tuple[Clock, Calendar]:
-    """Return ``times`` (any shape) on the clock, NaT where there is none, and the calendar that reads them.
-
-    Args:
-        times: ``datetime64``, ``timedelta64`` or objects of cftime.
+    """Return ``times`` (datetime64, timedelta64 or cftime) on the clock, NaT where there is none, and their calendar.
 
     Raises:
         DataError: they are something else, of several calendars, or more than 290 years from the calendar's origin.

@@ -1,11 +1,10 @@
 """What the network is given and what it generates: two ways to put a past and a future before it.
 
-`GivenPast`: the past is given, the future is generated. `GivenFrames`: past and future are one video, some of whose
+`Conditioning`: the past is given, the future is generated. `GivenFrames`: past and future are one video, some of whose
 frames are given and the others generated, so that one network predicts, fills gaps, runs backward and generates from
 nothing (see `framecast.videos.masks`).
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -28,8 +27,8 @@ class Example(NamedTuple):
     known: Tensor
 
 
-class Conditioning(ABC):
-    """How a past and a future in physical units are put before the denoiser.
+class Conditioning:
+    """The past is given, the future is generated: the task of Francisco et al. 2024.
 
     Args:
         representation: between physical units and network space.
@@ -43,50 +42,26 @@ class Conditioning(ABC):
         """How many channels the condition has."""
         return len(self.representation.frames.past_channels)
 
-    @abstractmethod
     def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
         """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
-
-    @abstractmethod
-    def condition(self, past: Tensor) -> Tensor:
-        """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
-
-    @abstractmethod
-    def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return the shape ``[channel, time, height, width]`` of what is generated."""
-
-    @abstractmethod
-    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
-        """Return the lowest and the highest x0 that ``clip`` (physical units, by channel) allows after ``past``."""
-
-    @abstractmethod
-    def future(self, x0: Tensor, past: Tensor) -> Tensor:
-        """Return the future in physical units that the generated ``x0`` stands for."""
-
-
-class GivenPast(Conditioning):
-    """The past is given, the future is generated: the task of Francisco et al. 2024."""
-
-    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
-        """Return the future as x0 and the past as condition."""
         x0, known = self.representation.encode(past, future)
         return Example(x0, self.condition(past), known)
 
     def condition(self, past: Tensor) -> Tensor:
-        """Return the normalised past."""
+        """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
         return self.representation.encode_past(past)
 
     def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return the shape of a future."""
+        """Return the shape ``[channel, time, height, width]`` of what is generated."""
         frames = self.representation.frames
         return len(frames.future_channels), frames.future, height, width
 
     def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
-        """Return the bounds of a future."""
+        """Return the lowest and the highest x0 that ``clip`` (physical units, by channel) allows after ``past``."""
         return self.representation.bounds(past, clip)
 
     def future(self, x0: Tensor, past: Tensor) -> Tensor:
-        """Return the future in physical units."""
+        """Return the future in physical units that the generated ``x0`` stands for."""
         return self.representation.decode(x0, past)
 
 

@@ -9,14 +9,7 @@ FLOORED = ("sqrt", "log1p")
 
 
 def describe_stretch(curve: str, *, softening: float = 1.0, saturation: float | None = None, reason: str = "") -> str:
-    """Return curve, softening and the reason for them on one line, such as ``linear (signed)``.
-
-    Args:
-        curve: one of `Curve`.
-        softening: physical unit at which the curve turns from linear to compressed.
-        saturation: physical unit above which values are clipped.
-        reason: why the curve was chosen, where it was chosen from the data.
-    """
+    """Return curve, softening, saturation (physical units) and the reason on one line, such as ``linear (signed)``."""
     bend = f", softening {softening:g}" if curve != "linear" and softening != 1.0 else ""
     top = f", clipped above {saturation:g}" if saturation is not None else ""
     reason = reason or ("values below zero are taken as 0" if curve in FLOORED else "")

@@ -135,15 +135,10 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
 def to_ensemble(
     members: Tensor, past: Video, frames: FrameSpec, *, attrs: Mapping[str, Any], first_lead: int = 0
 ) -> xr.DataArray:
-    """Return members ``[member, channel, time, y, x]`` as ``(member, lead_time, channel, y, x)``.
+    """Return members ``[member, channel, time, y, x]`` as ``(member, lead_time, channel, y, x)`` with ``attrs``.
 
-    Args:
-        members: in physical units.
-        past: what they were forecast from; gives the coordinates of space, the order of rows and columns, and the time
-            of the last frame.
-        frames: names the future channels and gives the cadence.
-        attrs: of the result.
-        first_lead: frames between the last past frame and the first of these.
+    The ``past`` that they were forecast from gives the coordinates of space, the order of rows and columns, and the
+    time of the last frame; ``first_lead`` frames lie between that and the first of these.
     """
     seconds = [frames.cadence * (first_lead + k + 1) for k in range(members.shape[-3])]
     lead = np.array([round(value * 1e9) for value in seconds], dtype="timedelta64[ns]")

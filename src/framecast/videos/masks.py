@@ -47,14 +47,7 @@ class FrameMasks:
         return self.future, self.past, self.gaps, self.nothing
 
     def draw(self, batch: int, past: int, future: int, generator: torch.Generator) -> Bool[Tensor, " batch frames"]:
-        """Return which frames are observed, independently for each element of the batch.
-
-        Args:
-            batch: how many.
-            past: P.
-            future: F.
-            generator: on the CPU.
-        """
+        """Return which of ``past + future`` frames are observed, for each element of a batch; generator on the CPU."""
         frames = past + future
         gaps = torch.zeros(batch, frames, dtype=torch.bool)
         if frames > 1:
@@ -81,12 +74,7 @@ def observe_past(past: int, future: int) -> Bool[Tensor, " frames"]:
 def make_condition(
     video: Float[Tensor, "batch channel time height width"], observed: Bool[Tensor, "batch time"]
 ) -> Float[Tensor, "batch channel_and_mask time height width"]:
-    """Return the video with the frames to generate set to 0, and the mask as a last channel.
-
-    Args:
-        video: what stands in the frames to generate is never looked at, NaN included.
-        observed: which frames are given.
-    """
+    """Return the video with frames that are not ``observed`` set to 0, NaN included, and the mask as last channel."""
     mask = observed[:, None, :, None, None].to(video.device)
     channel = mask.to(video.dtype).expand(-1, 1, -1, *video.shape[-2:])
     return torch.cat([torch.where(mask, video, 0.0), channel], dim=1)

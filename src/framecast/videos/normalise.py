@@ -103,11 +103,7 @@ class Normaliser:
     stretches: dict[str, Stretch]
 
     def forward(self, video: Tensor, channels: Sequence[str]) -> Tensor:
-        """Normalise ``video`` ``[..., channel, time, height, width]`` (physical units) channel by channel.
-
-        Args:
-            video: physical values; NaN stays NaN.
-            channels: the names along the channel axis.
+        """Normalise ``video`` ``[..., channel, time, height, width]`` (physical units) by channel; NaN stays NaN.
 
         Raises:
             DataError: a channel has no stretch.
@@ -119,14 +115,9 @@ class Normaliser:
         return self._each(video, channels, Stretch.inverse)
 
     def losses(self, video: Tensor, channels: Sequence[str]) -> str:
-        """Return which channels of ``video`` have negative values that their stretch takes as 0, in words.
+        """Return in words which channels of ``[channel, time, height, width]`` have negative values that become 0.
 
-        Args:
-            video: ``[channel, time, height, width]``, physical units, NaN where masked.
-            channels: the names along the channel axis.
-
-        Returns:
-            Empty where nothing more than a trace is lost.
+        Empty where nothing more than a trace is lost.
         """
         found = []
         for name, values in zip(channels, video.double(), strict=True):
@@ -153,14 +144,7 @@ def fit_stretch(
     saturation: float | None = None,
     reason: str = "",
 ) -> Stretch:
-    """Return the stretch whose output has mean 0 and standard deviation 1 over ``pixels``.
-
-    Args:
-        pixels: physical values of one channel in training windows, any shape; NaN is left out.
-        curve: see `Stretch`.
-        softening: see `Stretch`.
-        saturation: see `Stretch`.
-        reason: see `Stretch`.
+    """Return the stretch whose output has mean 0 and standard deviation 1 over the finite ``pixels`` of one channel.
 
     Raises:
         DataError: no finite pixel, all pixels equal, or values below zero that the curve would lose.
@@ -187,10 +171,7 @@ def fit_stretch(
 def loss_below_floor(values: np.ndarray) -> float:
     """Return the mean square of what is below zero over the variance: what a curve with a floor at zero would lose.
 
-    Read noise about an empty sky loses a trace, although half of such pixels are negative.
-
-    Args:
-        values: finite physical values, any shape.
+    Read noise about an empty sky loses a trace, although half of such pixels are negative. The values are finite.
     """
     scale = float(np.abs(values).max(initial=0.0)) or 1.0  # squares of 1e200 overflow
     scaled = values / scale

@@ -42,10 +42,7 @@ class Representation:
     def encode_past(
         self, past: Float[Tensor, "*batch channel time height width"]
     ) -> Float[Tensor, "*batch channel time height width"]:
-        """Return the condition: normalised, masked pixels at the training mean (zero).
-
-        Args:
-            past: physical units, NaN where masked.
+        """Return the condition for a past in physical units: normalised, masked pixels at the training mean (zero).
 
         Raises:
             DataError: channels or frames are not those of the frame specification.
@@ -60,9 +57,7 @@ class Representation:
     ) -> tuple[Float[Tensor, "*batch channel future height width"], Bool[Tensor, "*batch channel future height width"]]:
         """Return x0 for a future, and which of its pixels are known (the loss counts only those).
 
-        Args:
-            past: physical units, NaN where masked.
-            future: physical units, NaN where masked.
+        Both videos are in physical units, NaN where masked.
 
         Raises:
             DataError: channels or frames are not those of the frame specification.
@@ -93,12 +88,7 @@ class Representation:
     ) -> tuple[Tensor, Tensor]:
         """Return x0 of the lowest and of the highest future that ``clip`` allows; infinite where it names no channel.
 
-        Args:
-            past: physical units, NaN where masked.
-            clip: name of a channel -> lowest and highest physical value.
-
-        Returns:
-            Twice what can be broadcast against x0 ``[batch, channel, future, height, width]``.
+        Both can be broadcast against x0 ``[batch, channel, future, height, width]``; ``clip`` has physical values.
         """
         last = torch.nan_to_num(self._last(past), nan=0.0)
         low, high = (self.target.encode(limit, last) for limit in self.limits(past, clip))

@@ -34,12 +34,9 @@ _SAMPLE = 1_000_000
 def choose_stretch(
     pixels: npt.NDArray[np.floating], *, softening: float | None = None, saturation: float | None = None
 ) -> Stretch:
-    """Return the stretch that suits ``pixels``; its ``reason`` says why in a few words.
+    """Return the stretch that suits the finite ``pixels`` of one channel; its ``reason`` says why in a few words.
 
-    Args:
-        pixels: physical values of one channel in training windows, any shape; NaN is left out.
-        softening: physical unit at which the curve bends, in place of the median of the nonzero values.
-        saturation: see `Stretch`.
+    The ``softening`` is that given (physical unit), or the median of the nonzero values.
 
     Raises:
         DataError: no finite pixel, or all pixels equal.

@@ -68,12 +68,7 @@ class Change(Target):
             raise ConfigError("the scale of the change must be positive for every channel and lead time")
 
     def encode(self, future: Tensor, last: Tensor) -> Tensor:
-        """Return x0 for a normalised ``future``.
-
-        Args:
-            future: ``[..., channel, time, height, width]``.
-            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``.
-        """
+        """Return x0 for a normalised ``future``; see `Target.encode`."""
         return (future - last) / self._scale(future)
 
     def decode(self, x0: Tensor, last: Tensor) -> Tensor:
@@ -88,11 +83,7 @@ AnyTarget = Annotated[Target, OneOf(Future, Change)]
 
 
 def check_target(kind: str, frames: FrameSpec) -> None:
-    """Raise if a target of this ``kind`` cannot be formed from what is seen.
-
-    Raises:
-        ConfigError: the change of a channel is asked for that is not among the past channels.
-    """
+    """Raise `ConfigError` if the ``change`` of a channel is asked for that is not among the past channels."""
     unseen = [name for name in frames.future_channels if name not in frames.past_channels]
     if kind == "change" and unseen:
         raise ConfigError(
@@ -102,16 +93,10 @@ def check_target(kind: str, frames: FrameSpec) -> None:
 
 
 def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
-    """Return the latest value that each pixel of the future channels had in the past.
+    """Return the latest value that each pixel of the future channels had in the past, NaN where no frame shows it.
 
-    A pixel masked in the last frame has the value of the frame before, and so on.
-
-    Args:
-        past: ``[..., past channel, time, height, width]``, NaN where masked.
-        frames: names its channels.
-
-    Returns:
-        ``[..., channel, 1, height, width]``, NaN where no past frame shows the pixel.
+    A pixel masked in the last frame has the value of the frame before, and so on: ``[..., past channel, time, height,
+    width]`` becomes ``[..., channel, 1, height, width]``.
 
     Raises:
         ConfigError: a future channel is not among the past channels.

@@ -11,12 +11,7 @@ from framecast.core.errors import DataError
 
 
 def convert(values: npt.NDArray[np.floating], unit: str, wanted: str) -> npt.NDArray[np.floating]:
-    """Return ``values`` in ``wanted`` instead of ``unit``, unchanged where both mean the same.
-
-    Args:
-        values: any shape.
-        unit: that they are in, such as ``m s-1``, ``degC`` or ``mm/h``.
-        wanted: the unit asked for.
+    """Return ``values`` in ``wanted`` instead of ``unit`` (``m s-1``, ``degC``, ``mm/h``); unchanged where alike.
 
     Raises:
         DataError: there is no way from one to the other, or one of them is unknown.

@@ -195,14 +195,7 @@ def check_packing(place: str, attrs: Mapping[str, Any]) -> None:
 
 
 def unusable(values: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Return the fraction of NaN and the number of infinities per frame and channel.
-
-    Args:
-        values: ``[time, channel, y, x]``.
-
-    Returns:
-        Two arrays ``[time, channel]``.
-    """
+    """Return the fraction of NaN and the number of infinities of ``[time, channel, y, x]``: ``[time, channel]``."""
     masked = np.isnan(values).mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
     return masked, np.isinf(values).sum(axis=(2, 3), dtype=np.int32)
 

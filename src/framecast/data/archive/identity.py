@@ -27,13 +27,7 @@ _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 
 def content_digest(path: Path, attrs: Mapping[str, Any], sequences: Mapping[str, PendingSequence]) -> str:
-    """Return the digest of an archive that is about to be completed: of its variables, and the pixels of each block.
-
-    Args:
-        path: where it is built.
-        attrs: of its root.
-        sequences: by name, all on disk.
-    """
+    """Return the digest of an archive about to be completed: of its variables, and the pixels of each block."""
     total = hashlib.sha256(digest({name: value for name, value in attrs.items() if name != CONTENT}).encode())
     for name, sequence in sorted(sequences.items()):
         group = path / name
@@ -47,13 +41,7 @@ def content_digest(path: Path, attrs: Mapping[str, Any], sequences: Mapping[str,
 
 
 def fingerprint(path: Path, attrs: Mapping[str, Any], *, labels: bool = True) -> str:
-    """Return a text that is the same for the same archive; see the module.
-
-    Args:
-        path: the archive.
-        attrs: of its root.
-        labels: whether other labels make it another archive.
-    """
+    """Return a text that is the same for the same archive; see the module. Other ``labels`` may make it another."""
     sizes = sorted(_sizes(path))
     content = attrs.get(CONTENT)
     if not isinstance(content, str):

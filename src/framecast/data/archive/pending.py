@@ -13,11 +13,7 @@ from framecast.data.archive.format import MISSING, unusable
 
 
 class PendingSequence:
-    """A sequence being written, and what is known of its frames.
-
-    Args:
-        intensity: the array that is filled.
-        block: frames that are written together.
+    """A sequence being written into ``intensity``, ``block`` frames at a time, and what is known of its frames.
 
     Attributes:
         digests: block number -> digest of the pixels on disk.
@@ -87,12 +83,7 @@ class PendingSequence:
 
 @dataclass
 class PendingBlock:
-    """Frames of one sequence that wait for their neighbours.
-
-    Attributes:
-        values: ``[time, channel, y, x]``.
-        written: which of them have come.
-    """
+    """Frames of one sequence ``[time, channel, y, x]`` that wait for their neighbours, and which of them have come."""
 
     values: npt.NDArray[np.float32]
     written: npt.NDArray[np.bool_]

@@ -231,11 +231,7 @@ class Archive:
         return {axis: coords[axis].variable.load() for axis in POSITIONS if axis in coords}
 
     def fingerprint(self, *, labels: bool = True) -> str:
-        """Return a text that is the same for the same content; see `framecast.data.archive.identity`.
-
-        Args:
-            labels: whether other labels make it another archive.
-        """
+        """Return a text that is the same for the same content (see `framecast.data.archive.identity`)."""
         with undamaged(self.path):
             return fingerprint(self.path, self._all_attrs, labels=labels)
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.diffusion.sampler.base import Evaluation, Sampler, posterior_std, transition
+from framecast.diffusion.sampler.base import Evaluation, Sampler, Video, posterior_std, transition
 from framecast.diffusion.schedule import Scale
 
 
@@ -31,9 +29,7 @@ class DDPM(Sampler):
         """A step needs fresh noise."""
         return True
 
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``; see `Sampler.step`."""
         std = posterior_std(here.scale, s)
         mean = transition(here, s, std)
@@ -69,9 +65,7 @@ class DDIM(Sampler):
         """A step needs fresh noise if eta is not 0."""
         return self.eta > 0
 
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``; see `Sampler.step`."""
         std = self.eta * posterior_std(here.scale, s)
         mean = transition(here, s, std)

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from framecast.diffusion.schedule import Scale
 
+Video = Float[Tensor, "*shape"]
+
 
 class Evaluation(NamedTuple):
     """One call of the network.
@@ -62,9 +64,7 @@ class Sampler(ABC):
         return here.x
 
     @abstractmethod
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``.
 
         Args:
@@ -78,10 +78,7 @@ class Sampler(ABC):
 def transition(here: Evaluation, s: Scale, std: Float64[Tensor, ""]) -> Tensor:
     """Return ``alpha_s x0 + sqrt(sigma_s² - std²) / sigma_t (x_t - alpha_t x0)``: the one formula before fresh noise.
 
-    Args:
-        here: where sampling stands. At ``sigma_t = 0`` there is no noise to carry over.
-        s: the scales of the next time.
-        std: standard deviation of the fresh noise, at most ``sigma_s`` but for rounding.
+    At ``sigma_t = 0`` there is no noise to carry over; ``std`` is at most ``sigma_s`` but for rounding.
     """
     x_t, x0, t = here
     kept = (s.sigma.square() - std.square()).clamp(min=0).sqrt()

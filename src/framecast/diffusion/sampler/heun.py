@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from framecast.diffusion.sampler.base import Evaluation, Sampler, transition
+from framecast.diffusion.sampler.base import Evaluation, Sampler, Video, transition
 from framecast.diffusion.schedule import Scale
 
 _NO_NOISE = torch.zeros((), dtype=torch.float64)
@@ -41,9 +41,7 @@ class Heun(Sampler):
         """Return every time twice but the first."""
         return times.repeat_interleave(2)[1:]
 
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``; see `Sampler.step`."""
         if s.sigma < here.scale.sigma:
             return transition(here, s, _NO_NOISE)

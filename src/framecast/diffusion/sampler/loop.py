@@ -1,5 +1,6 @@
 """The loop that all samplers share: evaluate the network, step to the next time, end at the clean video."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -44,8 +45,6 @@ def sample(
     times: Float64[Tensor, " n"],
     x: Float[Tensor, " batch *shape"],
     noise: Noise,
-    *,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, " batch *shape"]:
     """Return clean videos: every time is visited, the first and the last included.
 
@@ -59,12 +58,5 @@ def sample(
         x: standard normal noise, taken for ``x_t`` at the first time.
         noise: ``k -> standard normal deviates`` of the shape of ``x`` for the k-th step, k from 1; called only by
             stochastic samplers, and not for the last step.
-        progress: called with (network evaluations made, evaluations in all) after each.
     """
-    states = trajectory(denoise, sampler, schedule, times, x, noise)
-    evaluations = len(sampler.visits(times))
-    for done in range(1, evaluations + 1):
-        x = next(states)
-        if progress is not None:
-            progress(done, evaluations)
-    return x
+    return deque(trajectory(denoise, sampler, schedule, times, x, noise), maxlen=1).pop()

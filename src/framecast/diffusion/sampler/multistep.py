@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.diffusion.sampler.base import Evaluation, Sampler, posterior_std, transition
+from framecast.diffusion.sampler.base import Evaluation, Sampler, Video, posterior_std, transition
 from framecast.diffusion.schedule import Scale
 
 
@@ -47,9 +47,7 @@ class DPMSolverPP(Sampler):
         """One evaluation for order 2."""
         return self.order - 1
 
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``; see `Sampler.step`."""
         here = _extrapolated(here, _between_ends(previous, here.scale, s), s)
         if not self.stochastic:
@@ -94,9 +92,7 @@ class UniPC(Sampler):
         nodes = [*_between_ends(earlier, start.scale, here.scale), here]
         return transition(_extrapolated(start, nodes, here.scale), here.scale, torch.zeros_like(here.scale.sigma))
 
-    def step(
-        self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Float[Tensor, "*shape"] | None
-    ) -> Float[Tensor, "*shape"]:
+    def step(self, here: Evaluation, s: Scale, previous: Sequence[Evaluation], noise: Video | None) -> Video:
         """Return ``x_s``; see `Sampler.step`."""
         nodes = _between_ends(previous[-(self.order - 1) :] if self.order > 1 else [], here.scale, s)
         return transition(_extrapolated(here, nodes, s), s, torch.zeros_like(s.sigma))

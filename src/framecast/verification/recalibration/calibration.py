@@ -160,8 +160,7 @@ def fit_offsets(
 
     Args:
         quantity: its entry.
-        forecast: ``[member, sample, channel]``, with a last axis of time for a quantity of each frame, of windows that
-            the model was not trained on.
+        forecast: ``[member, sample, channel(, time)]``, of windows that the model was not trained on.
         truth: likewise without members; NaN where unknown.
         blocks: the block of each sample; samples of one block may depend on each other.
     """
@@ -182,11 +181,7 @@ def drawing(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_plain(plain: Any, *, where: str) -> Calibration:
-    """Return the calibration that `Calibration.to_plain` gave.
-
-    Args:
-        plain: nested mappings, lists, strings and numbers.
-        where: the place it is from, for errors.
+    """Return the calibration that `Calibration.to_plain` gave; ``where`` is its place, for errors.
 
     Raises:
         DataError: it is none, damaged, or of a newer version.
@@ -201,11 +196,7 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
 
 
 def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
-    """Return the recalibration that a forecast file carries, and why it does not hold for the file's own forecast.
-
-    Args:
-        dataset: the file.
-        where: what to call it in errors.
+    """Return the calibration that a forecast file carries, and why it does not hold for the file's own forecast.
 
     Raises:
         DataError: it is damaged or of a newer version.
@@ -224,12 +215,9 @@ def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str
 
 
 def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None = None) -> dict[float, Interval]:
-    """Return the central interval of each level: recalibrated where ``calibration`` knows the quantity.
+    """Return the central interval of each level: calibrated where a ``calibration`` that holds knows the quantity.
 
-    Args:
-        quantity: its name.
-        forecast: its value for each member, ``[member, ...]``; see `Calibration.intervals`.
-        calibration: one that holds for the forecast.
+    ``forecast`` is the quantity of each member, ``[member, ...]``; see `Calibration.intervals`.
     """
     if calibration is not None and quantity in calibration.scales:
         return calibration.intervals(quantity, forecast)

@@ -78,14 +78,10 @@ def calibrate(
 
 
 def window_names(cases: Cases, source: Source) -> list[str]:
-    """Return ``sequence@issue time=total`` of each sample.
+    """Return ``sequence@issue time=total`` of each sample, as the file ``source`` knows it.
 
     Two archives may know different things by one name at one time, as any two simulations do: the sum of what came, to
     five digits, tells them apart. It is that of the file alone, whatever others lack.
-
-    Args:
-        cases: the samples.
-        source: one of their files.
     """
     times = np.datetime_as_string(cases.issue_times, unit="s")
     sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]

@@ -18,22 +18,6 @@ _K1, _K2 = 0.01, 0.03
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-def psnr(
-    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
-) -> Float[Tensor, "*shape"]:
-    r"""Return the peak signal-to-noise ratio in dB, :math:`10 \log_{10}(R^2 / \mathrm{MSE})`; higher is better.
-
-    Args:
-        forecast: images, any unit.
-        truth: what happened, same unit.
-        data_range: R, in that unit.
-
-    Returns:
-        Infinite for images without error, NaN where no pixel is known in both.
-    """
-    return 10 * torch.log10(data_range**2 / (forecast - truth).square().nanmean(dim=(-2, -1)))
-
-
 def ssim(
     forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
 ) -> Float[Tensor, "*shape"]:
