@@ -26,7 +26,7 @@ from framecast.models.config import build_network
 from framecast.networks.attention import SpaceTimeAttention
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import load_recipe
-from framecast.videos.conditioning import Conditioning, Example, Conditioning
+from framecast.videos.conditioning import Conditioning, Example
 
 FEATURES = 8
 """Channels of the condition encoder's output."""
