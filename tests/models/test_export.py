@@ -10,6 +10,7 @@ from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampler import DDIM
 from framecast.models.checkpoint import load
 from framecast.models.export import describe_export, example_inputs, export_model
+from framecast.models.forecaster import Forecaster
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 from framecast.training.train import run_training
@@ -78,7 +79,8 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(forecaste
 def test_onnxruntime_draws_the_same_member(forecaster, small_archive, tmp_path):
     """The exported graph, the record and a DDIM loop of a few lines of NumPy give what framecast gives."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    forecaster.sampling = replace(forecaster.sampling, sampler=DDIM())
+    config = replace(forecaster.config, sampling=replace(forecaster.sampling, sampler=DDIM()))
+    forecaster = Forecaster(config, forecaster.generator)
     path = export_model(forecaster, tmp_path / "out", format="onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     record = json.loads((tmp_path / "out" / "export.json").read_text())

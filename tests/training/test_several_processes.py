@@ -145,7 +145,7 @@ def test_a_process_that_dies_takes_the_others_with_it_and_the_run_goes_on(small_
     wait_for_checkpoint(tmp_path / "run", again, beyond=step)
     again.send_signal(signal.SIGTERM)  # a preemptible node: torchrun passes it on
     said = end(again, seconds=60)
-    assert "goes on from step" in said
+    assert "resumes from step" in said
     assert "stopped by SIGTERM" in said
     sessions = [record for record in Run(tmp_path / "run").records() if record["event"] == "session"]
     assert [record["step"] for record in sessions] == [0, step]

@@ -16,7 +16,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
-_FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not a public name: later versions may call it otherwise
+# Not a public name: later versions may call it otherwise.
+_FUSED = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def fuses(x: Tensor) -> bool:
@@ -28,7 +29,6 @@ def fuses(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
         and not torch.compiler.is_compiling()
     )
 

@@ -52,9 +52,10 @@ class Average:
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
         """Return the ``state_dict`` with the averages, whole and on the CPU; if it is divided, in every process."""
+        named = network.state_dict()  # first: it brings the parameters of a divided network back to their parts
         first = {id(parameter): name for name, parameter in network.named_parameters()}
-        every = network.named_parameters(remove_duplicate=False)  # weights that two layers share have two names
-        named = network.state_dict() | {name: self.values[first[id(parameter)]] for name, parameter in every}
+        for name, parameter in network.named_parameters(remove_duplicate=False):  # shared weights have two names
+            named[name] = self.values[first[id(parameter)]]
         return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, values: Mapping[str, Tensor], count: int) -> None:
