@@ -695,6 +695,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
     return make_readers(tmp_path_factory.mktemp("fuzz"))
 
 
+@pytest.mark.thorough
 @linux
 def test_a_mutated_file_is_read_or_refused(readers: dict[str, Reader], tmp_path: Path) -> None:
     for name, reader in readers.items():

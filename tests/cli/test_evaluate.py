@@ -64,6 +64,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     assert "numbers with commas" in str(wrong.exception)
 
 
+@pytest.mark.thorough
 def test_entries_of_ones_own_are_named_by_their_module(
     gaussian_forecast: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

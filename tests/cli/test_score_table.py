@@ -12,6 +12,8 @@ from framecast.verification.evaluation import evaluate
 from framecast.verification.results import ForecastScores, Recalibrated, Scores
 from framecast.verification.scores import Estimate
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]
 
@@ -33,7 +35,6 @@ def row(said: str, name: str = "gaussian  ") -> str:
     return line
 
 
-@pytest.mark.thorough
 def test_few_members_are_told_what_they_can_reach(scores: Scores, capsys: Capture) -> None:
     print_scores(scores)
     said = capsys.readouterr().out

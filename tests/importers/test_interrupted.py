@@ -70,6 +70,7 @@ def test_a_source_that_changes_meanwhile_is_noticed(tmp_path):
     assert not (tmp_path / "a.zarr").exists()
 
 
+@pytest.mark.thorough
 def test_of_two_imports_to_one_name_the_second_is_refused(tmp_path):
     source = write_source(tmp_path / "rain.nc")
     command = [sys.executable, "-m", "framecast", "import", str(source), str(tmp_path / "a.zarr")]

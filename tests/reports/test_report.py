@@ -15,6 +15,8 @@ from framecast.core.errors import FramecastError
 from framecast.reports.report import write_report
 from framecast.verification.evaluation import evaluate
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 
@@ -41,7 +43,6 @@ def folder(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
     return root / "out"
 
 
-@pytest.mark.thorough
 def test_the_page_needs_nothing_but_itself(folder: Path) -> None:
     text = (folder / "report.html").read_text()
     page = Page(text)
@@ -117,7 +118,6 @@ def test_tables_agree_with_the_scores(folder: Path) -> None:
     assert mean == pytest.approx(scores["forecasts"]["gaussian"]["scores"]["crps"]["total"]["value"], rel=1e-6)
 
 
-@pytest.mark.thorough
 def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, folder: Path, tmp_path: Path) -> None:
     evaluation = evaluate(gaussian_forecast(tmp_path / "f.zarr", samples=2, sequences=2))
     before = (folder / "scores.json").read_bytes()

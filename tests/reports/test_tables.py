@@ -15,6 +15,8 @@ from framecast.verification.evaluation import evaluate
 from framecast.verification.results import Scores
 from framecast.verification.scores import Estimate
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 
@@ -30,7 +32,6 @@ def scores(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
     return evaluate(files, replicates=200, thresholds=[105.0]).scores
 
 
-@pytest.mark.thorough
 def test_the_better_forecast_is_called_better(scores: Scores) -> None:
     said = verdicts(scores, looks(scores))
     assert said[0].startswith("good is better than bad (−")

@@ -10,13 +10,14 @@ from framecast.cli.failures import explain
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.training.run import Run
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def run(small_run, tmp_path):
     return Run(shutil.copytree(small_run, tmp_path / "run"))
 
 
-@pytest.mark.thorough
 def test_the_newest_checkpoints_and_the_best_are_kept(run):
     steps = [int(path.name) for path in run.checkpoints]
     assert steps[-1] == 6

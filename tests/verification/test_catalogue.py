@@ -17,6 +17,8 @@ from framecast.verification.files import from_plain, to_plain
 from framecast.verification.quantities import QUANTITIES, Quantity
 from framecast.verification.tables import score_rows
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 BIAS = Score(name="bias", label="Bias", function=lambda sample: sample.error, better=None, shown="console")
@@ -54,7 +56,6 @@ def test_psnr_is_that_of_scikit_image() -> None:
     assert float(found["psnr"]) == float(found["member_psnr"]) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.thorough
 def test_a_score_of_ones_own(judged: Evaluation) -> None:
     found = judged.scores["gaussian"]["bias"]
     assert found.value == pytest.approx(2.0, abs=0.1)
@@ -98,7 +99,6 @@ def test_what_is_not_a_result_is_refused(content: object) -> None:
         from_plain(content)
 
 
-@pytest.mark.thorough
 def test_arrays_are_scored_as_files_are(judged: Evaluation) -> None:
     cases = list(judged.cases)
     members = torch.stack([case.forecasts["gaussian"] for case in cases])
@@ -115,7 +115,6 @@ def test_arrays_are_scored_as_files_are(judged: Evaluation) -> None:
     assert float(score(mixed, came, replicates=100)["crps"]) == pytest.approx(own["crps"].value, rel=1e-6)
 
 
-@pytest.mark.thorough
 def test_images_and_single_videos_are_scored_too() -> None:
     random = np.random.default_rng(0)
     image = score(random.normal(size=(5, 8, 9)), np.zeros((8, 9)), replicates=100)

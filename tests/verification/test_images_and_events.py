@@ -15,6 +15,8 @@ from framecast.verification.evaluation import Evaluation, evaluate
 from framecast.verification.files import to_plain
 from framecast.verification.tables import score_rows
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 SIZE = (16, 24)
 
@@ -31,7 +33,6 @@ def data(judged: Evaluation) -> xr.Dataset:
     return judged.cases.sources[0].dataset.load()
 
 
-@pytest.mark.thorough
 def test_images_are_judged_with_the_range_of_the_observations(judged: Evaluation, data: xr.Dataset) -> None:
     truth, forecast = data["truth"].values[:, :, 0], data["forecast"].values[:, :, :, 0]
     low, high = np.percentile(truth, [0.1, 99.9])
@@ -127,7 +128,6 @@ def test_the_table_holds_them_too(judged: Evaluation) -> None:
     assert rows["gaussian", "", "total_dtw", ""] == entry["total_dtw"].value > 0
 
 
-@pytest.mark.thorough
 def test_an_event_that_never_happens_has_defined_figures(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(tmp_path / "f.zarr", samples=4, oracle=False, draws=0)
     found = evaluate(path, thresholds=[1e6], replicates=100).scores["gaussian"]

@@ -10,6 +10,8 @@ import pytest
 from framecast.verification.evaluation import Evaluation, evaluate
 from framecast.verification.tables import as_csv, sample_rows, score_rows
 
+pytestmark = pytest.mark.thorough
+
 Write = Callable[..., Path]
 
 
@@ -24,7 +26,6 @@ def _find(rows: list[dict], **wanted: str) -> dict[str, str]:
     return found[0]
 
 
-@pytest.mark.thorough
 def test_every_row_of_scores_is_one_figure_with_its_intervals(judged: Evaluation) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(score_rows(judged.scores)))))
     found = judged.scores
