@@ -212,12 +212,17 @@ def children(parent: int) -> list[int]:
 
 
 def compare(one: Path, other: Path, last: int) -> tuple[int, list[str]]:
-    """Return how many tensors and losses of two finished runs were compared, and which are not bitwise the same."""
+    """Return how many tensors and losses of two finished runs were compared, and which are not bitwise the same.
+
+    A file that is in one of the folders alone is named too.
+    """
+    held = [{str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} for run in (one, other)]
     files = [f"checkpoints/{last:08d}/state.safetensors", f"checkpoints/{last:08d}/model/weights.safetensors"]
     files += sorted(str(path.relative_to(one)) for path in one.glob("averages/*.safetensors"))
     first, second = ({**tensors(run, files), **losses(run)} for run in (one, other))
     names = first.keys() | second.keys()
-    return len(names), sorted(name for name in names if first.get(name) != second.get(name))
+    strays = sorted(name for name in held[0] ^ held[1] if "damaged-" not in name)
+    return len(names), sorted(name for name in names if first.get(name) != second.get(name)) + strays
 
 
 def tensors(run: Path, files: list[str]) -> dict[str, bytes]:

@@ -1,3 +1,5 @@
+import os
+import shutil
 import types
 from dataclasses import replace
 
@@ -6,6 +8,7 @@ import pytest
 import torch
 
 from framecast.core.errors import ConfigError, DataError, FramecastError, FramecastWarning
+from framecast.core.fingerprint import ChangedError
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.domains.corona.writing import write_corona
@@ -81,6 +84,17 @@ def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, 
     run(forecaster, plan(), tmp_path / "straight.zarr")
     with open_forecast(out) as a, open_forecast(tmp_path / "straight.zarr") as b:
         assert np.array_equal(a["forecast"], b["forecast"])
+
+
+def test_a_forecast_of_an_archive_that_changes_meanwhile_is_not_kept(forecaster, plan, small_archive, tmp_path):
+    archive = shutil.copytree(small_archive, tmp_path / "archive.zarr")
+    job = forecast_windows(forecaster, plan(archive=archive), tmp_path / "f.zarr", draw(forecaster))
+    assert next(job) == 1
+    chunk = next(path for path in (archive / "region-0000/intensity/c").rglob("*") if path.is_file())
+    os.utime(chunk)
+    with pytest.raises(ChangedError, match="changed while it was read"):
+        list(job)
+    assert [path.name for path in tmp_path.iterdir()] == ["archive.zarr"]
 
 
 def test_a_forecast_goes_on_in_the_precision_it_was_begun_in(small_run, plan, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+import zarr
 from safetensors.torch import load_file
 
 from framecast.core.devices import choose_device
@@ -81,6 +82,50 @@ def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, 
     assert Run(tmp_path / "run").step in (2, 3)
     monkeypatch.undo()
     assert next(run_training(prepared, tmp_path / "run")).step in (2, 3)
+
+
+def test_after_a_kill_the_folder_holds_what_an_undisturbed_run_holds(small_archive, small_changes, tmp_path):
+    """Averages are written at every step and checkpoints at every fourth: those of steps 5 and 6 are taken back."""
+    changes = [*small_changes, "training.averages=[0.1]", "training.snapshots=8", "training.checkpoint_every=4"]
+    changes += ["training.validate_every=8"]  # the best step is kept too
+    prepared = prepare(load_recipe("tiny", [*changes, "training.steps=8"]), Archive.open(small_archive))
+    list(run_training(prepared, tmp_path / "calm"))
+    events = run_training(prepared, tmp_path / "killed")
+    for event in events:
+        if isinstance(event, Progress) and event.step == 7:
+            events.close()  # as a kill does, this writes nothing
+    # What a kill leaves of steps that the resumed run may never write: a longer run's, and one cut off in writing.
+    for name in ("00000009.safetensors", ".00000007.safetensors.partial"):
+        shutil.copy(tmp_path / "killed/averages/00000006.safetensors", tmp_path / "killed/averages" / name)
+    resumed = run_training(prepared, tmp_path / "killed")
+    assert [next(resumed).step for _ in range(2)] == [4, 5]
+    assert len(list((tmp_path / "killed/averages").iterdir())) == 4
+    list(resumed)
+    assert_same_end(tmp_path / "killed", tmp_path / "calm")
+    calm, killed = (
+        {path.relative_to(tmp_path / name): path for path in (tmp_path / name).rglob("*")}
+        for name in ("calm", "killed")
+    )
+    assert killed.keys() == calm.keys()
+    for name in calm:
+        if name.parts[0] == "averages" and name.suffix:
+            assert killed[name].read_bytes() == calm[name].read_bytes()
+
+
+def test_a_run_is_not_continued_on_an_archive_with_other_content(prepared, small_run, small_archive, tmp_path):
+    """Other pixels, and the same windows."""
+    other = shutil.copytree(small_archive, tmp_path / "other.zarr")
+    out = shutil.copytree(small_run, tmp_path / "run")
+    copied = prepare(prepared.recipe, Archive.open(other))
+    assert [type(event) for event in run_training(copied, out)] == [Begun]  # the same, elsewhere
+    zarr.open_array(other, path="region-0000/intensity", mode="r+")[0] = 3
+    changed = prepare(prepared.recipe, Archive.open(other))
+    with pytest.raises(ConfigError, match="other content"):
+        next(run_training(changed, out))
+    before = json.loads((out / "data.json").read_text())
+    del before["fingerprint"]  # as runs of old are
+    (out / "data.json").write_text(json.dumps(before))
+    assert [type(event) for event in run_training(changed, out)] == [Begun]
 
 
 def test_settings_without_effect_on_the_weights_may_change_on_the_way(

@@ -178,8 +178,8 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     """
     if not isinstance(data, Mapping):
         raise ConfigError(f"{where} holds {type(data).__name__}; it must hold a mapping of sections")
-    if strange := list(_not_finite(data)):
-        raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite")
+    if strange := list(_unusable(data)):
+        raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite, and text Unicode")
     try:
         checked: T = _adapter(kind).validate_python(data, context=trusted, extra=others)
         return checked
@@ -188,13 +188,17 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     raise ConfigError(f"{where}: {'; '.join(findings)}")
 
 
-def _not_finite(value: object, place: str = "") -> Iterator[str]:
-    """Yield the dotted places of NaN and infinity in plain data."""
+def _unusable(value: object, place: str = "") -> Iterator[str]:
+    """Yield the dotted places of NaN, infinity and halves of characters in plain data."""
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{place} is {value}"
+    if isinstance(value, str) and value.encode(errors="replace") != value.encode(errors="surrogatepass"):
+        yield f"{place} is {value!a}"
     parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     for name, part in parts:
-        yield from _not_finite(part, f"{place}.{name}".lstrip("."))
+        if isinstance(name, str):
+            yield from _unusable(name, f"a key of {place}".rstrip(" of"))
+        yield from _unusable(part, f"{place}.{name}".lstrip("."))
 
 
 def to_plain(configuration: object) -> dict[str, Any]:

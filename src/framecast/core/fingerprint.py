@@ -32,6 +32,10 @@ def fingerprint_files(files: Iterable[Path], root: Path) -> str:
     return digest(*([file.relative_to(root).as_posix(), (it := file.stat()).st_size, it.st_mtime_ns] for file in files))
 
 
+class ChangedError(DataError):
+    """Files changed while they were read: what was made of them is of no use."""
+
+
 class Unchanged:
     """Notices when files change while they are read.
 
@@ -47,9 +51,9 @@ class Unchanged:
         self.fingerprint = self._look()
 
     def check(self) -> None:
-        """Raise `DataError` if a file was changed, added or removed since the beginning."""
+        """Raise `ChangedError` if a file was changed, added or removed since the beginning."""
         if self._look() != self.fingerprint:
-            raise DataError(f"{self._path} changed while it was read: rerun the command when nothing writes to it")
+            raise ChangedError(f"{self._path} changed while it was read: rerun the command when nothing writes to it")
 
     def _look(self) -> str:
         try:

@@ -24,7 +24,7 @@ import zarr
 from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import FORECAST, building, clear, partial_path, publish
-from framecast.core.fingerprint import digest
+from framecast.core.fingerprint import ChangedError, digest
 from framecast.core.resume import Job, ResumeRecord
 from framecast.core.stored import Format
 from framecast.data.archive.guard import GuardedStore, open_store, undamaged
@@ -121,10 +121,10 @@ def write_forecast(
 ) -> Iterator[ForecastWriter]:
     """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
 
-    An interrupted block leaves the samples it wrote under a hidden name beside ``path``; the same call continues
-    with them (`ForecastWriter.done`). A call that asks for anything else begins anew; one that asks for the same of
-    changed ``inputs`` is refused. A call whose precision is left open continues in the precision the file was begun
-    with (`ForecastWriter.attrs`).
+    An interrupted block leaves the samples it wrote under a hidden name beside ``path``, unless what they were made of
+    has changed (`ChangedError`); the same call continues with them (`ForecastWriter.done`). A call that asks for
+    anything else begins anew; one that asks for the same of changed ``inputs`` is refused. A call whose precision is
+    left open continues in the precision the file was begun with (`ForecastWriter.attrs`).
 
     Args:
         path: the forecast file, a folder by convention named ``*.zarr``.
@@ -177,7 +177,8 @@ def write_forecast(
         try:
             yield writer
         except BaseException as error:
-            if done := len(writer.done):
+            done = 0 if isinstance(error, ChangedError) else len(writer.done)
+            if done:
                 record.close()
                 error.add_note(f"{done} of {len(samples)} windows are saved: the same command resumes from there")
             else:

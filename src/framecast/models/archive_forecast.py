@@ -18,6 +18,7 @@ from framecast.core.distributed import Alone, Processes, join
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError, FramecastWarning
 from framecast.core.files import FORECAST, refuse_existing
+from framecast.core.fingerprint import Unchanged
 from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
@@ -210,9 +211,11 @@ def forecast_windows(
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
             machine's memory.
+        ChangedError: the archive changed meanwhile; nothing is kept.
     """
     processes = processes or Alone()
     archive, frames, members, seed = plan.archive, plan.frames, len(draw.members), draw.seed
+    unchanged = Unchanged(archive.path)
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
     domain = archive.domain
     oracle = domain.oracle(archive)
@@ -298,6 +301,7 @@ def forecast_windows(
                 write(writer, index, np.concatenate([own for own in parts if own is not None]))
             done, part = done + 1, 0.0
             yield done
+        processes.share(unchanged.check)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -45,6 +46,7 @@ class ArchiveData:
         attrs, domain = self.archive.attrs, self.archive.domain
         return {
             "archive": str(self.archive.path.resolve()),
+            "fingerprint": self.archive.fingerprint(labels=recipe.data.labels),
             "windows": {side: len(windows) for side, windows in self.sides.items()},
             "rejected": dict(self.windows.rejected),
             "split": to_plain(recipe.data)["split"],
@@ -112,7 +114,7 @@ class Prepared:
         parts = (f"{name} {stretch.describe()}" for name, stretch in self.model.normaliser.stretches.items())
         return f"stretch: {'; '.join(parts)}"
 
-    @property
+    @cached_property
     def data_record(self) -> dict[str, Any]:
         """What the run must remember of its data."""
         return self.data.record(self.recipe)

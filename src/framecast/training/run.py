@@ -146,8 +146,8 @@ class Run:
         elif recipe_path.is_file() and not overwrite:
             if different := _differences(recipe_path, recipe):
                 raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
-            if data_path.is_file() and _which(_read_record(data_path)) != _which(data):
-                raise ConfigError(self._other("other data", data_path))
+            if data_path.is_file() and (changed := _changed(_read_record(data_path), data)):
+                raise ConfigError(self._other(changed, data_path))
         elif self.path.exists():
             refuse_existing(self.path, overwrite=overwrite or not any(self.path.glob("*")), kind=RUN)
             clear(self.path, last="recipe.yaml")  # until then it is a run's
@@ -296,9 +296,13 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(hidden)
 
 
-def _which(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what says which windows these are; where the archive lies does not matter."""
-    return {key: value for key, value in data.items() if key != "archive"}
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return how the data differ, if they do; where the archive lies does not matter. Old runs have no fingerprint."""
+    apart = ("archive", "fingerprint")
+    if {k: v for k, v in before.items() if k not in apart} != {k: v for k, v in now.items() if k not in apart}:
+        return "other data"
+    same = before.get("fingerprint") in (None, now.get("fingerprint"))
+    return "" if same else "an archive with the same windows and other content"
 
 
 def _read_record(path: Path) -> dict[str, Any]:

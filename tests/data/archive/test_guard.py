@@ -5,17 +5,20 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from zarr.codecs import BloscCodec
+from zarr.registry import get_codec_class
 
 from framecast.core.errors import DataError
-from framecast.data.archive.codecs import MOST_CHUNK_BYTES, check_packed
+from framecast.data.archive.codecs import MOST_CHUNK_BYTES, find_packing
 from framecast.data.archive.guard import MOST_DOCUMENT_BYTES, open_store, undamaged
-from framecast.data.archive.reader import Archive
+from framecast.data.archive.reader import Archive, ArchiveWriter
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_a_damaged_chunk_is_named(archive):
     sequence = first_sequence(archive)
     chunk = next(path for path in (sequence / "intensity" / "c").rglob("*") if path.is_file())
     chunk.write_bytes(chunk.read_bytes()[:100])
-    with pytest.raises(DataError, match=f"{sequence.name} is damaged"):
+    with pytest.raises(DataError, match=f"{sequence.name}.* is damaged"):
         Archive.open(archive).read(sequence.name, [0])
 
 
@@ -80,15 +83,17 @@ def test_memory_that_does_not_suffice_is_no_damage():
 
 
 @pytest.mark.parametrize(("place", "size"), [(12, 10**9), (12, 0), (4, 2**31 + 1), (8, 2**30)])
-def test_a_chunk_that_lies_about_its_sizes_is_refused_before_it_is_decoded(tmp_path, place, size):
-    array = zarr.create_array(tmp_path / "a", shape=(64,), chunks=(64,), dtype="f4", compressors=BloscCodec())
-    array[:] = np.arange(64)
+@pytest.mark.parametrize(("shards", "wanted"), [(None, slice(None)), ((128,), slice(None)), ((128,), slice(1))])
+def test_a_chunk_that_lies_about_its_sizes_is_refused_before_it_is_decoded(tmp_path, place, size, shards, wanted):
+    group = zarr.create_group(tmp_path)
+    array = group.create_array("a", shape=(128,), chunks=(64,), shards=shards, dtype="f4", compressors=BloscCodec())
+    array[:] = np.arange(1, 129)
     chunk = tmp_path / "a/c/0"
     content = bytearray(chunk.read_bytes())
     content[place : place + 4] = size.to_bytes(4, "little")
     chunk.write_bytes(content)
-    with pytest.raises(DataError, match="is damaged"), undamaged(tmp_path):
-        zarr.open_array(tmp_path / "a", mode="r")[:]
+    with pytest.raises(DataError, match="is damaged"):
+        open_store(tmp_path)["a"][wanted]
 
 
 class Payload:
@@ -184,6 +189,65 @@ def test_what_others_pack_is_read(tmp_path, compressor):
     np.testing.assert_array_equal(open_store(store)["rain"][:], values)
 
 
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs")
+@pytest.mark.parametrize("shards", [None, (4, 4)])
+@pytest.mark.parametrize(
+    "packer", [["blosc"], ["gzip"], ["zstd", "crc32c"], ["numcodecs.zlib", "numcodecs.fletcher32"]]
+)
+def test_what_others_pack_in_zarr_3_is_read(tmp_path, packer, shards):
+    codecs = [get_codec_class(name)() for name in packer]
+    group = zarr.create_group(tmp_path)
+    array = group.create_array("rain", shape=(8, 4), chunks=(2, 4), shards=shards, dtype="f4", compressors=codecs)
+    array[:] = values = np.arange(32, dtype="f4").reshape(8, 4)
+    stored = open_store(tmp_path)["rain"]
+    np.testing.assert_array_equal(stored[:], values)  # shards as a whole
+    np.testing.assert_array_equal(stored[1:3], values[1:3])  # and parts of them
+
+
+@pytest.mark.parametrize(
+    ("codecs", "message"),
+    [
+        (["bytes", "gzip", "zstd"], "zstd follows gzip"),
+        (["bytes", "zstd", "numcodecs.shuffle"], "shuffle follows zstd"),
+        (["sharded", "gzip"], "cannot be used"),
+        ([("sharded", {"index_location": "start"})], "shards within shards"),
+        ([("sharded", {"index_codecs": ["bytes", "gzip"]})], "shards within shards"),
+        ([("sharded", {"codecs": ["sharded"]})], "shards within shards"),
+    ],
+)
+def test_what_cannot_be_looked_through_is_refused(tmp_path, codecs, message):
+    """Packed twice, the second time with what is too large; or where the index of a shard cannot be found."""
+
+    def codec(given):
+        name, changed = given if isinstance(given, tuple) else (given, {})
+        if name != "sharded":
+            return {"name": name, "configuration": {"endian": "little"} if name == "bytes" else {}}
+        plain = {"chunk_shape": [2, 4], "codecs": ["bytes"], "index_codecs": ["bytes", "crc32c"]} | changed
+        plain |= {key: [codec(each) for each in plain[key]] for key in ("codecs", "index_codecs")}
+        return {"name": "sharding_indexed", "configuration": plain}
+
+    zarr.create_group(tmp_path).create_array("rain", shape=(8, 4), chunks=(4, 4), dtype="f4")
+    edit(tmp_path / "rain/zarr.json", lambda plain: plain.update(codecs=[codec(each) for each in codecs]))
+    with pytest.raises(DataError, match=message):
+        open_store(tmp_path)["rain"][:]
+
+
+def test_other_users_of_zarr_in_this_process_keep_their_codecs(tmp_path):
+    program = (
+        "import sys, numcodecs.registry as v2, zarr, zarr.registry as v3\n"
+        "def state(): return [dict(v2.codec_registry), {k: dict(v) for k, v in vars(v3)['__codec_registries'].items()},"
+        " zarr.config.get('codecs')]\n"
+        "before = state()\n"
+        "import framecast\n"
+        "framecast.open_archive(sys.argv[1]).times('a')\n"
+        "assert state() == before\n"
+    )
+    with ArchiveWriter(tmp_path / "a.zarr", channels=["rain"], unit="mm/h", cadence=60, height=4, width=4) as writer:
+        writer.create("a", np.datetime64("2020-01-01", "ns") + np.arange(2) * np.timedelta64(60, "s"))
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a.zarr"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_name_that_leads_out_of_the_store_is_refused(tmp_path):
     zarr.create_group(tmp_path / "store").create_array("a", shape=(1,), dtype="f4")
     root = tmp_path / "store/zarr.json"
@@ -236,7 +300,7 @@ def test_a_bomb_is_not_unpacked():
         "lz4": (2**31).to_bytes(4, "little"),
     }.items():
         with pytest.raises(ValueError, match="claims"):
-            check_packed(kind, bomb)
+            find_packing([("bytes", {}), (kind, {})]).check(memoryview(bomb), None)
 
 
 def test_a_missing_permission_is_no_damage():

@@ -5,25 +5,19 @@ name can load any plugin that is installed. So a store may name those of `PACKED
 arithmetic on bytes, and no other. They are compared before Zarr makes a codec of a name (see `guard`).
 
 Packed chunks tell lies about their sizes: c-blosc reads beyond the end of a chunk whose header says so (its callers are
-asked to compare, ``blosc_cbuffer_validate``), and a kilobyte may unpack to gigabytes. `check_packed` looks before
-anything is unpacked, here and in whatever else reads Zarr in this process.
+asked to compare, ``blosc_cbuffer_validate``), and a kilobyte may unpack to gigabytes. `Packing.check` looks at the
+bytes of a chunk before Zarr has them. Zarr's and numcodecs' registries stay as they are.
 """
 
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numcodecs
-import numcodecs.registry
-import zarr
-from numcodecs.compat import ensure_contiguous_ndarray
-from zarr.abc.codec import Codec
-from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
-from zarr.core.array_spec import ArraySpec
-from zarr.core.buffer import Buffer
-from zarr.registry import register_codec
+import numpy as np
+from zarr.abc.store import ByteRequest, SuffixByteRequest
 
 MOST_CHUNK_BYTES = 2**29
 """Bytes of a chunk, which is decoded as a whole however little of it is wanted."""
@@ -42,6 +36,15 @@ V3 = frozenset(("blosc", "bytes", "crc32c", "endian", "gzip", "sharding_indexed"
 V3 |= {f"numcodecs.{name}" for name in (*PACKED, *CHECKSUMS, *FILTERS)}
 """Codecs that a Zarr 3 store may name."""
 
+_BEHIND = ("crc32c", "fletcher32")
+"""Checksums of four bytes at the end of what they are made of."""
+
+_NOTHING = 2**64 - 1
+"""Offset and length of a chunk that a shard does not hold."""
+
+_GROWTH = {"delta": 8, "fixedscaleoffset": 8, "packbits": 8, "quantize": 8}
+"""How many bytes a filter makes of one, at most."""
+
 _BLOSC_HEADER = 16
 _DEFLATED = 1032
 """Bytes that zlib unpacks from one, at most."""
@@ -49,12 +52,66 @@ _DEFLATED = 1032
 _ZSTD_BLOCK = 2**17
 
 
-def check_packed(kind: str, packed: bytes | memoryview) -> None:
-    """Raise `ValueError` if ``packed``, packed by the codec ``kind``, lies about its size or is too large unpacked."""
-    content = memoryview(packed).cast("B")
-    size = _SIZES[kind](content) if kind in _SIZES else 0
-    if size > MOST_CHUNK_BYTES:
-        raise ValueError(f"a chunk of {len(content)} bytes claims {size}; at most {MOST_CHUNK_BYTES} are unpacked")
+@dataclass(frozen=True)
+class Packing:
+    """How the chunks of an array are packed.
+
+    Attributes:
+        kind: one of `PACKED`; empty where they are not packed.
+        behind: bytes of checksums behind a packed chunk.
+        most: bytes that a chunk may have when it is unpacked.
+        chunks: in a shard; 0 where there are no shards.
+        index: bytes of the index at the end of a shard.
+    """
+
+    kind: str
+    behind: int
+    most: int
+    chunks: int = 0
+    index: int = 0
+
+    def check(self, content: memoryview, part: ByteRequest | None) -> None:
+        """Raise `ValueError` if a chunk, or one of a shard, lies about its size or is too large unpacked.
+
+        Args:
+            content: what is stored.
+            part: which part of the file it is; None is all of it.
+        """
+        if not self.chunks:
+            self._check_chunk(content)
+        elif part is None:
+            table = np.frombuffer(content[-self.index :][: 16 * self.chunks], "<u8").reshape(-1, 2)
+            for start, length in table[(table != _NOTHING).any(axis=1)].tolist():
+                if start + length > len(content):
+                    raise ValueError(f"a shard of {len(content)} bytes claims a chunk that ends at {start + length}")
+                self._check_chunk(content[start : start + length])
+        elif not isinstance(part, SuffixByteRequest):  # with that the index is read
+            self._check_chunk(content)
+
+    def _check_chunk(self, content: memoryview) -> None:
+        packed = content[: len(content) - self.behind]
+        size = _SIZES[self.kind](packed) if self.kind else len(content)
+        if size > self.most:
+            raise ValueError(f"a chunk of {len(content)} bytes claims {size}; at most {self.most} are unpacked")
+
+
+def find_packing(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Packing:
+    """Return how chunks are packed by ``codecs``: names and configurations, in the order of packing.
+
+    Raises:
+        ValueError: they are packed several times, or something follows that cannot be looked through.
+    """
+    kind, behind, most = "", 0, MOST_CHUNK_BYTES
+    for name, configuration in codecs:
+        name = name.removeprefix("numcodecs.")
+        most //= _GROWTH.get(name, 1)
+        if not kind:
+            kind = name if name in PACKED else ""
+        elif name in _BEHIND and configuration.get("location", "end") == "end":
+            behind += 4
+        else:
+            raise ValueError(f"the codec {name} follows {kind}; only a checksum at the end may")
+    return Packing(kind, behind, most)
 
 
 def _blosc_size(content: memoryview) -> int:
@@ -118,75 +175,3 @@ _SIZES: dict[str, Callable[[memoryview], int]] = {
     "bz2": _inflated_size(bz2.BZ2Decompressor, MOST_CHUNK_BYTES),
     "lzma": _inflated_size(lzma.LZMADecompressor, MOST_CHUNK_BYTES),
 }
-
-
-class _Looking:
-    """A codec of numcodecs that looks before it unpacks."""
-
-    codec_id: str
-
-    def decode(self, buf: Any, out: Any = None) -> Any:
-        check_packed(self.codec_id, ensure_contiguous_ndarray(buf).data)
-        return super().decode(buf, out)  # type: ignore[misc]
-
-
-class Blosc(_Looking, numcodecs.Blosc):  # noqa: D101
-    codec_id = "blosc"
-
-
-class Zstd(_Looking, numcodecs.Zstd):  # noqa: D101
-    codec_id = "zstd"
-
-
-class LZ4(_Looking, numcodecs.LZ4):  # noqa: D101
-    codec_id = "lz4"
-
-
-class Zlib(_Looking, numcodecs.Zlib):  # noqa: D101
-    codec_id = "zlib"
-
-
-class GZip(_Looking, numcodecs.GZip):  # noqa: D101
-    codec_id = "gzip"
-
-
-class BZ2(_Looking, numcodecs.BZ2):  # noqa: D101
-    codec_id = "bz2"
-
-
-class LZMA(_Looking, numcodecs.LZMA):  # noqa: D101
-    codec_id = "lzma"
-
-
-class _LookingV3:
-    """A codec of Zarr that looks before it unpacks."""
-
-    kind: str
-
-    def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
-        check_packed(self.kind, chunk_bytes.as_numpy_array().data)
-        return super()._decode_sync(chunk_bytes, chunk_spec)  # type: ignore[misc]
-
-
-class CheckedBlosc(_LookingV3, BloscCodec):  # noqa: D101
-    kind = "blosc"
-
-
-class CheckedZstd(_LookingV3, ZstdCodec):  # noqa: D101
-    kind = "zstd"
-
-
-class CheckedGzip(_LookingV3, GzipCodec):  # noqa: D101
-    kind = "gzip"
-
-
-def check_codecs() -> None:
-    """Let Zarr unpack with codecs that look first from now on."""
-    v2: tuple[type, ...] = (Blosc, Zstd, LZ4, Zlib, GZip, BZ2, LZMA)
-    for numcodec in v2:
-        numcodecs.registry.register_codec(numcodec)
-    v3: dict[str, type[Codec]] = {codec.kind: codec for codec in (CheckedBlosc, CheckedZstd, CheckedGzip)}
-    for kind, codec in v3.items():
-        name = f"{codec.__module__}.{codec.__qualname__}"
-        register_codec(kind, codec, qualname=name)
-        zarr.config.set({f"codecs.{kind}": name})

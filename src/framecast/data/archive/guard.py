@@ -5,24 +5,25 @@ document that passes names known codecs only (`framecast.data.archive.codecs`), 
 sizes that its files can bear out.
 """
 
-import contextlib
+import asyncio
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.abc.store import ByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.reading import check_regular, parse_json, read_bytes
 from framecast.core.text import one_line
-from framecast.data.archive.codecs import MOST_CHUNK_BYTES, TEXT, V2, V3, check_codecs
+from framecast.data.archive.codecs import MOST_CHUNK_BYTES, TEXT, V2, V3, Packing, find_packing
 
 MOST_FRAMES = 10**7
 """Frames of one sequence: nineteen years at a cadence of a minute."""
@@ -42,7 +43,11 @@ MOST_METADATA_BYTES = 2**20
 MOST_TABLE_BYTES = 2**28
 """Bytes of a variable along one dimension, which is read as a whole: times, qualities, coordinates."""
 
-_DOCUMENTS = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
+MOST_READ_BYTES = 2**30
+"""Bytes of a chunk on disk, or of a shard that is read as a whole."""
+
+_ARRAYS = ("zarr.json", ".zarray")
+_DOCUMENTS = (*_ARRAYS, ".zattrs", ".zgroup", ".zmetadata")
 _SMALL_CLAIM = 2**30
 _MOST_RATIO = 10**5
 """Bytes that are claimed for each one on disk. Constant frames are packed to a ten-thousandth."""
@@ -50,8 +55,6 @@ _MOST_RATIO = 10**5
 _FEW_CHUNKS = 4096
 _CHUNKS_PER_FILE = 256
 _MOST_INNER_CHUNKS = 2**20
-
-check_codecs()
 
 
 class GuardedStore(LocalStore):
@@ -62,52 +65,67 @@ class GuardedStore(LocalStore):
 
     Raises:
         DataError: on reading a document that names an unknown codec or Python objects, is too long, or claims too much;
-            on reading a pipe, a device or a socket.
+            a chunk that lies about its size; a pipe, a device or a socket.
     """
+
+    def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
+        super().__init__(root, read_only=read_only)
+        self._packings: dict[Path, set[Packing]] = {}
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return what is stored under ``key``."""
-        if _is_document(key):
-            return self._document(key, prototype)
-        self._look(key)
-        return await super().get(key, prototype, byte_range)
-
-    def get_sync(
-        self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """Return what is stored under ``key``."""
-        if _is_document(key):
-            return self._document(key, prototype)
-        self._look(key)
-        return super().get_sync(key, prototype=prototype, byte_range=byte_range)
+        return await asyncio.to_thread(self.get_sync, key, prototype=prototype, byte_range=byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
         """Return parts of what is stored under keys."""
-        wanted = list(key_ranges)
-        for key, _ in wanted:
-            self._look(key)
-        return await super().get_partial_values(prototype, wanted)
+        return await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges))
 
-    def _look(self, key: str) -> None:
+    def get_sync(
+        self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return what is stored under ``key``."""
         if ".." in key.split("/"):
             raise DataError(f"{self.root} names {key!r}, which is outside of it")
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            check_regular(self.root / key)
-
-    def _document(self, key: str, prototype: BufferPrototype | None) -> Buffer | None:
-        self._look(key)
         path = self.root / key
         try:
-            content = _read_document(path)
+            content = self._document(path) if path.name in _DOCUMENTS else self._chunk(path, byte_range)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        check_node(parse_json(content, where=str(path)), path.parent, claims=self.read_only, bytes_=len(content))
-        buffer = (prototype or zarr.core.buffer.default_buffer_prototype()).buffer
-        return buffer.from_bytes(content)
+        return (prototype or zarr.core.buffer.default_buffer_prototype()).buffer.from_bytes(content)
+
+    def _document(self, path: Path) -> bytes:
+        content = _read_document(path)
+        for folder, metadata in _arrays(parse_json(content, where=str(path)), path.parent):
+            if folder == path.parent and len(content) > MOST_METADATA_BYTES:
+                raise DataError(
+                    f"{folder} has {len(content)} bytes of metadata; at most {MOST_METADATA_BYTES} describe a variable"
+                )
+            packing = _check_array(metadata, folder, claims=self.read_only)
+            self._packings.setdefault(folder, set()).add(packing)
+        return content
+
+    def _chunk(self, path: Path, part: ByteRequest | None) -> bytes:
+        content = _read_part(path, part)
+        for packing in self._packings[self._array(path)]:
+            try:
+                packing.check(memoryview(content), part)
+            except ValueError as error:
+                raise DataError(f"{path} is damaged ({error}): copy it again, or write it anew") from None
+        return content
+
+    def _array(self, path: Path) -> Path:
+        """Return the folder of the array that a chunk belongs to; one just made was never read."""
+        for folder in path.parents:
+            for name in () if folder in self._packings else _ARRAYS:
+                if (folder / name).is_file():
+                    self._document(folder / name)
+            if folder in self._packings:
+                return folder
+        raise DataError(f"{path} belongs to no array")
 
 
 def open_store(path: str | Path, *, group: str = "", mode: str = "r", **options: Any) -> zarr.Group:
@@ -116,8 +134,21 @@ def open_store(path: str | Path, *, group: str = "", mode: str = "r", **options:
     return zarr.open_group(store, path=group, mode=mode, **options)  # type: ignore[arg-type]
 
 
-def _is_document(key: str) -> bool:
-    return key.rpartition("/")[2] in _DOCUMENTS
+def _read_part(path: Path, part: ByteRequest | None) -> bytes:
+    """Return the bytes of the file at ``path`` that ``part`` asks for."""
+    size = check_regular(path)
+    start, end = 0, size
+    if isinstance(part, RangeByteRequest):
+        start, end = part.start, min(part.end, size)
+    elif isinstance(part, OffsetByteRequest):
+        start = part.offset
+    elif isinstance(part, SuffixByteRequest):
+        start = max(0, size - part.suffix)
+    if end - start > MOST_READ_BYTES:
+        raise DataError(f"{path} has {end - start} bytes in one piece; at most {MOST_READ_BYTES} are read")
+    with path.open("rb") as stream:
+        stream.seek(start)
+        return stream.read(max(0, end - start))
 
 
 def _read_document(path: Path) -> bytes:
@@ -131,14 +162,12 @@ def _read_document(path: Path) -> bytes:
     return head + b'"node_type": "group"}'
 
 
-def check_node(document: Any, folder: Path, *, claims: bool = True, bytes_: int = 0) -> None:
-    """Raise `DataError` if the metadata of a group or array, and of what is in it, cannot be trusted.
+def _arrays(document: Any, folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield the metadata of the arrays that a document describes: of its own, and of consolidated ones.
 
     Args:
-        document: the plain content of a ``zarr.json``, ``.zarray`` or ``.zmetadata``; others pass.
+        document: the plain content of a ``zarr.json``, ``.zarray`` or ``.zmetadata``; others describe none.
         folder: of the group or array.
-        claims: whether sizes are compared with the files that are there.
-        bytes_: length of the document.
     """
     if not isinstance(document, Mapping):
         raise DataError(f"the metadata of {folder} are {type(document).__name__}; they must be a JSON object")
@@ -149,32 +178,33 @@ def check_node(document: Any, folder: Path, *, claims: bool = True, bytes_: int 
             place = folder / name
             if ".." in place.parts[len(folder.parts) :] or Path(name).is_absolute():
                 raise DataError(f"the metadata of {folder} name {name!r}, which is outside of it")
-            check_node(node, place.parent if place.name in _DOCUMENTS else place, claims=claims)
+            yield from _arrays(node, place.parent if place.name in _DOCUMENTS else place)
     if document.get("node_type") == "array" or ("chunks" in document and "dtype" in document):
-        if bytes_ > MOST_METADATA_BYTES:
-            raise DataError(
-                f"{folder} has {bytes_} bytes of metadata; at most {MOST_METADATA_BYTES} describe a variable"
-            )
-        _check_array(document, folder, claims=claims)
+        yield folder, document
 
 
-def _check_array(document: Mapping[str, Any], folder: Path, *, claims: bool) -> None:
+def _check_array(document: Mapping[str, Any], folder: Path, *, claims: bool) -> Packing:
+    """Return how the chunks of an array are packed.
+
+    Raises:
+        DataError: its metadata cannot be trusted; sizes are compared with the files that are there for ``claims``.
+    """
     try:
         shape = [int(size) for size in document["shape"]]
         if "chunks" in document:
-            _check_v2(document, folder)
             chunks = inner = [int(size) for size in document["chunks"]]
             itemsize = np.dtype(_v2_type(document["dtype"])).itemsize
+            packing = _check_v2(document, folder)
         else:
             chunks = [int(size) for size in document["chunk_grid"]["configuration"]["chunk_shape"]]
-            inner = _check_v3(document["codecs"], folder, chunks)
             itemsize = _v3_itemsize(document["data_type"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            inner, packing = _check_v3(document["codecs"], folder, chunks)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise DataError(f"the metadata of {folder} cannot be used ({type(error).__name__}: {error})") from None
     if min((*shape, 0)) < 0 or min((*chunks, *inner, 1)) < 1 or not len(shape) == len(chunks) == len(inner):
         raise DataError(f"{folder} has the shape {shape} in chunks of {chunks}: that is impossible")
     size = math.prod(inner) * itemsize
-    if size > MOST_CHUNK_BYTES or math.prod(chunks) // math.prod(inner) > _MOST_INNER_CHUNKS:
+    if size > MOST_CHUNK_BYTES or packing.chunks > _MOST_INNER_CHUNKS:
         raise DataError(f"{folder} has chunks of {size} bytes; at most {MOST_CHUNK_BYTES} are read: write smaller ones")
     total = math.prod(shape) * itemsize
     if len(shape) <= 1 and total > MOST_TABLE_BYTES:
@@ -182,10 +212,11 @@ def _check_array(document: Mapping[str, Any], folder: Path, *, claims: bool) -> 
     if claims:
         count = math.prod(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
         _check_claims(folder, count, total)
+    return packing
 
 
-def _check_v2(document: Mapping[str, Any], folder: Path) -> None:
-    codecs = [codec for codec in (document.get("compressor"), *(document.get("filters") or ())) if codec is not None]
+def _check_v2(document: Mapping[str, Any], folder: Path) -> Packing:
+    codecs = [codec for codec in (*(document.get("filters") or ()), document.get("compressor")) if codec is not None]
     for codec in codecs:
         _check_codec(codec["id"], V2, folder)
         for key in {"dtype", "astype"} & set(codec):
@@ -194,6 +225,7 @@ def _check_v2(document: Mapping[str, Any], folder: Path) -> None:
     text = document["dtype"] == "|O" and any(codec["id"] == TEXT for codec in codecs)
     if np.dtype(_v2_type(document["dtype"])).hasobject and not text:
         raise DataError(f"{folder} holds Python objects, which are never read: store text or numbers")
+    return find_packing((codec["id"], codec) for codec in codecs)
 
 
 def _v2_type(given: Any) -> Any:
@@ -201,17 +233,24 @@ def _v2_type(given: Any) -> Any:
     return [tuple(field) for field in given] if isinstance(given, list) else given
 
 
-def _check_v3(codecs: list[Any], folder: Path, chunks: list[int]) -> list[int]:
-    """Return the shape of the chunks that are decoded as a whole: those within a shard where there are shards."""
-    inner = chunks
-    for codec in codecs:
-        name = codec if isinstance(codec, str) else codec["name"]
+def _check_v3(codecs: list[Any], folder: Path, chunks: list[int]) -> tuple[list[int], Packing]:
+    """Return the shape of the chunks that are decoded as a whole, those in a shard where there are shards."""
+    named = [
+        (codec, {}) if isinstance(codec, str) else (codec["name"], codec.get("configuration") or {}) for codec in codecs
+    ]
+    for name, _ in named:
         _check_codec(name, V3, folder)
-        if name == "sharding_indexed":
-            configuration = codec["configuration"]
-            _check_v3(configuration.get("index_codecs", []), folder, chunks)
-            inner = _check_v3(configuration["codecs"], folder, [int(size) for size in configuration["chunk_shape"]])
-    return inner
+    if "sharding_indexed" not in dict(named):
+        return chunks, find_packing(named)
+    [(_, shard)] = named
+    inner = [int(size) for size in shard["chunk_shape"]]
+    count = math.prod(-(-size // part) for size, part in zip(chunks, inner, strict=True))
+    same, packing = _check_v3(shard["codecs"], folder, inner)
+    index = [(codec["name"], (codec.get("configuration") or {}).get("endian")) for codec in shard["index_codecs"]]
+    plain = index[:1] == [("bytes", "little")] and index[1:] in ([], [("crc32c", None)])
+    if same != inner or packing.chunks or not plain or shard.get("index_location", "end") != "end":
+        raise ValueError("shards within shards, and an index that is packed or comes first, are not read")
+    return inner, replace(packing, chunks=count, index=16 * count + 4 * (len(index) - 1))
 
 
 def _v3_itemsize(kind: Any) -> int:

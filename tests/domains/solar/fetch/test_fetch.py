@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.core.files import held
 from framecast.domains.solar.fetch import FILE_NAME, HelioviewerSource, SynopticSource, Transfer, fetch, regular_times
 from framecast.domains.solar.observations import scan
 
@@ -53,6 +55,17 @@ def test_what_is_fetched_is_the_archive_in_its_own_layout(
     assert record["frames"][0]["observed"] == "2017-08-08T00:00:09.350"
     assert len(scan(tmp_path / "out").frames) == 12
     assert scan(tmp_path / "out").rejected == []  # the record is no image, and nobody takes it for one
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such locks")
+def test_one_process_at_a_time_fetches_into_a_folder(
+    server: Any, times: Times, quick: Transfer, tmp_path: Path
+) -> None:
+    source = SynopticSource(base_url=server.url)
+    with held(tmp_path, doing="fetching"), pytest.raises(FramecastError, match="another process is fetching into"):
+        fetch(times[:1], [171], tmp_path, source=source, transfer=quick)
+    assert not list(tmp_path.iterdir())
+    assert fetch(times[:1], [171], tmp_path, source=source, transfer=quick).fetched == 1
 
 
 def test_a_second_run_asks_for_nothing_it_has(server: Any, times: Times, quick: Transfer, tmp_path: Path) -> None:

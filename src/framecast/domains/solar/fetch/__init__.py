@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from framecast.core.errors import ConfigError
+from framecast.core.files import held
 from framecast.domains.solar.fetch.download import Transfer, download
 from framecast.domains.solar.fetch.record import FILE_NAME, Frame, read_record, write_record
 from framecast.domains.solar.fetch.sources import HelioviewerSource, Source, SynopticSource, Wanted
@@ -110,10 +111,23 @@ def fetch(
     Raises:
         ConfigError: the server has no such wavelength.
         DataError: the server cannot be reached at all, or stopped answering.
+        FramecastError: another process is fetching into the folder.
     """
     folder = Path(folder)
     wanted = source.plan(times, wavelengths)
     folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, doing=f"fetching into {folder}"):
+        return _fetch(wanted, folder, source, transfer, progress)
+
+
+def _fetch(
+    wanted: Sequence[Wanted],
+    folder: Path,
+    source: Source,
+    transfer: Transfer,
+    progress: Callable[[int, int], None] | None,
+) -> Report:
+    """Download into a folder that this process holds."""
     known = read_record(folder)
     outcomes: dict[str, Frame] = {}
     counts = {"kept": 0, "fetched": 0, "bytes": 0}
