@@ -101,14 +101,13 @@ def test_after_a_kill_the_folder_holds_what_an_undisturbed_run_holds(small_archi
     assert [next(resumed).step for _ in range(2)] == [4, 5]
     assert len(list((tmp_path / "killed/averages").iterdir())) == 4
     list(resumed)
-    assert_same_end(tmp_path / "killed", tmp_path / "calm")
     calm, killed = (
         {path.relative_to(tmp_path / name): path for path in (tmp_path / name).rglob("*")}
         for name in ("calm", "killed")
     )
     assert killed.keys() == calm.keys()
     for name in calm:
-        if name.parts[0] == "averages" and name.suffix:
+        if name.suffix == ".safetensors":
             assert killed[name].read_bytes() == calm[name].read_bytes()
 
 
