@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from framecast.domains.corona.randomness import region_streams
+from framecast.domains.corona.dynamics import region_streams
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose

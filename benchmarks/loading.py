@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from framecast.core.distributed import Alone
+from framecast.core.distributed import Processes
 from framecast.data.archive.reader import Archive
 from framecast.domains.corona.writing import write_corona
 from framecast.models.config import attach, build_network
@@ -32,7 +32,7 @@ def rate(prepared: Prepared, batches: int, *, cache_gib: float, workers: int) ->
     recipe = replace(prepared.recipe, training=options)
     windows = replace(prepared, recipe=recipe).dataset("train")
     warm = max(4, -(-len(windows) // options.batch)) if cache_gib else 4
-    parts = load_parts(windows, options, cut(options, Alone()), first=0, device=torch.device("cpu"))
+    parts = load_parts(windows, options, cut(options, Processes()), first=0, device=torch.device("cpu"))
     for _ in itertools.islice(parts, warm):
         pass
     began = time.perf_counter()

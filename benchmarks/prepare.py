@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,2")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
+        os.environ["FRAMECAST_CACHE"] = str(Path(folder) / "cache")
         (Path(folder) / "cache").mkdir()
         source = Path(folder) / "images"
         source.mkdir()

@@ -34,14 +34,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 MAY_IMPORT_DOMAINS = ("__init__",)
 
 # The commands are a face of the Python interface: they call it by its public names, ``import framecast as fc``.
-CALL_THE_INTERFACE = ("cli/", "domains/solar/commands/", "domains/corona/commands/")
+CALL_THE_INTERFACE = ("cli/", "domains/solar/commands", "domains/corona/commands")
 
 # Neighbours that must not know of each other, whatever the floor says: `folder` uses only these.
 KNOWS_ONLY: dict[str, tuple[str, ...]] = {
     "core/": ("core/", "_version"),
     "verification/scores/": ("verification/scores/", "verification/recalibration/"),
     "diffusion/": ("diffusion/", "core/"),
-    "videos/": ("videos/", "core/errors", "core/configuration"),
+    "videos/": ("videos/", "core/errors", "core/configuration", "core/options"),
     "networks/": ("networks/", "core/errors", "core/configuration"),
     "generators/": ("generators/", "diffusion/", "videos/", "core/"),
     "data/": ("data/", "_version", "core/", "videos/"),

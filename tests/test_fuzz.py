@@ -409,12 +409,12 @@ def solar_readers(folder: Path) -> dict[str, Reader]:
         from astropy.io import fits
     except ModuleNotFoundError:
         return {}
-    from framecast.domains.solar.exclusions import Exclusions
-    from framecast.domains.solar.fetch.record import read_record
-    from framecast.domains.solar.flare_lists import read_flares
-    from framecast.domains.solar.label_tables import read_label_table
+    from framecast.domains.solar.fetch import read_record
+    from framecast.domains.solar.flares import read_flares
+    from framecast.domains.solar.labels import read_label_table
     from framecast.domains.solar.png import parse_name, read_picture
     from framecast.domains.solar.reader import read_image
+    from framecast.domains.solar.tables import read_exclusions
 
     def example(name: str, content: bytes) -> Path:
         path = folder / name.replace("/", "-").replace(".", "-") / name
@@ -453,7 +453,7 @@ def solar_readers(folder: Path) -> dict[str, Reader]:
         ],
         "exclude.csv": [["start", "end"], ["2017-09-06T08:57:00", "2017-09-06T09:57:00"]],
     }
-    loads = {"events.csv": read_flares, "samples.csv": read_label_table, "exclude.csv": Exclusions.read}
+    loads = {"events.csv": read_flares, "samples.csv": read_label_table, "exclude.csv": read_exclusions}
     readers = {
         f"table {name}": Reader(
             load=lambda f, name=name: loads[name](f / name),

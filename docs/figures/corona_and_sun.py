@@ -14,7 +14,7 @@ import numpy as np
 from astropy.io import fits
 from scipy.ndimage import uniform_filter
 
-from framecast.domains.corona.randomness import region_streams
+from framecast.domains.corona.dynamics import region_streams
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose

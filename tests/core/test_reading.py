@@ -8,8 +8,7 @@ import time
 import pytest
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.reading import MOST_DEPTH, check_document, parse_json, read_bytes, read_json, read_text
-from framecast.core.yaml_text import parse_yaml
+from framecast.core.reading import MOST_DEPTH, check_document, parse_json, parse_yaml, read_bytes, read_json, read_text
 
 
 def test_a_file_is_read_up_to_its_bound(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from framecast.core.distributed import Alone
+from framecast.core.distributed import Processes
 from framecast.core.errors import ConfigError
 from framecast.generators.batch_random import BatchRandom
 from framecast.training import TrainingOptions
@@ -12,7 +12,7 @@ def shares(count, **options):
     """The cut of each of ``count`` processes."""
     processes = []
     for rank in range(count):
-        process = Alone()
+        process = Processes()
         process.rank, process.count = rank, count
         processes.append(process)
     return [cut(TrainingOptions(steps=1, **options), process) for process in processes]

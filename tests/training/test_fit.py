@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from framecast.core.distributed import Alone
+from framecast.core.distributed import Processes
 from framecast.core.errors import FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.models.config import attach, build_network
@@ -41,8 +41,8 @@ def test_the_loss_falls(prepared):
 def test_parts_of_a_batch_add_up_to_the_batch(prepared):
     windows, options = prepared.dataset("train"), prepared.recipe.training
     in_halves = replace(options, accumulate=2)
-    whole = Parts(windows, options, cut(options, Alone()))
-    halves = Parts(windows, in_halves, cut(in_halves, Alone()))
+    whole = Parts(windows, options, cut(options, Processes()))
+    halves = Parts(windows, in_halves, cut(in_halves, Processes()))
     for step in range(5):
         seen = torch.cat([halves[2 * step].past, halves[2 * step + 1].past])
         assert torch.equal(seen, whole[step].past)

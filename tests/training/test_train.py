@@ -6,8 +6,8 @@ import torch
 import zarr
 from safetensors.torch import load_file
 
-from framecast.core.devices import choose_device
 from framecast.core.errors import ConfigError, FramecastError
+from framecast.core.machine import choose_device
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.times import Leading
 from framecast.models import precision

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from framecast.core.configuration import from_plain, to_plain
 from framecast.core.errors import ConfigError
-from framecast.videos.frames import FrameSpec, format_duration, nanoseconds, parse_duration
+from framecast.core.options import format_duration, parse_duration
+from framecast.videos.frames import FrameSpec, nanoseconds
 
 SPEC = FrameSpec(
     past_channels=("193", "211", "94"),

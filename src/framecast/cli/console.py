@@ -12,14 +12,25 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from framecast.core.distributed import is_first
-from framecast.core.progress import Task, complain, note
+from framecast.core.progress import complain, note, track_stages
 from framecast.core.progress import track as progress
 from framecast.core.text import one_line, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Task", "complain", "note", "print_grid", "print_table", "print_trace", "progress", "say", "speak"]
+__all__ = [
+    "complain",
+    "note",
+    "print_grid",
+    "print_list",
+    "print_table",
+    "print_trace",
+    "progress",
+    "say",
+    "speak",
+    "track_stages",
+]
 
 
 def say(text: str) -> None:
@@ -63,6 +74,14 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
     for name, value in rows:
         table.add_row(Text(visible(name, most=60)), Text(visible(value)))
     _print(table)
+
+
+def print_list(title: str, rows: Sequence[tuple[str, str]], *, most: int = 20, rest: str = "") -> None:
+    """Print ``(name, reason)`` pairs below a title with their number, the first ``most``; nothing if there are none."""
+    if rows:
+        print_table(f"{title} ({len(rows)})", list(rows[:most]))
+        if len(rows) > most:
+            note(f"and {len(rows) - most} more{rest}")
 
 
 def print_grid(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

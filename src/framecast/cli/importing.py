@@ -76,7 +76,7 @@ def import_(
 
 def _explain(imported: "Imported") -> None:
     """Say what was taken for what, and what is not there."""
-    from framecast.videos.frames import format_duration
+    from framecast.core.options import format_duration
 
     _explain_axes(imported)
     first, last = (imported.calendar.text(time) for time in (imported.first, imported.last))

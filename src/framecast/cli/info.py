@@ -67,9 +67,9 @@ def describe_archive(path: Path) -> Rows:
     """Return names and values that describe the archive at ``path``."""
     import numpy as np
 
+    from framecast.core.options import format_duration
     from framecast.data.archive.reader import Archive
     from framecast.data.labels import count_labels
-    from framecast.videos.frames import format_duration
 
     archive = Archive.open(path)
     counts = [len(archive.times(name)) for name in archive.sequences]
@@ -99,8 +99,8 @@ def describe_archive(path: Path) -> Rows:
 
 def describe_forecast(path: Path) -> Rows:
     """Return names and values that describe the forecast at ``path``."""
+    from framecast.core.options import format_duration
     from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
-    from framecast.videos.frames import format_duration
 
     forecast = open_forecast(path)
     sizes = forecast.sizes
@@ -147,7 +147,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
 
 
 def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tuple[str, ...]) -> Rows:
-    from framecast.videos.frames import format_duration
+    from framecast.core.options import format_duration
 
     frames = plain["frames"]
     channels = list(dict.fromkeys([*frames["past_channels"], *frames["future_channels"]]))

@@ -24,13 +24,12 @@ def machine(
     if reset:
         count = forget_measurements()
         note(f"{count} measurement{'' if count == 1 else 's'} deleted")
-    memory = total_memory()
     print_table(
         "machine",
         [
             ("processor", f"{processor()}, instructions {torch.backends.cpu.get_cpu_capability()}"),
             ("cores", f"{cores()}; {threads(torch.get_num_threads())}"),
-            ("memory", "unknown" if memory is None else f"{memory / 1e9:.3g} GB"),
+            ("memory", f"{total_memory() / 1e9:.3g} GB"),
             ("torch", torch.__version__),
             *devices(),
             ("cache", str(cache_folder())),

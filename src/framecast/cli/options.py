@@ -4,24 +4,51 @@
     def forecast(model: Path, ..., sampling: Sampling) -> None: ...
 
 A parameter whose annotation is a dataclass is replaced by that dataclass's fields; the command receives the value that
-they make. Several commands share a group of options by naming the same dataclass.
+they make. Several commands share a group of options by naming the same dataclass. The metadata of a field may name
+another ``flag`` than its own name, and a ``metavar``.
 
 A field of the type ``tuple[float, ...]`` is written ``A,B,...``, one of ``tuple[str, ...]`` is given once for each, and
-``dict[str, tuple[float, float]]`` is ``NAME=LOW:HIGH``, once for each.
+``dict[str, tuple[float, float]]`` is ``NAME=LOW:HIGH``, once for each; others say how they are `Written`.
 """
 
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from framecast.core.errors import ConfigError
+from framecast.core.options import Written
 
-Range = dict[str, tuple[float, float]]
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(",") if part.strip())
+
+
+def _ranges(texts: list[str]) -> dict[str, tuple[float, float]]:
+    ranges = {}
+    for text in texts:
+        key, _, limits = text.rpartition("=")
+        low, high = map(float, limits.split(":"))
+        ranges[key] = (low, high)
+    return ranges
+
+
+_KNOWN = {
+    tuple[float, ...]: Written(
+        _numbers,
+        "numbers with commas between them, such as 0.5,2,5",
+        "A,B,...",
+        lambda numbers: ",".join(f"{number:g}" for number in numbers),
+    ),
+    tuple[str, ...]: Written(tuple, repeated=True),
+    dict[str, tuple[float, float]]: Written(
+        _ranges, "a name and two numbers, such as rain=0:150", "NAME=LOW:HIGH", repeated=True
+    ),
+}
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,14 +58,14 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
 
     def called(**given: Any) -> None:
         for name, group in groups.items():
-            own = {field.name: given.pop(field.name) for field in dataclasses.fields(group)}
-            given[name] = _value(group, own)
+            own = {field.name: _value(group, field, given.pop(field.name)) for field in dataclasses.fields(group)}
+            given[name] = group(**own)
         command(**given)
 
     parameters = []
     for name, parameter in signature.parameters.items():
         if name in groups:
-            parameters += _parameters(groups[name])
+            parameters += [_parameter(groups[name], field) for field in dataclasses.fields(groups[name])]
         else:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
     called.__name__, called.__doc__, called.__module__ = command.__name__, command.__doc__, command.__module__
@@ -53,78 +80,72 @@ def arguments(options: Any) -> list[str]:
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if value != field.default and value is not None:
-            flag = f"--{field.name.replace('_', '-')}"
-            if isinstance(value, tuple):
-                value = ",".join(f"{each:g}" for each in value)
-            found += [flag] if value is True else [flag, str(value)]
-    return found
-
-
-def _parameters(group: type) -> list[inspect.Parameter]:
-    hints, helps = get_type_hints(group), _documented(group)
-    found = []
-    for field in dataclasses.fields(group):
-        shown, metavar, default = _shown(hints[field.name], field.default)
-        flags = [f"--{field.name.replace('_', '-')}"] if shown is bool else []
-        option = typer.Option(*flags, help=helps[field.name], metavar=field.metadata.get("metavar", metavar))
-        found.append(
-            inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[shown, option]
+            written = _written(type(options), field)
+            found += (
+                [_flag(field)] if value is True else [_flag(field), written.write(value) if written else str(value)]
             )
-        )
     return found
 
 
-def _shown(hint: Any, default: Any) -> tuple[Any, str | None, Any]:
-    """Return the type that typer reads, how a value is written where typer cannot tell, and the default."""
-    if hint == tuple[float, ...]:
-        return str, "A,B,...", ",".join(f"{value:g}" for value in default)
-    if hint == tuple[str, ...]:
-        return list[str] | None, None, list(default) or None
-    if Range in (hint, *get_args(hint)):
-        return list[str] | None, "NAME=LOW:HIGH", None
-    return hint, None, default
+def _parameter(group: type, field: Any) -> inspect.Parameter:
+    written, default, flag = _written(group, field), field.default, _flag(field)
+    shown: Any = get_type_hints(group)[field.name]
+    if written is not None:
+        shown = list[str] | None if written.repeated else str if default is dataclasses.MISSING else str | None
+        if default not in (dataclasses.MISSING, None):
+            default = list(default) or None if written.repeated else written.write(default)
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if default is True else flag,
+        help=_documented(group)[field.name],
+        metavar=field.metadata.get("metavar", written and written.metavar),
+    )
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+        annotation=Annotated[shown, option],
+    )
 
 
-def _value(group: type, given: Mapping[str, Any]) -> Any:
-    hints = get_type_hints(group)
-    own = {}
-    for name, value in given.items():
-        if hints[name] == tuple[float, ...]:
-            value = _numbers(name, value)
-        elif hints[name] == tuple[str, ...]:
-            value = tuple(value or ())
-        elif Range in (hints[name], *get_args(hints[name])):
-            value = _ranges(name, value) if value else None
-        own[name] = value
-    return group(**own)
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...]:
+def _value(group: type, field: Any, given: Any) -> Any:
+    """Return the value of a field from what was given on the command line."""
+    written = _written(group, field)
+    if written is None:
+        return given
+    if given in (None, []):
+        return field.default
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return written.read(given)
+    except ConfigError:
+        raise
     except ValueError:
-        raise ConfigError(f"--{name} is {text!r}; write numbers with commas between them, such as 0.5,2,5") from None
+        text = given[-1] if written.repeated else given
+        raise ConfigError(f"{_flag(field)} is {text!r}; write {written.expected}") from None
 
 
-def _ranges(name: str, texts: list[str]) -> Range:
-    ranges = {}
-    for text in texts:
-        key, _, limits = text.rpartition("=")
-        try:
-            low, high = map(float, limits.split(":"))
-        except ValueError:
-            raise ConfigError(f"--{name} is {text!r}; write a name and two numbers, such as rain=0:150") from None
-        ranges[key] = (low, high)
-    return ranges
+def _flag(field: Any) -> str:
+    return str(field.metadata.get("flag", f"--{field.name.replace('_', '-')}"))
+
+
+def _written(group: type, field: Any) -> Written | None:
+    return _mark(get_type_hints(group, include_extras=True)[field.name])
+
+
+def _mark(hint: Any) -> Written | None:
+    marks = [mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Written)]
+    found = [mark for part in get_args(hint) if (mark := _mark(part))]
+    return next(iter([*marks, *found]), _KNOWN.get(hint))
 
 
 @cache
 def _documented(group: type) -> dict[str, str]:
-    """Return what the docstring says of each field, as a sentence."""
-    _, _, attributes = (inspect.getdoc(group) or "").partition("Attributes:\n")
-    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
-    return {name: _sentence(" ".join(text.split())) for name, text in entries}
+    """Return what the docstring says of each field, as a sentence; of inherited ones that of their own class."""
+    found: dict[str, str] = {}
+    for base in reversed(group.__mro__):
+        _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
+        entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
+        found |= {name: _sentence(" ".join(text.split())) for name, text in entries}
+    return found
 
 
 def _sentence(text: str) -> str:

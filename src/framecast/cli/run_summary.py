@@ -7,7 +7,7 @@ from typing import Any
 
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.core.errors import DataError
-from framecast.core.reading import read_json
+from framecast.core.reading import parse_yaml, read_json
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
@@ -43,8 +43,6 @@ def _options(recipe: Path) -> dict[str, int]:
         ConfigError: the recipe is no YAML.
         DataError: it does not say them.
     """
-    from framecast.core.yaml_text import parse_yaml
-
     plain = parse_yaml(recipe.read_text(encoding="utf-8", errors="replace"), str(recipe))
     try:
         return {name: int(plain["training"][name]) for name in ("steps", "batch", "seed")}
@@ -78,7 +76,7 @@ def _validation(validations: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def _pace(steps: Sequence[Mapping[str, Any]], batch: int) -> Rows:
-    from framecast.videos.frames import format_duration
+    from framecast.core.options import format_duration
 
     timed = [step for step in steps if step.get("seconds")]
     if not timed:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -38,97 +37,56 @@ class ElsewhereError(FramecastError):
     """What stopped the first process of several, told to the others; the first one says it to the person."""
 
 
-class Processes(ABC):
-    """The processes of one job, seen from one of them.
+class Processes:
+    """The processes of one job, seen from one of them; as it stands here, this one alone.
 
     Attributes:
         rank: the number of this process; 0 is the first, which alone writes and speaks.
         count: how many there are.
     """
 
-    rank: int
-    count: int
+    rank: int = 0
+    count: int = 1
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    @abstractmethod
     def device(self, wanted: "device") -> "device":
         """Return the device of this process where ``wanted`` says which kind."""
+        return wanted
 
-    @abstractmethod
     def together(self, module: "nn.Module") -> "nn.Module":
         """Return ``module`` such that gradients are means over the processes."""
+        return module
 
-    @abstractmethod
     def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
         """Return the context in which gradients of ``module`` are only added up here, not yet averaged."""
+        return nullcontext()
 
-    @abstractmethod
     def mean(self, value: "Tensor") -> "Tensor":
         """Return the mean of a tensor over the processes, the same in all of them."""
+        return value
 
-    @abstractmethod
     def gather(self, value: T) -> list[T]:
         """Return the values of all processes in their order, in all of them."""
+        return [value]
 
-    @abstractmethod
     def share(self, make: Callable[[], T]) -> T:
         """Let the first process make a value, and return it in all.
 
         Raises:
             ElsewhereError: making it raised a `FramecastError` or an `OSError` in the first process, which raises that.
         """
+        return make()
 
-    @abstractmethod
     def wait(self) -> None:
         """Return when all processes have come this far."""
 
 
-class Alone(Processes):
-    """One process."""
-
-    rank, count = 0, 1
-
-    def device(self, wanted: "device") -> "device":
-        """Return ``wanted``."""
-        return wanted
-
-    def together(self, module: "nn.Module") -> "nn.Module":
-        """Return ``module`` itself."""
-        return module
-
-    def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
-        """Return a context without effect."""
-        return nullcontext()
-
-    def mean(self, value: "Tensor") -> "Tensor":
-        """Return ``value``."""
-        return value
-
-    def gather(self, value: T) -> list[T]:
-        """Return a list of this one value."""
-        return [value]
-
-    def share(self, make: Callable[[], T]) -> T:
-        """Make the value."""
-        return make()
-
-    def wait(self) -> None:
-        """Return at once."""
-
-
-class Several(Processes):
-    """The processes that ``torchrun`` started, seen from one of them.
-
-    Args:
-        cpu: whether to compute on the CPU where there is a GPU.
-
-    Raises:
-        ConfigError: accelerate is not installed, or fewer processes have come together than were started.
-    """
+class _Several(Processes):
+    """The processes that ``torchrun`` started, seen from one of them; accelerate chooses the device of each."""
 
     def __init__(self, *, cpu: bool) -> None:
         try:
@@ -152,27 +110,22 @@ class Several(Processes):
             )
 
     def device(self, wanted: "device") -> "device":
-        """Return the device that accelerate chose for this process: its own GPU, or the CPU."""
         chosen: device = self._accelerator.device
         return wanted if chosen.type == wanted.type == "cpu" else chosen
 
     def together(self, module: "nn.Module") -> "nn.Module":
-        """Return ``module`` in torch's DistributedDataParallel."""
         prepared: nn.Module = self._accelerator.prepare_model(module, device_placement=False)
         return prepared
 
     def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
-        """Return the context in which gradients wait for the next backward pass outside it."""
         context: AbstractContextManager[Any] = self._accelerator.no_sync(module)
         return context
 
     def mean(self, value: "Tensor") -> "Tensor":
-        """Return the mean over all processes."""
         reduced: Tensor = self._accelerator.reduce(value, reduction="mean")
         return reduced
 
     def gather(self, value: T) -> list[T]:
-        """Return the values of all processes."""
         from torch.distributed import all_gather_object
 
         values: list[Any] = [None] * self.count
@@ -180,7 +133,6 @@ class Several(Processes):
         return values
 
     def share(self, make: Callable[[], T]) -> T:
-        """Make the value in the first process and send it to the others."""
         from torch.distributed import broadcast_object_list
 
         parcel: list[Any] = [None, None]
@@ -199,7 +151,6 @@ class Several(Processes):
         return value
 
     def wait(self) -> None:
-        """Return when all processes have come this far."""
         self._accelerator.wait_for_everyone()
 
 
@@ -244,10 +195,11 @@ def _check_environment() -> None:
 
 
 def join(*, cpu: bool) -> Processes:
-    """Return the processes of this job; see `Several`.
+    """Return the processes of this job; ``cpu`` says whether to compute on the CPU where there is a GPU.
 
     Raises:
-        ConfigError: the environment variables that a launcher sets are damaged or incomplete.
+        ConfigError: the environment variables that a launcher sets are damaged or incomplete, accelerate is not
+            installed, or fewer processes have come together than were started.
     """
     _check_environment()
-    return Alone() if started() == 1 else Several(cpu=cpu)
+    return Processes() if started() == 1 else _Several(cpu=cpu)

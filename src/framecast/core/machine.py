@@ -4,16 +4,24 @@ Every function has an answer everywhere. What a system does not tell is ``None``
 a device is taken to compute in bf16 only where it is known to have instructions for it.
 """
 
+import ctypes
 import os
 import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framecast.core.errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
 
 _X86 = ("x86_64", "amd64")
+
+_M_MMAP_THRESHOLD = -3
+
+THRESHOLD = 1_000_000
+"""Bytes from which on a block is mapped by itself: below the activations of a network, above everything small."""
 
 _ISA_WITH_BF16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "ALL", "DEFAULT")
 """Beginnings of the values of ``ONEDNN_MAX_CPU_ISA`` up to which oneDNN may use instructions for bf16."""
@@ -38,27 +46,42 @@ def processor() -> str:
 
 def cores() -> int:
     """Return the number of logical cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    import psutil
+
+    process = psutil.Process()
+    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1
 
 
 def free_cores() -> int:
-    """Return the cores that other work leaves free, at least one; all of them where the system tells no load.
+    """Return the cores that other work leaves free, at least one.
 
     More threads than that wait for each other: every operation ends when the last of them has had its turn.
     """
-    if not hasattr(os, "getloadavg"):  # Windows
-        return cores()
-    return max(1, cores() - round(os.getloadavg()[0]))
+    import psutil
+
+    return max(1, cores() - round(psutil.getloadavg()[0]))
 
 
-def total_memory() -> int | None:
-    """Return the bytes of main memory, or ``None`` where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return _total_memory_of_windows() if sys.platform == "win32" else None
+def total_memory() -> int:
+    """Return the bytes of main memory."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def return_freed_blocks() -> bool:
+    """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; for the rest of this process.
+
+    glibc learns from what a program frees: blocks up to 32 MB soon come from a heap, which shrinks only at its end. A
+    training step that computes activations anew leaves gaps in it, and the process holds half as much again as it uses.
+    With a fixed threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``).
+
+    Returns:
+        Whether it could be told: only to glibc on Linux. Elsewhere nothing is changed.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, THRESHOLD))
 
 
 def peak_memory() -> int | None:
@@ -69,6 +92,24 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def choose_device(name: "str | torch.device | None") -> "torch.device":
+    """Return the device called ``name``; without a name the GPU if there is one.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {str(name)!r} cannot be used here ({str(error).splitlines()[0]})") from None
+    return device
 
 
 def lacks_bf16(device: "torch.device") -> str | None:
@@ -118,19 +159,3 @@ def _answers(place: object, name: str) -> bool:
         return bool(getattr(place, name)())
     except (AttributeError, RuntimeError):
         return False
-
-
-def _total_memory_of_windows() -> int | None:
-    import ctypes
-
-    class MemoryStatus(ctypes.Structure):
-        _fields_ = [
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "free", "total_page", "free_page")),
-            *((name, ctypes.c_ulonglong) for name in ("total_virtual", "free_virtual", "free_extended")),
-        ]
-
-    status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
-    known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined]
-    return int(status.total) if known else None

@@ -7,7 +7,7 @@ with what is done and the total (``None`` while that is unknown). Of several pro
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from framecast.core.distributed import is_first
 from framecast.core.text import visible
@@ -117,6 +117,21 @@ def track(description: str, total: int | None = None, progress: Progress = True)
     else:
         with _updated(description, total) if _in_notebook() else _lines(description, total) as task:
             yield task
+
+
+@contextmanager
+def track_stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Show the progress of a job in stages: yield what is called with the stage, what is done of it and its total."""
+    with ExitStack() as shown:
+        tasks: dict[str, Task] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                shown.close()  # the bar of the stage before
+                tasks[stage] = shown.enter_context(track(stage, total))
+            tasks[stage].reach(done, total)
+
+        yield show
 
 
 @contextmanager

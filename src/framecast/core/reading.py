@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.text import one_line
 
 MOST_BYTES = 64 * 2**20
@@ -19,6 +19,9 @@ MOST_BYTES = 64 * 2**20
 
 MOST_DEPTH = 64
 """Lists and mappings within each other."""
+
+MOST_CHARACTERS = 2**16
+"""Length of a YAML document; a recipe has a few thousand characters, and the parser takes seconds for so many."""
 
 MOST_VALUES = 10**6
 """Values in a document, counted as often as they are referred to."""
@@ -115,3 +118,27 @@ def check_document(document: object, *, where: str) -> None:
 
 def _parts(value: object) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return what ``text`` says.
+
+    Args:
+        text: YAML.
+        where: what the user calls it, for the message.
+
+    Raises:
+        ConfigError: it is not valid YAML, holds a date or a number that does not exist, or is too long or too deep.
+    """
+    import yaml
+
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{where} has {len(text)} characters of YAML; at most {MOST_CHARACTERS} are read")
+    try:
+        document = yaml.safe_load(text)
+        check_document(document, where=where)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is not valid YAML: {one_line(error, most=400)}") from None
+    return document

@@ -21,9 +21,10 @@ from pydantic import BeforeValidator
 
 from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import parse_duration
 from framecast.data.split_table import DROPPED, SIDES, Division, Split, TableSplit
 from framecast.data.windows import Window, WindowList
-from framecast.videos.frames import nanoseconds, parse_duration
+from framecast.videos.frames import nanoseconds
 
 IsoDate = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
 """A date as text; YAML reads ``2017-08-12`` as a date before anyone asks."""

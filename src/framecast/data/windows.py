@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import format_duration
 from framecast.data.archive.format import MISSING
 from framecast.data.archive.reader import Archive
-from framecast.videos.frames import FrameSpec, format_duration
+from framecast.videos.frames import FrameSpec
 
 MISSING_FRAME = "missing frame"
 BAD_QUALITY = "bad quality"

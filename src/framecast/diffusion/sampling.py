@@ -8,7 +8,7 @@ from torch import Tensor
 
 from framecast.core.configuration import kind_of
 from framecast.core.errors import ConfigError
-from framecast.core.yaml_text import parse_yaml
+from framecast.core.reading import parse_yaml
 from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.sampler import AnySampler, DPMSolverPP, Sampler
 from framecast.diffusion.schedule import Schedule

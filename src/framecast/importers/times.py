@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
+from framecast.core.options import format_duration
 from framecast.importers.axes import Axes
 from framecast.importers.decoding import Decoded
 from framecast.videos.calendar import Calendar, Clock, seconds_in, to_clock
-from framecast.videos.frames import format_duration
 
 _NICE = (86400.0, 21600.0, 10800.0, 3600.0, 1800.0, 900.0, 600.0, 300.0, 60.0, 30.0, 10.0, 5.0, 1.0, 0.1, 0.01, 0.001)
 """Seconds of which a step may be a multiple, the roundest first."""

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from xarray import Variable
 
-from framecast.core.devices import choose_device
-from framecast.core.distributed import Alone, Processes, join
+from framecast.core.distributed import Processes, join
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError, FramecastWarning
 from framecast.core.files import FORECAST, refuse_existing
 from framecast.core.fingerprint import Unchanged
+from framecast.core.machine import choose_device
 from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
@@ -213,7 +213,7 @@ def forecast_windows(
             machine's memory.
         ChangedError: the archive changed meanwhile; nothing is kept.
     """
-    processes = processes or Alone()
+    processes = processes or Processes()
     archive, frames, members, seed = plan.archive, plan.frames, len(draw.members), draw.seed
     unchanged = Unchanged(archive.path)
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))

@@ -48,9 +48,9 @@ def numbered(members: int) -> range:
 
 
 def check_memory(members: int, shape: Sequence[int]) -> None:
-    """Raise `ConfigError` if so many members of this shape take more than all of the memory, if that is known."""
+    """Raise `ConfigError` if so many members of this shape take more than all of the memory."""
     taken, memory = 4 * members * math.prod(shape), total_memory()
-    if memory is not None and taken > memory:
+    if taken > memory:
         raise ConfigError(
             f"members is {members}, which take {taken / 1e9:.3g} GB for one window, and this machine has "
             f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with another seed"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from framecast.core.options import format_duration
 from framecast.verification.results import Scores
-from framecast.videos.frames import format_duration
 
 _FIRST = ("model", "weights_sha256", "archive", "split", "sampler", "steps", "seed", "members", "evaluated_with")
 _WORDS = {

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from framecast.core.distributed import Alone, Processes
+from framecast.core.distributed import Processes
 from framecast.core.errors import FramecastError
 from framecast.data.datasets import Samples, batch_at
 from framecast.generators.batch_random import BatchRandom
@@ -76,7 +76,7 @@ def fit(
         ConfigError: the batch cannot be divided over the processes.
         FramecastError: too many steps in a row were not finite; it names the windows of the last one.
     """
-    processes = processes or Alone()
+    processes = processes or Processes()
     device = next(state.network.parameters()).device
     share = cut(options, processes)
     objective = Objective(generator, conditioning, options)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from framecast.core.configuration import to_plain
-from framecast.core.devices import choose_device
 from framecast.core.distributed import Processes, join
 from framecast.core.errors import ConfigError
+from framecast.core.machine import choose_device
 from framecast.core.progress import Progress, track
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import Windows

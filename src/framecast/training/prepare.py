@@ -11,6 +11,7 @@ import torch
 from framecast.core.configuration import kind_of, to_plain
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import format_duration, parse_duration
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import OwnSamples, Samples, WindowDataset, Windows
 from framecast.data.split_table import TableSplit
@@ -21,7 +22,7 @@ from framecast.models.config import ModelConfig, attach, build_network
 from framecast.networks import OwnNetwork, check_size
 from framecast.training.options import TrainingOptions
 from framecast.training.recipe import DataOptions, Recipe
-from framecast.videos.frames import FrameSpec, format_duration, parse_duration
+from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, Future, check_target
 

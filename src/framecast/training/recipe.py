@@ -17,14 +17,14 @@ from torch import nn
 from framecast.core.configuration import OneOf, OwnCode, from_plain, to_plain
 from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
-from framecast.core.yaml_text import parse_yaml
+from framecast.core.options import parse_duration
+from framecast.core.reading import parse_yaml
 from framecast.data.splits import AnySplit, AutoSplit
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
 from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
-from framecast.videos.frames import parse_duration
 from framecast.videos.normalise import Curve
 
 

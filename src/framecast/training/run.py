@@ -26,9 +26,8 @@ from torch import Tensor
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
 from framecast.core.manifest import check_seal, seal
-from framecast.core.reading import parse_json, read_json
+from framecast.core.reading import parse_json, parse_yaml, read_json
 from framecast.core.stored import Format, NewerVersionError, typed
-from framecast.core.yaml_text import parse_yaml
 
 FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
 

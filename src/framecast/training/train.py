@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import torch
 
-from framecast.core.allocator import return_freed_blocks
 from framecast.core.configuration import to_plain
-from framecast.core.distributed import Alone, Processes
+from framecast.core.distributed import Processes
 from framecast.core.environment import describe_environment
 from framecast.core.errors import DataError
+from framecast.core.machine import return_freed_blocks
 from framecast.models.checkpoint import save_weights
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
@@ -95,7 +95,7 @@ def run_training(
         ConfigError: the batch cannot be divided over the processes.
         FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
     """
-    processes = processes or Alone()
+    processes = processes or Processes()
     run = Run(out)
     _check_agreement(processes, prepared)
     place = processes.device(torch.device(device))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from framecast.core.distributed import Alone, Processes
+from framecast.core.distributed import Processes
 from framecast.data.datasets import Samples
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
@@ -30,7 +30,7 @@ def validation_loss(
     Times and noise are the same at every call and however many processes share the windows, so that the figures of two
     steps can be compared.
     """
-    processes = processes or Alone()
+    processes = processes or Processes()
     generator.eval()
     objective = Objective(generator, conditioning, replace(options, label_dropout=0.0))
     count = min(options.validation_windows, len(windows))

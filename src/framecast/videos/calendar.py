@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.videos.frames import format_duration, nanoseconds
+from framecast.core.options import format_duration
+from framecast.videos.frames import nanoseconds
 
 Clock = npt.NDArray[np.datetime64]
 

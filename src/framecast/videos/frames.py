@@ -15,8 +15,6 @@ from framecast.core.errors import ConfigError
 
 Times = TypeVar("Times", np.datetime64, npt.NDArray[np.datetime64])
 
-_UNITS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
 
 @dataclass(frozen=True, kw_only=True)
 class FrameSpec:
@@ -63,35 +61,6 @@ class FrameSpec:
     def future_shape(self) -> tuple[int, int, int, int]:
         """``[channel, time, height, width]`` of the future."""
         return len(self.future_channels), self.future, self.height, self.width
-
-
-def parse_duration(text: str | float) -> float:
-    """Return seconds from ``"12s"``, ``"5min"``, ``"2h"``, ``"1.5d"`` or a number of seconds.
-
-    Raises:
-        ConfigError: the text is none of these, or not positive.
-    """
-    number, unit = str(text).strip(), "s"
-    for name in sorted(_UNITS, key=len, reverse=True):
-        if number.endswith(name):
-            number, unit = number[: -len(name)], name
-            break
-    try:
-        seconds = float(number) * _UNITS[unit]
-    except ValueError:
-        seconds = float("nan")
-    if not 0 < seconds < float("inf"):
-        raise ConfigError(f"{text!r} is not a duration: write a number and s, min, h or d, such as 12s, 5min or 2h")
-    return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """Return the shortest exact way to write ``seconds``: ``7200`` is ``"2h"``. The inverse of `parse_duration`."""
-    for unit in ("d", "h", "min"):
-        count = seconds / _UNITS[unit]
-        if count >= 1 and count == int(count):
-            return f"{int(count)}{unit}"
-    return f"{seconds:g}s"
 
 
 def nanoseconds(times: Times) -> Times:

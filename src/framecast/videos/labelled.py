@@ -10,9 +10,10 @@ import xarray as xr
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
 from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
-from framecast.videos.frames import FrameSpec, format_duration
+from framecast.videos.frames import FrameSpec
 from framecast.videos.units import convert
 
 Video = xr.DataArray | xr.Dataset | np.ndarray | Tensor

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from framecast.domains.corona.randomness import region_streams
+from framecast.domains.corona.dynamics import region_streams
 from framecast.domains.corona.region import Region, draw_region
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.writing import evolve

@@ -6,8 +6,8 @@ from scipy.stats import chisquare
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.data.windows import find_windows
+from framecast.domains.corona.dynamics import region_streams
 from framecast.domains.corona.oracle import draw_futures, has_oracle, oracle_ensemble
-from framecast.domains.corona.randomness import region_streams
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 
 from framecast.domains.corona.dynamics import _Arcades
-from framecast.domains.corona.loops import Loops
+from framecast.domains.corona.loops import Loops, Splat
 from framecast.domains.corona.region import draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.spec import CoronaSpec
-from framecast.domains.corona.splat import Splat
 from framecast.domains.corona.state import StateLayout
 
 

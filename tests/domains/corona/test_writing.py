@@ -7,8 +7,8 @@ from scipy.stats import ks_2samp
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.domains.corona.dynamics import region_streams
 from framecast.domains.corona.oracle import has_oracle
-from framecast.domains.corona.randomness import region_streams
 from framecast.domains.corona.region import Region, draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import dn_per_photon

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.flares import Flare, largest_within, peak_flux, region_number, thresholds
+from framecast.domains.solar.flares import Flare, largest_within, peak_flux, thresholds
+from framecast.domains.solar.tables import region_number
 
 START = np.datetime64("2017-09-06T00:00", "ns")
 HOUR = np.timedelta64(1, "h")

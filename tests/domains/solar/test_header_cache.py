@@ -17,7 +17,7 @@ def folder(tmp_path: Path, write_sun: Callable[..., list[Path]], monkeypatch: py
     """Five images and one file of no use, and a cache of their own that is always worth it."""
     write_sun(tmp_path / "src", hours=[0.0, 1.0, 2.0, 3.0, 4.0], size=64, scale=38.4, roll=12.0)
     (tmp_path / "src" / "page.html").write_text("404")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FRAMECAST_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(header_cache, "WORTH_KEEPING", 1)
     return tmp_path / "src"
 
@@ -56,7 +56,7 @@ def test_a_changed_file_is_read_again(folder: Path, reads: list[Path], edit_card
 
 def test_other_code_does_not_believe_it(folder: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     scan(folder)
-    monkeypatch.setattr(header_cache, "_code", lambda: "another version")
+    monkeypatch.setattr(header_cache, "source_checksum", lambda: "another version")
     scan(folder)
     assert len(reads) == 12
 

@@ -11,7 +11,7 @@ from shutil import rmtree
 import pytest
 
 from framecast.core.errors import ConfigError
-from framecast.domains.solar.parallel import ThisProcess, worker_pool
+from framecast.domains.solar.parallel import one_by_one, worker_pool
 from framecast.domains.solar.prepare import prepare
 
 OPTIONS = {"size": 128, "pixel": 9.6, "spacing": 45.0, "minimum_frames": 2}  # blocks of 16 frames
@@ -129,7 +129,7 @@ def test_one_worker_needs_no_cluster_and_takes_jobs_as_they_are_needed() -> None
             yield k
 
     with worker_pool(1) as pool:
-        assert isinstance(pool, ThisProcess)
+        assert pool is one_by_one
         results = pool(str, jobs())
         assert (next(results), taken) == ("0", [0])
         assert list(results) == ["1", "2", "3", "4"]

@@ -156,14 +156,14 @@ def test_unusable_files_are_listed_and_left_out_or_stop(folder: Path, tmp_path: 
     assert set(reasons) == {paths[0].name, paths[3].name, "readme.txt"}
     assert "no pointing" in reasons[paths[0].name]
     assert "cut short" in reasons[paths[3].name]
-    assert summary.frames == 2
+    assert len(summary.series.slots) == 2
     with pytest.raises(DataError, match="3 files cannot be used; the first"):
         prepare(folder, tmp_path / "b.zarr", strict=True, **SMALL)
     assert not (tmp_path / "b.zarr").exists()
 
 
 def test_file_found_damaged_only_when_its_pixels_are_read(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    from framecast.domains.solar import extract as module
+    from framecast.domains.solar import cut as module
 
     broken = files_of(folder)[2]
     whole = module.read_image
@@ -187,7 +187,7 @@ def test_other_wavelengths_are_counted(folder: Path, tmp_path: Path, write_sun: 
     write_sun(folder / "deep" / "er", hours=[1.0, 3.0, 5.0], wavelength=304, size=128, scale=19.2)
     summary = prepare(folder, tmp_path / "a.zarr", wavelengths=[171], **SMALL)
     assert summary.other_wavelengths == {304: 3}
-    assert summary.frames == 4
+    assert len(summary.series.slots) == 4
 
 
 def test_mistakes_are_told_before_anything_is_written(folder: Path, tmp_path: Path) -> None:

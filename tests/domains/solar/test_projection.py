@@ -13,7 +13,7 @@ from sunpy.coordinates import (
 
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.projection import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project, unproject
-from framecast.domains.solar.rotation import days_between, drift_rate
+from framecast.domains.solar.tracks import days_between, drift_rate
 
 
 def test_project_agrees_with_sunpy_for_any_observer() -> None:

@@ -12,9 +12,8 @@ from framecast.data.archive.reader import Archive
 from framecast.domains.solar.degradation import CorrectionTable
 from framecast.domains.solar.despike import Despiking
 from framecast.domains.solar.image import SolarImage
-from framecast.domains.solar.pedestal import pedestal
 from framecast.domains.solar.prepare import prepare
-from framecast.domains.solar.radiometry import Radiometry
+from framecast.domains.solar.radiometry import Radiometry, pedestal
 from framecast.domains.solar.reader import read_image
 
 pytestmark = pytest.mark.thorough

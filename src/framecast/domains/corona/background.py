@@ -3,12 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from framecast.domains.corona.pixel_grid import Array, FloatArray, coordinates
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.response import response
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import StateLayout, wavenumbers
-from framecast.domains.corona.waves import Waves, patterns
+from framecast.domains.corona.waves import Array, FloatArray, Waves, coordinates, patterns
 
 # The quiet Sun is plasma of two temperatures: its cool part (transition region, seen in 171) and its corona.
 _COOL, _COOL_TEMPERATURE = 0.085, 5.90

@@ -14,8 +14,7 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.domains.corona import GENERATOR
-from framecast.domains.corona.dynamics import Dynamics
-from framecast.domains.corona.randomness import member_streams
+from framecast.domains.corona.dynamics import Dynamics, member_streams
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose

@@ -4,10 +4,10 @@ import numpy as np
 
 from framecast.domains.corona.background import Background
 from framecast.domains.corona.loops import Loops
-from framecast.domains.corona.pixel_grid import FloatArray
 from framecast.domains.corona.region import Region
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import StateLayout
+from framecast.domains.corona.waves import FloatArray
 
 
 class Renderer:

@@ -3,11 +3,21 @@
 import numpy as np
 import numpy.typing as npt
 
-from framecast.domains.corona.pixel_grid import Array, FloatArray, coordinates
 from framecast.domains.corona.spec import CoronaSpec
+
+Array = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float32]
 
 # Plane waves repeat after this many longer sides of the frame.
 PERIOD = 1.5
+
+
+def coordinates(spec: CoronaSpec) -> tuple[Array, Array]:
+    """Return the y of the rows and the x of the columns, from the frame's centre, in units of its shorter side."""
+    short = float(min(spec.height, spec.width))
+    y = (np.arange(spec.height, dtype=np.float64) - (spec.height - 1) / 2) / short
+    x = (np.arange(spec.width, dtype=np.float64) - (spec.width - 1) / 2) / short
+    return y, x
 
 
 class Waves:

@@ -12,8 +12,7 @@ from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError
 from framecast.data.archive.reader import ArchiveWriter
 from framecast.domains.corona import GENERATOR, NAME
-from framecast.domains.corona.dynamics import Dynamics, stationary_state
-from framecast.domains.corona.randomness import Streams, region_streams
+from framecast.domains.corona.dynamics import Dynamics, Streams, region_streams, stationary_state
 from framecast.domains.corona.region import Region, draw_region
 from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose

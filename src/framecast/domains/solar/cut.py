@@ -6,12 +6,69 @@ averages over everything it covers (no aliasing, no flicker as a feature drifts 
 as the image is a plain cubic interpolation. Rotation, scale and position enter in the same single step.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from framecast.domains.solar.image import Pointing
+from framecast.core.errors import DataError
+from framecast.domains.solar.image import FrameHeader, Pointing
+from framecast.domains.solar.observations import Rejected
+from framecast.domains.solar.options import View
 from framecast.domains.solar.projection import from_centre
+from framecast.domains.solar.radiometry import Radiometry
+from framecast.domains.solar.reader import read_image
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One moment to cut: its files, the positions (arcsec) of all regions seen then, and how they become frames."""
+
+    frames: tuple[FrameHeader | None, ...]
+    x: Array
+    y: Array
+    view: View
+    radiometry: Radiometry
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What came of a `Job`: ``[region, channel, row, column]`` in DN/s, missing pixels per file, and failures."""
+
+    intensity: npt.NDArray[np.float32]
+    missing: tuple[int, ...]
+    failed: tuple[Rejected, ...]
+
+
+def extract(job: Job) -> Extract:
+    """Read the files of one moment, once each, and cut all regions seen in them."""
+    view = job.view
+    intensity = np.full((len(job.x), len(job.frames), view.height, view.width), np.nan, np.float32)
+    missing, failed = [], []
+    for channel, frame in enumerate(job.frames):
+        if frame is None:
+            continue
+        try:
+            image = read_image(frame.path)
+        except DataError as error:
+            failed.append(Rejected(frame.path, str(error)))
+            continue
+        missing.append(int(np.isnan(image.data).sum()))
+        intensity[:, channel] = cut(
+            job.radiometry.rate(image),
+            frame.pointing,
+            job.x,
+            job.y,
+            pixel=view.pixel,
+            height=view.height,
+            width=view.width,
+            limb=frame.observer.limb if view.off_limb == "mask" else None,
+        )
+    return Extract(intensity, tuple(missing), tuple(failed))
 
 
 def cut(
@@ -69,19 +126,17 @@ def cut(
     return result
 
 
-def offsets(count: int, step: float) -> npt.NDArray[np.float64]:
+def offsets(count: int, step: float) -> Array:
     """Return the middles of ``count`` pixels in arcsec, ``step`` apart and centred on 0."""
     return (np.arange(count, dtype=np.float64) - (count - 1) / 2) * step
 
 
-def _block_sum(samples: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
+def _block_sum(samples: Array, factor: int) -> Array:
     rows, columns = samples.shape
     return samples.reshape(rows // factor, factor, columns // factor, factor).sum(axis=(1, 3))
 
 
-def _seen(
-    row: npt.NDArray[np.float64], column: npt.NDArray[np.float64], finite: npt.NDArray[np.bool_], whole: bool
-) -> npt.NDArray[np.bool_]:
+def _seen(row: Array, column: Array, finite: Mask, whole: bool) -> Mask:
     """Return which samples fall on a pixel of the image that has a value."""
     i, j = np.floor(row + 0.5).astype(np.int64), np.floor(column + 0.5).astype(np.int64)
     inside = (i >= 0) & (j >= 0) & (i < finite.shape[0]) & (j < finite.shape[1])
@@ -90,7 +145,7 @@ def _seen(
     return inside
 
 
-def _filled(data: npt.NDArray[np.float32], finite: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def _filled(data: npt.NDArray[np.float32], finite: Mask) -> npt.NDArray[np.float32]:
     """Return ``data`` with every hole filled by the nearest value, so that the spline does not ring at its edge."""
     nearest = ndimage.distance_transform_edt(~finite, return_distances=False, return_indices=True)
     return data[tuple(nearest)]

@@ -1,24 +1,45 @@
-"""Flares: what their classes stand for, and which is the largest to come."""
+"""Flares: what their classes stand for, lists of them as GOES and HEK tables are, and the labels that follow.
+
+A flare belongs to the region whose number it bears. One that bears none, or the number of no region of the archive (a
+grid has none, HARP counts otherwise than NOAA), belongs to every region in whose field of view it is when it starts.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
-from framecast.core.errors import ConfigError
-from framecast.domains.solar.location import Place
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.format import UNKNOWN
+from framecast.data.archive.reader import Archive
+from framecast.data.tables import Record, read_table
+from framecast.domains.solar.options import CLASSES, HORIZON
+from framecast.domains.solar.tables import (
+    EXPECTED,
+    PLACE_COLUMNS,
+    Place,
+    moment,
+    read_place,
+    region_number,
+    seen_from_earth,
+)
 
-CLASSES = ("quiet", "C", "M", "X")
-"""The classes of Francisco et al. (2024, arXiv 2410.20843); the first is "less than the second"."""
+Times = npt.NDArray[np.datetime64]
 
-HORIZON = 12 * 3600.0
-"""Seconds after a frame within which a flare must start, as in that paper."""
-
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "start": ("start", "start_time", "event_starttime", "begin", "tstart"),
+    "peak": ("peak", "peak_time", "event_peaktime", "max", "tpeak"),
+    "class": ("class", "goes_class", "fl_goescls", "magnitude"),
+    "region": ("region", "noaa", "noaa_ar", "ar_noaanum", "harpnum", "ar"),
+    **PLACE_COLUMNS,
+}
 _SCALE = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
 _CLASS = re.compile(r"([ABCMX])\s*(\d*\.?\d*)", re.IGNORECASE)
-_REGION = re.compile(r"(?:NOAA|SHARP|HARP|AR|\s|_|-)*0*(\d+)", re.IGNORECASE)
+_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,19 @@ class Flare:
     place: Place | None = None
 
 
+@dataclass(frozen=True)
+class FlareAssignment:
+    """Which flares belong to which sequence of an archive.
+
+    Attributes:
+        own: name of each sequence -> its flares.
+        unassigned: how many flares belong to none because they say no place, and the number of no region.
+    """
+
+    own: dict[str, list[Flare]]
+    unassigned: int
+
+
 def peak_flux(text: str) -> float:
     """Return the peak flux in W/m² that the class ``text`` (``M``, ``C4.2``, ``X10``) stands for.
 
@@ -48,13 +82,6 @@ def peak_flux(text: str) -> float:
     if found is None:
         raise ValueError(text)
     return _SCALE[found[1].upper()] * float(found[2] or 1)
-
-
-def region_number(text: str) -> str:
-    """Return the number in ``AR12673``, ``NOAA 12673`` or ``00377``; what is no number comes back as it is."""
-    text = text.strip()
-    found = _REGION.fullmatch(text.removesuffix(".0"))
-    return "" if text in ("0", "") else found[1] if found else text
 
 
 def thresholds(classes: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -72,8 +99,13 @@ def thresholds(classes: Sequence[str]) -> npt.NDArray[np.float64]:
     return fluxes
 
 
+def class_of(flux: float, classes: Sequence[str]) -> int:
+    """Return the place among ``classes`` of a flare of this peak flux in W/m²."""
+    return int(np.searchsorted(thresholds(classes), flux * (1 + 1e-9), side="right"))
+
+
 def largest_within(
-    times: npt.NDArray[np.datetime64], flares: Sequence[Flare], *, horizon: float, classes: Sequence[str] = CLASSES
+    times: Times, flares: Sequence[Flare], *, horizon: float, classes: Sequence[str] = CLASSES
 ) -> npt.NDArray[np.int64]:
     """Return for each of ``times`` the class of the largest flare that starts after it and up to ``horizon`` s later.
 
@@ -83,10 +115,128 @@ def largest_within(
         horizon: seconds.
         classes: their names; the first stands for less than the second.
     """
-    fluxes, span = thresholds(classes), np.timedelta64(round(horizon * 1e9), "ns")
+    thresholds(classes)  # also where there is no flare
+    span = np.timedelta64(round(horizon * 1e9), "ns")
     labels = np.zeros(len(times), np.int64)
     for flare in flares:
-        place = int(np.searchsorted(fluxes, flare.flux * (1 + 1e-9), side="right"))
         near = (times < flare.start) & (flare.start <= times + span)
-        labels[near] = np.maximum(labels[near], place)
+        labels[near] = np.maximum(labels[near], class_of(flare.flux, classes))
     return labels
+
+
+def read_flares(path: str | Path) -> list[Flare]:
+    """Return the flares of an event list, in order of their starts.
+
+    Columns: ``start``, ``class`` and ``region`` (which may be empty where it is not known); a ``peak`` must not come
+    before the start; where it was, as ``x`` and ``y``, ``stonyhurst_longitude`` and ``latitude``, or ``location``
+    (`framecast.domains.solar.tables`). The usual names of GOES and HEK tables are known.
+
+    Raises:
+        DataError: the file is no such list; the message names line and column.
+    """
+    table = read_table(path, _COLUMNS, required=("start", "class", "region"))
+    return sorted((_event(record) for record in table.records), key=lambda flare: flare.start)
+
+
+def _event(record: Record) -> Flare:
+    start = record.read("start", moment, EXPECTED)
+    if "peak" in record and record.read("peak", moment, EXPECTED) < start:
+        raise DataError(f"{record.place} has its peak before its start: correct one of them")
+    flux = record.read("class", peak_flux, "a class such as C4.2 or M1")
+    return Flare(start, flux, region_number(record.text("region")), read_place(record))
+
+
+def region_numbers(archive: Archive) -> dict[str, str]:
+    """Return for each sequence the number of its region: its attribute ``region``, else what its name says."""
+    return {name: region_number(str(archive.sequence(name).attrs.get("region", name))) for name in archive.sequences}
+
+
+def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
+    """Give each sequence the flares of its number, and those seen in it that are of no region's number.
+
+    Raises:
+        DataError: no flare is of a region of the archive, and none says where it was, or no sequence where it looks.
+    """
+    sequences, numbers = {name: archive.sequence(name) for name in archive.sequences}, region_numbers(archive)
+    known = set(numbers.values())
+    named = [flare for flare in flares if flare.region in known]
+    placed = [flare for flare in flares if flare.region not in known and flare.place is not None]
+    if not named and not (placed and any("hpc_x" in sequence.coords for sequence in sequences.values())):
+        raise DataError(
+            f"no event is of a region in {archive.path}: its sequences are {_few(sorted(known))}, and the events are "
+            f"of {_few(sorted({flare.region or 'no region' for flare in flares}))}; regions must have the same numbers "
+            "(prepare with --regions), or the list must say where each event was (columns hpc_x and hpc_y, or location)"
+        )
+    times = np.array([flare.start for flare in placed], "datetime64[ns]")
+    points = seen_from_earth([flare.place for flare in placed if flare.place is not None], times)
+    own = {
+        name: [flare for flare in named if flare.region == number]
+        + [flare for flare, shown in zip(placed, _shows(sequences[name], times, points), strict=True) if shown]
+        for name, number in numbers.items()
+    }
+    return FlareAssignment(own, unassigned=len(flares) - len(named) - len(placed))
+
+
+def labels_from_flares(
+    archive: Archive,
+    own: Mapping[str, Sequence[Flare]],
+    *,
+    horizon: float = HORIZON,
+    classes: Sequence[str] = CLASSES,
+    covered: tuple[np.datetime64 | None, np.datetime64 | None] = (None, None),
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the labels of all frames, from the flares of each sequence, of which none is missing.
+
+    A region without a flare is quiet.
+
+    Args:
+        archive: whose frames are labelled.
+        own: name of each sequence -> its flares, as `assign_flares` gives them.
+        horizon: seconds.
+        classes: their names.
+        covered: first and last moment of which all flares are known; a frame whose horizon is not within is
+            `UNKNOWN`. None is no limit.
+    """
+    first, last = covered
+    span = np.timedelta64(round(horizon * 1e9), "ns")
+    labels = {}
+    for name in archive.sequences:
+        times = archive.times(name)
+        labels[name] = largest_within(times, own[name], horizon=horizon, classes=classes)
+        if first is not None:
+            labels[name][times < first] = UNKNOWN
+        if last is not None:
+            labels[name][times + span > last] = UNKNOWN
+    return labels
+
+
+def _shows(sequence: xr.Dataset, times: Times, points: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return for each point (arcsec, NaN is nowhere) whether it is within the sequence's frame at its time.
+
+    The frame moves evenly between two images, and for a day before the first and after the last as it did last. A
+    sequence without coordinates that say where on the Sun it is shows nothing.
+    """
+    if not {"hpc_x", "hpc_y", "x", "y"} <= set(sequence.coords):
+        return np.zeros(len(times), bool)
+    own = sequence["time"].values.astype("datetime64[ns]")
+    within = (own[0] - _DAY <= times) & (times <= own[-1] + _DAY)
+    for axis, name in enumerate(("x", "y")):
+        side = sequence[name].values
+        half = (side[-1] - side[0]) * len(side) / max(1, len(side) - 1) / 2
+        middle = _moved(own, sequence[f"hpc_{name}"].values, times)
+        within &= np.abs(points[:, axis] - middle) <= abs(half)
+    return within
+
+
+def _moved(times: Times, values: npt.NDArray[np.float64], wanted: Times) -> npt.NDArray[np.float64]:
+    """Return ``values`` at the ``wanted`` times, linear between ``times`` and going on beyond them."""
+    known, asked = ((moments - times[0]) / np.timedelta64(1, "s") for moments in (times, wanted))
+    found = np.interp(asked, known, values)
+    if len(known) > 1:
+        first, last = np.diff(values)[[0, -1]] / np.diff(known)[[0, -1]]
+        found += np.minimum(asked - known[0], 0) * first + np.maximum(asked - known[-1], 0) * last
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")

@@ -14,11 +14,10 @@ import numpy as np
 from framecast.core.errors import DataError
 from framecast.domains.solar.header_cache import HeaderCache, read_headers
 from framecast.domains.solar.image import FrameHeader
-from framecast.domains.solar.parallel import ThisProcess, WorkerPool
+from framecast.domains.solar.parallel import WorkerPool, one_by_one
 
 DEFAULT_TOLERANCE = 60.0
 """Seconds within which two observations are of the same time, unless half the cadence is less."""
-
 
 _RECORD = "fetch.json"
 """What `framecast.domains.solar.fetch` leaves beside the images."""
@@ -29,12 +28,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that was left out.
-
-    Attributes:
-        path: the file.
-        reason: why, in one line.
-    """
+    """A file that was left out, and why, in one line."""
 
     path: Path
     reason: str
@@ -42,12 +36,7 @@ class Rejected:
 
 @dataclass
 class Observations:
-    """What a folder holds.
-
-    Attributes:
-        frames: usable observations in order of time.
-        rejected: files that are not.
-    """
+    """What a folder holds: usable observations in order of time, and the files that are not."""
 
     frames: list[FrameHeader] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -57,14 +46,17 @@ class Observations:
         """How many usable observations there are of each wavelength (ångström)."""
         return Counter(frame.wavelength for frame in self.frames)
 
+    def nearest(self, wavelength: int, time: np.datetime64) -> FrameHeader | None:
+        """Return the observation of ``wavelength`` nearest to ``time``, if there is any."""
+        own = (frame for frame in self.frames if frame.wavelength == wavelength)
+        return min(own, key=lambda frame: abs(frame.time - time), default=None)
+
 
 @dataclass(frozen=True)
 class Slot:
-    """One moment of a series.
+    """One moment of a series, when the leading channel was observed (UTC), and the observation of every channel.
 
-    Attributes:
-        time: when the leading channel was observed, UTC.
-        frames: the observation of every channel, in order; None where there is none within the tolerance.
+    The observation is None where there is none within the tolerance.
     """
 
     time: np.datetime64
@@ -125,7 +117,7 @@ def scan(
     unknown = [path for path in paths if path not in known]
     batches = [unknown[k : k + _BATCH] for k in range(0, len(unknown), _BATCH)]
     try:
-        for batch, found in zip(batches, (pool or ThisProcess())(read_headers, batches), strict=True):
+        for batch, found in zip(batches, (pool or one_by_one)(read_headers, batches), strict=True):
             for path, item in zip(batch, found, strict=True):
                 known[path] = item
                 cache.put(path, item)
@@ -134,8 +126,8 @@ def scan(
     finally:
         cache.save()
     observations = Observations(
-        frames=[header for path in paths if (header := known[path].header) is not None],
-        rejected=[Rejected(path, known[path].reason) for path in paths if known[path].header is None],
+        frames=[header for path in paths if not isinstance(header := known[path], str)],
+        rejected=[Rejected(path, reason) for path in paths if isinstance(reason := known[path], str)],
     )
     observations.frames.sort(key=lambda frame: (frame.time, frame.wavelength, frame.path))
     if not observations.frames:
@@ -178,9 +170,8 @@ def match(
             "choose among these with --wavelengths"
         )
     slack = _delta(DEFAULT_TOLERANCE if tolerance is None else tolerance)
-    frames = [
-        f for f in frames if (start is None or f.time >= start - slack) and (end is None or f.time <= end + slack)
-    ]
+    frames = [f for f in frames if start is None or f.time >= start - slack]
+    frames = [f for f in frames if end is None or f.time <= end + slack]
     within = Counter(frame.wavelength for frame in frames)
     by_channel = {c: _without_twins([f for f in frames if f.wavelength == c]) for c in channels}
     if empty := [channel for channel, members in by_channel.items() if not members]:

@@ -14,16 +14,13 @@ import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from framecast.core.errors import ConfigError, FramecastError
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -53,112 +50,6 @@ class WorkerPool(Protocol):
         """
 
 
-class ThisProcess:
-    """No workers but this process: one job after the other."""
-
-    def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield ``function(job)`` for each job, in order."""
-        return map(function, jobs)
-
-
-class LocalProcesses:
-    """Processes on this machine, started anew when one has died.
-
-    Args:
-        workers: their number.
-    """
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pool = self._start()
-
-    def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield ``function(job)`` for each job, in order."""
-        pending: deque[tuple[Job, Future[Result]]] = deque()
-        jobs, deaths = iter(jobs), 0
-        while True:
-            for job in islice(jobs, JOBS_PER_WORKER * self._workers - len(pending)):
-                pending.append((job, self._submit(function, job)))
-            if not pending:
-                return
-            try:
-                result = pending[0][1].result()
-            except BrokenProcessPool:
-                deaths += 1
-                if deaths == DEATHS:
-                    raise FramecastError(
-                        f"{DEATHS} workers died, one after the other, at the same file: use fewer workers, which "
-                        "leaves more memory to each, or leave the file out"
-                    ) from None
-                self.close()
-                self._pool = self._start()
-                pending = deque((job, self._submit(function, job)) for job, _ in pending)
-                continue
-            deaths = 0
-            pending.popleft()
-            yield result
-
-    def close(self) -> None:
-        """End the processes; what they have begun is dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
-        )
-
-    def _submit(self, function: Callable[[Job], Result], job: Job) -> "Future[Result]":
-        try:
-            return self._pool.submit(function, job)
-        except BrokenProcessPool as error:  # it is told when the result is asked for
-            failed: Future[Result] = Future()
-            failed.set_exception(error)
-            return failed
-
-
-class DaskWorkers:
-    """The workers of a dask cluster.
-
-    Args:
-        client: connected to its scheduler.
-    """
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-
-    def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield ``function(job)`` for each job, in order."""
-        from distributed import CancelledError, KilledWorker, TimeoutError
-        from distributed.comm import CommClosedError
-
-        pending: deque[Any] = deque()
-        jobs = iter(jobs)
-        try:
-            while True:
-                room = max(1, JOBS_PER_WORKER * self._threads()) - len(pending)
-                # Not pure: the scheduler need not look whether it has seen such a job before.
-                pending.extend(self._client.submit(function, job, pure=False) for job in islice(jobs, max(0, room)))
-                if not pending:
-                    return
-                yield pending.popleft().result()
-        except KilledWorker as error:
-            raise FramecastError(
-                f"a job killed every worker that took it ({error.last_worker.address}): give the workers more memory, "
-                "or leave out the file at which they die"
-            ) from None
-        except (CommClosedError, CancelledError, TimeoutError, OSError) as error:
-            raise FramecastError(
-                f"the dask cluster is gone ({error or type(error).__name__}): start it and rerun the command, "
-                "which resumes where it was"
-            ) from None
-        finally:
-            for future in pending:
-                future.cancel()
-
-    def _threads(self) -> int:
-        return sum(self._client.nthreads().values())
-
-
 @contextmanager
 def worker_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[WorkerPool]:
     """Yield the workers: those of the cluster at ``scheduler``, else ``workers`` local processes (1: this one alone).
@@ -173,20 +64,86 @@ def worker_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[Work
         ConfigError: nothing answers at that address, or dask is not installed.
     """
     if scheduler is not None:
-        with _cluster(scheduler) as cluster:
-            yield cluster
+        with _cluster(scheduler) as client:
+            yield lambda function, jobs: _on_cluster(client, function, jobs)
     elif workers == 1:
-        yield ThisProcess()
+        yield one_by_one
     else:
-        processes = LocalProcesses(workers)
+        yield lambda function, jobs: _in_processes(workers, function, jobs)
+
+
+def one_by_one(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+    """Yield the results of this process alone."""
+    return map(function, jobs)
+
+
+def _in_processes(workers: int, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+    """Yield the results of processes on this machine, which are started anew when one has died."""
+    begun: deque[Job] = deque()
+    jobs, deaths = iter(jobs), 0
+    while deaths < DEATHS:
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interruptions)
         try:
-            yield processes
+            pending = deque(pool.submit(function, job) for job in begun)
+            while True:
+                for job in islice(jobs, JOBS_PER_WORKER * workers - len(pending)):
+                    begun.append(job)
+                    pending.append(pool.submit(function, job))
+                if not pending:
+                    return
+                result = pending[0].result()
+                deaths = 0
+                begun.popleft()
+                pending.popleft()
+                yield result
+        except BrokenProcessPool:
+            deaths += 1
         finally:
-            processes.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+    raise FramecastError(
+        f"{DEATHS} workers died, one after the other, at the same file: use fewer workers, which leaves more memory to "
+        "each, or leave the file out"
+    )
+
+
+def _leave_interruptions() -> None:
+    """Leave interruptions to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _on_cluster(client: Any, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+    """Yield the results of the workers of a dask cluster."""
+    from distributed import CancelledError, KilledWorker, TimeoutError
+    from distributed.comm import CommClosedError
+
+    pending: deque[Any] = deque()
+    jobs = iter(jobs)
+    try:
+        while True:
+            room = max(1, JOBS_PER_WORKER * sum(client.nthreads().values())) - len(pending)
+            # Not pure: the scheduler need not look whether it has seen such a job before.
+            pending.extend(client.submit(function, job, pure=False) for job in islice(jobs, max(0, room)))
+            if not pending:
+                return
+            yield pending.popleft().result()
+    except KilledWorker as error:
+        raise FramecastError(
+            f"a job killed every worker that took it ({error.last_worker.address}): give the workers more memory, "
+            "or leave out the file at which they die"
+        ) from None
+    except (CommClosedError, CancelledError, TimeoutError, OSError) as error:
+        raise FramecastError(
+            f"the dask cluster is gone ({error or type(error).__name__}): start it and rerun the command, "
+            "which resumes where it was"
+        ) from None
+    finally:
+        with suppress(Exception):
+            client.cancel(list(pending))
 
 
 @contextmanager
-def _cluster(scheduler: str) -> Iterator[DaskWorkers]:
+def _cluster(scheduler: str) -> Iterator[Any]:
     try:
         import dask
         from distributed import Client
@@ -207,9 +164,4 @@ def _cluster(scheduler: str) -> Iterator[DaskWorkers]:
                 "dask scheduler and dask worker, and give its address as tls://HOST:8786 (certificates: dask's "
                 "configuration, distributed.comm.tls) or, in a network that you trust, tcp://HOST:8786"
             ) from None
-        yield DaskWorkers(client)
-
-
-def _begin_worker() -> None:
-    """Leave interruptions to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        yield client

@@ -26,9 +26,8 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.guard import check_frame
 from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.domains.solar import NAME
-from framecast.domains.solar.exclusions import Exclusions
-from framecast.domains.solar.flares import region_number
-from framecast.domains.solar.label_tables import LabelTable, check_some_known
+from framecast.domains.solar.labels import LabelTable, check_some_known
+from framecast.domains.solar.tables import read_exclusions, region_number, sequence_name
 from framecast.videos.frames import nanoseconds
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
@@ -44,14 +43,7 @@ _NAME = re.compile(r"(?P<region>.+)_(?P<day>\d{8})_(?P<clock>\d{4})_(?P<channels
 
 @dataclass(frozen=True)
 class Picture:
-    """One file.
-
-    Attributes:
-        path: the file.
-        region: of which region.
-        time: UTC.
-        channels: wavelengths in ångström, one for each colour.
-    """
+    """One file: of which region, when (UTC), and the wavelength in ångström of each of its colours."""
 
     path: Path
     region: str
@@ -59,7 +51,7 @@ class Picture:
     channels: tuple[int, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Imported:
     """What `import_pictures` made, and what it left out.
 
@@ -178,7 +170,7 @@ def import_pictures(
     Args:
         source: folder with a folder for each region.
         destination: the archive.
-        saturation: DN/s of the byte 255 by wavelength; None takes `SATURATION`.
+        saturation: DN/s of the byte 255 by wavelength, where it is not that of `SATURATION`.
         cadence: seconds between frames; None takes the most frequent distance of two.
         samples: labels of the frames, if any.
         exclude: a table of times whose pictures are left out.
@@ -191,18 +183,18 @@ def import_pictures(
     """
     pictures, ignored = find_pictures(source)
     channels = pictures[0].channels
-    known = SATURATION if saturation is None else saturation
+    known = SATURATION | dict(saturation or {})
     if absent := [channel for channel in channels if channel not in known]:
         raise ConfigError(
             f"the saturation of {', '.join(map(str, absent))} Å is not known: give it as --saturation {absent[0]}=VALUE"
         )
     scale = [float(known[channel]) for channel in channels]
-    spans = Exclusions.read(exclude).spans if exclude is not None else ()
+    spans = read_exclusions(exclude) if exclude is not None else ()
     kept = [p for p in pictures if not any(start <= p.time <= end for start, end in spans)]
     regions = {region: [p for p in kept if p.region == region] for region in sorted({p.region for p in kept})}
     step = _cadence(regions) if cadence is None else cadence
     rejected: list[tuple[Path, str]] = []
-    size = _size(kept)
+    size, excluded = _size(kept), len(pictures) - len(kept)
     with ArchiveWriter(
         destination,
         channels=[str(channel) for channel in channels],
@@ -211,56 +203,57 @@ def import_pictures(
         height=size[0],
         width=size[1],
         classes=() if samples is None else samples.classes,
-        attrs=_provenance(source, channels, scale, len(pictures) - len(kept)),
+        attrs={
+            ATTRIBUTE: NAME,
+            "title": "Active regions from 8-bit pictures",
+            "source": Path(source).absolute().name,
+            "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", "turned over, so that row 0 is south"],
+            "saturation": {str(channel): value for channel, value in zip(channels, scale, strict=True)},
+            "excluded_images": excluded,
+        },
         overwrite=overwrite,
     ) as writer:
         done, labels = 0, {}
         for region, members in regions.items():
-            frames, times, names = [], [], []
+            frames: list[tuple[Picture, npt.NDArray[np.float32]]] = []
             for picture in members:
                 done += 1
                 try:
-                    frame = read_picture(picture, scale)
-                    if frame.shape[1:] != size:
-                        raise DataError(
-                            f"{picture.path} has {frame.shape[1]}x{frame.shape[2]} pixels, the first {size}"
-                        )
+                    frames.append((picture, _read_of_size(picture, scale, size)))
                 except DataError as error:
                     rejected.append((picture.path, str(error)))
-                    continue
-                frames.append(frame)
-                times.append(picture.time)
-                names.append(picture.path.name)
                 if progress:
                     progress(done, len(kept))
             if frames:
-                dataset = _dataset(region, frames, times, names)
+                dataset = _dataset(region, frames)
                 if samples is not None:
-                    labels[region] = samples.at(region_number(region), np.array(times), cadence=step)
+                    labels[region] = samples.at(region_number(region), dataset["time"].values, cadence=step)
                     dataset = dataset.assign(label=("time", labels[region].astype(np.int8), {"long_name": _LABEL}))
-                writer.add(_sequence_name(region), dataset)
+                writer.add(sequence_name(region), dataset)
         if samples is not None:
             check_some_known(labels, str(source))
     archive = Archive.open(destination)
     count = sum(len(archive.times(name)) for name in archive.sequences)
-    return Imported(len(archive), count, channels, step, ignored, rejected, len(pictures) - len(kept))
+    return Imported(len(archive), count, channels, step, ignored, rejected, excluded)
 
 
-def _dataset(
-    region: str, frames: Sequence[npt.NDArray[np.float32]], times: Sequence[np.datetime64], names: Sequence[str]
-) -> xr.Dataset:
+def _read_of_size(picture: Picture, scale: Sequence[float], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    frame = read_picture(picture, scale)
+    if frame.shape[1:] != size:
+        raise DataError(f"{picture.path} has {frame.shape[1]}x{frame.shape[2]} pixels, the first {size}")
+    return frame
+
+
+def _dataset(region: str, frames: Sequence[tuple[Picture, npt.NDArray[np.float32]]]) -> xr.Dataset:
+    names = np.array([picture.path.name for picture, _ in frames], object)
     return xr.Dataset(
         {
-            "intensity": (("time", "channel", "y", "x"), np.stack(frames)),
-            "source": ("time", np.array(names, object), {"long_name": "name of the file"}),
+            "intensity": (("time", "channel", "y", "x"), np.stack([frame for _, frame in frames])),
+            "source": ("time", names, {"long_name": "name of the file"}),
         },
-        coords={"time": np.array(times)},
+        coords={"time": np.array([picture.time for picture, _ in frames])},
         attrs={"region": region},
     )
-
-
-def _sequence_name(region: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", region).strip("-.") or "region"
 
 
 def _cadence(regions: Mapping[str, Sequence[Picture]]) -> float:
@@ -281,16 +274,3 @@ def _size(pictures: Sequence[Picture]) -> tuple[int, int]:
         except _DAMAGED:
             continue
     raise DataError(f"none of {len(pictures)} pictures can be read as PNG")
-
-
-def _provenance(
-    source: str | Path, channels: Sequence[int], saturation: Sequence[float], excluded: int
-) -> dict[str, object]:
-    return {
-        ATTRIBUTE: NAME,
-        "title": "Active regions from 8-bit pictures",
-        "source": Path(source).absolute().name,
-        "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", "turned over, so that row 0 is south"],
-        "saturation": {str(channel): value for channel, value in zip(channels, saturation, strict=True)},
-        "excluded_images": excluded,
-    }

@@ -1,116 +1,57 @@
-"""A new prediction of one region of the Sun, from images to an ensemble, in stages that are done once.
+"""A new prediction of one region of the Sun, from images to a page, in stages that are done once.
 
 Fetch the images that the model must see (and those of the future that are there already), follow the region through
-them, draw the ensemble. Showing it is the business of `framecast.domains.solar.predict.page`.
-
-A prediction that cannot be made leaves nothing behind but images that were downloaded, for the next attempt.
+them, draw the ensemble, show it. A prediction that cannot be made leaves nothing behind but images that were
+downloaded, for the next attempt.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import PREDICTION, refuse_existing
 from framecast.core.fingerprint import digest
+from framecast.core.options import format_duration
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.domains.solar.observations import scan
+from framecast.domains.solar.options import PredictOptions, PrepareOptions
+from framecast.domains.solar.predict import page
 from framecast.domains.solar.predict.ensemble import forecast_region
-from framecast.domains.solar.predict.images import Images, LocalImages, MissingImage, ServerImages
-from framecast.domains.solar.predict.region import ImageSettings, cut_region, issue_frame, minute, point, slack
-from framecast.domains.solar.predict.stages import Stages
+from framecast.domains.solar.predict.images import Images, MissingImage
+from framecast.domains.solar.predict.region import cut_region, issue_frame, minute, point, slack
+from framecast.domains.solar.predict.stages import Stages, kept_if_downloaded
+from framecast.domains.solar.radiometry import Radiometry
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
-from framecast.models.members import Draw
-from framecast.videos.frames import FrameSpec, format_duration
-
-__all__ = [
-    "ImageSettings",
-    "Images",
-    "LocalImages",
-    "MissingImage",
-    "Prediction",
-    "Request",
-    "ServerImages",
-    "predict",
-    "training_settings",
-]
+from framecast.models.members import Draw, numbered
+from framecast.videos.frames import FrameSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is to be predicted.
-
-    Attributes:
-        time: of the last frame seen, UTC.
-        center: helioprojective x and y of the region in that frame, in arcsec.
-        members: size of the ensemble.
-        seed: the same seed gives the same members.
-        label: the class, for a model with labels.
-        future: whether to look for the frames that followed.
-    """
-
-    time: np.datetime64
-    center: tuple[float, float]
-    members: int = 20
-    seed: int = 0
-    label: str | None = None
-    future: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Prediction:
-    """What `predict` made.
+    """What `predict` made: images that are not to be had (of the future, which may not exist yet), and its stages.
 
-    Attributes:
-        folder: with ``images/``, ``region.zarr`` and ``forecast.zarr``.
-        frames: what was seen and forecast.
-        issue: when the last frame seen was taken, UTC.
-        longitude: Carrington longitude of the region, in degrees.
-        latitude: its heliographic latitude, in degrees.
-        absent: images that are not to be had; those of the future may not exist yet.
-        stages: name of each stage -> whether it was done now, or had been before.
-        mark: fingerprint of the forecast.
+    A stage is true if it was done now, and false if it had been done before.
     """
 
-    folder: Path
-    frames: FrameSpec
-    issue: np.datetime64
-    longitude: float
-    latitude: float
     absent: tuple[MissingImage, ...]
     stages: dict[str, bool]
-    mark: str
-
-
-def training_settings(config: ModelConfig, *, pixel: float | None = None, **given: Any) -> ImageSettings:
-    """Return how the images of the model's training were made, with what is ``given`` in its place.
-
-    Args:
-        config: of the model; its provenance tells of the archive.
-        pixel: side of a pixel in arcsec, where it is not that of the training.
-        given: fields of `ImageSettings`.
-    """
-    images = config.provenance.get("training", {}).get("images", {})
-    known = {"off_limb": images.get("off_limb"), "rotation": str(images.get("rotation", "")).partition(" ")[0]}
-    known["pixel"] = pixel or images.get("pixel_arcsec")
-    return ImageSettings(**{name: value for name, value in known.items() if value}, **given)
 
 
 def predict(
     forecaster: Forecaster,
     folder: str | Path,
-    request: Request,
+    options: PredictOptions,
     *,
-    images: Images,
-    settings: ImageSettings,
-    options: SamplingOptions,
-    now: np.datetime64,
+    members: int = 20,
+    seed: int = 0,
+    label: str | None = None,
+    drawing: SamplingOptions,
     command: str = "",
     show: Callable[[str, int, int], None],
 ) -> Prediction:
@@ -118,12 +59,12 @@ def predict(
 
     Args:
         forecaster: the model.
-        folder: for everything that is made.
-        request: what is to be predicted.
-        images: where the images come from.
-        settings: how the region is cut.
-        options: how members are drawn.
-        now: the present, UTC; frames after it are not asked for.
+        folder: for everything that is made: ``images/``, ``region.zarr``, ``forecast.zarr`` and the page.
+        options: which region is predicted, and from which images.
+        members: size of the ensemble.
+        seed: the same seed gives the same members.
+        label: the class, for a model with labels.
+        drawing: how members are drawn.
         command: what the user typed, for the record.
         show: called with what is being done, how much of it is done, and of how much.
 
@@ -133,7 +74,7 @@ def predict(
         FramecastError: the folder holds something else.
     """
     folder = Path(folder)
-    config, frames = forecaster.config, forecaster.frames
+    config, frames, now = forecaster.config, forecaster.frames, np.datetime64("now", "ns")
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
     if alien := [channel for channel in channels if not channel.isdecimal()]:
         raise ConfigError(
@@ -141,65 +82,81 @@ def predict(
         )
     if config.unit != "DN/s":
         raise ConfigError(f"{config.name} was trained on {config.unit}; images of the Sun are prepared in DN/s")
-    if request.time > now:
-        raise ConfigError(f"--time {minute(request.time)} is in the future: the last frame seen must have been taken")
+    if options.time > now:
+        raise ConfigError(f"--time {minute(options.time)} is in the future: the last frame seen must have been taken")
     refuse_existing(folder, overwrite=True, kind=PREDICTION)
     step = np.timedelta64(round(frames.cadence * 1e9), "ns")
-    past = [request.time + (k + 1 - frames.past) * step for k in range(frames.past)]
-    future = [request.time + (k + 1) * step for k in range(frames.future)] if request.future else []
+    past = [options.time + (k + 1 - frames.past) * step for k in range(frames.past)]
+    future = [options.time + (k + 1) * step for k in range(frames.future)] if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
+    images, place, absent = Images(options), folder / "images", list[MissingImage]()
+    settings, radiometry = _as_in_training(config, options), Radiometry.of(options)
 
-    absent: list[MissingImage] = []
-    with Stages(folder) as stages:
+    def gather() -> None:
+        seconds = slack(frames) / np.timedelta64(1, "s")
+        absent.extend(images.gather(wanted, [int(name) for name in channels], place, slack=seconds, show=show))
 
-        def gather() -> None:
-            seconds = slack(frames) / np.timedelta64(1, "s")
-            wavelengths = [int(channel) for channel in channels]
-            absent.extend(images.gather(wanted, wavelengths, folder / "images", slack=seconds, show=show))
-
+    with kept_if_downloaded(folder, place):
+        stages = Stages(folder)
         # Frames that are missing may come later: an incomplete collection is gathered again.
-        mark = digest(images.describe(), [str(time) for time in wanted], channels)
-        stages.once("images", mark, [folder / "images"], gather)
+        stages.once("images", digest(images.describe(), [str(time) for time in wanted], channels), place, gather)
         if absent:
             stages.forget("images")
         _check_past(absent, past, frames)
-        observations = scan(folder / "images")
-        issue = issue_frame(observations, frames, request.time)
-        track = point(issue, request.center)
+        observations = scan(place)
+        issue = issue_frame(observations, frames, options.time)
+        track, archive, forecast = point(issue, options.center), folder / "region.zarr", folder / "forecast.zarr"
         files = [(frame.path.name, frame.path.stat().st_size) for frame in observations.frames]
-        mark = digest(files, vars(track), vars(frames), repr(settings), settings.radiometry.provenance())
-        archive_path = folder / "region.zarr"
+        mark = digest(files, vars(track), vars(frames), repr(settings), radiometry.provenance())
         stages.once(
             "region",
             mark,
-            [archive_path],
-            lambda: cut_region(folder / "images", archive_path, observations, track, frames, settings),
+            archive,
+            lambda: cut_region(place, archive, observations, track, frames, settings, radiometry),
         )
-        mark = digest(mark, config.weights_sha256, request.members, request.seed, request.label, repr(options))
+        draw = Draw(members=numbered(members), seed=seed, label=label, options=drawing)
+        mark = digest(mark, config.weights_sha256, members, seed, label, repr(drawing))
         mark = digest(mark, forecaster.calibration and forecaster.calibration.to_plain())
-        members = Draw(members=range(request.members), seed=request.seed, label=request.label, options=options)
-
-        def draw() -> None:
-            forecast_region(
+        stages.once(
+            "forecast",
+            mark,
+            forecast,
+            lambda: forecast_region(
                 forecaster,
-                Archive.open(archive_path),
-                folder / "forecast.zarr",
+                Archive.open(archive),
+                forecast,
                 issue=issue.time,
-                draw=members,
+                draw=draw,
                 command=command,
-                task=Task("members", show=lambda task: show("members", int(task.done), request.members)),
-            )
+                task=Task("members", show=lambda task: show("members", int(task.done), members)),
+            ),
+        )
+        seen = f"{frames.past} frames of {', '.join(frames.past_channels)} Å every {format_duration(frames.cadence)}"
+        facts = {
+            "Model": forecaster.name,
+            "Last frame seen": str(issue.time)[:19].replace("T", " ") + " UTC",
+            "Region": f"Carrington longitude {track.longitude:.1f}°, latitude {track.latitude:+.1f}°",
+            "Seen": seen,
+            "Frame": f"{frames.height} x {frames.width} pixels of {settings.view.pixel:g} arcsec",
+            "Radiometry": "; ".join(radiometry.history(per_second=False)),
+            "Images": ", ".join(map(str, images.describe().values())),
+        }
+        stages.once(
+            "page",
+            digest(mark, facts),
+            folder / page.PAGE,
+            lambda: page.write_prediction(folder, radiometry=radiometry, facts=facts, command=command),
+        )
+    return Prediction(tuple(absent), stages.made)
 
-        stages.once("forecast", mark, [folder / "forecast.zarr"], draw)
-    return Prediction(
-        folder=folder,
-        frames=frames,
-        issue=issue.time,
-        longitude=track.longitude,
-        latitude=track.latitude,
-        absent=tuple(absent),
-        stages=stages.made,
-        mark=mark,
+
+def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOptions:
+    """Return how the images of the model's training were made, with the options in its place."""
+    images = config.provenance.get("training", {}).get("images", {})
+    known = {"off_limb": images.get("off_limb"), "rotation": str(images.get("rotation", "")).partition(" ")[0]}
+    known["pixel"] = options.pixel or images.get("pixel_arcsec")
+    return PrepareOptions(
+        **{name: value for name, value in known.items() if value}, accept_quality=options.accept_quality
     )
 
 

@@ -1,7 +1,6 @@
 """One region, where a person points to, followed through solar rotation and cut from the images at hand."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,34 +8,15 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.observations import Observations
-from framecast.domains.solar.prepare import OffLimb, prepare
+from framecast.domains.solar.options import PrepareOptions
+from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.projection import unproject
 from framecast.domains.solar.radiometry import Radiometry
-from framecast.domains.solar.rotation import Rotation
 from framecast.domains.solar.tracks import Track
 from framecast.videos.frames import FrameSpec
 
 _FURTHEST = 85.0
 """Degrees from the middle of the disk up to which the region is followed; the model's own limits are checked later."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageSettings:
-    """How images of a region are made, as those of the training were.
-
-    Attributes:
-        pixel: side of a pixel in arcsec.
-        off_limb: ``mask`` or ``keep``.
-        rotation: the rotation law.
-        radiometry: what is done to the pixels.
-        accept_quality: bits of QUALITY that leave a frame good.
-    """
-
-    pixel: float = 4.8
-    off_limb: OffLimb = "mask"
-    rotation: Rotation = "howard"
-    radiometry: Radiometry = Radiometry()
-    accept_quality: tuple[int, ...] = (30,)
 
 
 def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime64) -> FrameHeader:
@@ -46,8 +26,7 @@ def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime
         DataError: there is none within a tenth of the cadence.
     """
     wavelength = int(frames.past_channels[0])
-    own = [frame for frame in observations.frames if frame.wavelength == wavelength]
-    near = min(own, key=lambda frame: abs(frame.time - time), default=None)
+    near = observations.nearest(wavelength, time)
     if near is None or abs(near.time - time) > slack(frames):
         raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, in which the region could be found")
     return near
@@ -71,28 +50,29 @@ def point(header: FrameHeader, center: tuple[float, float]) -> Track:
 
 
 def cut_region(
-    images: Path, out: Path, observations: Observations, track: Track, frames: FrameSpec, settings: ImageSettings
+    images: Path,
+    out: Path,
+    observations: Observations,
+    track: Track,
+    frames: FrameSpec,
+    settings: PrepareOptions,
+    radiometry: Radiometry,
 ) -> None:
     """Write the archive ``out`` of one sequence, the region of ``track`` in every one of ``images``."""
     present = observations.wavelengths
-    wanted = dict.fromkeys((*frames.past_channels, *frames.future_channels))
-    prepare(
-        images,
-        out,
+    wanted = [int(channel) for channel in dict.fromkeys((*frames.past_channels, *frames.future_channels))]
+    moments = present[observations.frames[0].wavelength]
+    options = replace(
+        settings,
         size=(frames.height, frames.width),
-        wavelengths=[int(channel) for channel in wanted if int(channel) in present],
-        tolerance=_matching(frames),
-        cadence=frames.cadence if _moments(observations.frames) < 2 else None,
-        pixel=settings.pixel,
+        wavelengths=tuple(channel for channel in wanted if channel in present),
+        tolerance=min(120.0, 0.1 * frames.cadence),
+        cadence=frames.cadence if moments < 2 else None,
         angle=_FURTHEST,
-        tracks=[track],
         minimum_frames=1,
-        rotation=settings.rotation,
-        off_limb=settings.off_limb,
-        radiometry=settings.radiometry,
-        accept_quality=settings.accept_quality,
-        overwrite=True,
+        workers=1,
     )
+    prepare(images, out, **vars(options), radiometry=radiometry, tracks=[track], overwrite=True)
 
 
 def slack(frames: FrameSpec) -> np.timedelta64:
@@ -103,13 +83,3 @@ def slack(frames: FrameSpec) -> np.timedelta64:
 def minute(time: np.datetime64) -> str:
     """Return ``time`` for a person."""
     return str(time.astype("datetime64[m]")).replace("T", " ")
-
-
-def _matching(frames: FrameSpec) -> float:
-    """Return the seconds within which images of two channels are of the same time."""
-    return min(120.0, 0.1 * frames.cadence)
-
-
-def _moments(headers: Sequence[FrameHeader]) -> int:
-    leader = headers[0].wavelength
-    return sum(header.wavelength == leader for header in headers)

@@ -1,17 +1,11 @@
-"""Stages of a job that are done once: a killed job goes on where it was, a changed request redoes what it must.
-
-A stage is known by its fingerprint, which covers everything its result depends on, and by its outputs, which are
-whole or absent. It is repeated when either has changed.
-"""
+"""Stages of a job that are done once: a killed job goes on where it was, a changed request redoes what it must."""
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from framecast.core.errors import FramecastError
 from framecast.core.files import write_atomically
@@ -19,8 +13,6 @@ from framecast.core.stored import Format
 
 FILE_NAME = "stages.json"
 FORMAT = Format("framecast-prediction", 1, "prediction", "delete it, and every stage is done again")
-IMAGES = "images"
-"""The folder within, of images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,55 +20,34 @@ class _Record:
     done: dict[str, str]
 
 
-def downloads(folder: Path) -> int:
-    """Return how many images in ``folder`` were downloaded; those that are links to files elsewhere were not."""
-    return sum(path.is_file() and not path.is_symlink() for path in folder.rglob("*.*") if path.suffix != ".json")
+class Stages:
+    """The stages that were finished in a folder, which is made if it is not there.
 
-
-class Stages(AbstractContextManager["Stages"]):
-    """The stages that were finished in a folder.
-
-    Left by an error of the user's, a folder that was made here goes again, unless something in it was downloaded.
+    A stage is known by its fingerprint, which covers everything its result depends on, and by its output, which is
+    whole or absent. It is repeated when either has changed.
 
     Attributes:
-        folder: where everything is made.
         made: name of each stage asked for so far -> whether it was done now, or had been before.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read what was done in ``folder``, which is made if it is not there."""
-        self.folder = folder
         self.made: dict[str, bool] = {}
-        self._new = not folder.exists()
+        self._path = folder / FILE_NAME
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._done = dict(FORMAT.read(folder / FILE_NAME, _Record).done)
+            self._done = dict(FORMAT.read(self._path, _Record).done)
         except FileNotFoundError:
             self._done = {}
             self._write()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._new and isinstance(error, FramecastError) and not downloads(self.folder / IMAGES):
-            shutil.rmtree(self.folder)
-
-    def once(self, name: str, mark: str, outputs: Sequence[Path], work: Callable[[], object]) -> bool:
-        """Do ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``outputs`` are there.
-
-        Returns:
-            Whether it was done now.
-        """
-        self.made[name] = self._done.get(name) != mark or not all(path.exists() for path in outputs)
+    def once(self, name: str, mark: str, output: Path, work: Callable[[], object]) -> None:
+        """Do ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``output`` is there."""
+        self.made[name] = self._done.get(name) != mark or not output.exists()
         if self.made[name]:
             self.forget(name)
             work()
             self._done[name] = mark
             self._write()
-        return self.made[name]
 
     def forget(self, name: str) -> None:
         """Let stage ``name`` be done again the next time."""
@@ -84,5 +55,17 @@ class Stages(AbstractContextManager["Stages"]):
         self._write()
 
     def _write(self) -> None:
-        text = json.dumps({**FORMAT.header(), "done": self._done}, indent=1)
-        write_atomically(self.folder / FILE_NAME, text + "\n")
+        write_atomically(self._path, json.dumps({**FORMAT.header(), "done": self._done}, indent=1) + "\n")
+
+
+@contextmanager
+def kept_if_downloaded(folder: Path, images: Path) -> Iterator[None]:
+    """Delete ``folder`` if it is new and an error of the user's ends the block, unless ``images`` were downloaded."""
+    new = not folder.exists()
+    try:
+        yield
+    except FramecastError:
+        files = (path for path in images.rglob("*.*") if path.suffix != ".json")
+        if new and not any(path.is_file() and not path.is_symlink() for path in files):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.thorough
 
 def test_the_demo_goes_the_whole_way(tmp_path, monkeypatch, capsys):
     for name, value in {"REGIONS": 24, "FRAMES": 12, "WINDOWS": 2, "MEMBERS": 3}.items():
-        monkeypatch.setattr(sys.modules["framecast.domains.corona.commands.demo"], name, value)
+        monkeypatch.setattr(sys.modules["framecast.domains.corona.commands"], name, value)
     out = tmp_path / "demo"
     assert run(["demo", "--out", str(out)]) == 0
     page = Path(capsys.readouterr().out.split()[-1])

@@ -10,7 +10,7 @@ CODE = """
 import ctypes
 from pathlib import Path
 
-from framecast.core.allocator import return_freed_blocks
+from framecast.core.machine import return_freed_blocks
 
 
 def resident():

@@ -7,9 +7,9 @@ import pytest
 
 from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive
-from framecast.domains.solar.exclusions import Exclusions
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
+from framecast.domains.solar.tables import read_exclusions
 
 pytestmark = pytest.mark.thorough
 
@@ -19,8 +19,9 @@ HOURS = [0.0, 6.0, 12.0, 18.0, 24.0, 30.0]
 def excluded(tmp_path: Path, text: str, folder: Path) -> list[float]:
     (tmp_path / "bad.csv").write_text(text)
     frames = scan(folder).frames
-    left_out = Exclusions.read(tmp_path / "bad.csv").apply(frames)
-    return [hour for hour, frame in zip(HOURS, frames, strict=True) if frame in left_out]
+    spans = read_exclusions(tmp_path / "bad.csv")
+    times = zip(HOURS, (frame.time for frame in frames), strict=True)
+    return [hour for hour, time in times if any(start <= time <= end for start, end in spans)]
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def test_an_archive_has_gaps_there(tmp_path: Path, folder: Path) -> None:
     summary = prepare(
         folder, tmp_path / "a.zarr", size=8, pixel=38.4, spacing=30.0, minimum_frames=2, exclude=tmp_path / "bad.csv"
     )
-    assert (summary.excluded, summary.frames) == (1, 5)
-    assert [gap.frames for gap in summary.gaps] == [1]
+    assert (summary.excluded, len(summary.series.slots)) == (1, 5)
+    assert [gap.frames for gap in summary.series.gaps] == [1]
     assert Archive.open(tmp_path / "a.zarr").attrs["excluded_images"] == 1
 
 
@@ -58,4 +59,4 @@ def test_an_archive_has_gaps_there(tmp_path: Path, folder: Path) -> None:
 def test_lists_of_no_use(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.csv").write_text(text)
     with pytest.raises(DataError, match=r"bad\.csv"):
-        Exclusions.read(tmp_path / "bad.csv")
+        read_exclusions(tmp_path / "bad.csv")

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
-from framecast.data.tables import Record, Table, read_table
-from framecast.domains.solar.flare_lists import region_numbers
-from framecast.domains.solar.flares import CLASSES, HORIZON, peak_flux, region_number, thresholds
-from framecast.domains.solar.times import EXPECTED, moment
+from framecast.data.tables import Record, read_table
+from framecast.domains.solar.flares import class_of, peak_flux, region_numbers
+from framecast.domains.solar.options import CLASSES, HORIZON
+from framecast.domains.solar.tables import EXPECTED, moment, region_number
 
 NEAR = 300.0
 """Seconds by which the time of a sample may differ from that of its frame, unless half the cadence is less."""
@@ -28,7 +28,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "C": ("nextc_t2f_h",),
     "M": ("nextm_t2f_h",),
     "X": ("nextx_t2f_h",),
-    "id": ("id",),
 }
 
 
@@ -76,56 +75,48 @@ def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Seq
         ConfigError: the hours are of C, M and X, and ``classes`` are others.
     """
     table = read_table(path, _COLUMNS, required=("region", "time"))
-    hours = [name for name in ("C", "M", "X") if name in table.columns]
-    if "label" not in table.columns and not hours:
+    hours, stated = [name for name in "CMX" if name in table.columns], "label" in table.columns
+    if not stated and not hours:
         raise DataError(
             f"{table.path} has no label: it needs the column label, or nextC_t2f_h, nextM_t2f_h, nextX_t2f_h"
         )
-    if "label" not in table.columns and (alien := [name for name in classes[1:] if name not in hours]):
+    if not stated and (alien := [name for name in classes[1:] if name not in hours]):
         raise ConfigError(
             f"{table.path} gives the hours to flares of class {', '.join(hours)}, from which {alien[0]} does not "
             "follow: choose --classes among them"
         )
-    return LabelTable(_sample_labels(table, hours, horizon, classes), tuple(classes))
-
-
-def _sample_labels(
-    table: Table, hours: Sequence[str], horizon: float, classes: Sequence[str]
-) -> dict[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]:
     found: dict[str, dict[np.datetime64, int]] = {}
     for record in table.records:
         region, time = region_number(record.text("region")), record.read("time", moment, EXPECTED)
-        if "label" in table.columns:
-            label = _stated(record, classes)
-        else:
-            near = [name for name in hours if name in record and 0 < record.number(name) <= horizon / 3600]
-            label = max((classes.index(name) for name in near if name in classes), default=0)
+        label = _stated(record, classes) if stated else _from_hours(record, hours, horizon, classes)
         if found.setdefault(region, {}).setdefault(time, label) != label:
             raise DataError(f"{record.place} gives region {region} at {time} another label than a line before it")
     ordered = {region: sorted(labels.items()) for region, labels in found.items()}
-    return {
+    labels = {
         region: (np.array([t for t, _ in items]), np.array([k for _, k in items])) for region, items in ordered.items()
     }
+    return LabelTable(labels, tuple(classes))
+
+
+def _from_hours(record: Record, hours: Sequence[str], horizon: float, classes: Sequence[str]) -> int:
+    near = [name for name in hours if name in record and 0 < record.number(name) <= horizon / 3600]
+    return max((classes.index(name) for name in near if name in classes), default=0)
 
 
 def _stated(record: Record, classes: Sequence[str]) -> int:
     """Return the place of the class that a record's own label names."""
-    text = record.text("label")
+    text, expected = record.text("label"), f"one of {', '.join(classes)}, or a place from 0 among them"
+    lower = [name.lower() for name in classes]
     if not text or text.lower() == "nan":
         return UNKNOWN
-    lower = [name.lower() for name in classes]
     if text.lower() in lower:
         return lower.index(text.lower())
-    if text.removesuffix(".0").isdecimal():
-        place = int(text.removesuffix(".0"))
-        if place < len(classes):
-            return place
-    else:
-        flux = record.read("label", peak_flux, f"one of {', '.join(classes)}, or a place from 0 among them")
-        return int(np.searchsorted(thresholds(classes), flux * (1 + 1e-9), side="right"))
-    raise DataError(
-        f"{record.place} has label {text!r}; write one of {', '.join(classes)}, or a place from 0 among them"
-    )
+    if not text.removesuffix(".0").isdecimal():
+        return class_of(record.read("label", peak_flux, expected), classes)
+    place = int(text.removesuffix(".0"))
+    if place >= len(classes):
+        raise DataError(f"{record.place} has label {text!r}; write {expected}")
+    return place
 
 
 def labels_from_table(archive: Archive, samples: LabelTable) -> dict[str, npt.NDArray[np.int64]]:

@@ -9,7 +9,7 @@ import xarray as xr
 from framecast.cli import run
 from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive, ArchiveWriter
-from framecast.domains.solar.flare_lists import assign_flares, labels_from_flares, read_flares
+from framecast.domains.solar.flares import assign_flares, labels_from_flares, read_flares
 
 START = np.datetime64("2017-09-06T00:00", "ns")
 HOUR = np.timedelta64(1, "h")

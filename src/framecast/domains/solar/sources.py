@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from framecast.core.errors import ConfigError
+from framecast.domains.solar.options import Server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """A server of images.
+    """A server of images of SDO/AIA.
 
     Attributes:
         base_url: where it begins; empty takes it from the environment (`variable`), else the observatory's own.
@@ -44,9 +45,9 @@ class Source(ABC):
     variable: ClassVar[str]
     """The environment variable that names another server."""
     default_url: ClassVar[str]
-    wavelengths: ClassVar[tuple[int, ...]]
     step: ClassVar[int]
     """Seconds between two images of a wavelength."""
+    wavelengths: ClassVar[tuple[int, ...]] = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
     tolerance: ClassVar[float] = 120.0
     """Seconds by which an image may have been taken earlier or later than its name says."""
 
@@ -69,13 +70,9 @@ class Source(ABC):
                 f"{self.name} has no {unknown[0]} Å; it has {', '.join(map(str, self.wavelengths))}: "
                 "choose among these with --wavelengths"
             )
-        moments = sorted({self.slot(time) for time in times})
+        seconds = {int(time.astype("datetime64[s]").astype(np.int64) // self.step * self.step) for time in times}
+        moments = [np.datetime64(second, "s") for second in sorted(seconds)]
         return [self.locate(time, wavelength) for time in moments for wavelength in sorted(wavelengths)]
-
-    def slot(self, time: np.datetime64) -> np.datetime64:
-        """Return the time of the last image at ``time`` or before it."""
-        seconds = time.astype("datetime64[s]").astype(np.int64)
-        return np.datetime64(int(seconds // self.step * self.step), "s")
 
     @abstractmethod
     def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
@@ -84,6 +81,14 @@ class Source(ABC):
     def describe(self) -> dict[str, str]:
         """Return which server it is, as JSON values."""
         return {"kind": self.name, "base_url": self.base_url}
+
+
+def _path(time: np.datetime64, wavelength: int, ending: str, seconds: str = "") -> PurePosixPath:
+    """Return ``YYYY/MM/DD/HHH00/AIAYYYYMMDD_HHMM_WWWW.fits``, JSOC's layout."""
+    day, clock = str(time.astype("datetime64[m]")).split("T")
+    hour, minute = clock.split(":")
+    name = f"AIA{day.replace('-', '')}_{hour}{minute}{seconds}_{wavelength:04d}.{ending}"
+    return PurePosixPath(*day.split("-"), f"H{hour}00", name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +104,12 @@ class SynopticSource(Source):
     name = "jsoc"
     variable = "FRAMECAST_JSOC_URL"
     default_url = "https://jsoc1.stanford.edu/data/aia/synoptic/"
-    wavelengths = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
     step = 120
 
     def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
-        """Return ``YYYY/MM/DD/HHH00/AIAYYYYMMDD_HHMM_WWWW.fits``; near-real-time names end in ``HHMM00``."""
-        day, clock = str(time.astype("datetime64[m]")).split("T")
-        hour, minute = clock.split(":")
-        seconds = "00" if self.near_real_time else ""
-        name = f"AIA{day.replace('-', '')}_{hour}{minute}{seconds}_{wavelength:04d}.fits"
-        path = PurePosixPath(*day.split("-"), f"H{hour}00", name)
-        branch = "nrt/" if self.near_real_time else ""
+        """Return the file in the archive's own layout; near-real-time names end in ``HHMM00``."""
+        branch, seconds = ("nrt/", "00") if self.near_real_time else ("", "")
+        path = _path(time, wavelength, "fits", seconds)
         return Wanted(time=time, wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
 
 
@@ -124,15 +124,24 @@ class HelioviewerSource(Source):
     name = "helioviewer"
     variable = "FRAMECAST_HELIOVIEWER_URL"
     default_url = "https://api.helioviewer.org/v2/"
-    wavelengths = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
     step = 60
 
     def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
         """Return the call of getJP2Image, and a path in JSOC's layout that ends in ``.jp2``."""
         number = 8 + self.wavelengths.index(wavelength)  # Helioviewer's sourceId of SDO/AIA
-        day, clock = str(time.astype("datetime64[s]")).split("T")
-        query = urlencode({"date": f"{day}T{clock}Z", "sourceId": number}, safe=":")
-        hour, minute, _ = clock.split(":")
-        name = f"AIA{day.replace('-', '')}_{hour}{minute}_{wavelength:04d}.jp2"
-        path = PurePosixPath(*day.split("-"), f"H{hour}00", name)
-        return Wanted(time=time, wavelength=wavelength, url=f"{self.base_url}getJP2Image/?{query}", path=path)
+        query = urlencode({"date": f"{time.astype('datetime64[s]')}Z", "sourceId": number}, safe=":")
+        url = f"{self.base_url}getJP2Image/?{query}"
+        return Wanted(time=time, wavelength=wavelength, url=url, path=_path(time, wavelength, "jp2"))
+
+
+def choose_source(server: Server, *, nrt: bool, base_url: str) -> Source:
+    """Return the server that the options name.
+
+    Raises:
+        ConfigError: the server has no near-real-time branch, or its address is none.
+    """
+    if server == "jsoc":
+        return SynopticSource(base_url=base_url, near_real_time=nrt)
+    if nrt:
+        raise ConfigError("--nrt is a branch of JSOC's archive; Helioviewer has its latest images with the others")
+    return HelioviewerSource(base_url=base_url)

@@ -1,19 +1,23 @@
-"""``framecast demo``: the whole way in a minute, on a synthetic Sun, with a model that comes with the package."""
+"""``framecast synth`` makes a synthetic corona whose law is known; ``framecast demo`` goes the whole way on it."""
 
 import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from framecast.cli.adding import add
 from framecast.cli.console import note, progress, say
+from framecast.cli.options import takes_options
 from framecast.core.errors import FramecastError
 from framecast.core.files import refuse_existing, write_atomically
 from framecast.core.machine import free_cores
+from framecast.core.options import Seconds
 
 MARKER = ".framecast-demo"
 
@@ -24,6 +28,43 @@ REGIONS, FRAMES, SIZE, CADENCE = 20, 12, 64, 7200.0
 
 WINDOWS, MEMBERS = 3, 10
 """Enough for the pictures: a page shows at most three cases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthOptions:
+    """What is simulated.
+
+    Attributes:
+        regions: independent active regions, one sequence each.
+        frames: frames per region.
+        size: height and width of a frame in pixels, at least 8.
+        seed: another seed, another Sun.
+        cadence: time between two frames: 12s, 5min, 2h.
+    """
+
+    regions: int = 40
+    frames: int = 48
+    size: int = 64
+    seed: int = 0
+    cadence: Seconds = 7200.0
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    add(app, demo, example="framecast demo --out demo")
+    add(app, synth, example="framecast synth corona.zarr --regions 40 --frames 48 --size 64 --seed 0")
+
+
+@takes_options
+def synth(
+    out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The archive to write, by convention named *.zarr.")],
+    options: SynthOptions,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
+) -> None:
+    """Write an archive of synthetic active regions. Their future is random, but its law is known exactly."""
+    note(f"simulating {options.regions} active region{'' if options.regions == 1 else 's'}")
+    _write(out, overwrite=overwrite, **vars(options))
+    say(str(out))
 
 
 def demo(
@@ -41,31 +82,26 @@ def demo(
     note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
     import framecast as fc
     from framecast.cli.score_table import print_scores
-    from framecast.domains.corona.writing import write_corona
 
-    with progress("regions", REGIONS) as task:
-        write_corona(
-            archive, regions=REGIONS, frames=FRAMES, size=SIZE, cadence=CADENCE, seed=seed, progress=task.reach
-        )
+    _write(archive, regions=REGIONS, frames=FRAMES, size=SIZE, cadence=CADENCE, seed=seed)
 
     note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
+    command = shlex.join(["framecast", *sys.argv[1:]])
     with _free_threads():
-        fc.forecast(
-            MODEL,
-            archive,
-            forecast,
-            members=MEMBERS,
-            seed=seed,
-            split="test",
-            limit=WINDOWS,
-            command=shlex.join(["framecast", *sys.argv[1:]]),
-        )
+        fc.forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, split="test", limit=WINDOWS, command=command)
 
     note(f"3/3  scores and pictures -> {report}")
     evaluation = fc.evaluate(forecast)
     page = evaluation.report(report, command=shlex.join(["framecast", "evaluate", str(forecast), "--out", str(report)]))
     print_scores(evaluation.scores)
     say(str(page))
+
+
+def _write(out: Path, **options: Any) -> None:
+    import framecast as fc
+
+    with progress("regions", options["regions"]) as task:
+        fc.write_corona(out, **options, progress=task.reach)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
-from framecast.domains.solar.label_tables import labels_from_table, read_label_table
+from framecast.domains.solar.labels import labels_from_table, read_label_table
 
 
 def test_samples_with_the_hours_to_the_next_flares(hourly_regions: Archive, tmp_path: Path) -> None:

@@ -1,0 +1,312 @@
+"""``framecast solar COMMAND``: from the observatory's archive to a prediction."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from framecast.cli.adding import add
+from framecast.cli.console import note, print_grid, print_list, print_table, progress, say, track_stages
+from framecast.cli.options import takes_options
+from framecast.cli.sampling import Ensemble, Running, Sampling
+from framecast.core.errors import ConfigError
+from framecast.core.options import format_duration
+from framecast.domains.solar.options import (
+    EventOptions,
+    FetchOptions,
+    LabelOptions,
+    PictureOptions,
+    PredictOptions,
+    PrepareOptions,
+    Transfer,
+)
+
+if TYPE_CHECKING:
+    from framecast.domains.solar.predict import Prediction
+    from framecast.domains.solar.prepare import Summary
+    from framecast.reports.prediction import Interval
+
+app = typer.Typer(
+    name="solar",
+    help="Observations of the Sun: from an archive to a prediction. Needs pip install 'framecast[solar]'.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+OutArchive = Annotated[
+    Path, typer.Argument(metavar="OUT.zarr", help="The archive to write, by convention named *.zarr.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")]
+
+
+@app.callback()
+def root() -> None:
+    """Observations of the Sun: from an archive to a prediction."""
+
+
+@takes_options
+def fetch(
+    options: FetchOptions,
+    transfer: Transfer,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the images.")],
+) -> None:
+    """Fetch images of the Sun that are not in the folder yet.
+
+    Every file is opened and checked before it gets its name. The same command again fetches only what is missing;
+    unavailable frames are listed at the end and in fetch.json and are not treated as an error.
+    """
+    note(f"fetching images of {str(options.start)[:16]} to {str(options.end)[:16]}")
+    from framecast.domains.solar.fetch import choose_source, regular_times
+    from framecast.domains.solar.fetch import fetch as bring
+
+    server = choose_source(options.source, nrt=options.nrt, base_url=options.base_url)
+    if options.cadence < server.step:
+        raise ConfigError(
+            f"--cadence is {format_duration(options.cadence)}; {server.name} has an image every {server.step} s: ask "
+            "for no more"
+        )
+    times = regular_times(options.start, options.end, options.cadence)
+    with progress("fetching") as task:
+        report = bring(times, options.wavelengths, out, source=server, transfer=transfer, progress=task.reach)
+    print_table(
+        "Fetched",
+        [
+            ("asked for", f"{len(report.frames)} frames"),
+            ("there already", str(report.kept)),
+            ("downloaded", f"{report.fetched}, {report.bytes / 1e6:.1f} MB"),
+            ("missing", str(len(report.missing))),
+        ],
+    )
+    missing = [(f"{_minute(frame.time)}  {frame.wavelength} Å", frame.missing) for frame in report.missing]
+    print_list("Missing frames", missing, rest=": see fetch.json")
+    say(str(out))
+
+
+@takes_options
+def prepare(
+    source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="Folder with FITS files, at any depth.")],
+    out: OutArchive,
+    options: PrepareOptions,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cut regions that follow the Sun's rotation out of images of the Sun, and write them as an archive.
+
+    The images may lie in any folders under any names (JSOC's synoptic layout, for instance): their headers decide.
+    A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up.
+    """
+    note(f"preparing {source}")
+    from framecast.domains.solar.prepare import prepare as prepare_archive
+
+    with track_stages() as show:
+        summary = prepare_archive(source, out, **vars(options), overwrite=overwrite, progress=show)
+    _print_summary(summary, source)
+    say(str(out))
+
+
+@takes_options
+def import_png(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SRC_DIR", help="Folder with <AR>/<AR>_YYYYmmdd_HHMM_<w1>x<w2>x<w3>.png below it."),
+    ],
+    out: OutArchive,
+    options: PictureOptions,
+    labels: LabelOptions,
+    samples: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Labels: HARPNUM, T and label or nextC_t2f_h, nextM_t2f_h, nextX_t2f_h (hours)."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Read 8-bit PNG pictures of active regions into an archive in DN/s, labels included (Francisco et al. 2024)."""
+    note(f"importing {source}")
+    from framecast.domains.solar.labels import read_label_table
+    from framecast.domains.solar.png import import_pictures
+
+    table = None if samples is None else read_label_table(samples, **vars(labels))
+    with progress("pictures") as task:
+        made = import_pictures(source, out, **vars(options), samples=table, overwrite=overwrite, progress=task.reach)
+    rows = [
+        ("regions", f"{made.sequences} with {made.frames} frames together, every {format_duration(made.cadence)}"),
+        ("channels", ", ".join(f"{channel} Å" for channel in made.channels)),
+    ]
+    if made.excluded:
+        rows.append(("excluded", f"{made.excluded} pictures"))
+    if made.ignored:
+        rows.append(("ignored", f"{made.ignored} PNG files that are named otherwise"))
+    print_table("Imported", rows)
+    print_list("Files left out", [(path.name, reason) for path, reason in made.rejected])
+    say(str(out))
+
+
+@takes_options
+def label(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose frames get labels.")],
+    given: EventOptions,
+    labels: LabelOptions,
+) -> None:
+    """Label each frame of an archive with the largest flare of its region that starts within the horizon after it.
+
+    Labels are written into the archive, in place of any it has. Train with data.labels=true to use them.
+    """
+    if (given.events is None) == (given.samples is None):
+        raise ConfigError("give either --events or --samples: labels come from one of them")
+    note(f"labelling {archive}")
+    from framecast.data.archive.reader import Archive
+    from framecast.data.labels import count_labels, write_labels
+    from framecast.domains.solar.flares import assign_flares, labels_from_flares, read_flares
+    from framecast.domains.solar.labels import labels_from_table, read_label_table
+
+    opened = Archive.open(archive)
+    if given.events is not None:
+        flares = read_flares(given.events)
+        assigned = assign_flares(opened, flares)
+        found = labels_from_flares(opened, assigned.own, **vars(labels), covered=given.covers or (None, None))
+        if assigned.unassigned:
+            note(
+                f"{assigned.unassigned} of {len(flares)} events were left out: they say no place, and the number of no "
+                f"region of {archive}"
+            )
+    else:
+        found = labels_from_table(opened, read_label_table(str(given.samples), **vars(labels)))
+    within = format_duration(labels.horizon)
+    write_labels(archive, found, labels.classes, meaning=f"class of the largest flare that starts within {within}")
+    counts = count_labels(Archive.open(archive)).items()
+    print_table(
+        "Labelled",
+        [("flares", f"that start within {within}"), *((name, f"{count} frames") for name, count in counts)],
+    )
+    say(str(archive))
+
+
+@takes_options
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model's name."
+        ),
+    ],
+    options: PredictOptions,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for everything: images, forecast, page.")],
+    ensemble: Ensemble,
+    sampling: Sampling,
+    running: Running,
+) -> None:
+    """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
+
+    The same command again goes on where it was interrupted, and looks for frames of the future that have come since.
+    """
+    if options.source is not None and not options.source.is_dir():
+        raise ConfigError(f"--source {options.source} is not a folder: name the one that holds the images")
+    x, y = options.center
+    note(f"forecasting the Sun at {x:g},{y:g} on {str(options.time)[:16]} with {model}")
+    import framecast as fc
+    from framecast.core.machine import choose_device
+    from framecast.domains.solar.predict import predict as make
+    from framecast.reports.prediction import PAGE, Sample, interval_rows
+
+    forecaster = fc.load(model, device=choose_device(running.device), trust_code=running.trust_code)
+    drawing = forecaster.options(**sampling.choices)
+    note(str(forecaster.precision(drawing)))
+    with track_stages() as show:
+        made = make(
+            forecaster,
+            out,
+            options,
+            **ensemble.choices,
+            drawing=drawing,
+            command=shlex.join(["framecast", *sys.argv[1:]]),
+            show=show,
+        )
+    _print_prediction(made)
+    print_intervals(interval_rows(Sample.read(out / "forecast.zarr")))
+    say(str(out / PAGE))
+
+
+add(
+    app,
+    fetch,
+    example="framecast solar fetch --start 2024-10-08 --end 2024-10-10 --wavelengths 193,211,94 --cadence 2h --out aia",
+)
+add(
+    app,
+    prepare,
+    example="framecast solar prepare aia-synoptic/ sun.zarr --size 64 --wavelengths 171 "
+    "--start 2017-08-08 --end 2017-08-14",
+)
+add(app, import_png, example="framecast solar import-png pictures/ regions.zarr --samples samples.csv")
+add(app, label, example="framecast solar label regions.zarr --events goes.csv --horizon 12h")
+add(
+    app,
+    predict,
+    example="framecast solar predict runs/sun --time 2024-10-08T23:57 --center 32,112 --members 20 --out prediction",
+)
+
+
+def print_intervals(rows: "list[Interval]") -> None:
+    """Print what the ensemble says of each quantity."""
+    from framecast.reports.wording import inline, short
+
+    headings = ["", "median", "50 % interval", "90 % interval", "observed"]
+    cells = [
+        [
+            f"{row.channel} Å {inline(row.label)} ({row.unit})",
+            short(row.median),
+            f"{short(row.low_50)} – {short(row.high_50)}",
+            f"{short(row.low_90)} – {short(row.high_90)}",
+            short(row.observed) if row.observed == row.observed else "not known",
+        ]
+        for row in rows
+    ]
+    print_grid("What to expect", headings, cells)
+
+
+def _print_prediction(made: "Prediction") -> None:
+    """Say which stages were done, and which images are not to be had."""
+    done = {True: "done", False: "was done before"}
+    print_table("Prediction", [(name, done[now]) for name, now in made.stages.items()])
+    absent = [(f"{_minute(item.time)}  {item.wavelength} Å", item.reason) for item in made.absent]
+    print_list("Images of the future that are not to be had", absent, most=12)
+
+
+def _print_summary(summary: "Summary", source: Path) -> None:
+    """Say what was made, and what was left out and why."""
+    series = summary.series
+    rows = [
+        ("frames", f"{len(series.slots)}, every {format_duration(series.cadence)}"),
+        ("from", f"{_minute(series.slots[0].time)} UTC"),
+        ("to", f"{_minute(series.slots[-1].time)} UTC"),
+        ("channels", ", ".join(f"{channel} Å" for channel in series.channels)),
+        ("regions", f"{summary.sequences} with {summary.region_frames} frames together"),
+    ]
+    if summary.short:
+        rows.append(("too short", f"{summary.short} regions seen in too few frames, left out"))
+    gaps = [f"{gap.frames} frames between {_minute(gap.before)} and {_minute(gap.after)}" for gap in series.gaps]
+    rows += [("gap", text) for text in gaps[:20]]
+    if len(gaps) > 20:
+        rows.append(("gap", f"and {len(gaps) - 20} more"))
+    if summary.missing_pixels:
+        files = summary.files_with_missing_pixels
+        rows.append(("missing pixels", f"{summary.missing_pixels} in {files} files, masked"))
+    for wavelength, count in sorted(summary.other_wavelengths.items()):
+        rows.append(("not asked for", f"{count} files of {wavelength} Å"))
+    for wavelength, count in sorted(series.unmatched.items()):
+        rows.append(("not in the series", f"{count} files of {wavelength} Å: at other times, or second copies"))
+    rows += [("note", f"{count} files: {text}") for text, count in summary.notes.items()]
+    print_table("Prepared", rows)
+    for title, items in (("Doubtful frames", summary.doubtful), ("Files left out", summary.rejected)):
+        print_list(title, [(_relative(item.path, source), item.reason) for item in items])
+
+
+def _minute(time: object) -> str:
+    return str(time)[:16].replace("T", " ")
+
+
+def _relative(path: Path, source: Path) -> str:
+    return str(path.relative_to(source)) if path.is_relative_to(source) else str(path)

@@ -1,0 +1,428 @@
+"""Images of the Sun from the observatories' servers to a folder: a few at a time, verified, and whole or absent.
+
+sunpy's ``AIASynopsisClient`` reads JSOC's synoptic archive too. It asks for the listing of every hour's folder and
+then hands the addresses to parfive, one wavelength at a time. Here the addresses are computed, for the archive's names
+follow from time and wavelength (the tests hold them to those that sunpy's client finds), and the transfer is our own,
+because what a forecast needs is not to be had from the two:
+
+- parfive writes into the final name: a process that is killed leaves half a file there, which the next run takes for
+  a whole one. Here a file is read in full, checked, put on the disk under a hidden name and renamed.
+- A server that is busy, slow or cut off is asked again; parfive gives up at the first error. The pause before a further
+  attempt doubles, with a random part, so that many clients do not come back in step (Brooker 2015, "Exponential backoff
+  and jitter"); a ``Retry-After`` of the server is honoured by all connections together.
+- What came is opened: an error page with status 200, a body cut short, or another wavelength under the right name is
+  no image.
+- The near-real-time branch has names of its own, which the client does not know, and its ``Sample`` counts from the
+  first file found, so that one missing file shifts all others.
+
+A frame that is not to be had ends in the record (`Report.missing`, ``fetch.json``), not in an error.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from framecast._version import __version__
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import held, partial_path, write_atomically
+from framecast.core.stored import Format
+from framecast.core.text import one_line
+from framecast.domains.solar.options import Transfer
+from framecast.domains.solar.reader import read_image
+from framecast.domains.solar.sources import HelioviewerSource, Source, SynopticSource, Wanted, choose_source
+
+__all__ = [
+    "FILE_NAME",
+    "Frame",
+    "HelioviewerSource",
+    "Report",
+    "Source",
+    "SynopticSource",
+    "Transfer",
+    "choose_source",
+    "fetch",
+    "regular_times",
+]
+
+FILE_NAME = "fetch.json"
+FORMAT = Format("framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again")
+
+Buffer = bytes | bytearray
+
+_LARGEST = 256 * 2**20
+_LONGEST_PAUSE = 60.0
+_GONE = frozenset({400, 401, 403, 404, 410})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One image that was asked for, as ``fetch.json`` has it.
+
+    Attributes:
+        time: when, UTC, ISO 8601.
+        wavelength: in ångström.
+        path: where it is or would be, below the folder.
+        url: where it came from.
+        bytes: size of the file; 0 if it is missing.
+        sha256: checksum of the file.
+        observed: DATE-OBS of its header.
+        missing: why it is not there; empty if it is.
+    """
+
+    time: str
+    wavelength: int
+    path: str
+    url: str
+    bytes: int = 0
+    sha256: str = ""
+    observed: str = ""
+    missing: str = ""
+
+    @classmethod
+    def of(cls, item: Wanted, body: Buffer = b"", *, observed: str = "", missing: str = "") -> "Frame":
+        """Return the entry of an image that came, or of one that did not."""
+        checksum = hashlib.sha256(body).hexdigest() if body else ""
+        return cls(
+            time=str(item.time),
+            wavelength=item.wavelength,
+            path=str(item.path),
+            url=item.url,
+            bytes=len(body),
+            sha256=checksum,
+            observed=observed,
+            missing=missing,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What came of a fetch.
+
+    Attributes:
+        frames: every frame that was asked for, in order of time and wavelength.
+        kept: how many were there already.
+        bytes: how much was downloaded.
+    """
+
+    frames: tuple[Frame, ...]
+    kept: int
+    bytes: int
+
+    @property
+    def missing(self) -> tuple[Frame, ...]:
+        """The frames that are not to be had, with the reason of each."""
+        return tuple(frame for frame in self.frames if frame.missing)
+
+    @property
+    def fetched(self) -> int:
+        """How many were downloaded."""
+        return len(self.frames) - len(self.missing) - self.kept
+
+
+def regular_times(start: np.datetime64, end: np.datetime64, cadence: float) -> list[np.datetime64]:
+    """Return ``start``, ``start`` + ``cadence`` (seconds) … up to ``end`` and including it.
+
+    Raises:
+        ConfigError: ``end`` is before ``start``, or the cadence is not positive.
+    """
+    if not cadence > 0:
+        raise ConfigError(f"the cadence is {cadence:g} s; it must be positive")
+    if end < start:
+        raise ConfigError(f"--end {str(end)[:19]} is before --start {str(start)[:19]}: exchange them")
+    step = np.timedelta64(round(cadence * 1e9), "ns")
+    start, end = start.astype("datetime64[ns]"), end.astype("datetime64[ns]")
+    return [start + k * step for k in range(int((end - start) // step) + 1)]
+
+
+def fetch(
+    times: Sequence[np.datetime64],
+    wavelengths: Sequence[int],
+    folder: str | Path,
+    *,
+    source: Source,
+    transfer: Transfer = Transfer(),
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Download the images of ``times`` and ``wavelengths`` that ``folder`` does not have yet.
+
+    A second call downloads nothing that the first one brought: a file whose size is in the record is taken as it is,
+    any other is opened and checked. Files of earlier calls stay in the record. An interrupted call leaves whole files
+    only, and the next one goes on.
+
+    Args:
+        times: UTC; each is taken down to the server's last image before it.
+        wavelengths: in ångström.
+        folder: is made if it is not there; the archive's own layout is kept below it.
+        source: the server.
+        transfer: how politely and how patiently.
+        progress: called with the number of frames done and their total.
+
+    Raises:
+        ConfigError: the server has no such wavelength.
+        DataError: the server cannot be reached at all, or stopped answering.
+        FramecastError: another process is fetching into the folder.
+        OSError: a frame cannot be written.
+    """
+    folder = Path(folder)
+    wanted = source.plan(times, wavelengths)
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, doing=f"fetching into {folder}"):
+        known = read_record(folder)
+        work = _Fetch(wanted, folder, source, known, transfer, progress or (lambda done, total: None))
+        try:
+            _run(work.run())
+        except KeyboardInterrupt as error:
+            saved = sum(not frame.missing for frame in work.frames.values())
+            error.add_note(f"{saved} of {len(wanted)} images are saved: the same command resumes from there")
+            raise
+        finally:
+            if work.frames:
+                write_record(folder, known | work.frames)
+    return Report(frames=tuple(work.frames[str(item.path)] for item in wanted), kept=work.kept, bytes=work.bytes)
+
+
+def read_record(folder: Path) -> dict[str, Frame]:
+    """Return the frames recorded in ``folder`` by path; none if there is no record.
+
+    Raises:
+        DataError: it is damaged, or of a newer version.
+    """
+    try:
+        return {frame.path: frame for frame in FORMAT.read(folder / FILE_NAME, _Record).frames}
+    except FileNotFoundError:
+        return {}
+
+
+def write_record(folder: Path, frames: Mapping[str, Frame]) -> None:
+    """Write the record into ``folder``, in order of time and wavelength: the same images make the same record."""
+    ordered = sorted(frames.values(), key=lambda frame: (frame.time, frame.wavelength, frame.path))
+    entries = [{name: value for name, value in asdict(frame).items() if value not in ("", 0)} for frame in ordered]
+    lines = ",\n".join(json.dumps(entry) for entry in entries)
+    head = json.dumps(FORMAT.header())[1:-1]
+    write_atomically(folder / FILE_NAME, f'{{{head}, "frames": [\n{lines}\n]}}\n')
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Do ``work``, in a thread of its own where a loop is running already, as in every notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+class _TryError(Exception):
+    """An attempt that brought no image.
+
+    Attributes:
+        final: whether further attempts would bring the same.
+        wait: seconds that the server asks to wait for.
+        answered: whether there was an answer at all.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, wait: float = 0.0, answered: bool = True) -> None:
+        super().__init__(reason)
+        self.final, self.wait, self.answered = final, wait, answered
+
+
+class _Fetch:
+    """One fetch, and what its connections share.
+
+    Attributes:
+        frames: what came of each frame so far, by path.
+        kept: how many were there already.
+        bytes: how much was downloaded.
+    """
+
+    def __init__(
+        self,
+        wanted: Sequence[Wanted],
+        folder: Path,
+        source: Source,
+        known: Mapping[str, Frame],
+        transfer: Transfer,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.frames: dict[str, Frame] = {}
+        self.kept = self.bytes = 0
+        self._wanted, self._queue = wanted, iter(wanted)
+        self._folder, self._source, self._known = folder, source, known
+        self._transfer, self._progress = transfer, progress
+        self._unreachable = ""
+        self._unanswered = 0
+        self._resume = 0.0
+
+    async def run(self) -> None:
+        """Bring every frame that is not there, over some connections side by side."""
+        transfer = self._transfer
+        timeout = aiohttp.ClientTimeout(
+            total=transfer.timeout, sock_connect=min(20.0, transfer.timeout), sock_read=transfer.silence
+        )
+        # Nothing is unpacked on the way: a kilobyte may become gigabytes.
+        agent = {"User-Agent": f"framecast/{__version__}", "Accept-Encoding": "identity"}
+        connector = aiohttp.TCPConnector(limit=transfer.connections)
+        async with aiohttp.ClientSession(
+            timeout=timeout, headers=agent, connector=connector, trust_env=True, auto_decompress=False
+        ) as self._session:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(transfer.connections):
+                        group.create_task(self._take_from_queue())
+            except ExceptionGroup as failures:
+                raise failures.exceptions[0] from None
+        if self._unreachable:
+            raise DataError(self._unreachable)
+
+    async def _take_from_queue(self) -> None:
+        for item in self._queue:
+            if self._unreachable:
+                return
+            path = self._folder / item.path
+            frame = await asyncio.to_thread(self._there, item, path)
+            if frame is not None:
+                self.kept += 1
+            else:
+                frame = await self._bring(item, path)
+                self.bytes += frame.bytes
+            self.frames[frame.path] = frame
+            self._progress(len(self.frames), len(self._wanted))
+
+    def _there(self, item: Wanted, path: Path) -> Frame | None:
+        """Return the frame if it is in the folder already, whole and what was asked for."""
+        partial_path(path).unlink(missing_ok=True)  # of a process that was killed
+        if not path.is_file():
+            return None
+        frame = self._known.get(str(item.path))
+        if frame is not None and not frame.missing and frame.bytes == path.stat().st_size:
+            return frame
+        try:
+            return Frame.of(item, path.read_bytes(), observed=_check(path, item, self._source.tolerance))
+        except (DataError, _TryError):
+            return None
+
+    async def _bring(self, item: Wanted, path: Path) -> Frame:
+        """Try until the frame is there or nothing more can be expected."""
+        for attempt in range(1, self._transfer.tries + 1):
+            pause = min(_LONGEST_PAUSE, self._transfer.pause * 2 ** (attempt - 2)) if attempt > 1 else 0.0
+            if (pause := max(pause * random.uniform(0.5, 1.0), self._resume - time.monotonic())) > 0:
+                await asyncio.sleep(pause)
+            try:
+                body = await self._receive(item.url)
+                frame = await asyncio.to_thread(self._keep, item, path, body)
+            except _TryError as error:
+                failure = error
+                if error.wait > self._transfer.patience:
+                    break
+                self._resume = max(self._resume, time.monotonic() + error.wait)
+                if error.final:
+                    break
+            else:
+                self._unanswered = 0
+                return frame
+        self._count(failure)
+        return Frame.of(item, missing=str(failure) if failure.final else f"{failure} (tried {attempt} times)")
+
+    def _count(self, failure: _TryError) -> None:
+        """Stop everything after as many frames in a row without any answer as there are connections, or frames."""
+        self._unanswered = 0 if failure.answered else self._unanswered + 1
+        if self._unanswered >= min(self._transfer.connections, len(self._wanted)):
+            self._unreachable = (
+                f"{self._source.base_url} cannot be reached ({failure}): check the connection, or name another server "
+                "with --base-url; the same command goes on where it stopped"
+            )
+
+    async def _receive(self, url: str) -> bytearray:
+        try:
+            async with self._session.get(url) as response:
+                if response.status != 200:
+                    answer = f"the server says {response.status} {one_line(response.reason, most=80)}"
+                    wait = _seconds(response.headers.get("Retry-After", ""))
+                    final = response.status in _GONE
+                    raise _TryError(answer, final=final, wait=0.0 if final else wait)
+                body = bytearray()
+                async for part in response.content.iter_chunked(2**16):
+                    body += part
+                    if max(len(body), response.content_length or 0) > _LARGEST:
+                        raise _TryError(f"the server offers over {_LARGEST >> 20} MiB", final=True)
+                return body
+        except aiohttp.ConnectionTimeoutError:
+            raise _TryError("no connection within the time allowed", answered=False) from None
+        except TimeoutError:
+            raise _TryError("the server took too long") from None
+        except aiohttp.ClientPayloadError:
+            raise _TryError("what the server sent is cut short") from None
+        except aiohttp.ClientConnectorError as error:
+            raise _TryError(one_line(error.os_error, most=200), answered=False) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _TryError(f"the connection broke ({type(error).__name__})") from None
+
+    def _keep(self, item: Wanted, path: Path, body: bytearray) -> Frame:
+        """Check ``body`` and put it under its name."""
+        if body[:1024].lstrip()[:1] == b"<":
+            raise _TryError("the server sent a web page in place of the image")
+        partial = partial_path(path)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as stream:
+                stream.write(body)
+                stream.flush()
+                os.fsync(stream.fileno())
+            observed = _check(partial, item, self._source.tolerance)
+            partial.replace(path)
+        except DataError as error:
+            raise _TryError(str(error)) from None
+        finally:
+            partial.unlink(missing_ok=True)
+        return Frame.of(item, body, observed=observed)
+
+
+def _check(path: Path, wanted: Wanted, tolerance: float) -> str:
+    """Return DATE-OBS of the image in the file ``path``, after it was opened and its pixels were decoded.
+
+    Raises:
+        DataError: it is no image, or not whole.
+        _TryError: its wavelength is another, or its time is off by more than ``tolerance`` seconds.
+    """
+    try:
+        header = read_image(path).header
+    except DataError as error:
+        raise DataError(str(error).replace(f"{path} ", "what came ", 1)) from None
+    if header.wavelength != wanted.wavelength:
+        raise _TryError(f"its header says {header.wavelength} Å", final=True)
+    away = abs((header.time - wanted.time) / np.timedelta64(1, "s"))
+    if away > tolerance:
+        says = f"its header says {str(header.time)[:19]}, {away:.0f} s from the time asked for"
+        raise _TryError(says, final=True)
+    return str(header.time.astype("datetime64[ms]"))
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for: a number, or a date (RFC 9110, section 10.2.3)."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,287 @@
+"""What can be set about solar data. Light, so that the command line can show it at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from framecast.core.errors import ConfigError
+from framecast.core.options import Seconds, WholeNumbers, Written
+
+OffLimb = Literal["mask", "keep"]
+Rotation = Literal["howard", "snodgrass", "allen", "rigid"]
+Server = Literal["jsoc", "helioviewer"]
+
+CLASSES = ("quiet", "C", "M", "X")
+"""The classes of Francisco et al. (2024, arXiv 2410.20843); the first is "less than the second"."""
+
+HORIZON = 12 * 3600.0
+"""Seconds after a frame within which a flare must start, as in that paper."""
+
+
+def _moment(text: str) -> Any:
+    from framecast.domains.solar.tables import moment
+
+    return moment(text)
+
+
+def _sides(text: str) -> tuple[int, int]:
+    rows, _, columns = text.lower().partition("x")
+    return int(rows), int(columns or rows)
+
+
+def _point(text: str) -> tuple[float, float]:
+    x, y = map(float, text.split(","))
+    return x, y
+
+
+def _covered(text: str) -> tuple[Any, Any]:
+    first, last = (_moment(part) if part.strip() else None for part in text.split(".."))
+    if first is not None and last is not None and last < first:
+        raise ConfigError(f"--covers is {text!r}: its end is before its start; exchange them")
+    return first, last
+
+
+def _saturations(text: str) -> dict[int, float]:
+    pairs = (part.partition("=") for part in text.split(",") if part)
+    values = {int(channel): float(value) for channel, _, value in pairs}
+    if not all(value > 0 for value in values.values()):
+        raise ConfigError(f"--saturation is {text!r}; values must be positive")
+    return values
+
+
+Moment = Annotated[Any, Written(_moment, "a time such as 2017-09-06T11:53 (UTC)")]
+"""A ``numpy.datetime64``, UTC."""
+Size = Annotated[tuple[int, int], Written(_sides, "64, or rows x columns as in 64x96", write=lambda _: "64")]
+Names = Annotated[
+    tuple[str, ...], Written(lambda text: tuple(name.strip() for name in text.split(",")), write=",".join)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadiometryOptions:
+    """What is done to the pixels beside dividing by the exposure.
+
+    Attributes:
+        despike: replace hits of particles on the detector.
+        degradation: undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one.
+        accept_quality: bits of QUALITY that leave a frame good; 30 marks quick-look calibration.
+    """
+
+    despike: bool = False
+    degradation: str | None = field(default=None, metadata={"metavar": "TABLE"})
+    accept_quality: WholeNumbers = (30,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions(RadiometryOptions):
+    """How images of the Sun become an archive of regions.
+
+    Attributes:
+        size: pixels of a frame: 64, or rows x columns as in 64x96.
+        wavelengths: channels in ångström, such as 171 or 193,211,94. [default: all there are]
+        start: first time wanted (UTC); a day alone is its midnight.
+        end: last time wanted (UTC), such as 2017-08-14T12:00.
+        cadence: time between two frames: 12s, 30min, 2h. [default: every frame there is]
+        pixel: side of a pixel in arcsec. [default: 4.8, two pixels of AIA's synoptic images]
+        field_of_view: instead of --pixel: width of a frame, its field of view, in arcsec.
+        angle: follow a region while its middle is within so many degrees of the disk's middle.
+        longitude: and while it is within so many degrees of the central meridian.
+        latitude: and while it is within so many degrees of the equator.
+        regions: follow the regions of this table, not a grid: id, NOAA or HARPNUM; time; x and y in arcsec,
+            carrington_longitude or stonyhurst_longitude and latitude in degrees, or location as N12W34.
+        spacing: distance of neighbouring regions, in degrees on the surface. 12 follows about forty regions at a time,
+            each overlapping its neighbours by about a third of its width at 64 pixels.
+        minimum_frames: leave out regions seen in fewer frames.
+        tolerance: times that far apart are the same. [default: 1min, or half the cadence if less]
+        rotation: rotation law of the surface.
+        off_limb: mask the pixels beyond the limb, or keep them.
+        exclude: leave out the images of these times: start and end, or one column of dates.
+        strict: stop at a file that cannot be used.
+        workers: processes that read files. [default: one for each core, at most 8]
+        scheduler: instead, the workers of the dask cluster there: tcp://HOST:8786.
+    """
+
+    size: Size = (64, 64)
+    wavelengths: WholeNumbers | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+    cadence: Seconds | None = None
+    pixel: float | None = None
+    field_of_view: float | None = field(default=None, metadata={"flag": "--fov"})
+    angle: float = 45.0
+    longitude: float | None = field(default=None, metadata={"flag": "--max-longitude"})
+    latitude: float | None = field(default=None, metadata={"flag": "--max-latitude"})
+    regions: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    spacing: float = 12.0
+    minimum_frames: int = field(default=12, metadata={"flag": "--min-frames"})
+    tolerance: Seconds | None = None
+    rotation: Rotation = "howard"
+    off_limb: OffLimb = "mask"
+    exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    strict: bool = False
+    workers: int | None = None
+    scheduler: str | None = field(default=None, metadata={"metavar": "ADDRESS"})
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, int):
+            object.__setattr__(self, "size", (self.size, self.size))
+        if self.minimum_frames < 1 or (self.workers is not None and self.workers < 1):
+            raise ConfigError(
+                f"minimum_frames is {self.minimum_frames} and workers {self.workers}; both must be at least 1"
+            )
+        if self.pixel is not None and self.field_of_view is not None:
+            raise ConfigError("pixel and field_of_view are given; one follows from the other: give one of them")
+        self.view  # noqa: B018 (checks the size)
+
+    @property
+    def view(self) -> "View":
+        """How every region is seen."""
+        height, width = self.size
+        pixel = self.pixel if self.field_of_view is None else self.field_of_view / max(width, 1)
+        return View(height, width, 4.8 if pixel is None else pixel, self.off_limb)
+
+
+@dataclass(frozen=True)
+class View:
+    """The frame of a region: rows, columns, the side of a pixel in arcsec, and what is done beyond the limb.
+
+    4.8 arcsec is the resolution at which Francisco et al. (2024, arXiv 2410.20843) train: 64 pixels span 307 arcsec, an
+    active region and its surroundings, and lie on the disk entirely up to 45° from its middle.
+    """
+
+    height: int
+    width: int
+    pixel: float
+    off_limb: OffLimb
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ConfigError(f"size is {self.height}x{self.width}; it must be at least one row and one column")
+        if not 0.1 <= self.pixel <= 120:
+            raise ConfigError(f"pixels of {self.pixel:g} arcsec; they must measure from 0.1 to 120 arcsec")
+        if self.off_limb not in ("mask", "keep"):
+            raise ConfigError(f"off_limb is {self.off_limb!r}; it can be mask or keep")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """How politely and how patiently images are fetched.
+
+    Attributes:
+        connections: files fetched side by side, from 1 to 16.
+        tries: attempts for each file, with growing pauses between.
+        timeout: a file that takes longer is tried again.
+        pause: seconds before the second attempt; doubled before each further one, up to a minute.
+        silence: seconds without a byte after which an attempt ends.
+        patience: the longest ``Retry-After``, in seconds, that is waited for.
+    """
+
+    connections: int = 4
+    tries: int = 5
+    timeout: Seconds = 180.0
+    pause: float = 1.0
+    silence: float = 30.0
+    patience: float = 600.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.connections <= 16:
+            raise ConfigError(f"connections is {self.connections}; from 1 to 16 is what a public archive stands")
+        if self.tries < 1:
+            raise ConfigError(f"tries is {self.tries}; it must be at least 1")
+        for name in ("pause", "silence", "timeout", "patience"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name):g} s; it must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions:
+    """Which images are fetched, and from where.
+
+    Attributes:
+        start: first time wanted (UTC); a day alone is its midnight.
+        end: last time wanted (UTC), such as 2017-08-14T12:00.
+        wavelengths: channels in ångström, such as 171 or 193,211,94.
+        cadence: time between two frames: 12min, 2h.
+        source: JSOC's synoptic archive (FITS, 1024²) or Helioviewer (JPEG 2000, 4096², 8 bits).
+        nrt: JSOC's near-real-time branch, for the last days.
+        base_url: another server of the same layout. Without it $FRAMECAST_JSOC_URL or $FRAMECAST_HELIOVIEWER_URL
+            decides, else it is the observatory's own.
+    """
+
+    start: Moment
+    end: Moment
+    wavelengths: WholeNumbers
+    cadence: Seconds = 7200.0
+    source: Server = "jsoc"
+    nrt: bool = False
+    base_url: str = field(default="", metadata={"metavar": "URL"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(RadiometryOptions):
+    """Which region is predicted, and from which images.
+
+    Attributes:
+        time: time of the last frame seen (UTC), such as 2024-10-08T23:57.
+        center: middle of the region then: helioprojective x and y in arcsec.
+        source: take the images from this folder, fetch none.
+        server: server to download images from.
+        nrt: JSOC's near-real-time branch, for the last days.
+        base_url: another server of the same layout; see `framecast solar fetch`.
+        future: look for the frames that followed, to show them beside.
+        pixel: side of a pixel in arcsec. [default: as in the model's training, else 4.8]
+    """
+
+    time: Moment
+    center: Annotated[tuple[float, float], Written(_point, "x,y in arcsec such as 32,112 or -420.5,88", "X,Y")]
+    source: Path | None = field(default=None, metadata={"metavar": "DIR"})
+    server: Server = "jsoc"
+    nrt: bool = False
+    base_url: str = field(default="", metadata={"metavar": "URL"})
+    future: bool = True
+    pixel: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """What the labels of frames say.
+
+    Attributes:
+        horizon: a flare counts that starts within this time after a frame.
+        classes: class names in increasing order; the first means that no such flare comes.
+    """
+
+    horizon: Seconds = HORIZON
+    classes: Names = CLASSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventOptions:
+    """Where labels come from.
+
+    Attributes:
+        events: list of flares, complete: columns start, peak, class and region.
+        samples: instead: table of samples with HARPNUM, T and label or nextC_t2f_h, nextM_t2f_h, nextX_t2f_h.
+        covers: time of which --events tells all flares; frames outside stay unknown. [default: all time]
+    """
+
+    events: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    samples: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    covers: (
+        Annotated[tuple[Any, Any], Written(_covered, "two times, such as 2012-01-01..2018-01-01", "START..END")] | None
+    ) = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """How 8-bit pictures become an archive.
+
+    Attributes:
+        saturation: DN/s of the byte 255, where it is not the paper's: 193=81139,211=8179,94=6099.
+        cadence: time between two frames. [default: the most frequent there is]
+        exclude: leave out the images of these times: start and end, or one column of dates.
+    """
+
+    saturation: Annotated[dict[int, float], Written(_saturations, "such as 193=81139,211=8179")] | None = None
+    cadence: Seconds | None = None
+    exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})

@@ -1,0 +1,285 @@
+"""Tables that people bring: times, places on the Sun, dates to leave out, and regions to follow.
+
+A line of a table of regions says which region (``id``, ``NOAA``, ``HARPNUM``), when (``time``), and where, in one of
+these ways:
+
+- ``x`` and ``y``: helioprojective, in arcsec, as the observer of the images sees it;
+- ``carrington_longitude`` and ``latitude``, in degrees;
+- ``stonyhurst_longitude`` and ``latitude``, in degrees from the central meridian as the Earth sees it, west positive
+  (also ``LON_FWT`` and ``LAT_FWT``, keywords of HARP);
+- ``location``: the same in the form ``N12W34``, as NOAA's Solar Region Summary has it.
+
+A region with one line is a point that rotates with the Sun; one with several moves through its positions.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import DataError
+from framecast.data.tables import Record, read_table
+from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.offline import offline
+from framecast.domains.solar.projection import Observer, project, unproject
+from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth, days_between
+from framecast.videos.frames import nanoseconds
+
+EXPECTED = "a time such as 2017-09-06T11:53 (UTC)"
+"""What to write for a time, for messages."""
+
+PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "x": ("x", "hpc_x", "tx"),
+    "y": ("y", "hpc_y", "ty"),
+    "stonyhurst": ("stonyhurst_longitude", "stonyhurst", "hgs_x", "lon_fwt", "hgs_lon", "longitude", "lon"),
+    "latitude": ("latitude", "hgs_y", "lat_fwt", "hgs_lat", "lat"),
+    "location": ("location", "position"),
+}
+"""Columns that `read_place` reads, and what else they may be called."""
+
+_REGION_COLUMNS: dict[str, tuple[str, ...]] = {
+    "noaa": ("noaa", "noaa_ar", "ar_noaanum", "ar"),
+    "harp": ("harpnum", "harp"),
+    "id": ("id", "region", "name", "number", "nmbr"),
+    "time": ("time", "date", "t_rec", "t", "date_obs", "date-obs"),
+    "carrington": ("carrington_longitude", "carrington", "crln", "lo"),
+    **PLACE_COLUMNS,
+}
+_PREFIX = {"noaa": "AR", "harp": "HARP", "id": ""}
+_SPAN_COLUMNS = {"start": ("start", "date", "time", "t", "from", "begin"), "end": ("end", "stop", "to", "until")}
+
+_ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]+(\d{1,2}):?(\d{2})(?::?(\d{2}(?:\.\d+)?))?)?Z?")
+_JSOC = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:_(\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(?:_(TAI|UTC|UT|Z))?")
+_LOCATION = re.compile(r"([NS])\s*(\d{1,2}(?:\.\d+)?)\s*([EW])\s*(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:NOAA|SHARP|HARP|AR|\s|_|-)*0*(\d+)", re.IGNORECASE)
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
+
+_DAY = np.timedelta64(86_400 * 10**9 - 1, "ns")
+_MINUTE = np.timedelta64(60, "s")
+
+Span = tuple[np.datetime64, np.datetime64]
+
+
+def moment(text: str) -> np.datetime64:
+    """Return the time (UTC) that ``text`` names: ISO 8601, with slashes, or JSOC's (``2017.09.06_12:00_TAI``).
+
+    Raises:
+        ValueError: it is none of these, no calendar has that day, or it is not from 1678 to 2261.
+    """
+    text = text.strip()
+    iso, jsoc = _ISO.fullmatch(text), _JSOC.fullmatch(text)
+    found = iso or jsoc
+    if found is None:
+        raise ValueError(text)
+    year, month, day, hour, minute, second = (part or "0" for part in found.groups()[:6])
+    iso_text = f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{minute:0>2}:{second:0>2}"
+    time = nanoseconds(np.datetime64(iso_text))
+    if not (jsoc and jsoc[7] == "TAI"):
+        return time
+    from astropy.time import Time
+
+    with offline():
+        return np.datetime64(Time(str(time), scale="tai").utc.isot, "ns")
+
+
+def region_number(text: str) -> str:
+    """Return the number in ``AR12673``, ``NOAA 12673`` or ``00377``; what is no number comes back as it is."""
+    text = text.strip()
+    found = _NUMBER.fullmatch(text.removesuffix(".0"))
+    return "" if text in ("0", "") else found[1] if found else text
+
+
+def sequence_name(region: str) -> str:
+    """Return the name of a region as the name of a sequence: without letters that folders may not have."""
+    return _UNSAFE.sub("-", region).strip("-.") or "region"
+
+
+def read_exclusions(path: str | Path) -> tuple[Span, ...]:
+    """Return the stretches of time, start and end included, of a list of bad dates: eclipses, manoeuvres, flat fields.
+
+    The table has columns ``start`` and ``end``, or one column of dates: a day without a time is the whole day, a time
+    without an end the images within a minute of it.
+
+    Raises:
+        DataError: it is no such table; the message names the line.
+    """
+    return tuple(map(_span, read_table(path, _SPAN_COLUMNS, required=("start",), unnamed="start").records))
+
+
+def _span(record: Record) -> Span:
+    start = record.read("start", moment, EXPECTED)
+    last = "end" if "end" in record else "start"
+    end = record.read(last, moment, EXPECTED)
+    if end < start:
+        raise DataError(f"{record.place} ends before it starts: put its times in order")
+    if len(record.text(last).strip()) <= len("2017-08-08"):
+        return start, end + _DAY
+    return (start, end) if last == "end" else (start - _MINUTE, end + _MINUTE)
+
+
+class Arcsec(NamedTuple):
+    """Helioprojective x (to the west) and y (to the north)."""
+
+    x: float
+    y: float
+
+
+class Stonyhurst(NamedTuple):
+    """Degrees west of the central meridian as the Earth sees it, and heliographic latitude."""
+
+    longitude: float
+    latitude: float
+
+
+class Carrington(NamedTuple):
+    """Carrington longitude and heliographic latitude in degrees."""
+
+    longitude: float
+    latitude: float
+
+
+Place = Arcsec | Stonyhurst | Carrington
+
+
+def parse_location(text: str) -> tuple[float, float]:
+    """Return Stonyhurst longitude (west positive) and latitude in degrees from ``N12W34``.
+
+    Raises:
+        ValueError: it is no location.
+    """
+    found = _LOCATION.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    north, west = float(found[2]), float(found[4])
+    return west if found[3] in "Ww" else -west, north if found[1] in "Nn" else -north
+
+
+def read_place(record: Record) -> Place | None:
+    """Return where the line of a table says it was; None where it does not.
+
+    Raises:
+        DataError: a cell cannot be read, or the latitude is none.
+    """
+    place: Stonyhurst | Carrington
+    if "x" in record and "y" in record:
+        return Arcsec(record.number("x"), record.number("y"))
+    if "carrington" in record:
+        place = Carrington(record.number("carrington"), record.number("latitude"))
+    elif "stonyhurst" in record and "latitude" in record:
+        place = Stonyhurst(record.number("stonyhurst"), record.number("latitude"))
+    elif "location" in record:
+        place = Stonyhurst(*record.read("location", parse_location, "a place such as N12W34"))
+    else:
+        return None
+    if not -90 <= place.latitude <= 90:
+        raise DataError(f"{record.place} has latitude {place.latitude:g}; it must be from -90 to 90 degrees")
+    return place
+
+
+def seen_from_earth(places: Sequence[Place], times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+    """Return ``[place, 2]``, helioprojective x and y in arcsec of each place at its time; NaN behind the limb."""
+    seen = np.array([place if isinstance(place, Arcsec) else (np.nan, np.nan) for place in places], np.float64)
+    seen = seen.reshape(len(places), 2)
+    if rows := [k for k, place in enumerate(places) if isinstance(place, Stonyhurst)]:
+        from astropy.time import Time
+        from sunpy.coordinates.sun import B0, earth_distance
+
+        degrees = np.array([places[k] for k in rows], np.float64)
+        with offline():
+            when = Time(times[rows].astype("datetime64[ns]").astype(str))
+            tilt, distance = B0(when).to_value("deg"), earth_distance(when).to_value("m")
+        x, y, mu = project(
+            degrees[:, 0], degrees[:, 1], observer_longitude=0.0, observer_latitude=tilt, distance=distance
+        )
+        seen[rows] = np.where(mu > 0, [x, y], np.nan).T
+    return seen
+
+
+def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]:
+    """Return the regions in the table at ``path``, in the order of their first lines.
+
+    Where a region is seen in arcsec, or from the Earth, becomes its place on the Sun with the observers of the images:
+    at the time of an image it is exactly there.
+
+    Args:
+        path: the table (see above for its columns).
+        frames: images in order of time.
+
+    Raises:
+        DataError: the file is no such table, or a position is off the disk; the message names the line.
+    """
+    table = read_table(path, _REGION_COLUMNS, required=("time",))
+    identity = next((column for column in _PREFIX if column in table.columns), None)
+    if identity is None:
+        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+    observers = Observers(frames)
+    found: dict[str, dict[np.datetime64, Fix]] = {}
+    for record in table.records:
+        region = record.read(identity, str, "the number or name of a region")
+        fix = _fix(record, observers)
+        if found.setdefault(region, {}).setdefault(fix.time, fix) != fix:
+            raise DataError(f"{record.place} puts {region} at another place at {fix.time} than a line before it")
+    return [
+        _track(region, _PREFIX[identity], [fixes[time] for time in sorted(fixes)]) for region, fixes in found.items()
+    ]
+
+
+class Observers:
+    """Where the images were taken from, at any time: interpolated between them, and as the Earth moves beyond them.
+
+    Args:
+        frames: in order of time.
+    """
+
+    def __init__(self, frames: Sequence[FrameHeader]) -> None:
+        self._start = frames[0].time
+        self._days = days_between(self._start, np.array([frame.time for frame in frames]))
+        places = [frame.observer for frame in frames]
+        # What is left of the longitude when a steady turn is taken off does not wind up, whatever gaps there are.
+        self._rest = np.unwrap([p.longitude for p in places] + TURN * self._days, period=360)
+        self._latitude = [place.latitude for place in places]
+        self._distance = [place.distance for place in places]
+        self.ahead_of_earth = ahead_of_earth(frames)
+
+    def at(self, time: np.datetime64) -> Observer:
+        """Return the observer at ``time``."""
+        day = float(days_between(self._start, np.array([time]))[0])
+        return Observer(
+            longitude=float(np.interp(day, self._days, self._rest) - TURN * day) % 360,
+            latitude=float(np.interp(day, self._days, self._latitude)),
+            distance=float(np.interp(day, self._days, self._distance)),
+        )
+
+
+def _fix(record: Record, observers: Observers) -> Fix:
+    time, place = record.read("time", moment, EXPECTED), read_place(record)
+    if place is None:
+        raise DataError(
+            f"{record.place} has no position: give x and y, carrington_longitude and latitude, stonyhurst_longitude "
+            "and latitude, or location"
+        )
+    if isinstance(place, Arcsec):
+        longitude, latitude = (float(value) for value in unproject(*place, observers.at(time)))
+        if np.isnan(longitude):
+            x, y = place
+            raise DataError(f"{record.place} has x {x:g}, y {y:g} arcsec, which is off the disk: give a point on it")
+    else:
+        longitude, latitude = place
+        if isinstance(place, Stonyhurst):
+            longitude += observers.at(time).longitude - observers.ahead_of_earth
+    return Fix(time=time, longitude=longitude % 360, latitude=latitude)
+
+
+def _track(region: str, prefix: str, fixes: Sequence[Fix]) -> Track:
+    number = region_number(region)
+    return Track(
+        name=f"{prefix}{number}" if number.isdecimal() else sequence_name(region),
+        longitude=fixes[0].longitude,
+        latitude=fixes[0].latitude,
+        reference=fixes[0].time,
+        later=tuple(fixes[1:]),
+        region=number,
+    )
