@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from framecast.training.job import train as train
     from framecast.training.recipe import load_recipe as load_recipe
     from framecast.verification.evaluation import score as score
+    from framecast.verification.files import open_scores as open_scores
     from framecast.videos.frames import FrameSpec as FrameSpec
 
 # Where each name is defined.
@@ -56,6 +57,7 @@ _HOME = {
     "load_recipe": "training.recipe",
     "open_archive": "data.archive.reader",
     "open_forecast": "data.forecasts",
+    "open_scores": "verification.files",
     "score": "verification.evaluation",
     "train": "training.job",
     "write_corona": "domains.corona.writing",

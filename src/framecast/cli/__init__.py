@@ -93,7 +93,8 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         _add_plugins()
         command = typer.main.get_command(app)
-        with Interruption() as interruption:
+        interruption = Interruption()
+        with interruption.raising():
             code = command.main(arguments, prog_name="framecast", standalone_mode=False)
             if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
                 raise interruption.raised or KeyboardInterrupt

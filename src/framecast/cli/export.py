@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from framecast.cli.console import note, say
+from framecast.cli.sampling import TrustCode
 from framecast.core.errors import ConfigError
 
 
@@ -22,9 +23,7 @@ def export(
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of that name.")] = False,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run code that the model names and that does not come with framecast.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.
 

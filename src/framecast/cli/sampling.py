@@ -1,7 +1,13 @@
 """How members are drawn, as options that several commands share."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import typer
+
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Run code that the model names and that does not come with framecast.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)

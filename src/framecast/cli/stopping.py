@@ -11,7 +11,7 @@ once.
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -37,8 +37,20 @@ class Interrupted(KeyboardInterrupt):
         return 128 + self.number
 
 
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Give SIGINT and SIGTERM to ``handler`` during the block; only in the main thread."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in ((signal.SIGINT, signal.SIGTERM) if main else ())}
+    try:
+        yield
+    finally:
+        for number, own in before.items():
+            signal.signal(number, own)
+
+
 class Interruption:
-    """Raises `Interrupted` when a signal comes, during its ``with`` block and only in the main thread.
+    """Raises `Interrupted` when a signal comes, during the block of `raising` and only in the main thread.
 
     A further SIGTERM is ignored, so that what is complete can be kept; a further SIGINT is not.
 
@@ -49,15 +61,11 @@ class Interruption:
     def __init__(self) -> None:
         self.raised: Interrupted | None = None
 
-    def __enter__(self) -> "Interruption":
-        main = threading.current_thread() is threading.main_thread()
-        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
-        self._before = {number: signal.signal(number, self._came) for number in numbers}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Raise during the block that follows."""
+        with _handled_by(self._came):
+            yield
 
     def _came(self, number: int, frame: FrameType | None) -> None:
         if self.raised is None or number == signal.SIGINT:
@@ -91,15 +99,8 @@ class Stop:
     @contextmanager
     def on_signals(self) -> Iterator["Stop"]:
         """Let SIGINT and SIGTERM ask for the end during the block that follows; only in the main thread."""
-        if threading.current_thread() is not threading.main_thread():
+        with _handled_by(self._asked):
             yield self
-            return
-        before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None and number == signal.SIGINT:

@@ -88,16 +88,13 @@ def domains() -> tuple[Domain, ...]:
 
 
 def find_domain(attrs: object, *, unit: str, channels: Sequence[str]) -> Domain:
-    """Return the domain of an archive, a forecast or a model.
+    """Return the domain of an archive, a forecast or a model; a `Domain` with its name where it is unknown.
 
     Args:
         attrs: its attributes, a mapping; anything else counts as none. ``domain`` names the domain; without it the
             domains' own rules decide, which know the files that were written before files named their domain.
         unit: physical unit of the videos.
         channels: names of the channels.
-
-    Returns:
-        The domain; a `Domain` with nothing but the name where it is not installed.
     """
     attrs = attrs if isinstance(attrs, Mapping) else {}
     named = attrs.get(ATTRIBUTE)

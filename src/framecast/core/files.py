@@ -19,13 +19,7 @@ _MARKER_BYTES = 2**24
 
 @dataclass(frozen=True)
 class Kind:
-    """What a folder of framecast's is known by: a file in it, and a text in that file.
-
-    Attributes:
-        name: what a person calls such a folder.
-        marker: name of the file.
-        text: what stands in it.
-    """
+    """What a folder of framecast's is known by: the file ``marker`` in it, and a ``text`` in that file."""
 
     name: str
     marker: str
@@ -107,12 +101,9 @@ def publish(partial: Path, path: Path) -> None:
 
 @contextmanager
 def building(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
-    """Yield the hidden neighbour of ``path``, held for this process; it may hold files of a process that was killed.
+    """Yield the hidden neighbour of the folder ``path``, held for this process; a killed one may have left files in it.
 
-    Args:
-        path: the final name of a folder. Missing parents are made.
-        overwrite: whether an existing ``path`` may be replaced; it stays untouched until `publish`.
-        kind: what an existing ``path`` must be to be replaced.
+    An existing ``path`` stays untouched until `publish`, and may be replaced with ``overwrite`` if it is of ``kind``.
 
     Raises:
         FramecastError: another process is writing ``path``, or it exists and may not be replaced.
@@ -204,11 +195,7 @@ def lock(descriptor: int) -> None:
 
 @contextmanager
 def held(folder: Path, *, doing: str) -> Iterator[None]:
-    """Keep other processes from holding ``folder`` during the block; see `lock`.
-
-    Args:
-        folder: is there, and may get another name meanwhile.
-        doing: what one does who holds it, for the message.
+    """Keep other processes from holding ``folder`` during the block, whatever its name meanwhile; see `lock`.
 
     Raises:
         FramecastError: another process holds it, or held it until a moment ago and has given it its final name.

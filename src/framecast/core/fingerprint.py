@@ -22,12 +22,7 @@ def files_below(path: Path) -> list[Path]:
 def fingerprint_files(files: Iterable[Path], root: Path) -> str:
     """Return a digest of the names, sizes and times of change of files, which is fast and notices every rewriting.
 
-    Args:
-        files: which.
-        root: the folder that they are in, whose own place does not matter.
-
-    Raises:
-        OSError: one of them is missing.
+    The place of ``root``, the folder that they are in, does not matter. One that is missing is an `OSError`.
     """
     return digest(*([file.relative_to(root).as_posix(), (it := file.stat()).st_size, it.st_mtime_ns] for file in files))
 

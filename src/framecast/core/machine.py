@@ -70,14 +70,12 @@ def total_memory() -> int:
 
 
 def return_freed_blocks() -> bool:
-    """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; for the rest of this process.
+    """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; return whether it could be told.
 
     glibc learns from what a program frees: blocks up to 32 MB soon come from a heap, which shrinks only at its end. A
     training step that computes activations anew leaves gaps in it, and the process holds half as much again as it uses.
-    With a fixed threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``).
-
-    Returns:
-        Whether it could be told: only to glibc on Linux. Elsewhere nothing is changed.
+    With a fixed threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``). Only
+    glibc on Linux can be told; elsewhere nothing is changed.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -37,13 +37,7 @@ class _Manifest:
 
 
 def seal(folder: Path, format: Format, record: Mapping[str, Any]) -> None:
-    """Write the manifest of all files below ``folder`` once they are on the disk.
-
-    Args:
-        folder: complete; nothing in it changes any more.
-        format: what kind of folder it is.
-        record: JSON values to keep with it.
-    """
+    """Write the manifest of all files in the complete ``folder``, and ``record`` in it, once they are on the disk."""
     files = {}
     for path in sorted(file for file in folder.rglob("*") if file.is_file()):
         with path.open("rb") as stream:

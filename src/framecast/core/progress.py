@@ -99,13 +99,7 @@ class Task:
 
 @contextmanager
 def track(description: str, total: int | None = None, progress: Progress = True) -> Iterator[Task]:
-    """Show the progress of the block that follows.
-
-    Args:
-        description: what is being done, in a word or two.
-        total: the number of steps, where it is known beforehand.
-        progress: whether to show it, or a function to call with what is done and the total.
-    """
+    """Show the progress of the block that follows, or call ``progress`` with what is done and the total."""
     if callable(progress):
         called = progress
         yield Task(description, total, show=lambda task: called(int(task.done), task.total))

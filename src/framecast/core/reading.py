@@ -43,11 +43,7 @@ def check_regular(path: str | Path) -> int:
 
 
 def read_bytes(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """Return what the file at ``path`` holds.
-
-    Args:
-        path: the file.
-        most: bytes that it may have.
+    """Return what the file at ``path`` holds, ``most`` bytes at most.
 
     Raises:
         DataError: it is longer, or not a regular file.
@@ -121,11 +117,7 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Return what ``text`` says.
-
-    Args:
-        text: YAML.
-        where: what the user calls it, for the message.
+    """Return what the YAML ``text`` says; ``where`` is what the user calls it, for the message.
 
     Raises:
         ConfigError: it is not valid YAML, holds a date or a number that does not exist, or is too long or too deep.

@@ -41,11 +41,7 @@ class Format:
         return {"format": self.name, "version": self.version}
 
     def check(self, plain: object, where: str) -> dict[str, Any]:
-        """Return the document ``plain`` if its header is one of this format.
-
-        Args:
-            plain: what was read.
-            where: the file, for messages.
+        """Return the document ``plain`` if its header is one of this format; ``where`` is its file, for messages.
 
         Raises:
             NewerVersionError: a newer framecast wrote it.
@@ -81,13 +77,7 @@ class Format:
 
 
 def typed(kind: type[T], plain: object, *, where: str, remedy: str = "restore the file") -> T:
-    """Return what ``plain``, read from a file, says, as the dataclass ``kind``; other keys do not matter.
-
-    Args:
-        kind: a frozen dataclass (see `framecast.core.configuration`).
-        plain: what was read.
-        where: the file, for messages.
-        remedy: what to do about it.
+    """Return what ``plain``, read from the file ``where``, says, as the dataclass ``kind``; other keys do not matter.
 
     Raises:
         DataError: keys are missing, or values of a wrong type or out of range; all of them in one line.

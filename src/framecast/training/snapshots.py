@@ -5,6 +5,7 @@ RUN/averages/00000500.safetensors     tensors "0.NAME", "1.NAME" …; metadata: 
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.files import write_atomically
+from framecast.core.files import MODEL, new_folder, write_atomically
+from framecast.models.checkpoint import read_config, save_weights
+from framecast.models.header import find_model
 from framecast.training.options import TrainingOptions
 from framecast.training.reconstruction import Profile, coefficients, misfit
 
@@ -67,6 +70,28 @@ def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[d
     with safe_open(files[-1], framework="pt") as file:
         weights = {name: value.to(file.get_tensor(f"0.{name}").dtype) for name, value in total.items()}
     return weights, wanted.step, misfit(profiles, wanted, factors)
+
+
+def write_average(
+    run: Path,
+    out: Path,
+    width: float,
+    *,
+    step: int | None = None,
+    overwrite: bool = False,
+    trust_code: bool = False,
+) -> tuple[int, float]:
+    """Write the model ``out`` with an average of the weights of ``run``; return its step and misfit.
+
+    For the other arguments, the results and errors see `make_average`, for ``trust_code`` `framecast.load`.
+    """
+    config = read_config(find_model(run), trust_code=trust_code)
+    weights, ended, distance = make_average(run, width, step=step)
+    trained = {name: value for name, value in config.provenance.items() if name != "best_validation_loss"}
+    provenance = trained | {"steps": ended, "average": {"width": width, "misfit": round(distance, 4)}}
+    with new_folder(out, overwrite=overwrite, kind=MODEL) as folder:
+        save_weights(folder, replace(config, provenance=provenance), weights)
+    return ended, distance
 
 
 def _profiles(path: Path) -> list[tuple[int, float, int]]:

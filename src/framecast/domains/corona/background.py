@@ -32,10 +32,6 @@ class Background:
 
     Fine grain changes without leaving its scale: two fixed patterns A and B are mixed as ``A cos θ + B sin θ``, the
     angle θ following the evolving temperature. Threads are the lines along which another such mixture changes sign.
-
-    Args:
-        spec: frame, channels and constants.
-        region: the region's fixed parameters.
     """
 
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
@@ -53,12 +49,10 @@ class Background:
         self._place = modes[:, 0] + spec.modes, modes[:, 1]
 
     def draw(self, states: Array, displacement: Array, separation: Array) -> FloatArray:
-        """Return the background's DN/s, ``[frame, channel, y, x]``.
+        """Return the background's DN/s, ``[frame, channel, y, x]``, of ``states`` ``[frame, component]``.
 
-        Args:
-            states: ``[frame, component]``.
-            displacement: of the region, ``[frame, (y, x)]``.
-            separation: of the first polarity against the region, ``[frame, (y, x)]``; the second moves oppositely.
+        The region is moved by ``displacement`` ``[frame, (y, x)]``, its first polarity also by ``separation``, the
+        second oppositely.
         """
         region = self._region
         fields = self._evolving.draw(self._lattice(states), displacement)

@@ -59,10 +59,8 @@ def member_streams(seed: int, window: str, member: int) -> tuple[np.random.Gener
 class Drive:
     """The random numbers of one step.
 
-    Attributes:
-        normal: for oscillators and background, ``[..., component]``.
-        arcade_normal: for supply and flare size, ``[..., slice, arcade, 2]``.
-        arcade_uniform: for the flares' occurrence and the released share, ``[..., slice, arcade, 2]``.
+    ``normal`` is for oscillators and background, ``[..., component]``; ``arcade_normal`` for supply and flare size and
+    ``arcade_uniform`` for the flares' occurrence and the released share, ``[..., slice, arcade, 2]``.
     """
 
     normal: np.ndarray
@@ -71,12 +69,9 @@ class Drive:
 
 
 class Dynamics:
-    """The law of change of several regions at once, one step of fixed length at a time.
+    """The law of change of several regions at once, one step of ``hours`` at a time.
 
-    Args:
-        spec: the law's constants.
-        regions: the regions, one per run; one region alone serves any number of runs.
-        hours: length of a step.
+    There is one region per run; one region alone serves any number of runs.
     """
 
     def __init__(self, spec: CoronaSpec, regions: list[Region], *, hours: float) -> None:
@@ -97,15 +92,7 @@ class Dynamics:
         )
 
     def step(self, state: np.ndarray, drives: list[Drive]) -> np.ndarray:
-        """Return the state one step later.
-
-        Args:
-            state: ``[run, component]`` float32.
-            drives: the random numbers of each run.
-
-        Returns:
-            ``[run, component]`` float32: what is stored is all that the next step sees.
-        """
+        """Return the state ``[run, component]`` float32 one step later: all that the next step sees."""
         layout, count = self.layout, self.layout.oscillators
         normal = np.stack([drive.normal for drive in drives])
         after = np.empty(state.shape, dtype=np.float64)

@@ -25,12 +25,7 @@ _ENERGY_BRIGHTENS, _ENERGY_HEATS, _ENERGY_REFERENCE = 1.3, 0.25, 0.5
 
 
 class Loops:
-    """Draws the loops of one region.
-
-    Args:
-        spec: frame, channels and constants.
-        region: the region's fixed parameters.
-    """
+    """Draws the loops of one region."""
 
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
         self._spec = spec
@@ -46,13 +41,7 @@ class Loops:
         self._splats = [Splat(spec, width * scale) for width in WIDTHS]
 
     def draw(self, states: Array, displacement: Array, separation: Array) -> FloatArray:
-        """Return the loops' DN/s, ``[frame, channel, y, x]``.
-
-        Args:
-            states: ``[frame, component]``.
-            displacement: of the region, ``[frame, (y, x)]``.
-            separation: of the first polarity against the region, ``[frame, (y, x)]``; the second moves oppositely.
-        """
+        """Return the loops' DN/s, ``[frame, channel, y, x]``; for the arguments see `Background.draw`."""
         points = self._points
         feet = self._feet(states, displacement, separation)
         y, x, length = points.place(feet, self._layout.loop_part(states, 2))
@@ -166,12 +155,9 @@ class Splat:
         self._peak = np.float32(np.sqrt(2 * np.pi) * sigma)
 
     def draw(self, y: Array, x: Array, light: FloatArray) -> FloatArray:
-        """Return ``[frame, channel, y, x]`` of points at ``y``, ``x`` ``[frame, point]`` (row, column of the frame).
+        """Return ``[frame, channel, y, x]`` of points at rows ``y`` and columns ``x`` ``[frame, point]``.
 
-        Args:
-            y: rows.
-            x: columns.
-            light: value on the spine × length in pixels, ``[frame, point, channel]``.
+        ``light`` is the value on the spine × length in pixels, ``[frame, point, channel]``.
         """
         frames, points, channels = light.shape
         height, width = self._size

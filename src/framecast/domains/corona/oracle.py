@@ -79,18 +79,9 @@ def draw_futures(
     hours: float,
     streams: list[tuple[np.random.Generator, np.random.Generator]],
 ) -> np.ndarray:
-    """Return one continuation of ``state`` for each pair of streams.
+    """Return one continuation of ``state`` ``[component]`` for each pair of streams (evolution, photons).
 
-    Args:
-        spec: the law's constants.
-        region: the region's fixed parameters.
-        state: what to continue, ``[component]``.
-        frames: number of frames after it.
-        hours: time between them.
-        streams: generators of each continuation's evolution and photons.
-
-    Returns:
-        Intensity with photon noise, float32 ``[member, time, channel, y, x]``, in DN/s.
+    ``frames`` frames, ``hours`` apart, float32 ``[member, time, channel, y, x]`` in DN/s with photon noise.
 
     Raises:
         DataError: the state is not one of this specification.

@@ -79,11 +79,7 @@ class Region:
 
     @classmethod
     def from_vector(cls, vector: np.ndarray, layout: dict[str, list[int]]) -> "Region":
-        """Return the region whose parameters ``vector`` holds.
-
-        Args:
-            vector: what `to_vector` returned.
-            layout: shapes of its parts, what `shapes` returned.
+        """Return the region whose parameters ``vector`` holds, with the shapes that `shapes` returned.
 
         Raises:
             DataError: the two do not belong together.

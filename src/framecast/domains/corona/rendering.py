@@ -11,12 +11,7 @@ from framecast.domains.corona.waves import FloatArray
 
 
 class Renderer:
-    """Draws one region in the frame and the channels of a specification.
-
-    Args:
-        spec: frame, channels and constants.
-        region: the region's fixed parameters.
-    """
+    """Draws one region in the frame and the channels of a specification."""
 
     def __init__(self, spec: CoronaSpec, region: Region) -> None:
         self._spec = spec
@@ -25,14 +20,7 @@ class Renderer:
         self._loops = Loops(spec, region)
 
     def __call__(self, states: np.ndarray) -> FloatArray:
-        """Return the expected intensity.
-
-        Args:
-            states: ``[..., component]``.
-
-        Returns:
-            DN/s, ``[..., channel, y, x]`` float32.
-        """
+        """Return the expected DN/s of ``states`` ``[..., component]``, ``[..., channel, y, x]`` float32."""
         spec = self._spec
         flat = states.reshape(-1, states.shape[-1]).astype(np.float64)
         out = np.empty((len(flat), len(spec.channels), spec.height, spec.width), np.float32)

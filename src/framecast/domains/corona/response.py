@@ -24,11 +24,7 @@ _LINES: dict[str, tuple[tuple[float, float, float], ...]] = {
 
 
 def check_channels(channels: tuple[str, ...]) -> None:
-    """Raise if the channels are not passbands known here, each once.
-
-    Raises:
-        ConfigError: none, an unknown or a repeated channel.
-    """
+    """Raise `ConfigError` unless the channels are passbands known here, each once."""
     unknown = [name for name in channels if name not in _LINES]
     if unknown or not channels or len(set(channels)) != len(channels):
         raise ConfigError(f"channels are {list(channels)}; name at least one of {', '.join(_LINES)}, each once")
@@ -50,16 +46,9 @@ def dn_per_photon(channel: str) -> float:
 def expose(
     intensity: np.ndarray, channels: tuple[str, ...], exposure: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return what a camera reads of ``intensity``: Poisson photons, counted.
+    """Return what a camera reads of the expected DN/s ``[..., channel, y, x]`` in ``exposure`` s, the same shape.
 
-    Args:
-        intensity: expected DN/s, ``[..., channel, y, x]``.
-        channels: the names along the channel axis.
-        exposure: seconds.
-        generator: source of the photons.
-
-    Returns:
-        DN/s, float32, the same shape; its expectation is ``intensity``.
+    It counts Poisson photons; the expectation of its DN/s, float32, is ``intensity``.
     """
     worth = np.array([dn_per_photon(name) for name in channels])[:, None, None] / exposure
     return (generator.poisson(intensity / worth) * worth).astype(np.float32)

@@ -22,12 +22,7 @@ class StateLayout:
     """Where each part of the state lies in the vector.
 
     The oscillators are, in this order: brightness, temperature and sway of each loop; the region's displacement
-    (y, x); the displacement of one polarity against the other (y, x).
-
-    Attributes:
-        loops: number of loops.
-        arcades: number of arcades.
-        modes: number of background modes that evolve.
+    (y, x); the displacement of one polarity against the other (y, x). ``modes`` background modes evolve.
     """
 
     loops: int

@@ -32,11 +32,9 @@ class Waves:
         self._columns = np.exp(1j * self._kx[:, None] * x).astype(np.complex64)
 
     def draw(self, lattice: npt.NDArray[np.complex64], displacement: Array) -> FloatArray:
-        """Return the fields ``[frame, field, y, x]``.
+        """Return the fields ``[frame, field, y, x]`` of amplitudes ``[frame or 1, field, ky, kx]``.
 
-        Args:
-            lattice: amplitudes ``[frame or 1, field, ky, kx]``.
-            displacement: by how much each frame's fields are moved, ``[frame, (y, x)]``.
+        Each frame's fields are moved by ``displacement`` ``[frame, (y, x)]``.
         """
         along_y = np.exp(-1j * displacement[:, :1] * self._ky)
         along_x = np.exp(-1j * displacement[:, 1:] * self._kx)
@@ -45,17 +43,11 @@ class Waves:
 
 
 def patterns(spec: CoronaSpec, seed: int) -> npt.NDArray[np.complex64]:
-    """Return the plane waves of four fixed patterns, two for the grain and two for the threads.
+    """Return the plane waves ``[pattern, ky, kx]`` of four fixed patterns, two for the grain and two for the threads.
 
-    Phases are random, amplitudes are not. Waves shorter than two pixels are left out; the others are the same for
-    every size of frame. The phases are raw words of Philox (Salmon et al. 2011, SC '11), the same in every release.
-
-    Args:
-        spec: frame and largest wavenumber.
-        seed: decides the phases.
-
-    Returns:
-        Amplitudes for `Waves`, ``[pattern, ky, kx]``; with no wave left out, each pattern has unit variance.
+    Phases are random, amplitudes are not; with no wave left out, each pattern has unit variance. Waves shorter than two
+    pixels are left out; the others are the same for every size of frame. The phases are raw words of Philox (Salmon et
+    al. 2011, SC '11), the same in every release.
     """
     largest = spec.pattern_modes
     words = np.random.Philox(key=seed).random_raw(4 * (2 * largest + 1) * (largest + 1))

@@ -82,20 +82,11 @@ def cut(
     width: int,
     limb: float | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Return the fields of view centred at ``x``, ``y``, as they would look in pixels of side ``pixel``.
+    """Return the fields of view centred at ``x``, ``y`` (arcsec, ``[region]``) in pixels of side ``pixel`` (arcsec).
 
-    A pixel is NaN where less than half of it is covered by pixels of the image that have a value. The spline
-    overshoots beside bright points; what leaves the range of the image's values is clipped to it.
-
-    Args:
-        data: the image, ``[row, column]``, NaN where there is none.
-        pointing: where its pixels look.
-        x: helioprojective x of the middle of each region, in arcsec, ``[region]``.
-        y: helioprojective y, likewise.
-        pixel: side of an output pixel, in arcsec.
-        height: rows of the output.
-        width: columns of the output.
-        limb: angular radius of the disk in arcsec, beyond which pixels are masked; None masks none.
+    A pixel is NaN where less than half of it is covered by pixels of ``data`` ``[row, column]`` that have a value, and
+    beyond ``limb``, the angular radius of the disk in arcsec, if it is given. The spline overshoots beside bright
+    points; what leaves the range of the image's values is clipped to it.
 
     Returns:
         ``[region, row, column]`` float32; row 0 is the southernmost, column 0 the easternmost.

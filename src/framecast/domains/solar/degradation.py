@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from framecast.core.errors import DataError
+from framecast.core.text import one_line
 from framecast.domains.solar.offline import offline
 
 SERVERS = ("jsoc", "ssw")
@@ -49,27 +50,26 @@ class CorrectionTable:
         """
         from aiapy.calibrate.util import get_correction_table
 
-        fetched = str(source).lower() in SERVERS
-        if not fetched and not Path(source).is_file():
+        path, server = Path(source), str(source).lower()
+        fetched = server in SERVERS
+        if not fetched and not path.is_file():
             raise DataError(
                 f"there is no correction table at {source}: give a file such as aia_V10_20201119_190000_response_table"
                 ".txt from SolarSoft's sdo/aia/response, or jsoc to fetch the newest"
             )
         try:
             with offline():
-                rows = get_correction_table(str(source).lower() if fetched else Path(source))
+                rows = get_correction_table(server if fetched else path)
                 newest = str(max(str(date) for date in rows["DATE"]))
         except Exception as error:  # astropy's readers, drms and urllib raise many kinds
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            if fetched:
-                raise DataError(
-                    f"no correction table came from {str(source).upper()} ({reason}): give a file instead"
-                ) from None
-            raise DataError(f"{source} cannot be read as a correction table of AIA ({reason})") from None
-        if fetched:
-            return cls(name=str(source).upper(), sha256="", newest=newest, rows=rows)
-        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-        return cls(name=Path(source).name, sha256=digest, newest=newest, rows=rows)
+            reason = one_line(error, most=200) or type(error).__name__
+            raise DataError(
+                f"no correction table came from {server.upper()} ({reason}): give a file instead"
+                if fetched
+                else f"{source} cannot be read as a correction table of AIA ({reason})"
+            ) from None
+        digest = "" if fetched else hashlib.sha256(path.read_bytes()).hexdigest()
+        return cls(name=server.upper() if fetched else path.name, sha256=digest, newest=newest, rows=rows)
 
     def factor(self, wavelength: int, time: np.datetime64) -> float:
         """Return the share of light registered at ``wavelength`` (ångström) on the day of ``time``: 1 at launch.

@@ -22,13 +22,9 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
 
 
 def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comments: str = "") -> FrameHeader:
-    """Return what the ``cards`` of an image of ``shape`` (rows, columns) say.
+    """Return what the ``cards`` of an image of ``shape`` (rows, columns) say; an undefined card counts as absent.
 
-    Args:
-        path: the file, for messages.
-        cards: the header; a card with an undefined value counts as absent.
-        shape: rows and columns of the image.
-        comments: the text of its COMMENT cards.
+    ``comments`` is the text of its COMMENT cards.
 
     Raises:
         DataError: date, wavelength or pointing are absent or impossible.

@@ -107,14 +107,7 @@ def class_of(flux: float, classes: Sequence[str]) -> int:
 def largest_within(
     times: Times, flares: Sequence[Flare], *, horizon: float, classes: Sequence[str] = CLASSES
 ) -> npt.NDArray[np.int64]:
-    """Return for each of ``times`` the class of the largest flare that starts after it and up to ``horizon`` s later.
-
-    Args:
-        times: ``[time]``.
-        flares: of one region.
-        horizon: seconds.
-        classes: their names; the first stands for less than the second.
-    """
+    """Return for each of ``times`` the class of the largest flare that starts within ``horizon`` s after it."""
     thresholds(classes)  # also where there is no flare
     span = np.timedelta64(round(horizon * 1e9), "ns")
     labels = np.zeros(len(times), np.int64)
@@ -185,17 +178,10 @@ def labels_from_flares(
     classes: Sequence[str] = CLASSES,
     covered: tuple[np.datetime64 | None, np.datetime64 | None] = (None, None),
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the labels of all frames, from the flares of each sequence, of which none is missing.
+    """Return the labels of all frames, from the flares of each sequence (see `assign_flares`).
 
-    A region without a flare is quiet.
-
-    Args:
-        archive: whose frames are labelled.
-        own: name of each sequence -> its flares, as `assign_flares` gives them.
-        horizon: seconds.
-        classes: their names.
-        covered: first and last moment of which all flares are known; a frame whose horizon is not within is
-            `UNKNOWN`. None is no limit.
+    A region without a flare is quiet. Between the moments ``covered`` (None is no limit) all flares are known; a frame
+    whose horizon of so many seconds is not within is `UNKNOWN`.
     """
     first, last = covered
     span = np.timedelta64(round(horizon * 1e9), "ns")

@@ -12,9 +12,8 @@ byte 0 is that DN or less, byte 255 that DN or more. Between, a step of one byte
 
 import re
 import xml.etree.ElementTree as ElementTree
-from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +40,9 @@ _NOTE = "DN recovered from 8-bit display values, cut off at the display's limits
 
 @dataclass(frozen=True)
 class DisplayCurve:
-    """How a picture shows intensities: ``byte = slope · f(DN) + offset``.
+    """How a picture shows intensities: ``byte = slope · f(DN) + offset``, f being ``sqrt`` or ``log`` (`kind`).
 
-    Attributes:
-        kind: ``sqrt`` or ``log``.
-        slope: see above.
-        offset: see above.
-        misfit: largest distance of a percentile from the curve, in bytes.
+    ``misfit`` is the largest distance of a percentile from the curve, in bytes.
     """
 
     kind: str
@@ -87,10 +82,7 @@ def read_jp2_header(path: Path) -> FrameHeader:
     Raises:
         DataError: as `framecast.domains.solar.reader.read_header`.
     """
-    cards, comments = _cards(path)
-    shape = _side(cards, "NAXIS2"), _side(cards, "NAXIS1")
-    header = interpret(path, cards, shape, comments)
-    return FrameHeader(**{**vars(header), "notes": (*header.notes, _NOTE)})
+    return _header(path)[0]
 
 
 def read_jp2(path: Path) -> SolarImage:
@@ -101,8 +93,7 @@ def read_jp2(path: Path) -> SolarImage:
     """
     from PIL import Image, UnidentifiedImageError
 
-    cards, _ = _cards(path)
-    header = read_jp2_header(path)
+    header, cards = _header(path)
     try:
         with Image.open(path, formats=["JPEG2000"]) as picture:
             check_frame(path, picture.height, picture.width)
@@ -131,12 +122,6 @@ def read_jp2(path: Path) -> SolarImage:
     return SolarImage(header=header, data=curve.table()[bytes_[::-1]])
 
 
-def _side(cards: Mapping[str, Any], name: str) -> int:
-    """Return a length of the picture in pixels; 0, which no picture has, if the card gives none."""
-    value = cards.get(name)
-    return value if isinstance(value, int) else 0
-
-
 def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:
     """Return the byte, interpolated within its step, below which the share ``wanted`` of the pixels lies."""
     byte = int(np.searchsorted(share, wanted))
@@ -145,21 +130,23 @@ def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:
     return byte - 0.5 + (wanted - below) / step if step > 0 else float(byte)
 
 
-def _cards(path: Path) -> tuple[ChainMap[str, Any], str]:
-    """Return the FITS header in the XML box, numbers as numbers, and the text of its comments."""
+def _header(path: Path) -> tuple[FrameHeader, dict[str, Any]]:
+    """Return what the FITS header in the XML box says, and its cards, numbers as numbers."""
     box = next((content for kind, content in _boxes(path) if kind == b"xml "), None)
     if box is None:
         raise DataError(f"{path} is a JPEG 2000 file without a FITS header (no XML box): where it looks is unknown")
     try:
-        root = ElementTree.fromstring(box.rstrip(b"\x00").strip())
+        fits = ElementTree.fromstring(box.rstrip(b"\x00").strip()).find(".//fits")
     except ElementTree.ParseError as error:
         raise DataError(f"{path} has a header that is no XML ({error})") from None
-    fits = root.find(".//fits")
     if fits is None:
         raise DataError(f"{path} has an XML box without a FITS header (no element fits): where it looks is unknown")
     values = {element.tag.upper(): _value((element.text or "").strip()) for element in fits}
-    known = {name: value for name, value in values.items() if value not in ("", "nan", "-nan")}
-    return ChainMap(known), str(values.get("COMMENT", ""))
+    cards = {name: value for name, value in values.items() if value not in ("", "nan", "-nan")}
+    # A picture of no pixels where the cards give none; the picture itself is compared with it.
+    rows, columns = (value if isinstance(value := cards.get(name), int) else 0 for name in ("NAXIS2", "NAXIS1"))
+    header = interpret(path, cards, (rows, columns), str(values.get("COMMENT", "")))
+    return replace(header, notes=(*header.notes, _NOTE)), cards
 
 
 def _value(text: str) -> Any:

@@ -33,23 +33,15 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A table of samples: the labels of regions at moments.
-
-    Attributes:
-        labels: by region: the moments, rising, and at each a place in ``classes``, or `UNKNOWN`.
-        classes: names of the classes.
-    """
+    """Labels of regions at moments: by region the moments, rising, and at each a place in ``classes``, or `UNKNOWN`."""
 
     labels: Mapping[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
     classes: tuple[str, ...]
 
     def at(self, region: str, times: npt.NDArray[np.datetime64], *, cadence: float) -> npt.NDArray[np.int64]:
-        """Return the labels of frames: each that of the nearest sample, if it is within `NEAR`, else `UNKNOWN`.
+        """Return the labels of a region's frames: that of the nearest sample, if it is near enough, else `UNKNOWN`.
 
-        Args:
-            region: number of their region.
-            times: ``[time]``.
-            cadence: seconds between frames; a sample must also be within half of it.
+        That is within `NEAR` and half of the ``cadence`` (seconds).
         """
         found = np.full(len(times), UNKNOWN, np.int64)
         if region in self.labels:

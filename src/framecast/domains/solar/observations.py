@@ -74,13 +74,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class Series:
-    """Observations of several channels, matched in time.
+    """Observations of several channels (wavelengths in ångström), matched in time.
 
     Attributes:
-        channels: wavelengths in ångström.
         cadence: nominal seconds between two slots.
         tolerance: seconds within which an observation counts as taken at a slot's time.
-        slots: in order of time.
         gaps: where slots are missing.
         unmatched: how many observations of each channel between start and end found no place (other times, copies).
     """
@@ -98,13 +96,10 @@ def scan(
 ) -> Observations:
     """Read the header of every file below ``source``, or remember it from an earlier time (see `HeaderCache`).
 
-    Args:
-        source: the folder.
-        progress: called with the number of headers known, and of all.
-        pool: who reads; by default this process.
+    ``progress`` is called with the number of headers known, and of all.
 
     Raises:
-        DataError: there is no such folder, or it holds no file.
+        DataError: there is no such folder, or it holds no file that can be used.
     """
     source = Path(source)
     if not source.is_dir():

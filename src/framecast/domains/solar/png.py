@@ -112,9 +112,7 @@ def parse_name(path: Path) -> Picture | None:
 def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[np.float32]:
     """Return the pixels of ``picture`` in DN/s, ``[channel, row, column]``, row 0 southernmost.
 
-    Args:
-        picture: which.
-        saturation: DN/s of the byte 255, for each channel.
+    ``saturation`` is the DN/s of the byte 255, for each channel.
 
     Raises:
         DataError: the file is no PNG of 8 bits, too large, or has not one colour for each wavelength.

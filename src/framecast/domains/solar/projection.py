@@ -46,22 +46,14 @@ def project(
     observer_latitude: npt.ArrayLike,
     distance: npt.ArrayLike,
 ) -> tuple[Array, Array, Array]:
-    """Return where points of the surface appear, and how far from the middle of the disk they lie.
+    """Return where points of the surface appear (x and y in arcsec), and μ, the cosine of their heliocentric angle.
+
+    μ is 1 in the middle of the disk and negative behind it. Angles are in degrees, longitudes Carrington's,
+    ``distance`` is from the Sun's centre in metres; all are broadcast together.
 
     With the longitude Φ counted from the observer's, latitude Θ, observer's latitude B (Thompson 2006, eq. 11):
     x = R cosΘ sinΦ, y = R (sinΘ cosB − cosΘ cosΦ sinB), z = R (sinΘ sinB + cosΘ cosΦ cosB), and then with perspective
     (eq. 15) tan θx = x/(D − z), sin θy = y/d where d² = x² + y² + (D − z)².
-
-    Args:
-        longitude: Carrington longitude of the points, in degrees.
-        latitude: heliographic latitude of the points, in degrees.
-        observer_longitude: Carrington longitude of the observer, in degrees.
-        observer_latitude: heliographic latitude of the observer, in degrees.
-        distance: from the Sun's centre to the observer, in metres.
-
-    Returns:
-        Three arrays of the arguments' common shape: x and y in arcsec, and μ, the cosine of the heliocentric angle
-        between the point and the observer (1 in the middle of the disk, negative behind it).
     """
     phi = np.radians(np.asarray(longitude, np.float64) - np.asarray(observer_longitude, np.float64))
     theta, b = np.radians(np.asarray(latitude, np.float64)), np.radians(np.asarray(observer_latitude, np.float64))
@@ -74,18 +66,10 @@ def project(
 
 
 def unproject(x: npt.ArrayLike, y: npt.ArrayLike, observer: Observer) -> tuple[Array, Array]:
-    """Return the points of the surface that are seen in the directions ``x``, ``y``: the inverse of `project`.
+    """Return Carrington longitude and heliographic latitude (degrees) seen in the directions ``x``, ``y`` (arcsec).
 
-    The line of sight from the observer at distance D meets the sphere where its length is
-    D cosψ − √(R² − D² sin²ψ), with cosψ = cosθy cosθx.
-
-    Args:
-        x: helioprojective x in arcsec.
-        y: helioprojective y in arcsec.
-        observer: who looks.
-
-    Returns:
-        Carrington longitude and heliographic latitude in degrees; NaN for directions beyond the limb.
+    NaN for directions beyond the limb. The line of sight from the observer at distance D meets the sphere where its
+    length is D cosψ − √(R² − D² sin²ψ), with cosψ = cosθy cosθx.
     """
     x, y = np.asarray(x, np.float64) / ARCSEC, np.asarray(y, np.float64) / ARCSEC
     along = observer.distance * np.cos(y) * np.cos(x)

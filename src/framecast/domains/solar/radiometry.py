@@ -59,12 +59,7 @@ class Radiometry:
         return 1.0 if self.degradation is None else self.degradation.factor(header.wavelength, header.time)
 
     def history(self, *, per_second: bool, instrument: str = "AIA") -> list[str]:
-        """Return the steps in words, in order.
-
-        Args:
-            per_second: whether the files had their exposure divided out already.
-            instrument: its name.
-        """
+        """Return the steps in words; ``per_second`` if the files had their exposure divided out already."""
         steps = [] if self.despiking is None else [self.despiking.describe()]
         if "EIT" in instrument and not per_second:
             steps.append("the pedestal subtracted: the median of each image's corners")

@@ -131,11 +131,12 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
 
 
 def _interpret(path: Path, primary: Any, hdu: Any) -> FrameHeader:
-    check_frame(path, int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"]))
+    shape = int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"])
+    check_frame(path, *shape)
     layers = [hdu.header] if hdu is primary else [hdu.header, primary.header]
     cards = ChainMap(*(dict(_values(layer)) for layer in layers))
     comments = "\n".join(str(line) for layer in layers for line in layer.get("COMMENT", ()))
-    return interpret(path, cards, (int(hdu.header["NAXIS2"]), int(hdu.header["NAXIS1"])), comments)
+    return interpret(path, cards, shape, comments)
 
 
 def _values(header: Any) -> Iterator[tuple[str, Any]]:

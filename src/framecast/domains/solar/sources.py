@@ -16,14 +16,7 @@ from framecast.domains.solar.options import Server
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """One image that is asked for.
-
-    Attributes:
-        time: UTC, as the server counts it.
-        wavelength: in ångström.
-        url: where it is.
-        path: where it goes, below the folder.
-    """
+    """One image that is asked for: when (UTC, the server's own), where it is, and where it goes below the folder."""
 
     time: np.datetime64
     wavelength: int

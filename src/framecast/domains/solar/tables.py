@@ -199,14 +199,10 @@ def seen_from_earth(places: Sequence[Place], times: npt.NDArray[np.datetime64]) 
 
 
 def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]:
-    """Return the regions in the table at ``path``, in the order of their first lines.
+    """Return the regions in the table at ``path`` (see above for its columns), in the order of their first lines.
 
-    Where a region is seen in arcsec, or from the Earth, becomes its place on the Sun with the observers of the images:
-    at the time of an image it is exactly there.
-
-    Args:
-        path: the table (see above for its columns).
-        frames: images in order of time.
+    Where a region is seen in arcsec, or from the Earth, becomes its place on the Sun with the observers of the images
+    (in order of time): at the time of an image it is exactly there.
 
     Raises:
         DataError: the file is no such table, or a position is off the disk; the message names the line.
@@ -228,11 +224,7 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
 
 
 class Observers:
-    """Where the images were taken from, at any time: interpolated between them, and as the Earth moves beyond them.
-
-    Args:
-        frames: in order of time.
-    """
+    """Where the images were taken from, at any time: interpolated between them, and as the Earth moves beyond them."""
 
     def __init__(self, frames: Sequence[FrameHeader]) -> None:
         self._start = frames[0].time

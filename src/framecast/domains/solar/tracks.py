@@ -62,13 +62,7 @@ def days_between(start: np.datetime64, times: npt.NDArray[np.datetime64]) -> Arr
 
 @dataclass(frozen=True, kw_only=True)
 class Fix:
-    """Where a region was at a moment.
-
-    Attributes:
-        time: UTC.
-        longitude: Carrington longitude in degrees.
-        latitude: heliographic latitude in degrees.
-    """
+    """Where a region was at a moment (UTC): Carrington longitude and heliographic latitude in degrees."""
 
     time: np.datetime64
     longitude: float
@@ -107,12 +101,7 @@ class Track:
         return float(np.mean([fix.latitude for fix in self.fixes]))
 
     def path(self, times: npt.NDArray[np.datetime64], rate: float) -> tuple[Array, Array]:
-        """Return Carrington longitude and latitude in degrees at ``times``.
-
-        Args:
-            times: ``[time]``.
-            rate: degrees per day that its latitude gains on the Carrington system (see `drift_rate`).
-        """
+        """Return Carrington longitude and latitude in degrees at ``times``; for ``rate`` see `drift_rate`."""
         days = days_between(self.reference, times)
         if not self.later:
             return self.longitude + rate * days, np.full(len(days), self.latitude)
@@ -125,13 +114,8 @@ class Track:
 class Passage:
     """The part of a series during which a track can be seen.
 
-    Attributes:
-        track: the point.
-        indices: positions in the series, increasing.
-        x: helioprojective x of the point in arcsec, for each index.
-        y: helioprojective y, likewise.
-        mu: cosine of its heliocentric angle, likewise.
-        longitude: its Carrington longitude in degrees, likewise.
+    At each of ``indices``, positions in the series, it is at helioprojective ``x`` and ``y`` (arcsec) and Carrington
+    ``longitude`` (degrees); ``mu`` is the cosine of its heliocentric angle.
     """
 
     track: Track
@@ -145,13 +129,8 @@ class Passage:
 def grid(frames: Sequence[FrameHeader], *, angle: float, spacing: float) -> list[Track]:
     """Return the tracks of a grid that may come within ``angle`` of the middle of the disk during ``frames``.
 
-    Latitudes are multiples of ``spacing``; along each, longitudes divide the circle into equal steps of about the
-    same length on the surface. The name says position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
-
-    Args:
-        frames: observations in order of time; their observers say what can be seen.
-        angle: largest heliocentric angle, in degrees.
-        spacing: distance of neighbours, in degrees on the surface.
+    Latitudes are multiples of ``spacing`` (degrees on the surface); along each, longitudes divide the circle into equal
+    steps of about the same length. The name says position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
 
     Raises:
         ConfigError: angle or spacing are out of range.
@@ -199,16 +178,9 @@ def follow(
 ) -> list[Passage]:
     """Return where each of ``tracks`` is while it can be seen; tracks that never are have no passage.
 
-    A track is seen while it is within the limits and its position within the image. A point is followed over the disk
-    once, a region with several known positions from a day before the first to a day after the last.
-
-    Args:
-        tracks: points of the surface.
-        frames: observations in order of time.
-        angle: largest heliocentric angle, in degrees.
-        longitude: largest distance from the observer's central meridian, in degrees; None is no limit.
-        latitude: largest distance from the equator, in degrees; None is no limit.
-        rotation: which rotation law to follow.
+    A track is seen while it is within the limits (in degrees: ``angle`` from the disk's middle, ``longitude`` from the
+    observer's central meridian, ``latitude`` from the equator) and its position within the image. A point is followed
+    over the disk once, a region with several known positions from a day before the first to a day after the last.
 
     Raises:
         ConfigError: a limit is not positive.

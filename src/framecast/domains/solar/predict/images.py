@@ -49,12 +49,8 @@ class Images:
     ) -> list[MissingImage]:
         """Put the images of ``times`` and ``wavelengths`` into ``out``; return those that are not to be had.
 
-        Args:
-            times: UTC.
-            wavelengths: in ångström.
-            out: is made if it is not there; images of an earlier call may be in it.
-            slack: seconds by which an image may be earlier or later.
-            show: called with what is being done, how much of it is done, and of how much.
+        An image may be earlier or later by ``slack`` seconds; those of an earlier call may be in ``out``. ``show`` is
+        called with what is being done, how much of it is done, and of how much.
         """
         place = self._place
         if isinstance(place, Path):

@@ -31,16 +31,9 @@ _BOX = "#56b4e9"
 def write_prediction(
     folder: Path, *, radiometry: Radiometry = Radiometry(), facts: dict[str, str], command: str = ""
 ) -> Path:
-    """Draw what is in ``folder`` (``images/``, ``region.zarr``, ``forecast.zarr``) and put the page beside it.
+    """Draw ``images/``, ``region.zarr`` and ``forecast.zarr`` of ``folder``, put the page beside them; return its path.
 
-    Args:
-        folder: what `framecast.domains.solar.predict.predict` filled.
-        radiometry: as the region was made with.
-        facts: what else the page tells of the making, name to text.
-        command: the command line that makes it again.
-
-    Returns:
-        The path of the page.
+    ``facts`` is what else the page tells of the making; ``command`` makes it again.
     """
     sample = Sample.read(folder / "forecast.zarr")
     figures = folder / "figures"
