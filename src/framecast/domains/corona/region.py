@@ -95,6 +95,22 @@ class Region:
         return {field.name: list(np.shape(getattr(self, field.name))) for field in fields(self)}
 
 
+@dataclass(frozen=True)
+class _Bipole:
+    """The two polarities: their centre, the unit vectors along and across their axis, and half their distance.
+
+    ``lean`` is the shift of the tops of all loops by the inclination of the line of sight.
+    """
+
+    centre: np.ndarray
+    axis: np.ndarray
+    across: np.ndarray
+    half: float
+    poles: np.ndarray
+    spots: np.ndarray
+    lean: np.ndarray
+
+
 def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
     """Return a new region. Nothing but the bright points' positions depends on the size of the frame."""
     tilt = generator.normal(0.0, 0.25) + np.pi * generator.integers(2)
@@ -104,15 +120,10 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
     centre = generator.normal(0.0, 0.04, 2)
     poles = np.stack([centre + half * axis, centre - half * axis])
     spots = poles[:, None] + generator.normal(0.0, 0.30 * half, (2, _SPOTS, 2))
-    lean = generator.normal(0.0, 0.06, 2)  # the line of sight's inclination shifts the tops of all loops one way
+    bipole = _Bipole(centre, axis, across, half, poles, spots, lean=generator.normal(0.0, 0.06, 2))
 
     shear = across * generator.choice([-1.0, 1.0]) * generator.uniform(0.04, 0.08, (spec.arcades, 1))
-    parts = [
-        _arcs(spec, generator, poles, spots, axis, across, half, lean),
-        _fans(spec, generator, spots, axis, lean),
-        _arcade_loops(spec, generator, centre, axis, across, half, lean),
-        _bright_points(spec, generator),
-    ]
+    parts = [draw(spec, generator, bipole) for draw in (_arcs, _fans, _arcade_loops, _bright_points)]
     loops = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Region(
         **loops,
@@ -129,17 +140,12 @@ def draw_region(spec: CoronaSpec, generator: np.random.Generator) -> Region:
     )
 
 
-def _arcs(
-    spec: CoronaSpec,
-    generator: np.random.Generator,
-    poles: np.ndarray,
-    spots: np.ndarray,
-    axis: np.ndarray,
-    across: np.ndarray,
-    half: float,
-    lean: np.ndarray,
-) -> dict[str, np.ndarray]:
+Loops = dict[str, np.ndarray]
+
+
+def _arcs(spec: CoronaSpec, generator: np.random.Generator, bipole: _Bipole) -> Loops:
     """Loops from polarity to polarity: those that start farther off the axis bulge farther out and are cooler."""
+    axis, across, half, poles = bipole.axis, bipole.across, bipole.half, bipole.poles
     count = spec.arcs
     angle = generator.normal(0.0, 1.0, count)
     reach = half * generator.uniform(0.1, 0.9, count)
@@ -150,11 +156,11 @@ def _arcs(
     haze = generator.random(count) < 0.25
     # Half way from where a dipole would root it to the nearest spot.
     rooted = np.stack([poles[0] - outward * 0.6 + sideways, poles[1] + outward * 0.6 + sideways])
-    feet = 0.4 * rooted + 0.6 * _nearest(rooted, spots) + generator.normal(0.0, 0.012, (2, count, 2))
+    feet = 0.4 * rooted + 0.6 * _nearest(rooted, bipole.spots) + generator.normal(0.0, 0.012, (2, count, 2))
     return {
         "foot_a": feet[0],
         "foot_b": feet[1],
-        "bulge": (np.sign(angle) * height)[:, None] * across + height[:, None] / half * lean,
+        "bulge": (np.sign(angle) * height)[:, None] * across + height[:, None] / half * bipole.lean,
         "polarity_a": np.ones(count),
         "polarity_b": -np.ones(count),
         "arcade": np.full(count, -1),
@@ -174,10 +180,9 @@ def _nearest(places: np.ndarray, spots: np.ndarray) -> np.ndarray:
     return np.take_along_axis(spots, distance.argmin(axis=-1)[..., None], axis=1)
 
 
-def _fans(
-    spec: CoronaSpec, generator: np.random.Generator, spots: np.ndarray, axis: np.ndarray, lean: np.ndarray
-) -> dict[str, np.ndarray]:
+def _fans(spec: CoronaSpec, generator: np.random.Generator, bipole: _Bipole) -> Loops:
     """Bundles of strands that leave a spot, away from the other one, and fade."""
+    axis, spots = bipole.axis, bipole.spots
     strands = STRANDS
     count = spec.fans * strands
     side = np.repeat(np.where(np.arange(spec.fans) % 2 == 0, 1.0, -1.0), strands)
@@ -191,7 +196,7 @@ def _fans(
     foot_a = root + generator.normal(0.0, 0.012, (count, 2))
     return {
         "foot_a": foot_a,
-        "foot_b": foot_a + length[:, None] * ray + 2 * lean,
+        "foot_b": foot_a + length[:, None] * ray + 2 * bipole.lean,
         "bulge": bend,
         "polarity_a": side,
         "polarity_b": side,
@@ -206,16 +211,9 @@ def _fans(
     }
 
 
-def _arcade_loops(
-    spec: CoronaSpec,
-    generator: np.random.Generator,
-    centre: np.ndarray,
-    axis: np.ndarray,
-    across: np.ndarray,
-    half: float,
-    lean: np.ndarray,
-) -> dict[str, np.ndarray]:
+def _arcade_loops(spec: CoronaSpec, generator: np.random.Generator, bipole: _Bipole) -> Loops:
     """Rows of low hot loops, side by side along the neutral line."""
+    axis, across, half = bipole.axis, bipole.across, bipole.half
     arcade = np.repeat(np.arange(spec.arcades), spec.arcade_loops)
     count = arcade.size
     slots = (np.arange(spec.arcades) - (spec.arcades - 1) / 2) * 0.16 + generator.normal(0.0, 0.02, spec.arcades)
@@ -225,11 +223,11 @@ def _arcade_loops(
     # The neutral line meanders.
     wave, phase = generator.uniform(0.02, 0.05), generator.uniform(0.0, 2 * np.pi)
     offset = offset + wave * np.sin(2 * np.pi * along / 0.35 + phase) + generator.normal(0.0, 0.012, count)
-    middle = centre + along[:, None] * across + offset[:, None] * axis
+    middle = bipole.centre + along[:, None] * across + offset[:, None] * axis
     return {
         "foot_a": middle + span[:, None] * axis + generator.normal(0.0, 0.014, (count, 2)),
         "foot_b": middle - span[:, None] * axis + generator.normal(0.0, 0.014, (count, 2)),
-        "bulge": 0.7 * lean + generator.normal(0.0, 0.012, (count, 2)),
+        "bulge": 0.7 * bipole.lean + generator.normal(0.0, 0.012, (count, 2)),
         "polarity_a": np.full(count, 0.5),
         "polarity_b": np.full(count, -0.5),
         "arcade": arcade,
@@ -243,7 +241,7 @@ def _arcade_loops(
     }
 
 
-def _bright_points(spec: CoronaSpec, generator: np.random.Generator) -> dict[str, np.ndarray]:
+def _bright_points(spec: CoronaSpec, generator: np.random.Generator, _: _Bipole) -> Loops:
     """Tiny loops anywhere in the frame."""
     count = spec.bright_points
     place = generator.uniform(-0.55, 0.55, (count, 2)) * np.array(spec.extent)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import UNKNOWN
@@ -46,12 +47,9 @@ class LabelTable:
         found = np.full(len(times), UNKNOWN, np.int64)
         if region in self.labels:
             moments, values = self.labels[region]
-            right = np.searchsorted(moments, times).clip(0, len(moments) - 1)
-            left = np.maximum(right - 1, 0)
-            nearest = np.where(np.abs(times - moments[left]) <= np.abs(moments[right] - times), left, right)
             slack = np.timedelta64(round(min(NEAR, cadence / 2) * 1e9), "ns")
-            close = np.abs(moments[nearest] - times) <= slack
-            found[close] = values[nearest[close]]
+            nearest = pd.DatetimeIndex(moments).get_indexer(pd.DatetimeIndex(times), method="nearest", tolerance=slack)
+            found[nearest >= 0] = values[nearest[nearest >= 0]]
         return found
 
 

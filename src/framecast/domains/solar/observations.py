@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from framecast.core.errors import DataError
 from framecast.domains.solar.header_cache import HeaderCache, read_headers
@@ -229,13 +230,9 @@ def _thin(times: np.ndarray, cadence: float, tolerance: float) -> np.ndarray:
 
 def _nearest(frames: list[FrameHeader], times: np.ndarray, tolerance: float) -> list[FrameHeader | None]:
     """Return for each of ``times`` the frame nearest to it, or None if it is further than ``tolerance``."""
-    own = np.array([frame.time for frame in frames])
-    after = np.searchsorted(own, times).clip(1, max(len(own) - 1, 1))
-    left = after - 1
-    right = np.minimum(after, len(own) - 1)
-    index = np.where(np.abs(own[right] - times) < np.abs(own[left] - times), right, left)
-    near = np.abs(own[index] - times) <= _delta(tolerance)
-    return [frames[i] if ok else None for i, ok in zip(index, near, strict=True)]
+    own = pd.DatetimeIndex([frame.time for frame in frames])
+    indices = own.get_indexer(pd.DatetimeIndex(times), method="nearest", tolerance=_delta(tolerance))
+    return [frames[index] if index >= 0 else None for index in indices]
 
 
 def _gaps(times: np.ndarray, cadence: float) -> list[Gap]:

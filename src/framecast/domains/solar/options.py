@@ -194,7 +194,21 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchOptions:
+class ServerOptions:
+    """Where on a server images are.
+
+    Attributes:
+        nrt: JSOC's near-real-time branch, for the last days.
+        base_url: another server of the same layout. Without it $FRAMECAST_JSOC_URL or $FRAMECAST_HELIOVIEWER_URL
+            decides, else it is the observatory's own.
+    """
+
+    nrt: bool = False
+    base_url: str = field(default="", metadata={"metavar": "URL"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions(ServerOptions):
     """Which images are fetched, and from where.
 
     Attributes:
@@ -203,9 +217,6 @@ class FetchOptions:
         wavelengths: channels in ångström, such as 171 or 193,211,94.
         cadence: time between two frames: 12min, 2h.
         source: JSOC's synoptic archive (FITS, 1024²) or Helioviewer (JPEG 2000, 4096², 8 bits).
-        nrt: JSOC's near-real-time branch, for the last days.
-        base_url: another server of the same layout. Without it $FRAMECAST_JSOC_URL or $FRAMECAST_HELIOVIEWER_URL
-            decides, else it is the observatory's own.
     """
 
     start: Moment
@@ -213,12 +224,10 @@ class FetchOptions:
     wavelengths: WholeNumbers
     cadence: Seconds = 7200.0
     source: Server = "jsoc"
-    nrt: bool = False
-    base_url: str = field(default="", metadata={"metavar": "URL"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(RadiometryOptions):
+class PredictOptions(RadiometryOptions, ServerOptions):
     """Which region is predicted, and from which images.
 
     Attributes:
@@ -226,8 +235,6 @@ class PredictOptions(RadiometryOptions):
         center: middle of the region then: helioprojective x and y in arcsec.
         source: take the images from this folder, fetch none.
         server: server to download images from.
-        nrt: JSOC's near-real-time branch, for the last days.
-        base_url: another server of the same layout; see `framecast solar fetch`.
         future: look for the frames that followed, to show them beside.
         pixel: side of a pixel in arcsec. [default: as in the model's training, else 4.8]
     """
@@ -236,8 +243,6 @@ class PredictOptions(RadiometryOptions):
     center: Annotated[tuple[float, float], Written(_point, "x,y in arcsec such as 32,112 or -420.5,88", "X,Y")]
     source: Path | None = field(default=None, metadata={"metavar": "DIR"})
     server: Server = "jsoc"
-    nrt: bool = False
-    base_url: str = field(default="", metadata={"metavar": "URL"})
     future: bool = True
     pixel: float | None = None
 
