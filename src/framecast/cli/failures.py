@@ -40,7 +40,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         return "interrupted", INTERRUPTED
     if any(_tells_of_a_full_disk(cause) for cause in chain):
         return (
-            "the disk is full: nothing incomplete stands under a final name; make room and give the command again",
+            "the disk is full: no partial output was kept; free disk space and rerun the command",
             FAILED,
         )
     if isinstance(error, CommandLineError):
@@ -58,7 +58,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError) and (line := _missing_package((error.name or "").partition(".")[0])):
         return line, MISTAKEN
     if isinstance(error, MemoryError) or any(type(cause).__name__ == "OutOfMemoryError" for cause in chain):
-        return "the memory does not suffice: use a smaller batch, fewer members at a time or a smaller network", FAILED
+        return "out of memory: reduce the batch size, the members per chunk or the network", FAILED
     where = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
     return (

@@ -51,7 +51,10 @@ def _saturations(text: str) -> dict[int, float]:
 
 Moment = Annotated[Any, Written(_moment, "a time such as 2017-09-06T11:53 (UTC)")]
 """A ``numpy.datetime64``, UTC."""
-Size = Annotated[tuple[int, int], Written(_sides, "64, or rows x columns as in 64x96", write=lambda _: "64")]
+Size = Annotated[
+    tuple[int, int],
+    Written(_sides, "64, or rows x columns as in 64x96", write=lambda sides: "x".join(map(str, dict.fromkeys(sides)))),
+]
 Names = Annotated[
     tuple[str, ...], Written(lambda text: tuple(name.strip() for name in text.split(",")), write=",".join)
 ]
