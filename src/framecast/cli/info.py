@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framecast.cli.console import print_table
-from framecast.cli.rows import Rows, megabytes, nested
+from framecast.cli.rows import Rows, megabytes, nested, phrase
 from framecast.cli.run_summary import describe_training
 from framecast.core.domain import ATTRIBUTE, VARIABLE, Domain, domains, find_domain
 from framecast.core.errors import DataError, FramecastError
@@ -86,13 +86,9 @@ def describe_archive(path: Path) -> Rows:
         *([] if archive.calendar.ordinary else [("calendar", archive.calendar.name)]),
         ("good frames", f"{np.count_nonzero(quality == 0)} of {len(quality)}"),
         ("masked pixels", masked_share(archive)),
-        *(
-            [("labels", ", ".join(f"{name} {n}" for name, n in count_labels(archive).items()))]
-            if archive.classes
-            else []
-        ),
+        *([("labels", phrase(count_labels(archive)))] if archive.classes else []),
         ("on disk", megabytes(path)),
-        *described(archive.domain),
+        *_of_domain(archive.domain),
         *nested(archive.attrs, leave_out=(ATTRIBUTE,)),
     ]
 
@@ -116,7 +112,7 @@ def describe_forecast(path: Path) -> Rows:
         ("issued", f"{calendar.text(issued.min())} to {calendar.text(issued.max())}"),
         ("oracle", "yes" if "oracle" in forecast else "no"),
         ("on disk", megabytes(path)),
-        *described(forecast_domain(forecast)),
+        *_of_domain(forecast_domain(forecast)),
         *nested(forecast.attrs, leave_out=("format", "version", "unit", "request", ATTRIBUTE)),
     ]
 
@@ -164,7 +160,7 @@ def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tup
         ("trained at", f"{frames['height']} × {frames['width']} pixels"),
         *((f"stretch {name}", stretch(own)) for name, own in plain["normaliser"]["stretches"].items()),
         ("target", str(plain["target"]["kind"])),
-        *described(domain),
+        *_of_domain(domain),
         *describe_generator(plain["generator"], plain["sampling"]),
         *([("labels", ", ".join(plain["labels"]))] if plain.get("labels") else []),
         ("framecast", str(plain["framecast_version"])),
@@ -192,7 +188,7 @@ DESCRIPTIONS: dict[str, Callable[[Path], Rows]] = {
 }
 
 
-def described(domain: Domain) -> Rows:
+def _of_domain(domain: Domain) -> Rows:
     """Return the name of the data's domain, and whether it is known here; nothing for data of no particular kind."""
     if not domain.name:
         return []
@@ -215,22 +211,19 @@ def settings(plain: Mapping[str, Any]) -> str:
 
 
 def masked_share(archive: "Archive") -> str:
-    """Return the share of pixels that are masked, from frames spread evenly over the sequences."""
+    """Return the fraction of pixels that are masked, from frames spread evenly over the sequences."""
     import numpy as np
 
-    names = [archive.sequences[k] for k in np.unique(np.linspace(0, len(archive) - 1, MASK_FRAMES).astype(int))]
-    per_sequence = max(1, MASK_FRAMES // len(names))
-    masked = pixels = frames = 0
+    def spread(count: int, most: int) -> list[int]:
+        return np.unique(np.linspace(0, count - 1, most).astype(int)).tolist() if count else []
+
+    names = [archive.sequences[k] for k in spread(len(archive), MASK_FRAMES)]
+    shares: list[float] = []
     for name in names:
         good = np.flatnonzero(archive.quality(name) == 0)
-        if good.size:
-            chosen = good[np.unique(np.linspace(0, len(good) - 1, per_sequence).astype(int))]
-            for index in chosen:
-                values = archive.read(name, [int(index)])
-                masked += int(np.isnan(values).sum())
-                pixels += values.size
-                frames += 1
-    return f"{masked / pixels:.1%} (of {frames} good frames looked at)" if pixels else "no good frame"
+        chosen = [int(good[k]) for k in spread(len(good), max(1, MASK_FRAMES // len(names)))]
+        shares += [float(np.isnan(archive.read(name, [index])).mean()) for index in chosen]
+    return f"{np.mean(shares):.1%} (of {len(shares)} good frames looked at)" if shares else "no good frame"
 
 
 def shorten(names: tuple[str, ...]) -> str:
