@@ -97,4 +97,4 @@ def test_what_a_system_does_not_tell_is_unknown(monkeypatch):
     monkeypatch.delattr(psutil.Process, "cpu_affinity", raising=False)
     monkeypatch.setitem(sys.modules, "resource", None)
     assert peak_memory() is None
-    assert machine.free_cores() == cores() >= 1
+    assert cores() >= machine.free_cores() >= 1

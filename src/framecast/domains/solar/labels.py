@@ -17,7 +17,8 @@ from framecast.data.archive.reader import Archive
 from framecast.data.tables import Record, read_table
 from framecast.domains.solar.flares import class_of, peak_flux, region_numbers
 from framecast.domains.solar.options import CLASSES, HORIZON
-from framecast.domains.solar.tables import EXPECTED, moment, region_number
+from framecast.domains.solar.tables import region_number
+from framecast.domains.solar.times import EXPECTED, moment
 
 NEAR = 300.0
 """Seconds by which the time of a sample may differ from that of its frame, unless half the cadence is less."""

@@ -19,7 +19,7 @@ HORIZON = 12 * 3600.0
 
 
 def _moment(text: str) -> Any:
-    from framecast.domains.solar.tables import moment
+    from framecast.domains.solar.times import moment
 
     return moment(text)
 

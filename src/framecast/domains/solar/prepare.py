@@ -31,7 +31,8 @@ from framecast.domains.solar.options import PrepareOptions
 from framecast.domains.solar.parallel import WorkerPool, worker_pool
 from framecast.domains.solar.quality import NO_IMAGE, doubts, explain
 from framecast.domains.solar.radiometry import Radiometry
-from framecast.domains.solar.tables import EXPECTED, moment, read_exclusions, read_regions
+from framecast.domains.solar.tables import read_exclusions, read_regions
+from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import Passage, Track, follow, grid
 
 FEW_FILES = 50

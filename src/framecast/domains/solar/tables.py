@@ -1,4 +1,4 @@
-"""Tables that people bring: times, places on the Sun, dates to leave out, and regions to follow.
+"""Tables that people bring: places on the Sun, dates to leave out, and regions to follow.
 
 A line of a table of regions says which region (``id``, ``NOAA``, ``HARPNUM``), when (``time``), and where, in one of
 these ways:
@@ -25,11 +25,8 @@ from framecast.data.tables import Record, read_table
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.projection import Observer, project, unproject
+from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth, days_between
-from framecast.videos.frames import nanoseconds
-
-EXPECTED = "a time such as 2017-09-06T11:53 (UTC)"
-"""What to write for a time, for messages."""
 
 PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
     "x": ("x", "hpc_x", "tx"),
@@ -51,8 +48,6 @@ _REGION_COLUMNS: dict[str, tuple[str, ...]] = {
 _PREFIX = {"noaa": "AR", "harp": "HARP", "id": ""}
 _SPAN_COLUMNS = {"start": ("start", "date", "time", "t", "from", "begin"), "end": ("end", "stop", "to", "until")}
 
-_ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]+(\d{1,2}):?(\d{2})(?::?(\d{2}(?:\.\d+)?))?)?Z?")
-_JSOC = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:_(\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(?:_(TAI|UTC|UT|Z))?")
 _LOCATION = re.compile(r"([NS])\s*(\d{1,2}(?:\.\d+)?)\s*([EW])\s*(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:NOAA|SHARP|HARP|AR|\s|_|-)*0*(\d+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
@@ -61,28 +56,6 @@ _DAY = np.timedelta64(86_400 * 10**9 - 1, "ns")
 _MINUTE = np.timedelta64(60, "s")
 
 Span = tuple[np.datetime64, np.datetime64]
-
-
-def moment(text: str) -> np.datetime64:
-    """Return the time (UTC) that ``text`` names: ISO 8601, with slashes, or JSOC's (``2017.09.06_12:00_TAI``).
-
-    Raises:
-        ValueError: it is none of these, no calendar has that day, or it is not from 1678 to 2261.
-    """
-    text = text.strip()
-    iso, jsoc = _ISO.fullmatch(text), _JSOC.fullmatch(text)
-    found = iso or jsoc
-    if found is None:
-        raise ValueError(text)
-    year, month, day, hour, minute, second = (part or "0" for part in found.groups()[:6])
-    iso_text = f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{minute:0>2}:{second:0>2}"
-    time = nanoseconds(np.datetime64(iso_text))
-    if not (jsoc and jsoc[7] == "TAI"):
-        return time
-    from astropy.time import Time
-
-    with offline():
-        return np.datetime64(Time(str(time), scale="tai").utc.isot, "ns")
 
 
 def region_number(text: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framecast.domains.solar.tables import moment
+from framecast.domains.solar.times import moment
 
 
 @pytest.mark.parametrize(
