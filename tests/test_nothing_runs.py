@@ -179,10 +179,12 @@ def test_local_workers_open_no_port(tmp_path: Path) -> None:
     from framecast.domains.solar.parallel import worker_pool
 
     with worker_pool(2) as workers:
-        list(workers(len, ["a", "bc", "def"]))
+        results = workers(len, ["a", "bc", "def"])
+        assert next(results) == 1
         ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
         assert len(ours) >= 3
         assert not [c for process in ours for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert list(results) == [2, 3]
 
 
 def test_no_format_runs_code_when_it_is_read() -> None:

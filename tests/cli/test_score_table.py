@@ -55,7 +55,7 @@ def test_recalibrated_coverage_stands_beside_the_own(scores: Scores, capsys: Cap
     print_scores(changed(scores, recalibrated=recalibrated))
     said = capsys.readouterr().out
     assert "87.6 %" in row(said)
-    assert "recalibrated on 3 of these samples" in said
+    assert "recalibrated on 3 of these 8 samples" in said
 
 
 def test_a_recalibration_that_does_not_hold_is_named_with_its_reason(scores: Scores, capsys: Capture) -> None:
@@ -67,8 +67,8 @@ def test_pixels_that_are_infinite_are_told_of(scores: Scores, capsys: Capture) -
     lost = changed(scores, missing_members=17)
     print_scores(replace(lost, left_out=replace(lost.left_out, by_forecasts=0.25)))
     said = " ".join(capsys.readouterr().out.split())
-    assert "17 pixels of members" in said
-    assert "25.0 % of the known pixels" in said
+    assert "gaussian: 17 member values are missing" in said
+    assert "25 % of the observed pixels are left out" in said
 
 
 def test_a_file_without_persistence_has_a_row_all_the_same(scores: Scores, capsys: Capture) -> None:

@@ -5,7 +5,7 @@
 
 A parameter whose annotation is a dataclass is replaced by that dataclass's fields; the command receives the value that
 they make. Several commands share a group of options by naming the same dataclass. The metadata of a field may name
-another ``flag`` than its own name, and a ``metavar``.
+another ``flag`` than its own name, a ``metavar``, and the least number (``min``).
 
 A field of the type ``tuple[float, ...]`` is written ``A,B,...``, one of ``tuple[str, ...]`` is given once for each, and
 ``dict[str, tuple[float, float]]`` is ``NAME=LOW:HIGH``, once for each; others say how they are `Written`.
@@ -98,6 +98,7 @@ def _parameter(group: type, field: Any) -> inspect.Parameter:
         f"{flag}/--no-{flag[2:]}" if default is True else flag,
         help=_documented(group)[field.name],
         metavar=field.metadata.get("metavar", written and written.metavar),
+        min=field.metadata.get("min"),
     )
     return inspect.Parameter(
         field.name,

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,10 +42,10 @@ class SynthOptions:
         cadence: time between two frames: 12s, 5min, 2h.
     """
 
-    regions: int = 40
-    frames: int = 48
-    size: int = 64
-    seed: int = 0
+    regions: int = field(default=40, metadata={"min": 1})
+    frames: int = field(default=48, metadata={"min": 1})
+    size: int = field(default=64, metadata={"min": 8})
+    seed: int = field(default=0, metadata={"min": 0})
     cadence: Seconds = 7200.0
 
 

@@ -116,13 +116,13 @@ class PrepareOptions(RadiometryOptions):
     latitude: float | None = field(default=None, metadata={"flag": "--max-latitude"})
     regions: Path | None = field(default=None, metadata={"metavar": "CSV"})
     spacing: float = 12.0
-    minimum_frames: int = field(default=12, metadata={"flag": "--min-frames"})
+    minimum_frames: int = field(default=12, metadata={"flag": "--min-frames", "min": 1})
     tolerance: Seconds | None = None
     rotation: Rotation = "howard"
     off_limb: OffLimb = "mask"
     exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})
     strict: bool = False
-    workers: int | None = None
+    workers: int | None = field(default=None, metadata={"min": 1})
     scheduler: str | None = field(default=None, metadata={"metavar": "ADDRESS"})
 
     def __post_init__(self) -> None:
