@@ -76,4 +76,4 @@ def test_in_a_notebook_one_line_changes(monkeypatch):
     with progress.track("windows", 2) as task:
         task.advance(note="loss 1")
         task.advance()
-    assert shown == ["windows …", "windows: 1/2  loss 1", "windows: 2/2  loss 1", "windows: 2/2  loss 1"]
+    assert shown == ["windows …", "windows: 1/2  loss 1", "windows: 2/2  loss 1"]

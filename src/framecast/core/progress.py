@@ -109,7 +109,10 @@ def track(description: str, total: int | None = None, progress: Progress = True)
         with _bar(description, total) as task:
             yield task
     else:
-        with _updated(description, total) if _in_notebook() else _lines(description, total) as task:
+        notebook = _in_notebook()
+        write = _line_of_a_cell(description) if notebook else note
+        every = _SECONDS_BETWEEN_UPDATES if notebook else SECONDS_BETWEEN_LINES
+        with _now_and_then(description, total, write, every) as task:
             yield task
 
 
@@ -129,43 +132,32 @@ def track_stages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def _lines(description: str, total: int | None) -> Iterator[Task]:
-    """Print a plain line now and then, and nothing twice."""
-    at, before = time.monotonic() - SECONDS_BETWEEN_LINES + SECONDS_TO_FIRST_LINE, ""
+def _now_and_then(description: str, total: int | None, write: Callable[[str], object], every: float) -> Iterator[Task]:
+    """Write the line of a task every so many seconds and at the end, and nothing twice."""
+    at, before = time.monotonic() - every + min(every, SECONDS_TO_FIRST_LINE), ""
 
-    def print_line(task: Task) -> None:
+    def write_line(task: Task) -> None:
         nonlocal at, before
         at = time.monotonic()
         if (line := task.line()) != before:
-            note(line)
+            write(line)
         before = line
 
     def show(task: Task) -> None:
-        if time.monotonic() - at >= SECONDS_BETWEEN_LINES:
-            print_line(task)
+        if time.monotonic() - at >= every:
+            write_line(task)
 
     task = Task(description, total, show=show, audible=True)
     yield task
-    print_line(task)
+    write_line(task)
 
 
-@contextmanager
-def _updated(description: str, total: int | None) -> Iterator[Task]:
-    """Show one line below the notebook's cell, and change it."""
+def _line_of_a_cell(description: str) -> Callable[[str], object]:
+    """Show one line below the notebook's cell, and return what changes it."""
     from IPython.display import display
 
     handle = display({"text/plain": f"{description} …"}, raw=True, display_id=True)
-    at = time.monotonic()
-
-    def show(task: Task) -> None:
-        nonlocal at
-        if time.monotonic() - at >= _SECONDS_BETWEEN_UPDATES:
-            at = time.monotonic()
-            handle.update({"text/plain": task.line()}, raw=True)
-
-    task = Task(description, total, show=show, audible=True)
-    yield task
-    handle.update({"text/plain": task.line()}, raw=True)
+    return lambda line: handle.update({"text/plain": line}, raw=True)
 
 
 @contextmanager
