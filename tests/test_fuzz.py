@@ -628,11 +628,12 @@ def read_forecast(folder: Path) -> None:
 
 def read_gridded(path: Path) -> None:
     """Find out what a file holds, and read its first frames."""
-    from framecast.importers import AxisNames, Reading, open_gridded
+    from framecast.importers.formats import open_source
+    from framecast.importers.options import ImportOptions
 
-    data = open_gridded(path, AxisNames(), Reading())
+    data, _ = open_source([path], ImportOptions())
     times = data.times(0)
-    data.positions()
+    data.positions(0)
     for _ in data.frames(0, np.arange(min(4, len(times)))):
         pass
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from framecast.core.errors import DataError
-from framecast.importers import AxisNames, find_axes
+from framecast.importers import ImportOptions, find_axes
 
 TIMES = np.datetime64("2020-01-01", "ns") + np.arange(4) * np.timedelta64(1, "h")
 
@@ -23,7 +23,7 @@ def test_common_names(rows: str, columns: str) -> None:
     data = grid("time", rows, columns)
     if rows == "south_north":  # told by an attribute
         data = data.assign_coords(south_north=("south_north", np.arange(4.0), {"axis": "Y"}))
-    axes = find_axes(data, AxisNames())
+    axes = find_axes(data, ImportOptions())
     assert (axes.variables, axes.time, axes.frame, axes.y, axes.x) == (("rain",), "time", "time", rows, columns)
     assert axes.channel is axes.sequence is None
 
@@ -38,22 +38,22 @@ def test_conventions_go_before_names() -> None:
         y=("y", np.arange(5.0), {"standard_name": "projection_x_coordinate"}),
         valid=("t", TIMES + np.timedelta64(6, "h"), {"standard_name": "time"}),
     )
-    axes = find_axes(data, AxisNames())
+    axes = find_axes(data, ImportOptions())
     assert (axes.time, axes.frame, axes.y, axes.x) == ("valid", "t", "x", "y")
 
 
 def test_channels_sequences_and_single_levels() -> None:
-    axes = find_axes(grid("time", "band", "lat", "lon"), AxisNames())
+    axes = find_axes(grid("time", "band", "lat", "lon"), ImportOptions())
     assert axes.channel == "band"
-    axes = find_axes(grid("time", "member", "lat", "lon"), AxisNames(sequence="member"))
+    axes = find_axes(grid("time", "member", "lat", "lon"), ImportOptions(sequence="member"))
     assert axes.sequence == "member"
-    axes = find_axes(grid("time", "level", "lat", "lon").isel(level=[0]), AxisNames())
+    axes = find_axes(grid("time", "level", "lat", "lon").isel(level=[0]), ImportOptions())
     assert axes.channel is None
     two = xr.Dataset(
         {"storm": (("track", "frame", "y", "x"), np.zeros((2, 4, 3, 3)))},
         coords={"when": (("track", "frame"), np.stack([TIMES, TIMES]))},
     )
-    axes = find_axes(two, AxisNames())
+    axes = find_axes(two, ImportOptions())
     assert (axes.time, axes.frame, axes.sequence) == ("when", "frame", "track")
 
 
@@ -64,33 +64,41 @@ def _two_times() -> xr.Dataset:
 @pytest.mark.parametrize(
     "make, names, words",
     [
-        (lambda: grid("time", "a", "b"), AxisNames(), "left: a, b.*--y and --x"),
-        (lambda: grid("time", "a", "x"), AxisNames(), r"left: a\): name them with --y"),
-        (lambda: grid("time", "y", "lat", "x"), AxisNames(), "y, lat could all be rows: name one with --y"),
-        (lambda: grid("time", "height_m", "y", "x"), AxisNames(), "rain has height_m besides time, rows and columns"),
-        (lambda: grid("time", "y", "x"), AxisNames(y="row"), "rain has no dimension 'row' for --y: it has y, x"),
-        (lambda: grid("time", "y", "x"), AxisNames(time="t"), "'t', given as --time, does not exist.*are time"),
-        (lambda: grid("time", "y", "x"), AxisNames(variables=("wind",)), "'wind' is not a variable.*there are rain"),
+        (lambda: grid("time", "a", "b"), ImportOptions(), "left: a, b.*--y and --x"),
+        (lambda: grid("time", "a", "x"), ImportOptions(), r"left: a\): name them with --y"),
+        (lambda: grid("time", "y", "lat", "x"), ImportOptions(), "y, lat could all be rows: name one with --y"),
+        (
+            lambda: grid("time", "height_m", "y", "x"),
+            ImportOptions(),
+            "rain has height_m besides time, rows and columns",
+        ),
+        (lambda: grid("time", "y", "x"), ImportOptions(y="row"), "rain has no dimension 'row' for --y: it has y, x"),
+        (lambda: grid("time", "y", "x"), ImportOptions(time="t"), "'t', given as --time, does not exist.*are time"),
+        (
+            lambda: grid("time", "y", "x"),
+            ImportOptions(variables=("wind",)),
+            "'wind' is not a variable.*there are rain",
+        ),
         (
             lambda: grid("time", "y", "x").drop_vars("time").rename(time="when"),
-            AxisNames(),
+            ImportOptions(),
             "no coordinate holds dates.*--time.*--cadence",
         ),
-        (lambda: grid("time", "y"), AxisNames(), "no variable is gridded over time"),
-        (_two_times, AxisNames(), "begin, other all hold dates: name the time of a frame with --time"),
+        (lambda: grid("time", "y"), ImportOptions(), "no variable is gridded over time"),
+        (_two_times, ImportOptions(), "begin, other all hold dates: name the time of a frame with --time"),
         (
             lambda: grid("time", "y", "x").assign(snow=grid("time", "y", "x")["rain"]),
-            AxisNames(),
+            ImportOptions(),
             "rain, snow are all gridded over time: name one with --variable",
         ),
         (
             lambda: grid("time", "y", "x").assign(snow=grid("time", "y", "x")["rain"].transpose("time", "x", "y")),
-            AxisNames(variables=("rain", "snow")),
+            ImportOptions(variables=("rain", "snow")),
             "channels have to share them",
         ),
     ],
 )
-def test_what_is_uncertain_is_not_guessed(make: Callable[[], xr.Dataset], names: AxisNames, words: str) -> None:
+def test_what_is_uncertain_is_not_guessed(make: Callable[[], xr.Dataset], names: ImportOptions, words: str) -> None:
     with pytest.raises(DataError, match=words) as error:
         find_axes(make(), names)
     assert "\n" not in str(error.value)

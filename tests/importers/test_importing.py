@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import DataError, FramecastError
 from framecast.data.archive.reader import Archive
-from framecast.importers import AxisNames, Reading, import_gridded
+from framecast.importers import import_data
+from framecast.videos.units import by_channel
 
 TIMES = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(10, "m")
 VALUES = np.random.default_rng(0).normal(size=(6, 5, 8)).astype(np.float32)
@@ -42,7 +43,7 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path):
 
 @pytest.mark.thorough
 def test_values_times_units_and_positions_arrive(stored, tmp_path: Path) -> None:
-    imported = import_gridded(stored(rain()), tmp_path / "out.zarr")
+    imported = import_data(stored(rain()), tmp_path / "out.zarr")
     archive = Archive.open(tmp_path / "out.zarr")
     assert (archive.unit, archive.cadence, archive.channels) == ("mm/h", 600.0, ("rain",))
     (name,) = archive.sequences
@@ -52,8 +53,8 @@ def test_values_times_units_and_positions_arrive(stored, tmp_path: Path) -> None
     sequence = archive.sequence(name)
     np.testing.assert_allclose(sequence["y"], np.linspace(50, 60, 5))
     assert sequence["y"].attrs["units"] == "degrees_north"
-    assert (imported.flipped, imported.gaps, imported.unknown, imported.frames) == (True, 0, 0.0, 6)
-    assert imported.low == VALUES.min()
+    assert (("upward" in imported.understood), imported.gaps, imported.unknown, imported.frames) == (True, 0, 0.0, 6)
+    assert min(imported.low) == VALUES.min()
 
 
 def test_packed_values_are_unpacked_and_missing_ones_become_nan(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_packed_values_are_unpacked_and_missing_ones_become_nan(tmp_path: Path) 
         engine="h5netcdf",
         encoding={"rain": {"dtype": "int16", "scale_factor": 0.01, "add_offset": 1.0, "_FillValue": -32768}},
     )
-    imported = import_gridded(tmp_path / "p.nc", tmp_path / "out.zarr")
+    imported = import_data(tmp_path / "p.nc", tmp_path / "out.zarr")
     found = Archive.open(tmp_path / "out.zarr").read("p", range(6), ["rain"])[0]
     np.testing.assert_allclose(found, packed["rain"].values[:, ::-1], atol=0.0051)
     assert np.isnan(found).sum() == 1
@@ -75,8 +76,8 @@ def test_scale_offset_missing_coarsen_and_multiple(tmp_path: Path) -> None:
     counts = np.random.default_rng(1).integers(0, 200, (6, 9, 11)).astype(np.uint8)
     data = xr.Dataset({"dbz": (("time", "y", "x"), counts, {"units": "dBZ"})}, coords={"time": TIMES})
     data.to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
-    reading = Reading(scale=0.5, offset=-32, missing=7, coarsen=2, multiple=2, flip_y=True)
-    import_gridded(tmp_path / "d.nc", tmp_path / "out.zarr", reading=reading)
+    reading = {"scale": 0.5, "offset": -32, "missing": 7, "coarsen": 2, "multiple": 2, "flip_y": True}
+    import_data(tmp_path / "d.nc", tmp_path / "out.zarr", **reading)
     archive = Archive.open(tmp_path / "out.zarr")
     assert (archive.height, archive.width) == (4, 4)
     physical = np.where(counts == 7, np.nan, 0.5 * counts.astype(float) - 32)[:, ::-1][:, 0:8, 1:9]
@@ -90,7 +91,7 @@ def test_frames_are_put_in_order_and_gaps_counted(tmp_path: Path) -> None:
     times = data["time"].values.copy()
     data = xr.concat([data, data.isel(time=[0]).assign_coords(time=[np.datetime64("NaT", "ns")])], "time")
     data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
-    imported = import_gridded(tmp_path / "g.nc", tmp_path / "out.zarr", cadence=600)
+    imported = import_data(tmp_path / "g.nc", tmp_path / "out.zarr", cadence=600)
     archive = Archive.open(tmp_path / "out.zarr")
     np.testing.assert_array_equal(archive.times("g"), np.unique(times))
     np.testing.assert_array_equal(archive.read("g", range(4), ["rain"])[0], VALUES[[0, 1, 3, 5], ::-1])
@@ -108,7 +109,7 @@ def test_sequences_and_channels(tmp_path: Path) -> None:
         },
     )
     data.to_netcdf(tmp_path / "s.nc", engine="h5netcdf")
-    import_gridded(tmp_path / "s.nc", tmp_path / "out.zarr", independent=True)
+    import_data(tmp_path / "s.nc", tmp_path / "out.zarr", independent=True)
     archive = Archive.open(tmp_path / "out.zarr")
     assert archive.channels == ("171", "193", "211")
     assert archive.sequences == ("AR-1", "AR-2")
@@ -117,20 +118,23 @@ def test_sequences_and_channels(tmp_path: Path) -> None:
     assert archive.times("AR-2")[0] == TIMES[0] + np.timedelta64(9, "D")
 
 
-def test_several_variables_are_channels_of_one_unit(tmp_path: Path) -> None:
+def test_several_variables_are_channels_each_with_its_unit(tmp_path: Path) -> None:
     data = rain()
     data["snow"] = data["rain"] * 2
     data["snow"].attrs["units"] = "mm/h"
     data.to_netcdf(tmp_path / "v.nc", engine="h5netcdf")
-    import_gridded(tmp_path / "v.nc", tmp_path / "o.zarr", names=AxisNames(variables=("snow", "rain")))
+    import_data(tmp_path / "v.nc", tmp_path / "o.zarr", variables=("snow", "rain"))
     archive = Archive.open(tmp_path / "o.zarr")
     assert archive.channels == ("snow", "rain")
     both = archive.read("v", [0], ["rain", "snow"])
     np.testing.assert_allclose(both[1], 2 * both[0])
     data["snow"].attrs["units"] = "cm"
     data.to_netcdf(tmp_path / "w.nc", engine="h5netcdf")
-    with pytest.raises(DataError, match="share one unit, and these do not: snow in cm, rain in mm/h"):
-        import_gridded(tmp_path / "w.nc", tmp_path / "p.zarr", names=AxisNames(variables=("snow", "rain")))
+    imported = import_data(tmp_path / "w.nc", tmp_path / "p.zarr", variables=("snow", "rain"))
+    assert imported.understood.startswith("snow in cm, rain in mm/h: ")
+    archive = Archive.open(tmp_path / "p.zarr")
+    assert by_channel(archive.unit, 2) == ("cm", "mm/h")
+    np.testing.assert_array_equal(archive.read("w", [0], ["snow", "rain"])[1], both[0])
 
 
 @pytest.mark.thorough
@@ -143,18 +147,18 @@ def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
         ("text.nc", "cannot be read as a NetCDF file"),
         ("bare.nc", "say what its values are in with --unit"),
         ("one.nc", "a video has two or more"),
-        ("", r"is a folder, which holds 3 NetCDF files \(bare.nc …\) and no Zarr store"),
+        ("", r"text.nc cannot be read as a NetCDF file"),
     ):
         with pytest.raises(FramecastError, match=words) as error:
-            import_gridded(tmp_path / name, tmp_path / "out.zarr")
+            import_data(tmp_path / name, tmp_path / "out.zarr")
         assert "\n" not in str(error.value)
     assert not list(tmp_path.glob("*out.zarr*"))
     rain().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
-    import_gridded(tmp_path / "r.nc", tmp_path / "made.zarr")
+    import_data(tmp_path / "r.nc", tmp_path / "made.zarr")
     with pytest.raises(FramecastError, match="is a framecast archive already: there is nothing to import"):
-        import_gridded(tmp_path / "made.zarr", tmp_path / "out.zarr")
+        import_data(tmp_path / "made.zarr", tmp_path / "out.zarr")
     with pytest.raises(DataError, match="fewer than the 16"):
-        import_gridded(tmp_path / "r.nc", tmp_path / "out.zarr", reading=Reading(multiple=16))
+        import_data(tmp_path / "r.nc", tmp_path / "out.zarr", multiple=16)
 
 
 def test_the_command_says_what_it_took_for_what(tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_the_command_says_what_it_took_for_what(tmp_path: Path) -> None:
         pytest.param(
             "knmi-radar-2021",
             "radar_5min_2km.nc",
-            {"reading": Reading(scale=0.5, offset=-32, coarsen=2)},
+            {"scale": 0.5, "offset": -32, "coarsen": 2},
             (191, 175),
             360,
             marks=pytest.mark.slow,
@@ -186,7 +190,7 @@ def test_the_command_says_what_it_took_for_what(tmp_path: Path) -> None:
     ],
 )
 def test_real_files(real_data: Path, tmp_path: Path, folder: str, file: str, options: dict, shape, frames: int) -> None:
-    imported = import_gridded(real_data / folder / file, tmp_path / "out.zarr", **options)
+    imported = import_data(real_data / folder / file, tmp_path / "out.zarr", **options)
     assert ((imported.height, imported.width), imported.frames, imported.gaps) == (shape, frames, 0)
     archive = Archive.open(tmp_path / "out.zarr")
     with xr.open_dataset(real_data / folder / file) as data:

@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 
 from framecast.core.errors import DataError
-from framecast.importers import AxisNames, Reading, open_gridded
+from framecast.importers.formats import open_source
 from framecast.importers.netcdf import open_netcdf
+from framecast.importers.options import ImportOptions
 
 
 def grid() -> xr.Dataset:
@@ -99,7 +100,7 @@ def test_frames_that_nothing_could_be_computed_on_are_refused(tmp_path):
         file.create_variable("time", ("time",), "i8", data=np.arange(4)).attrs["units"] = "hours since 2020-01-01"
         file.create_variable("rain", ("time", "y", "x"), "f4", chunks=(1, 100, 100)).attrs["units"] = "mm/h"
     with pytest.raises(DataError, match="100000 by 100000 pixels"):
-        open_gridded(tmp_path / "large.nc", AxisNames(), Reading())
+        open_source([tmp_path / "large.nc"], ImportOptions())
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
@@ -118,7 +119,7 @@ def test_damage_in_the_reader_is_told_as_damage(path):
     for at in range(0, len(content), 97):
         path.write_bytes(content[:at] + bytes(8) + content[at + 8 :])
         try:
-            data = open_gridded(path, AxisNames(), Reading())
+            data, _ = open_source([path], ImportOptions())
             list(data.frames(0, np.arange(len(data.times(0)))))
         except DataError as error:
             assert "\n" not in str(error)

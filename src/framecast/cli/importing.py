@@ -1,11 +1,15 @@
-"""``framecast import``: gridded data of any kind as an archive."""
+"""``framecast import``: data of any kind as an archive."""
 
+import shlex
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from framecast.cli.console import note, say
+from framecast.cli.options import takes_options
+from framecast.importers.options import ImportOptions
 
 if TYPE_CHECKING:
     from framecast.importers import Imported
@@ -13,83 +17,62 @@ if TYPE_CHECKING:
 _DIVISOR = 8
 """Sides that can be halved three times suit every network."""
 
+_LARGE = 128 * 128
+"""Pixels of a frame above which training on a processor takes hours."""
 
+
+@takes_options
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A NetCDF file or a Zarr folder.")],
+    source: Annotated[
+        list[str], typer.Argument(metavar="SRC...", help="Files, folders, patterns in quotes, or addresses.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The archive to write.")],
-    variable: Annotated[
-        list[str] | None, typer.Option(help="What holds the frames; several of them become channels.")
-    ] = None,
-    time: Annotated[str | None, typer.Option(help="Coordinate with the times.")] = None,
-    y: Annotated[str | None, typer.Option(help="Dimension of rows.")] = None,
-    x: Annotated[str | None, typer.Option(help="Dimension of columns.")] = None,
-    channel: Annotated[str | None, typer.Option(help="Dimension of channels.")] = None,
-    sequence: Annotated[str | None, typer.Option(help="Dimension that numbers separate videos.")] = None,
-    group: Annotated[str | None, typer.Option(help="Group of the file that holds the frames.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Physical unit, in place of what the file says.")] = None,
-    scale: Annotated[float, typer.Option(help="Stored values times this ...")] = 1.0,
-    offset: Annotated[float, typer.Option(help="... plus this are physical values.")] = 0.0,
-    missing: Annotated[float | None, typer.Option(help="A stored value that means: not seen.")] = None,
-    cadence: Annotated[float | None, typer.Option(help="Seconds between frames; the median step by default.")] = None,
-    coarsen: Annotated[int, typer.Option(min=1, help="Average so many rows and columns into one pixel.")] = 1,
-    multiple: Annotated[int, typer.Option(min=1, help="Trim rows and columns to a multiple of this.")] = 1,
-    flip_y: Annotated[bool, typer.Option("--flip-y", help="The first row is the highest.")] = False,
+    options: ImportOptions,
     importer: Annotated[
         str | None,
         typer.Option(
-            metavar="MODULE:NAME",
-            help="Read SRC with a function of your own, see docs/python.md.",
+            metavar="NAME",
+            help="Format of SRC where its name does not tell it, such as picture; or MODULE:NAME, a function of your "
+            "own, see docs/python.md.",
         ),
     ] = None,
-    independent: Annotated[
-        bool, typer.Option("--independent", help="No two sequences show the same thing: they may be told apart.")
-    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
 ) -> None:
-    """Bring gridded data (NetCDF, Zarr) into an archive. What is time, y, x and channel is found by CF conventions."""
-    note(f"importing {source}")
+    """Bring data into an archive: NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites.
+
+    What is time, y, x and channel is found by CF conventions and common names. See docs/importing.md.
+    """
     import framecast as fc
 
-    options: dict[str, Any] = {
-        "group": group,
-        "variables": tuple(variable or ()),
-        "time": time,
-        "y": y,
-        "x": x,
-        "channel": channel,
-        "sequence": sequence,
-        "scale": scale,
-        "offset": offset,
-        "missing": missing,
-        "flip_y": flip_y,
-        "coarsen": coarsen,
-        "multiple": multiple,
-    }
-    if importer is not None:
-        options = {"importer": importer}
-    imported = fc.import_data(
-        source, out, unit=unit, cadence=cadence, independent=independent, overwrite=overwrite, **options
-    )
+    given = {name: value for name, value in asdict(options).items() if value != getattr(ImportOptions(), name)}
+    imported = fc.import_data(source, out, importer=importer, overwrite=overwrite, **given)
     _explain(imported)
     say(str(out))
+    note(f"next: {_next_command(imported, out)}")
 
 
 def _explain(imported: "Imported") -> None:
-    """Say what was taken for what, and what is not there."""
+    """Say what is in the archive, and what is not."""
     from framecast.core.options import format_duration
+    from framecast.videos.units import by_channel
 
-    _explain_axes(imported)
     first, last = (imported.calendar.text(time) for time in (imported.first, imported.last))
     calendar = "" if imported.calendar.name in ("proleptic_gregorian", "none") else f" ({imported.calendar.name})"
+    channels = len(imported.channels)
     note(
         f"{imported.sequences} sequence{'s' if imported.sequences > 1 else ''}, {imported.frames} frames of "
-        f"{imported.height}×{imported.width} pixels, {len(imported.channels)} channel"
-        f"{'s' if len(imported.channels) > 1 else ''} ({', '.join(imported.channels)}), every "
-        f"{format_duration(imported.cadence)}, {first} to {last}{calendar}"
+        f"{imported.height}×{imported.width} pixels, {channels} channel{'s' if channels > 1 else ''} "
+        f"({', '.join(imported.channels)}), every {format_duration(imported.cadence)}, {first} to {last}{calendar}"
     )
+    units = by_channel(imported.unit, channels)
+    if len(set(units)) == 1:
+        values = f"values {min(imported.low):g} to {max(imported.high):g} {imported.unit}"
+    else:
+        rows = zip(imported.channels, imported.low, imported.high, units, strict=True)
+        values = "values " + ", ".join(f"{name} {low:g} to {high:g} {unit}" for name, low, high, unit in rows)
     note(
-        f"values {imported.low:g} to {imported.high:g} {imported.unit}; {100 * imported.unknown:.3g} % of the pixels "
-        f"unknown; {imported.gaps or 'no'} gap{'' if imported.gaps == 1 else 's'} in time"
+        f"{values}; {100 * imported.unknown:.3g} % of the pixels unknown; "
+        f"{imported.gaps or 'no'} gap{'' if imported.gaps == 1 else 's'} in time"
     )
     for count, why in ((imported.undated, "have no time"), (imported.repeated, "repeat the time of another")):
         if count:
@@ -99,16 +82,20 @@ def _explain(imported: "Imported") -> None:
     height, width = (side // _DIVISOR * _DIVISOR for side in (imported.height, imported.width))
     if (height, width) != (imported.height, imported.width) and height and width:
         note(f"most networks need sides that {_DIVISOR} divides: --multiple {_DIVISOR} would keep {height}×{width}")
+    if imported.height * imported.width > _LARGE:
+        factor = next(k for k in range(2, 10**6) if imported.height * imported.width / k**2 <= _LARGE)
+        note(
+            f"large frames: --coarsen {factor} would average them to {imported.height // factor}×"
+            f"{imported.width // factor} pixels, which trains {factor**2} times faster"
+        )
 
 
-def _explain_axes(imported: "Imported") -> None:
-    """Say which dimension was taken for what, where there was a choice."""
-    axes = imported.axes
-    if axes is None:
-        return
-    rows = f"rows {axes.y}" + (" (turned to run upward)" if imported.flipped else "")
-    columns = f"columns {axes.x}" + (" (turned to run to the right)" if imported.mirrored else "")
-    parts = [f"time {axes.time}", rows, columns]
-    parts += [f"channels {axes.channel}"] if axes.channel else []
-    parts += [f"sequences {axes.sequence}"] if axes.sequence else []
-    note(f"{', '.join(axes.variables)} in {imported.unit}: {', '.join(parts)}")
+def _next_command(imported: "Imported", out: Path) -> str:
+    """Return the command that trains on the archive, with the frames and masks that it has."""
+    words = ["framecast", "train", "tiny", "--data", str(out), "--out", f"runs/{out.stem}"]
+    frames = max(2, min(imported.longest // 4, 12))
+    past = min(4, frames - 1)
+    words += [f"data.past={past}", f"data.future={min(6, frames - past)}"]
+    if imported.unknown > 0.2:
+        words.append(f"data.max_masked={min(1.0, round(imported.unknown + 0.05, 2)):g}")
+    return shlex.join(words)

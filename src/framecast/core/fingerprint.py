@@ -35,23 +35,27 @@ class Unchanged:
     """Notices when files change while they are read.
 
     Args:
-        path: a file, or a folder with everything below it.
+        paths: files, and folders with everything below them.
 
     Attributes:
         fingerprint: of the files as they were at the beginning.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
+    def __init__(self, *paths: str | Path) -> None:
+        self._paths = [Path(path) for path in paths]
         self.fingerprint = self._look()
 
     def check(self) -> None:
         """Raise `ChangedError` if a file was changed, added or removed since the beginning."""
         if self._look() != self.fingerprint:
-            raise ChangedError(f"{self._path} changed while it was read: rerun the command when nothing writes to it")
+            places = f"{self._paths[0]}{' or another source' if len(self._paths) > 1 else ''}"
+            raise ChangedError(f"{places} changed while it was read: rerun the command when nothing writes to it")
 
     def _look(self) -> str:
         try:
-            return fingerprint_files(files_below(self._path), self._path if self._path.is_dir() else self._path.parent)
+            looks = [
+                fingerprint_files(files_below(path), path if path.is_dir() else path.parent) for path in self._paths
+            ]
         except FileNotFoundError:
             return "missing"
+        return looks[0] if len(looks) == 1 else digest(*looks)

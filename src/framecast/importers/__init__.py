@@ -1,9 +1,12 @@
-"""Gridded data of any kind (NetCDF, Zarr) as an archive: `axes` finds out which dimension is which, `source` reads
-frames, `importing` writes them.
+"""Data of any kind as an archive.
+
+`formats` finds the importer of a file, one module for each kind; each returns an `xarray.Dataset` that is read lazily.
+`joining` puts many files together, `axes` finds out which dimension is which, `gridded` reads frames, `importing`
+writes them.
 """
 
-from framecast.importers.axes import Axes, AxisNames, find_axes
-from framecast.importers.gridded import Imported, import_gridded
-from framecast.importers.source import Reading, open_gridded
+from framecast.importers.axes import Axes, find_axes
+from framecast.importers.importing import Imported, import_data
+from framecast.importers.options import ImportOptions
 
-__all__ = ["Axes", "AxisNames", "Imported", "Reading", "find_axes", "import_gridded", "open_gridded"]
+__all__ = ["Axes", "ImportOptions", "Imported", "find_axes", "import_data"]

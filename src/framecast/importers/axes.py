@@ -7,44 +7,50 @@ References:
     CF Conventions 1.11, section 4 (coordinate types).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
+from framecast.importers.expressions import names_in
+from framecast.importers.options import ImportOptions
 
 _Y = ("y", "lat", "latitude", "north_south", "northing", "row", "rows", "height", "j", "nlat", "rlat")
 _X = ("x", "lon", "longitude", "west_east", "easting", "col", "column", "columns", "width", "i", "nlon", "rlon")
-_CHANNEL = ("channel", "channels", "band", "bands", "wavelength", "wavelnth", "wave", "filter", "frequency")
-_TIME = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
-_SEQUENCE = ("sequence", "track", "region", "event", "case", "storm", "film", "trajectory", "series")
+CHANNEL_NAMES = (
+    "channel",
+    "channels",
+    "band",
+    "bands",
+    "wavelength",
+    "wavelnth",
+    "wave",
+    "filter",
+    "frequency",
+    "colour",
+)
+TIME_NAMES = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
+PHONY = "phony_dim_"
+"""How a dimension without a name is called, before its number."""
+_SEQUENCE = (
+    "sample",
+    "samples",
+    "clip",
+    "video",
+    "sequence",
+    "track",
+    "region",
+    "event",
+    "case",
+    "storm",
+    "film",
+    "trajectory",
+    "series",
+)
 _Y_STANDARD = ("latitude", "projection_y_coordinate", "grid_latitude")
 _X_STANDARD = ("longitude", "projection_x_coordinate", "grid_longitude")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AxisNames:
-    """What a user said of the data; ``None`` is to be found out.
-
-    Attributes:
-        variables: that hold the frames; several become channels.
-        time: coordinate (or dimension) of time.
-        y: dimension of rows.
-        x: dimension of columns.
-        channel: dimension of channels.
-        sequence: dimension that numbers independent videos.
-        group: of a NetCDF file or Zarr folder, where the data are in one.
-    """
-
-    group: str | None = None
-    variables: tuple[str, ...] = ()
-    time: str | None = None
-    y: str | None = None
-    x: str | None = None
-    channel: str | None = None
-    sequence: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,21 +77,22 @@ class Axes:
     sequence: str | None
 
 
-def find_axes(dataset: xr.Dataset, names: AxisNames, undecodable: Mapping[str, str] | None = None) -> Axes:
-    """Return the axes of ``dataset``, as ``names`` says or as its conventions tell.
+def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[str, str] | None = None) -> Axes:
+    """Return the axes of ``dataset``, as ``options`` say or as its conventions tell.
 
     Args:
         dataset: its times are ``datetime64``, where they have dates.
-        names: what the user said.
+        options: what the user said.
         undecodable: coordinates that should hold times and cannot be read, and why.
 
     Raises:
         DataError: a name does not exist, or something cannot be told; the candidates are named.
     """
-    time = _find_time(dataset, names.time, undecodable or {})
-    variables = _find_variables(dataset, names.variables, time)
+    time = _find_time(dataset, options.time_name, undecodable or {})
+    computed = [name for text in options.expressions.values() for name in names_in(text)]
+    variables = _find_variables(dataset, tuple(dict.fromkeys((*options.variables, *computed))), time)
     left = [str(dim) for dim in dataset[variables[0]].dims if dataset.sizes[dim] > 1 or dim in dataset[time].dims]
-    frame, sequence = _frame_and_sequence(dataset, time, left, names)
+    frame, sequence = _frame_and_sequence(dataset, time, left, options)
 
     def take(asked: str | None, what: str, option: str, fits: Callable[[str], bool]) -> str | None:
         if asked is not None and asked not in dataset[variables[0]].dims:
@@ -101,13 +108,18 @@ def find_axes(dataset: xr.Dataset, names: AxisNames, undecodable: Mapping[str, s
     for dim in (frame, sequence):
         if dim in left:
             left.remove(dim)
-    asked = {names.y, names.x, names.channel, names.sequence} - {None}
-    y = take(names.y, "rows", "--y", lambda dim: dim not in asked and _is_dimension(dataset, dim, "Y"))
-    x = take(names.x, "columns", "--x", lambda dim: dim not in asked and _is_dimension(dataset, dim, "X"))
-    channel = take(names.channel, "channels", "--channel", lambda dim: dim not in asked and dim.lower() in _CHANNEL)
+    asked = {options.y, options.x, options.channel_dimension, options.sequence} - {None}
+    y = take(options.y, "rows", "--y", lambda dim: dim not in asked and _is_dimension(dataset, dim, "Y"))
+    x = take(options.x, "columns", "--x", lambda dim: dim not in asked and _is_dimension(dataset, dim, "X"))
+    channel = take(
+        options.channel_dimension,
+        "channels",
+        "--channel",
+        lambda dim: dim not in asked and dim.lower() in CHANNEL_NAMES,
+    )
     if sequence is None:
         sequence = take(
-            names.sequence, "sequences", "--sequence", lambda dim: dim not in asked and dim.lower() in _SEQUENCE
+            options.sequence, "sequences", "--sequence", lambda dim: dim not in asked and dim.lower() in _SEQUENCE
         )
     missing = [option for dim, option in ((y, "--y"), (x, "--x")) if dim is None]
     if y is None or x is None:
@@ -149,8 +161,8 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
         raise DataError(f"{_listed(dated)} all hold dates: name the time of a frame with --time")
     if undecodable:
         raise DataError("; ".join(f"{name} cannot be read: {reason}" for name, reason in undecodable.items()))
-    numbered = [name for name in map(str, {**dataset.sizes, **dataset.variables}) if name.lower() in _TIME]
-    for name in sorted(numbered, key=lambda name: _TIME.index(name.lower())):
+    numbered = [name for name in map(str, {**dataset.sizes, **dataset.variables}) if name.lower() in TIME_NAMES]
+    for name in sorted(numbered, key=lambda name: TIME_NAMES.index(name.lower())):
         if _numbers_frames(dataset, name):
             return name
     raise DataError(
@@ -182,6 +194,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
             if gridded
             else f"no variable is gridded over {_listed([str(dim) for dim in along])}, y and x: nothing can be imported"
         )
+    asked = tuple(name for name in asked if name in gridded or not _lies_still(dataset, name, along)) or asked
     for name in asked:
         if name not in gridded:
             raise DataError(f"{name!r} is not a variable gridded over time: there are {known}")
@@ -193,14 +206,56 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
     return asked
 
 
+def _lies_still(dataset: xr.Dataset, name: str, along: set[Hashable]) -> bool:
+    """Whether a variable is the same in all frames, such as a land mask in an expression."""
+    return name in dataset.variables and not along & set(dataset[name].dims) and dataset[name].ndim <= 2
+
+
+def name_dimensions(dataset: xr.Dataset, options: ImportOptions) -> xr.Dataset:
+    """Return ``dataset`` with names for dimensions that have none in the source (called ``phony_dim_0`` …).
+
+    ``options.dims`` names those of the frames, else three dimensions are time, rows and columns.
+
+    Raises:
+        ConfigError: ``options.dims`` names another number of dimensions than there are.
+        DataError: there are four or more, and their meaning is not told.
+    """
+    arrays = {str(name): v for name, v in dataset.data_vars.items() if v.dtype.kind in "fiub" and v.ndim >= 2}
+    arrays = {name: arrays[name] for name in options.variables if name in arrays} or arrays
+    if not arrays:
+        return dataset
+    name, array = max(arrays.items(), key=lambda item: item[1].size)
+    dims, names = [str(dim) for dim in array.dims], options.dimension_names
+    if names and len(names) != len(dims):
+        raise ConfigError(f"--dims names {len(names)} dimensions and {name} has {len(dims)}: {_shape(array)}")
+    if not names and not all(dim.startswith(PHONY) for dim in dims):
+        return dataset
+    if not names:
+        usual = {2: ("y", "x"), 3: ("time", "y", "x")}
+        if len(dims) == 4 and array.shape[3] in (3, 4):
+            names = ("time", "y", "x", "channel")
+        elif len(dims) not in usual:
+            likely = "sample,y,x,time" if array.shape[1:2] == array.shape[2:3] else "sample,time,y,x"
+            raise DataError(
+                f"{name} has the shape {_shape(array)} and no names of dimensions: give them with --dims, such as "
+                f"--dims {likely if len(dims) == 4 else 'sample,time,channel,y,x'}"
+            )
+        names = names or usual[len(dims)]
+    return dataset.rename({old: new for old, new in zip(dims, names, strict=True) if old != new})
+
+
+def _shape(array: xr.DataArray) -> str:
+    return "×".join(str(size) for size in array.shape)
+
+
 def _frame_and_sequence(
-    dataset: xr.Dataset, time: str, dims: Sequence[str], names: AxisNames
+    dataset: xr.Dataset, time: str, dims: Sequence[str], options: ImportOptions
 ) -> tuple[str, str | None]:
     """Return the dimension of time and, where times have two dimensions, that of sequences."""
     along = [str(dim) for dim in dataset[time].dims]
     if len(along) == 1:
         return along[0], None
-    known = [dim for dim in along if dim == names.sequence] or [dim for dim in along if dim.lower() in _SEQUENCE]
+    known = [dim for dim in along if dim == options.sequence] or [dim for dim in along if dim.lower() in _SEQUENCE]
     if len(known) != 1:
         raise DataError(f"{time} has the dimensions {_listed(along)}: say which numbers the videos with --sequence")
     return next(dim for dim in along if dim != known[0]), known[0]

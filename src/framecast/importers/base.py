@@ -1,7 +1,10 @@
-"""What an importer is: it opens a source and says which videos are in it. `import_data` writes them as an archive.
+"""What an importer is, in two kinds, and `framecast.import_data` takes both.
 
-An importer is a function ``(path, **options) -> Recording``. For files of another kind derive a class from `Recording`,
-write such a function (the class itself will do), and pass it to `framecast.import_data`, or name it:
+A function ``(path, **options)`` that returns an `xarray.Dataset` with CF attributes, opened lazily, is enough for
+anything on a grid: which dimension is time, y, x or channel, units, packing, calendars and directions are found out
+from the dataset as for NetCDF. All formats of `framecast.importers.formats` are of this kind.
+
+A function that returns a `Recording` does everything itself. Pass it to `framecast.import_data`, or name it:
 ``framecast import --importer my_module:open``.
 """
 
@@ -17,16 +20,15 @@ from framecast.videos.calendar import Calendar
 
 
 class Recording(ABC):
-    """An opened source of videos, all of one size, with the same channels and unit.
+    """An opened source of videos, all of one size, with the same channels.
 
     Attributes:
         channels: their names.
-        unit: of the physical values; empty if the source does not tell.
+        unit: of the physical values; empty if the source does not tell. See `framecast.videos.units.joined` for
+            channels of different units.
         height: rows of a frame.
         width: columns of a frame.
         calendar: of the times.
-        flipped: whether rows were turned to run upward.
-        mirrored: whether columns were turned to run to the right.
     """
 
     channels: Sequence[str]
@@ -34,8 +36,11 @@ class Recording(ABC):
     height: int
     width: int
     calendar: Calendar = Calendar()
-    flipped: bool = False
-    mirrored: bool = False
+
+    @property
+    def understood(self) -> str:
+        """How the source was read, on one line; empty if there was nothing to find out."""
+        return ""
 
     @property
     def sequence_name(self) -> str | None:
@@ -61,8 +66,8 @@ class Recording(ABC):
         """Return the name of a video, if the source has one; a single video is called like the source."""
         return None
 
-    def positions(self) -> Coordinates:
-        """Return the coordinates ``y`` and ``x`` of the pixels, where the source has them."""
+    def positions(self, sequence: int) -> Coordinates:
+        """Return the coordinates ``y`` and ``x`` of the pixels of a video, where the source has them."""
         return {}
 
     @abstractmethod

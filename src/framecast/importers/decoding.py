@@ -1,13 +1,13 @@
 """Stored variables as CF means them: packing undone, missing values NaN, texts as text, times on a clock.
 
-xarray undoes packing. Three things are decided here, because files often say them in a way that it reads wrongly or
-not at all: what a Zarr fill value of 0 means, how texts are stored, and times of every calendar.
+xarray undoes packing. Two things are decided here, because files often say them in a way that it reads wrongly or
+not at all: how texts are stored, and times of every calendar.
 """
 
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,32 +30,23 @@ class Decoded:
         calendars: by dated variable.
         precision: seconds that two neighbouring stored numbers of a dated variable are apart, where that is not 0.
         undecodable: variables with units of dates that cannot be read, and why.
-        notes: what was decided, one line each.
     """
 
     dataset: xr.Dataset
     calendars: dict[str, Calendar] = field(default_factory=dict)
     precision: dict[str, float] = field(default_factory=dict)
     undecodable: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
-def decode(stored: xr.Dataset, declared_fill: Callable[[str], bool] | None = None) -> Decoded:
-    """Return ``stored``, opened with ``decode_cf=False``, decoded.
-
-    Args:
-        stored: the variables as they are in the file.
-        declared_fill: whether the attributes of a variable name its fill value, for stores that always have one
-            (Zarr 2); None where a fill value is always declared.
-    """
-    stored, notes = _without_default_fill(stored, declared_fill)
+def decode(stored: xr.Dataset) -> Decoded:
+    """Return ``stored``, opened with ``decode_cf=False``, decoded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # xarray: several fill values, all of which it applies
         dataset = xr.decode_cf(stored, decode_times=False, decode_timedelta=False, decode_coords="all")
-    decoded = Decoded(dataset=dataset, notes=tuple(notes))
-    clocks: dict[str, tuple[tuple[Any, ...], Clock, dict[str, Any]]] = {}
+    decoded = Decoded(dataset=dataset)
+    clocks: dict[str, xr.Variable] = {}
     for name, variable in dataset.variables.items():
-        if not 1 <= variable.ndim <= 2 or (read := _reader(str(name), variable)) is None:
+        if variable.ndim > 2 or (read := _reader(str(name), variable)) is None:
             continue
         try:
             clock, calendar = read(variable.values)
@@ -63,18 +54,13 @@ def decode(stored: xr.Dataset, declared_fill: Callable[[str], bool] | None = Non
             decoded.undecodable[str(name)] = str(error)
             continue
         attrs = {key: value for key, value in variable.attrs.items() if key not in ("units", "calendar")}
-        clocks[str(name)] = (variable.dims, clock, attrs)
+        clocks[str(name)] = xr.Variable(variable.dims, clock, attrs)
         decoded.calendars[str(name)] = calendar
         if variable.dtype.kind == "f" and (step := _spacing(variable)):
             decoded.precision[str(name)] = step
     coords = {name: value for name, value in clocks.items() if name in dataset.coords}
-    return Decoded(
-        dataset=dataset.assign_coords(coords).assign({k: v for k, v in clocks.items() if k not in coords}),
-        calendars=decoded.calendars,
-        precision=decoded.precision,
-        undecodable=decoded.undecodable,
-        notes=decoded.notes,
-    )
+    others = {name: value for name, value in clocks.items() if name not in coords}
+    return replace(decoded, dataset=dataset.assign_coords(coords).assign(others))
 
 
 def as_text(value: Any) -> str:
@@ -86,36 +72,6 @@ def as_text(value: Any) -> str:
     if isinstance(value, np.datetime64):
         return re.sub(r"(T00:00|:00)?(:00)?(\.0+)?$", "", str(value))
     return str(value).strip()
-
-
-def _without_default_fill(
-    stored: xr.Dataset, declared_fill: Callable[[str], bool] | None
-) -> tuple[xr.Dataset, list[str]]:
-    """Drop a fill value of 0 that nobody declared: zarr-python gives it to every array of format 2."""
-    if declared_fill is None:
-        return stored, []
-    changed, dropped = stored.copy(), []
-    for name in list(changed.variables):
-        attrs = changed[name].attrs
-        if "_FillValue" in attrs and np.ndim(attrs["_FillValue"]) == 0 and _is_zero(attrs["_FillValue"]):
-            if declared_fill(str(name)):
-                continue
-            del attrs["_FillValue"]
-            if name in changed.data_vars and changed[name].ndim >= 3:
-                dropped.append(str(name))
-    if not dropped:
-        return changed, []
-    names = ", ".join(dropped)
-    return changed, [
-        f"0 in {names} is taken as a value, though it is Zarr's fill value: --missing 0 if it means unknown"
-    ]
-
-
-def _is_zero(value: Any) -> bool:
-    try:
-        return float(value) == 0
-    except (TypeError, ValueError):
-        return False
 
 
 def _reader(name: str, variable: xr.Variable) -> Callable[[Any], tuple[Clock, Calendar]] | None:

@@ -1,267 +1,345 @@
-"""Gridded data as an archive: frames in order, gaps and unknown pixels counted, nothing filled in."""
+"""Frames of a gridded source: which pixels and times are wanted, rows upward, in plain units, a block at a time."""
 
-import re
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from framecast._version import __version__
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.files import ARCHIVE, refuse_existing
-from framecast.core.fingerprint import Unchanged, digest
-from framecast.core.resume import Job
-from framecast.data.archive.resumable import ResumableArchiveWriter
-from framecast.importers.axes import Axes, AxisNames
+from framecast.data.archive.guard import check_frame, undamaged
+from framecast.importers.axes import find_axes
 from framecast.importers.base import Recording
-from framecast.importers.source import Gridded, Reading, open_gridded
-from framecast.videos.calendar import Calendar
+from framecast.importers.decoding import Decoded, as_text
+from framecast.importers.expressions import evaluate, names_in
+from framecast.importers.options import ImportOptions
+from framecast.importers.positions import Coordinates, find_positions
+from framecast.importers.times import frame_times, within
+from framecast.importers.values import ValueWatch, means, to_float32
+from framecast.videos.units import convert, convertible, joined, known, same_unit, unit_of_expression
 
-_GAP = 1.5
-"""Times further apart than so many cadences leave a gap; windows are not cut across it."""
+_BLOCK_BYTES = 64 * 2**20
+_NO_UNIT = ("", "unknown", "none", "n/a")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Imported:
-    """What became of a gridded file.
+class Gridded(Recording):
+    """An opened gridded source, its axes known.
+
+    Args:
+        path: of the source, for errors.
+        decoded: its variables.
+        options: what the user said.
+        found: what is to be said of how it was opened, one line each.
 
     Attributes:
-        axes: which of its dimensions was taken for what.
-        channels: their names.
-        unit: physical unit.
-        cadence: seconds between two frames.
-        height: rows.
-        width: columns.
-        flipped: whether rows were turned to run upward.
-        sequences: number of videos.
-        frames: number of frames in all.
-        first: earliest time.
-        last: latest time.
-        undated: frames left out for want of a time.
-        repeated: frames left out because another has the same time.
-        gaps: places where frames are missing.
-        unknown: share of pixels that are NaN.
-        low: least value.
-        high: greatest value.
-        calendar: how times are read.
-        mirrored: whether columns were turned to run to the right.
-        notes: what else was decided, one line each.
+        axes: which dimension is which.
+        units: of the physical values of each channel.
     """
 
-    axes: Axes | None
-    channels: tuple[str, ...]
-    unit: str
-    cadence: float
-    height: int
-    width: int
-    flipped: bool
-    sequences: int
-    frames: int
-    first: np.datetime64
-    last: np.datetime64
-    undated: int
-    repeated: int
-    gaps: int
-    unknown: float
-    low: float
-    high: float
-    calendar: Calendar = Calendar()
-    mirrored: bool = False
-    notes: tuple[str, ...] = ()
+    def __init__(self, path: Path, decoded: Decoded, options: ImportOptions, found: Sequence[str] = ()) -> None:
+        self._path, self._dataset, self._options = path, decoded.dataset, options
+        self.axes = axes = find_axes(decoded.dataset, options, decoded.undecodable)
+        first = self._dataset[axes.variables[0]]
+        size = int(first.sizes[axes.y]), int(first.sizes[axes.x])
+        members = int(first.sizes[axes.channel]) if axes.channel is not None else 1
+        check_frame(path, *size, len(axes.variables) * members)
+        self._expressions = self._channel_expressions(members)
+        self.channels = list(self._expressions)
+        self._stored_units = [self._stored_unit(channel) for channel in self.channels]
+        pairs = zip(self.channels, self._stored_units, strict=True)
+        self.units = tuple(self._unit(channel, stored) for channel, stored in pairs)
+        self.unit = joined(self.units)
+        self._positions = find_positions(self._dataset, axes, flip_y=options.flip_y)
+        if options.region:
+            self._positions = self._positions.within(options.region, size)
+        step = options.coarsen * options.multiple
+        self._rows = _trimmed(self._positions.rows(size[0]), step, axes.y)
+        self._columns = _trimmed(self._positions.columns(size[1]), step, axes.x)
+        self.height, self.width = len(self._rows) // options.coarsen, len(self._columns) // options.coarsen
+        self._times = frame_times(decoded, axes, options.seconds)
+        self.calendar = self._times.calendar
+        self._chosen = [within(self._clock(k), self.calendar, options) for k in range(self.sequences)]
+        self._watches = {name: ValueWatch(options.missing) for name in axes.variables}
+        self._notes = (*found, *self._own_notes(), *self._positions.notes, *self._times.notes)
+
+    @property
+    def understood(self) -> str:
+        """Which dimension was taken for what, in which unit and calendar."""
+        axes, positions = self.axes, self._positions
+        rows = f"rows {axes.y}" + (" (turned to run upward)" if positions.rows_turned else "")
+        columns = f"columns {axes.x}" + (" (turned to run to the right)" if positions.columns_turned else "")
+        calendar = "" if self.calendar.name in ("proleptic_gregorian", "none") else f" ({self.calendar.name})"
+        parts = [f"time {axes.time}{calendar}", rows, columns]
+        parts += [f"channels {axes.channel}"] if axes.channel else []
+        parts += [f"sequences {axes.sequence}"] if axes.sequence else []
+        return f"{self._named()}: {', '.join(parts)}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided about the source, one line each; complete when all frames have been read."""
+        stored = [int(self._dataset[self.axes.variables[0]].sizes[dim]) for dim in (self.axes.y, self.axes.x)]
+        kept = len(self._rows), len(self._columns)
+        cut = (
+            ()
+            if tuple(stored) == kept
+            else (f"trimmed from {stored[0]}×{stored[1]} to {kept[0]}×{kept[1]} stored pixels",)
+        )
+        frames = sum(map(len, self._chosen))
+        strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
+        return (*self._notes, *cut, *strange)
+
+    @property
+    def sequence_name(self) -> str | None:
+        """The dimension that numbers videos."""
+        return self.axes.sequence
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What was done with the stored values."""
+        options = self._options
+        computed = {"computed": options.expressions} if options.expressions else {}
+        return {"scale": options.scale, "offset": options.offset, "coarsened": options.coarsen, **computed}
+
+    @property
+    def sequences(self) -> int:
+        """How many videos it holds."""
+        return int(self._dataset.sizes[self.axes.sequence]) if self.axes.sequence is not None else 1
+
+    def label(self, sequence: int) -> str | None:
+        """Return what the source calls a video, if it does."""
+        dim = self.axes.sequence
+        return as_text(self._values(dim)[sequence]) if dim is not None and dim in self._dataset.coords else None
+
+    def times(self, sequence: int) -> npt.NDArray[np.datetime64]:
+        """Return the times of the wanted frames of a video, on the clock of `calendar`; NaT where there is none."""
+        return self._clock(sequence)[self._chosen[sequence]]
+
+    def positions(self, sequence: int) -> Coordinates:
+        """Return the coordinates of the pixels as they are read, where the source has them; see `Positions`."""
+        return self._positions.read(self._rows, self._columns, self._options.coarsen)
+
+    def frames(self, sequence: int, indices: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield frames ``[channel, y, x]`` of a video, in the order of ``indices``; a block of them is in memory."""
+        stored = self._chosen[sequence][indices]
+        frame_bytes = 4 * len(self._rows) * len(self._columns) * max(len(self.channels), len(self.axes.variables))
+        per_block = max(1, _BLOCK_BYTES // frame_bytes)
+        for start in range(0, len(stored), per_block):
+            with undamaged(self._path):
+                block = self._block(sequence, stored[start : start + per_block])
+            yield from block
+
+    def _block(self, sequence: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return ``[frame, channel, y, x]``."""
+        values = {
+            name: self._physical(name, self._stored(name, sequence, indices))
+            for name in dict.fromkeys(name for text, _ in self._expressions.values() for name in self._sources(text))
+        }
+        frames = np.empty((len(indices), len(self.channels), len(self._rows), len(self._columns)), np.float32)
+        for k, (text, member) in enumerate(self._expressions.values()):
+            found = values[text] if text in values else evaluate(text, values)
+            found = found[:, member] if found.shape[1] > 1 else found[:, 0]
+            stored, unit = self._stored_units[k], self.units[k]
+            frames[:, k] = convert(found, stored, unit) if self._converts(stored, unit) else found
+        if self._options.mask is not None:
+            raw = {name: self._stored(name, sequence, indices) for name in self._sources(self._options.mask)}
+            unknown = np.broadcast_to(evaluate(self._options.mask, raw), (len(indices), 1, *frames.shape[2:]))
+            frames[np.broadcast_to(unknown, frames.shape)] = np.nan
+        k = self._options.coarsen
+        if k > 1:
+            frames = frames.reshape(*frames.shape[:2], self.height, k, self.width, k).mean((3, 5), dtype=np.float32)
+        return frames
+
+    def _stored(self, name: str, sequence: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return ``[frame, channel, y, x]`` of a variable as it is stored, of length one along what it lacks."""
+        axes = self.axes
+        array, turn = self._dataset[name].reset_coords(drop=True), self._positions
+        rows = _stored_order(self._rows, turn.rows_turned, int(self._dataset.sizes[axes.y]))
+        columns = _stored_order(self._columns, turn.columns_turned, int(self._dataset.sizes[axes.x]))
+        wanted = {axes.frame: indices, axes.sequence: sequence, axes.y: rows, axes.x: columns}
+        array = array.isel({dim: which for dim, which in wanted.items() if dim in array.dims})
+        kept = (axes.frame, axes.channel, axes.y, axes.x)
+        array = array.isel(dict.fromkeys((dim for dim in array.dims if dim not in kept), 0))  # of length one
+        dims = [dim if dim is not None and dim in array.dims else f"without {k}" for k, dim in enumerate(kept)]
+        array = array.load()
+        return array.expand_dims([dim for dim in dims if dim not in array.dims]).transpose(*dims).values
+
+    def _physical(self, name: str, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the values in physical units, NaN where they are missing."""
+        options = self._options
+        gone = np.zeros(stored.shape, bool)
+        for value in options.missing:
+            gone |= means(stored, value)
+        scaled = stored
+        if (options.scale != 1 or options.offset != 0) and name in self.axes.variables:
+            scaled = stored.astype(np.float64) * options.scale + options.offset
+        values = to_float32(np.where(gone, 0, scaled) if gone.any() else scaled, name)
+        if name in self._watches:
+            self._watches[name].see(stored[~gone & ~np.isnan(values)], int(gone.sum()), len(stored))
+        values[gone] = np.nan
+        return values
+
+    def _channel_expressions(self, members: int) -> dict[str, tuple[str, int]]:
+        """Return for each channel the variable or expression that gives it, and which of its channels it is."""
+        axes, options = self.axes, self._options
+        names = [name for name in axes.variables if name in options.variables or not options.expressions]
+        if axes.channel is None:
+            return {name: (name, 0) for name in names} | {name: (text, 0) for name, text in options.expressions.items()}
+        labels = [f"{axes.channel}-{k}" for k in range(members)]
+        if axes.channel in self._dataset.coords:
+            labels = [as_text(value) for value in self._values(axes.channel)]
+        sources = [(name, name) for name in names] + list(options.expressions.items())
+        alone = len(sources) == 1
+        return {
+            label if alone else f"{name}-{label}": (text, k) for name, text in sources for k, label in enumerate(labels)
+        }
+
+    def _sources(self, text: str) -> tuple[str, ...]:
+        """Return the variables that the expression of a channel, or of the mask, needs.
+
+        Raises:
+            ConfigError: the source has no such variable.
+        """
+        names = (text,) if text in self._dataset.variables else names_in(text)
+        if unknown := [name for name in names if name not in self._dataset.variables]:
+            have = ", ".join(map(str, self._dataset.variables))
+            raise ConfigError(f"{unknown[0]!r} is not a variable of {self._path}: there are {have}")
+        return names
+
+    def _stored_unit(self, channel: str) -> str:
+        """Return the unit that the source gives for a channel; empty if it is not known."""
+        text = self._expressions[channel][0]
+        units = {name: as_text(self._dataset[name].attrs.get("units", "")) for name in self._sources(text)}
+        units = {name: "" if unit.lower() in _NO_UNIT else unit for name, unit in units.items()}
+        return units[text] if text in units else unit_of_expression(text, units, evaluate)
+
+    def _unit(self, channel: str, stored: str) -> str:
+        asked = self._options.unit_of(channel)
+        if asked is None:
+            return stored
+        if self._converts(stored, asked) and not convertible(stored, asked):
+            raise DataError(
+                f"{channel} is in {stored} in {self._path.name}, which cannot be converted to {asked}: "
+                "leave --unit out, or say with --scale and --offset how stored values become physical ones"
+            )
+        return asked
+
+    def _converts(self, stored: str, asked: str) -> bool:
+        """Whether values have to be converted: both units are known, and the user has not said how to scale them."""
+        scaled = self._options.scale != 1 or self._options.offset != 0
+        return bool(known(stored) and known(asked) and not same_unit(stored, asked) and not scaled)
+
+    def _named(self) -> str:
+        pairs = list(zip(self.channels, self.units, self._stored_units, strict=True))
+        if self.axes.channel is not None and len(set(self.units)) == 1:
+            pairs = [(", ".join(self.axes.variables), *pairs[0][1:])]
+        texts = []
+        for k, (channel, unit, stored) in enumerate(pairs):
+            follows = k + 1 < len(pairs) and pairs[k + 1][1:] == (unit, stored)
+            converted = f" (converted from {stored})" if self._converts(stored, unit) else ""
+            texts.append(channel if follows else f"{channel} in {unit or 'unknown units'}{converted}")
+        return ", ".join(texts)
+
+    def _own_notes(self) -> list[str]:
+        """Return what the format's importer has to say of the variables that are read."""
+        notes = [self._dataset[name].attrs.get("import_note") for name in self.axes.variables]
+        return [str(note) for note in notes if note]
+
+    def _clock(self, sequence: int) -> npt.NDArray[np.datetime64]:
+        clock = self._times.clock
+        return clock[sequence] if clock.ndim == 2 else clock
+
+    def _values(self, name: str) -> npt.NDArray[Any]:
+        with undamaged(self._path):
+            return self._dataset[name].values
 
 
-def import_gridded(
-    source: str | Path,
-    out: str | Path,
-    *,
-    names: AxisNames = AxisNames(),
-    reading: Reading = Reading(),
-    unit: str | None = None,
-    cadence: float | None = None,
-    independent: bool = False,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> Imported:
-    """Write the frames of a NetCDF file or Zarr folder as the archive ``out``; complete in the end, or absent.
-
-    An interrupted import leaves what it has done beside ``out``, under a hidden name; the same call resumes there.
-
-    Frames are put in order of time. A frame without a time, or with one that another frame has, is left out; gaps
-    stay gaps; NaN stays NaN. A block of frames is in memory at a time.
+class Several(Recording):
+    """Sources of one kind one after another, each with videos of its own.
 
     Args:
-        source: what to read.
-        out: the archive.
-        names: what its variables and dimensions are, where it does not tell.
-        reading: what is done with values and frames.
-        unit: physical unit, in place of what the file says.
-        cadence: seconds between two frames; the median step by default.
-        independent: whether no two sequences show the same thing, so that they may be told apart in a split.
-        overwrite: whether an existing archive may be replaced.
-        progress: called with the frames done and their number.
+        parts: the sources.
+        names: what they are called.
 
     Raises:
-        FramecastError: ``source`` does not exist or cannot be read, or ``out`` exists.
-        DataError: axes, unit or cadence cannot be told.
+        DataError: their channels, units, sizes or calendars differ.
     """
-    refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
-    data = open_gridded(source, names, reading, cadence=cadence)
-    return write_recording(
-        data,
-        out,
-        source=Path(source),
-        request=[names, reading],
-        unit=unit,
-        cadence=cadence,
-        independent=independent,
-        overwrite=overwrite,
-        progress=progress,
-    )
+
+    def __init__(self, parts: Sequence[Gridded], names: Sequence[str]) -> None:
+        self._parts = parts
+        self._names = names
+        self._places = [(part, k, name) for part, name in zip(parts, names, strict=True) for k in range(part.sequences)]
+        first = parts[0]
+        self.channels, self.unit, self.calendar = first.channels, first.unit, first.calendar
+        self.height, self.width, self.axes = first.height, first.width, first.axes
+        for part, name in zip(parts, names, strict=True):
+            for what in ("channels", "unit", "height", "width", "calendar"):
+                if getattr(part, what) != getattr(first, what):
+                    raise DataError(
+                        f"{name} has other {what} ({getattr(part, what)}) than {names[0]} ({getattr(first, what)}): "
+                        "all must share them"
+                    )
+
+    @property
+    def understood(self) -> str:
+        """How the first was read."""
+        return f"{self._parts[0].understood}; {len(self._parts)} sources, each a sequence of its own"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided, each line once."""
+        return tuple(dict.fromkeys(note for part in self._parts for note in part.notes))
+
+    @property
+    def sequence_name(self) -> str:
+        """What numbers the videos."""
+        return "video"
+
+    @property
+    def sequences(self) -> int:
+        """How many videos there are."""
+        return len(self._places)
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What was done with the stored values."""
+        return self._parts[0].attrs
+
+    def label(self, sequence: int) -> str:
+        """Return the name of a video: that of its source, and its own where the source holds several."""
+        part, k, name = self._places[sequence]
+        return name if part.sequences == 1 else f"{name}-{part.label(k) or k}"
+
+    def times(self, sequence: int) -> npt.NDArray[np.datetime64]:
+        """Return the times of a video's frames."""
+        part, k, _ = self._places[sequence]
+        return part.times(k)
+
+    def positions(self, sequence: int) -> Coordinates:
+        """Return the coordinates of a video's pixels."""
+        part, k, _ = self._places[sequence]
+        return part.positions(k)
+
+    def frames(self, sequence: int, indices: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield frames ``[channel, y, x]`` of a video, in the order of ``indices``."""
+        part, k, _ = self._places[sequence]
+        yield from part.frames(k, indices)
 
 
-def write_recording(
-    data: Recording,
-    out: str | Path,
-    *,
-    source: Path,
-    request: object,
-    unit: str | None = None,
-    cadence: float | None = None,
-    independent: bool = False,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> Imported:
-    """Write an opened source of videos as the archive ``out``.
-
-    Args:
-        data: the source.
-        out: the archive.
-        source: what it was opened from.
-        request: how; an interrupted import is continued if its `repr` is the same.
-        unit: see `import_gridded` for this and what follows.
-        cadence: likewise.
-        independent: likewise.
-        overwrite: likewise.
-        progress: likewise.
-    """
-    unchanged = Unchanged(source)
-    if not isinstance(data, Recording):
-        raise ConfigError(
-            f"the importer returns {type(data).__name__}; it must return a framecast.importers.base.Recording"
-        )
-    axes = data.axes if isinstance(data, Gridded) else None
-    first = axes.variables[0] if axes is not None else data.channels[0]
-    unit = unit if unit is not None else data.unit
-    if not unit:
-        raise DataError(f"{first} has no attribute 'units': say what its values are in with --unit")
-    if cadence is not None and not cadence > 0:
-        raise ConfigError(f"a cadence of {cadence} s is impossible: give the seconds between two frames")
-    orders = [_order(data.times(k)) for k in range(data.sequences)]
-    times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
-    cadence = cadence or _middle_step(times)
-    labels = _labels(data, source)
-    total, done = sum(len(each) for each in times), 0
-    attrs = {
-        "source": source.name,
-        "imported_with": f"framecast {__version__}",
-        **data.attrs,
-        "independent_sequences": independent,
-    }
-    job = Job(
-        kind="archive",
-        options=digest(attrs, repr(request), unit, cadence, labels),
-        inputs={"source": unchanged.fingerprint},
-    )
-    with ResumableArchiveWriter(
-        out,
-        job=job,
-        channels=data.channels,
-        unit=unit,
-        cadence=cadence,
-        height=data.height,
-        width=data.width,
-        calendar=data.calendar,
-        attrs=attrs,
-        overwrite=overwrite,
-    ) as writer:
-        for k, (order, _, _) in enumerate(orders):
-            if not len(order):
-                continue
-            written = writer.done(labels[k])
-            if written is None:
-                writer.create(labels[k], times[k], coords=data.positions())
-                written = np.zeros(len(order), bool)
-            done += int(written.sum())
-            missing = np.flatnonzero(~written)
-            for index, frame in zip(missing.tolist(), data.frames(k, order[missing]), strict=True):
-                writer.remember(f"{labels[k]} {index}", _values(frame))
-                writer.write(labels[k], index, frame)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-        unchanged.check()
-        seen = np.array(list(writer.remembered.values()))
-    steps = [np.diff(each) / np.timedelta64(1, "ns") / 1e9 for each in times]
-    filled = [each for each in times if len(each)]
-    return Imported(
-        axes=axes,
-        channels=tuple(data.channels),
-        unit=unit,
-        cadence=cadence,
-        height=data.height,
-        width=data.width,
-        flipped=data.flipped,
-        sequences=len(filled),
-        frames=total,
-        first=min(each[0] for each in filled),
-        last=max(each[-1] for each in filled),
-        undated=sum(undated for _, undated, _ in orders),
-        repeated=sum(repeated for _, _, repeated in orders),
-        gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
-        unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
-        low=float(np.nanmin(seen[:, 1], initial=np.inf)),
-        high=float(np.nanmax(seen[:, 2], initial=-np.inf)),
-        calendar=data.calendar,
-        mirrored=data.mirrored,
-        notes=data.notes,
-    )
+def _trimmed(pixels: npt.NDArray[np.int64], step: int, dim: str) -> npt.NDArray[np.int64]:
+    """Return the pixels along a dimension that are kept: a multiple of ``step``, cut alike on both sides."""
+    kept = len(pixels) // step * step
+    if kept == 0:
+        raise DataError(f"{dim} has {len(pixels)} pixels, fewer than the {step} that --coarsen and --multiple ask for")
+    start = (len(pixels) - kept) // 2
+    return pixels[start : start + kept]
 
 
-def _values(frame: npt.NDArray[np.float32]) -> list[float]:
-    """Return the number of unknown pixels and the least and the greatest known value of a frame."""
-    known = frame[np.isfinite(frame)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
-    return [float(frame.size - known.size), low, high]
-
-
-def _order(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], int, int]:
-    """Return the frames in order of time, the number without a time, and the number of repeated times."""
-    dated = np.flatnonzero(~np.isnat(times))
-    _, first = np.unique(times[dated], return_index=True)
-    return dated[first], len(times) - len(dated), len(dated) - len(first)
-
-
-def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
-    steps = np.concatenate([np.diff(each) for each in times])
-    if not len(steps):
-        raise DataError("there is one frame at most in each sequence: a video has two or more")
-    return float(np.median(steps.astype(np.int64))) / 1e9
-
-
-def _labels(data: Recording, source: Path) -> list[str]:
-    """Return a name for each sequence: what the file calls it, or the dimension and a number."""
-    if data.sequence_name is None:
-        return [_safe(data.label(0) or source.stem)]
-    digits = len(str(data.sequences - 1))
-    numbered = [f"{data.sequence_name}-{k:0{digits}d}" for k in range(data.sequences)]
-    names = [_safe(label) if (label := data.label(k)) else numbered[k] for k in range(data.sequences)]
-    return names if len(set(names)) == len(names) else list(map(_safe, numbered))
-
-
-def _safe(name: str) -> str:
-    """Return ``name`` as a sequence may be called, letters without their accents."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain).strip("_.+-") or "sequence")[:100]
+def _stored_order(pixels: npt.NDArray[np.int64], turned: bool, size: int) -> slice | npt.NDArray[np.int64]:
+    """Return where ``pixels``, counted upward or to the right, are stored; neighbours as a slice, read faster."""
+    places = size - 1 - pixels if turned else pixels
+    steps = np.diff(places)
+    if len(steps) and (steps == steps[0]).all() and abs(steps[0]) == 1:
+        end = int(places[-1] + steps[0])
+        return slice(int(places[0]), end if end >= 0 else None, int(steps[0]))
+    return places

@@ -1,29 +1,93 @@
-"""`framecast.import_data`: data of any kind as an archive."""
+"""`framecast.import_data`: data of any kind as an archive: frames in order, gaps and unknown pixels counted, nothing
+filled in.
+"""
 
-from collections.abc import Callable
-from dataclasses import fields
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from framecast._version import __version__
 from framecast.core.configuration import import_own
 from framecast.core.domain import domains
-from framecast.core.errors import ConfigError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
-from framecast.core.progress import Progress, track
-from framecast.importers.axes import AxisNames
+from framecast.core.fingerprint import Unchanged, digest
+from framecast.core.progress import Progress, Task, track
+from framecast.core.resume import Job
+from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.importers.base import Recording
-from framecast.importers.gridded import Imported, write_recording
-from framecast.importers.source import Gridded, Reading, open_gridded
+from framecast.importers.decoding import decode
+from framecast.importers.formats import FORMATS, open_source
+from framecast.importers.gridded import Gridded
+from framecast.importers.options import ImportOptions
+from framecast.videos.calendar import Calendar
+from framecast.videos.units import by_channel
+
+_GAP = 1.5
+"""Times further apart than so many cadences leave a gap; windows are not cut across it."""
+
+_OF_WRITING = ("unit", "cadence", "independent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What became of a source.
+
+    Attributes:
+        understood: which of its dimensions was taken for what, on one line.
+        channels: their names.
+        unit: physical unit.
+        cadence: seconds between two frames.
+        height: rows.
+        width: columns.
+        sequences: number of videos.
+        frames: number of frames in all.
+        longest: frames of the longest video.
+        first: earliest time.
+        last: latest time.
+        undated: frames left out for want of a time.
+        repeated: frames left out because another has the same time.
+        gaps: places where frames are missing.
+        unknown: fraction of pixels that are NaN.
+        low: least value of each channel.
+        high: greatest value of each channel.
+        calendar: how times are read.
+        notes: what else was decided, one line each.
+    """
+
+    understood: str
+    channels: tuple[str, ...]
+    unit: str
+    cadence: float
+    height: int
+    width: int
+    sequences: int
+    frames: int
+    longest: int
+    first: np.datetime64
+    last: np.datetime64
+    undated: int
+    repeated: int
+    gaps: int
+    unknown: float
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    calendar: Calendar = Calendar()
+    notes: tuple[str, ...] = ()
 
 
 def import_data(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
-    importer: Callable[..., Recording] | str | None = None,
-    unit: str | None = None,
-    cadence: float | None = None,
-    independent: bool = False,
+    importer: Callable[..., Recording | xr.Dataset] | str | None = None,
     overwrite: bool = False,
     progress: Progress = True,
     **options: Any,
@@ -31,54 +95,192 @@ def import_data(
     """Write the frames of ``source`` as the archive ``out``, complete in the end or absent.
 
     Frames are put in order of time. A frame without a time, or with one that another frame has, is left out; gaps
-    stay gaps; NaN stays NaN. A block of frames is in memory at a time.
+    stay gaps; NaN stays NaN. A block of frames is in memory at a time. An interrupted import leaves what it has done
+    beside ``out``, under a hidden name; the same call resumes there.
 
     Args:
-        source: a NetCDF file or Zarr folder, or what the importer reads.
+        source: a file, folder, pattern such as ``rain-*.nc`` or address, or several of them.
         out: the archive.
-        importer: opens the source, ``(path, **options) -> Recording``, or where it is, ``my_module:open``.
-        unit: physical unit, in place of what the source says.
-        cadence: seconds between two frames; the median step by default.
-        independent: whether sequences are independent, so that they may be split between training and test.
+        importer: opens the source, ``(path, **options)``, and returns a `Recording` or an `xarray.Dataset`; or where
+            it is, ``my_module:open``; or a format of framecast by name, such as ``picture``.
         overwrite: whether an existing archive may be replaced.
         progress: whether to show the frames done, or a function that is called with their number and the total.
-        options: of the importer; for gridded files the fields of `framecast.importers.axes.AxisNames` and
-            `framecast.importers.source.Reading`.
+        options: fields of `framecast.importers.ImportOptions`; for an importer of your own that returns a
+            `Recording`, all but unit, cadence and independent go to it.
 
     Raises:
-        FramecastError: ``source`` does not exist or cannot be read, or ``out`` exists.
-        DataError: axes, unit or cadence cannot be told.
+        FramecastError: ``source`` does not exist or cannot be read, a package that it needs is missing, or ``out``
+            exists.
+        DataError: axes, unit, times or cadence cannot be told.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
-    if importer is None:
-        data: Recording = _open_gridded(source, cadence, options)
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    if not sources:
+        raise ConfigError("there is no source: give a file, folder, pattern or address")
+    request = [str(getattr(importer, "__qualname__", importer)), sorted(options.items())]
+    if importer is None or importer in [kind.name for kind in FORMATS]:
+        chosen = _options(options)
+        data, files = open_source(sources, chosen, None if importer is None else str(importer))
     else:
         opened = _named(importer) if isinstance(importer, str) else importer
-        data = opened(source, **options)
-    with track("frames", progress=progress) as task:
-        return write_recording(
-            data,
-            out,
-            source=Path(source),
-            request=[str(getattr(importer, "__qualname__", importer)), sorted(options.items())],
-            unit=unit,
-            cadence=cadence,
-            independent=independent,
-            overwrite=overwrite,
-            progress=task.reach,
+        if len(sources) > 1:
+            raise ConfigError(f"an importer of your own is given one source, and there are {len(sources)}")
+        own = {name: value for name, value in options.items() if name not in _OF_WRITING}
+        found = opened(sources[0], **own)
+        files = [Path(sources[0])]
+        chosen = _options({name: value for name, value in options.items() if name in _OF_WRITING})
+        data = Gridded(files[0], decode(found), chosen) if isinstance(found, xr.Dataset) else found
+    if not isinstance(data, Recording):
+        raise ConfigError(
+            f"the importer returns {type(data).__name__}; it must return a framecast.importers.base.Recording or an "
+            "xarray.Dataset"
         )
+    first = Path(str(sources[0]).rstrip("/"))
+    name = chosen.name or (first.stem if len(sources) == 1 else files[0].parent.name)
+    with track("frames", progress=progress) as task:
+        if data.understood:
+            task.tell(data.understood)
+        return _write(data, Path(out), chosen, _Source(name, files, request), overwrite=overwrite, task=task)
 
 
-def _open_gridded(source: str | Path, cadence: float | None, options: dict[str, Any]) -> Gridded:
-    of_names, of_reading = ({field.name for field in fields(group)} for group in (AxisNames, Reading))
-    if unknown := sorted(set(options) - of_names - of_reading):
-        raise ConfigError(f"{', '.join(unknown)} cannot be set: known are {', '.join(sorted(of_names | of_reading))}")
-    names = AxisNames(**{name: value for name, value in options.items() if name in of_names})
-    reading = Reading(**{name: value for name, value in options.items() if name in of_reading})
-    return open_gridded(source, names, reading, cadence=cadence)
+def _options(given: Mapping[str, Any]) -> ImportOptions:
+    known = {field.name for field in fields(ImportOptions)}
+    if unknown := sorted(set(given) - known):
+        raise ConfigError(f"{', '.join(unknown)} cannot be set: known are {', '.join(sorted(known))}")
+    return ImportOptions(**given)
 
 
 def _named(importer: str) -> Callable[..., Any]:
     """Return the importer that a domain has under this name, else the one at ``my_module:open``."""
     known = {name: opened for domain in domains() for name, opened in domain.importers.items()}
+    if importer not in known and ":" not in importer:
+        names = ", ".join([*(kind.name for kind in FORMATS), *known])
+        raise ConfigError(f"there is no importer {importer!r}: name one of {names}, or your own as my_module:open")
     return known[importer] if importer in known else import_own(importer)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is imported: what its sequence is called, its files, and what was asked for, of which only `repr` counts."""
+
+    name: str
+    files: Sequence[Path]
+    request: object
+
+
+def _write(
+    data: Recording, out: Path, options: ImportOptions, source: _Source, *, overwrite: bool, task: Task
+) -> Imported:
+    """Write an opened recording as the archive ``out``."""
+    unchanged = Unchanged(*source.files)
+    unit = data.unit if isinstance(data, Gridded) or not options.unit else options.unit_of("") or data.unit
+    for channel, own in zip(data.channels, by_channel(unit, len(data.channels)), strict=True):
+        if not own:
+            raise DataError(f"{channel} has no attribute 'units': say what its values are in with --unit")
+    orders = [_order(data.times(k)) for k in range(data.sequences)]
+    times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
+    cadence = options.seconds or _middle_step(times)
+    labels = _labels(data, source.name)
+    total, done = sum(len(each) for each in times), 0
+    attrs = {
+        "source": source.name,
+        "imported_with": f"framecast {__version__}",
+        **data.attrs,
+        "independent_sequences": options.independent,
+    }
+    job = Job(
+        kind="archive",
+        options=digest(attrs, repr(source.request), unit, cadence, labels),
+        inputs={"source": unchanged.fingerprint},
+    )
+    with ResumableArchiveWriter(
+        out,
+        job=job,
+        channels=data.channels,
+        unit=unit,
+        cadence=cadence,
+        height=data.height,
+        width=data.width,
+        calendar=data.calendar,
+        attrs=attrs,
+        overwrite=overwrite,
+    ) as writer:
+        for k, (order, _, _) in enumerate(orders):
+            if not len(order):
+                continue
+            written = writer.done(labels[k])
+            if written is None:
+                writer.create(labels[k], times[k], coords=data.positions(k))
+                written = np.zeros(len(order), bool)
+            done += int(written.sum())
+            missing = np.flatnonzero(~written)
+            for index, frame in zip(missing.tolist(), data.frames(k, order[missing]), strict=True):
+                writer.remember(f"{labels[k]} {index}", _values(frame))
+                writer.write(labels[k], index, frame)
+                done += 1
+                task.reach(done, total)
+        unchanged.check()
+        seen = np.array(list(writer.remembered.values()))  # [frame, what, channel]
+    steps = [np.diff(each) / np.timedelta64(1, "ns") / 1e9 for each in times]
+    filled = [each for each in times if len(each)]
+    return Imported(
+        understood=data.understood,
+        channels=tuple(data.channels),
+        unit=unit,
+        cadence=cadence,
+        height=data.height,
+        width=data.width,
+        sequences=len(filled),
+        frames=total,
+        longest=max(map(len, filled)),
+        first=min(each[0] for each in filled),
+        last=max(each[-1] for each in filled),
+        undated=sum(undated for _, undated, _ in orders),
+        repeated=sum(repeated for _, _, repeated in orders),
+        gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
+        unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
+        low=tuple(np.nanmin(seen[:, 1], axis=0, initial=np.inf).tolist()),
+        high=tuple(np.nanmax(seen[:, 2], axis=0, initial=-np.inf).tolist()),
+        calendar=data.calendar,
+        notes=data.notes,
+    )
+
+
+def _values(frame: npt.NDArray[np.float32]) -> list[list[float]]:
+    """Return the number of unknown pixels and the least and the greatest known value of a frame, by channel."""
+    known = [channel[np.isfinite(channel)] for channel in frame]
+    return [
+        [float(channel.size - kept.size) for channel, kept in zip(frame, known, strict=True)],
+        [float(kept.min()) if kept.size else np.nan for kept in known],
+        [float(kept.max()) if kept.size else np.nan for kept in known],
+    ]
+
+
+def _order(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], int, int]:
+    """Return the frames in order of time, the number without a time, and the number of repeated times."""
+    dated = np.flatnonzero(~np.isnat(times))
+    _, first = np.unique(times[dated], return_index=True)
+    return dated[first], len(times) - len(dated), len(dated) - len(first)
+
+
+def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
+    steps = np.concatenate([np.diff(each) for each in times])
+    if not len(steps):
+        raise DataError("there is one frame at most in each sequence: a video has two or more")
+    return float(np.median(steps.astype(np.int64))) / 1e9
+
+
+def _labels(data: Recording, name: str) -> list[str]:
+    """Return a name for each sequence: what the file calls it, or the dimension and a number."""
+    if data.sequence_name is None:
+        return [_safe(data.label(0) or name)]
+    digits = len(str(data.sequences - 1))
+    numbered = [f"{data.sequence_name}-{k:0{digits}d}" for k in range(data.sequences)]
+    names = [_safe(label) if (label := data.label(k)) else numbered[k] for k in range(data.sequences)]
+    return names if len(set(names)) == len(names) else list(map(_safe, numbered))
+
+
+def _safe(name: str) -> str:
+    """Return ``name`` as a sequence may be called, letters without their accents."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain).strip("_.+-") or "sequence")[:100]

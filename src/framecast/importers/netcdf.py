@@ -46,6 +46,8 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     if first.startswith(_HDF5[:4]) or not first.startswith((_CLASSIC, _GZIP)):
         with undamaged(path):
             _check_hdf5(path)
+            if group is not None and group.strip("/") not in (groups := netcdf_groups(path)):
+                raise DataError(f"{path} has no group {group!r} with frames: there are {', '.join(groups) or 'none'}")
             return xr.open_dataset(
                 path, engine="h5netcdf", group=group, chunks=None, decode_cf=False, phony_dims="access"
             )
@@ -59,14 +61,14 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
 
 
 def netcdf_groups(path: Path) -> list[str]:
-    """Return the groups of a NetCDF 4 file that hold variables of three dimensions or more."""
+    """Return the groups of a NetCDF 4 file that hold variables of two dimensions or more."""
     import h5py
 
     with path.open("rb") as stream:
         if stream.read(4) != _HDF5[:4]:
             return []
     with undamaged(path), closing(h5py.File(path, "r")) as file:
-        names = [name.strip("/") for name, item in _members(file, path) if getattr(item, "ndim", 0) >= 3]
+        names = [name.strip("/") for name, item in _members(file, path) if getattr(item, "ndim", 0) >= 2]
     return sorted({name.rpartition("/")[0] for name in names} - {""})
 
 

@@ -9,7 +9,7 @@ References:
     CF Conventions 1.11, sections 4.1, 4.2, 5.2 and 5.6.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,26 +35,81 @@ class Positions:
         rows_turned: whether rows have to be turned to run upward.
         columns_turned: whether columns have to be turned to run to the right.
         notes: what was unwrapped.
+        wanted: the pixels along ``y`` and ``x`` that are read, where not all of them are.
     """
 
     coordinates: Coordinates
     rows_turned: bool
     columns_turned: bool
     notes: tuple[str, ...] = ()
+    wanted: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
-    def read(self, rows: slice, columns: slice, coarsen: int) -> Coordinates:
-        """Return the coordinates of the pixels that are left: turned, cut to ``rows`` and ``columns``, averaged."""
+    def rows(self, size: int) -> npt.NDArray[np.int64]:
+        """Return which of ``size`` rows are wanted, counted upward."""
+        return self.wanted.get("y", np.arange(size))
+
+    def columns(self, size: int) -> npt.NDArray[np.int64]:
+        """Return which of ``size`` columns are wanted, counted from the left, in the order in which they are wanted."""
+        return self.wanted.get("x", np.arange(size))
+
+    def within(self, region: tuple[float, ...], size: tuple[int, int]) -> "Positions":
+        """Return the positions of what lies in a region: west, south, east and north edge.
+
+        A region that crosses the seam of a global grid is taken from both of its ends.
+
+        Raises:
+            DataError: nothing lies in it.
+        """
+        west, south, east, north = region
+        turned = {name: self._turned(name) for name in self.coordinates if name != "crs"}
+        names = ("lat", "lon") if "lat" in turned else ("y", "x")
+        y = turned.get(names[0], (("y",), np.arange(size[0], dtype=np.float64)))
+        x = turned.get(names[1], (("x",), np.arange(size[1], dtype=np.float64)))
+        angular = self.coordinates.get(names[1], ((), None, {}))[2].get("standard_name") == "longitude"
+        if angular:
+            east = east if east > west else east + 360
+            x = x[0], (x[1] - west) % 360 + west
+        if east <= west:
+            raise DataError(f"a region from x {west:g} to {east:g} is empty: give west, south, east and north")
+        inside_y, inside_x = (y[1] >= south) & (y[1] <= north), (x[1] >= west) & (x[1] <= east)
+        if y[0] == ("y",):
+            rows, columns = np.flatnonzero(inside_y), np.flatnonzero(inside_x)
+        else:
+            found = inside_y & inside_x
+            rows, columns = (np.flatnonzero(found.any(axis)) for axis in (1, 0))
+            rows, columns = (np.arange(each.min(), each.max() + 1) if len(each) else each for each in (rows, columns))
+        if not len(rows) or not len(columns):
+            raise DataError(
+                f"nothing lies in the region {','.join(f'{edge:g}' for edge in region)}: {names[0]} goes from "
+                f"{np.nanmin(y[1]):g} to {np.nanmax(y[1]):g} and "
+                f"{names[1]} from {np.nanmin(x[1]):g} to {np.nanmax(x[1]):g}"
+            )
+        coordinates = dict(self.coordinates)
+        if angular and x[0] == ("x",):
+            columns = columns[np.argsort(x[1][columns], kind="stable")]
+            values = np.flip(x[1]) if self.columns_turned else x[1]
+            coordinates[names[1]] = (("x",), values, self.coordinates[names[1]][2])
+        return replace(self, coordinates=coordinates, wanted={"y": rows, "x": columns})
+
+    def read(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], coarsen: int) -> Coordinates:
+        """Return the coordinates of the pixels that are left: turned, those of ``rows`` and ``columns``, averaged."""
         found: Coordinates = {}
-        parts = {"y": (rows, self.rows_turned), "x": (columns, self.columns_turned)}
-        for name, (dims, values, attrs) in self.coordinates.items():
+        pixels = {"y": rows, "x": columns}
+        for name, (_, _, attrs) in self.coordinates.items():
+            dims, values = self._turned(name)
             for number, dim in enumerate(dims):
-                part, turned = parts[dim]
-                values = np.flip(values, number) if turned else values
-                values = np.take(values, np.arange(values.shape[number])[part], axis=number)
+                values = np.take(values, pixels[dim], axis=number)
                 shape = values.shape
                 values = values.reshape(*shape[:number], -1, coarsen, *shape[number + 1 :]).mean(number + 1)
             found[name] = (dims, values, attrs)
         return found
+
+    def _turned(self, name: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+        """Return dimensions and values of a coordinate, rows upward and columns to the right."""
+        dims, values, _ = self.coordinates[name]
+        turned = {"y": self.rows_turned, "x": self.columns_turned}
+        axes = tuple(number for number, dim in enumerate(dims) if turned[dim])
+        return dims, np.flip(values, axes) if axes else values
 
 
 def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> Positions:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.core.options import format_duration
+from framecast.core.options import format_duration, parse_duration
 from framecast.importers.axes import Axes
 from framecast.importers.decoding import Decoded
+from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar, Clock, seconds_in, to_clock
 
 _NICE = (86400.0, 21600.0, 10800.0, 3600.0, 1800.0, 900.0, 600.0, 300.0, 60.0, 30.0, 10.0, 5.0, 1.0, 0.1, 0.01, 0.001)
@@ -59,6 +60,35 @@ def frame_times(decoded: Decoded, axes: Axes, cadence: float | None) -> FrameTim
     if (precision := decoded.precision.get(axes.time, 0.0)) > 0:
         times = _regular(times, precision)
     return times
+
+
+def within(clock: Clock, calendar: Calendar, options: ImportOptions) -> npt.NDArray[np.int64]:
+    """Return the frames of a sequence that are wanted, in order of time where ``every`` thins them out.
+
+    Raises:
+        ConfigError: a time or step cannot be read.
+        DataError: no frame is wanted.
+    """
+    chosen = np.arange(len(clock))
+    for text, after in ((options.start, True), (options.end, False)):
+        if text is not None:
+            limit = calendar.parse(text)
+            chosen = chosen[(clock[chosen] >= limit) if after else (clock[chosen] <= limit)]
+    if options.every is not None:
+        chosen = chosen[~np.isnat(clock[chosen])]
+        chosen = chosen[np.argsort(clock[chosen], kind="stable")]
+        if options.every.isdecimal():
+            chosen = chosen[:: max(1, int(options.every))]
+        elif len(chosen):
+            step = parse_duration(options.every)
+            passed = (clock[chosen] - clock[chosen[0]]) / np.timedelta64(1, "ns") / 1e9 / step
+            chosen = chosen[np.abs(passed - np.rint(passed)) <= 0.01]
+    if not len(chosen) and len(clock) and not np.isnat(clock).all():
+        first, last = (calendar.text(time) for time in (np.nanmin(clock), np.nanmax(clock)))
+        raise DataError(
+            f"no frame is from {options.start or first} to {options.end or last}: there are {first} to {last}"
+        )
+    return chosen
 
 
 def _undated(name: str, values: npt.NDArray[np.generic], units: object, cadence: float | None) -> FrameTimes:

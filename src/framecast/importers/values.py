@@ -1,6 +1,7 @@
 """What stored values mean beyond their unit: those that stand for "not seen", and those that float32 cannot hold."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +48,10 @@ class ValueWatch:
     """Looks for values that seem to stand for "not seen" while a file is read.
 
     Args:
-        missing: the value that the user says means so.
+        missing: the values that the user says mean so.
     """
 
-    def __init__(self, missing: float | None = None) -> None:
+    def __init__(self, missing: Sequence[float] = ()) -> None:
         self.missing, self.matched, self.frames = missing, 0, 0
         self._low, self._high = np.inf, -np.inf
         self._suspects: Counter[float] = Counter()
@@ -71,8 +72,8 @@ class ValueWatch:
         if self.frames < frames:
             return ()
         found = []
-        if self.missing is not None and not self.matched:
-            found.append(f"--missing {self.missing:g} matches no stored value")
+        if self.missing and not self.matched:
+            found.append(f"--missing {','.join(f'{value:g}' for value in self.missing)} matches no stored value")
         apart = max(self._high - self._low, 0.0)
         for value, count in self._suspects.items():
             if value < self._low - apart or value > self._high + apart:

@@ -9,8 +9,10 @@ References:
     CF Conventions 1.11, section 4.4.1 (calendars).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import cftime
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.core.options import format_duration
+from framecast.core.options import format_duration, parse_duration
 from framecast.videos.frames import nanoseconds
 
 Clock = npt.NDArray[np.datetime64]
@@ -65,6 +67,29 @@ class Calendar:
             return clock.astype("datetime64[ns]") - _EPOCH.astype("datetime64[ns]")
         attributes = self.attributes
         return np.asarray(cftime.num2date(self.encode(clock), attributes["units"], attributes["calendar"]))
+
+    def parse(self, text: str) -> np.datetime64:
+        """Return the time on the clock that is written ``2017-08-13T06:00``, or ``90s`` where there are no dates.
+
+        Raises:
+            DataError: it is not a time of this calendar.
+        """
+        if self.name == "none":
+            return _EPOCH.astype("datetime64[ns]") + np.timedelta64(round(parse_duration(text) * 1e9), "ns")
+        fields = re.fullmatch(r"\s*(\d{1,4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?Z?)?\s*", text)
+        try:
+            if fields is None:
+                raise ValueError
+            numbers = [int(field or 0) for field in fields.groups()]
+            if self.ordinary:
+                return nanoseconds(np.datetime64(datetime(*numbers).isoformat(), "us"))  # type: ignore[arg-type]
+            date = cftime.datetime(*numbers, calendar=self.name)
+            micros = cftime.date2num(date, self.attributes["units"], calendar=self.name)
+            return nanoseconds(_EPOCH + np.timedelta64(int(micros), "us"))
+        except ValueError:
+            raise DataError(
+                f"{text!r} is not a time of the calendar {self.name}: write it like 2021-07-14T12:00"
+            ) from None
 
     def text(self, time: np.datetime64, unit: str = "m") -> str:
         """Return a time on the clock as a person reads it: ``2017-08-13 06:00``, or ``90s`` without dates."""

@@ -1,6 +1,7 @@
 """Physical units as people and CF write them: whether two are the same, and the way from one to the other."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
+
+SEPARATOR = ", "
+"""Between the units of several channels."""
 
 
 def convert(values: npt.NDArray[np.floating], unit: str, wanted: str) -> npt.NDArray[np.floating]:
@@ -18,16 +22,55 @@ def convert(values: npt.NDArray[np.floating], unit: str, wanted: str) -> npt.NDA
     """
     if same_unit(unit, wanted):
         return values
-    source, target = _parsed(unit), _parsed(wanted)
-    if source is None or target is None or source.dimensionality != target.dimensionality:
+    if not convertible(unit, wanted):
         raise DataError(f"values in {unit} cannot be converted to {wanted}")
-    return np.asarray(_registry().Quantity(values.astype(np.float64), source).to(target).magnitude)
+    quantity = _registry().Quantity(values.astype(np.float64), _parsed(unit))
+    return np.asarray(quantity.to(_parsed(wanted)).magnitude)
+
+
+def known(unit: str) -> bool:
+    """Whether ``unit`` says what values are in; numbers, counts and texts that nobody knows do not."""
+    found = _parsed(unit)
+    return unit.strip() not in ("", "1") and found is not None and not found.dimensionless
+
+
+def convertible(unit: str, wanted: str) -> bool:
+    """Whether values in ``unit`` can be converted to ``wanted``."""
+    source, target = _parsed(unit), _parsed(wanted)
+    return source is not None and target is not None and source.dimensionality == target.dimensionality
+
+
+def joined(units: Sequence[str]) -> str:
+    """Return the units of several channels as one text: the only one, or all with commas between them."""
+    return units[0] if len(set(units)) == 1 else SEPARATOR.join(units)
+
+
+def by_channel(unit: str, channels: int) -> tuple[str, ...]:
+    """Return the unit of each channel from what `joined` made."""
+    parts = unit.split(SEPARATOR)
+    return tuple(parts) if len(parts) == channels else (unit,) * channels
+
+
+def unit_of_expression(
+    expression: str, units: Mapping[str, str], evaluate: Callable[[str, Mapping[str, Any]], Any]
+) -> str:
+    """Return the unit of what ``evaluate`` makes of values in ``units``; empty where units do not tell it."""
+    if not all(known(unit) for unit in units.values()) or not units:
+        return ""
+    try:
+        found = evaluate(expression, {name: _registry().Quantity(1.0, _parsed(unit)) for name, unit in units.items()})
+        return next((unit for unit in units.values() if found.units == _parsed(unit)), f"{found.units:~C}")
+    except Exception:  # of pint, for units that do not go together
+        return ""
 
 
 def same_unit(first: str, second: str) -> bool:
     """Whether two ways of writing mean one unit: ``m s-1``, ``m/s`` and ``m s**-1`` do."""
     if _plain(first) == _plain(second):
         return True
+    if SEPARATOR in first + second:
+        pairs = first.split(SEPARATOR), second.split(SEPARATOR)
+        return len(pairs[0]) == len(pairs[1]) and all(map(same_unit, *pairs))
     one, other = _parsed(first), _parsed(second)
     if one is None or other is None or one.dimensionality != other.dimensionality:
         return False

@@ -1,0 +1,88 @@
+"""Times that stand in the names of files, by a pattern that is found by itself; else the numbers of frames."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import product
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import DataError
+
+_YEAR = r"(?P<Y>(?:19|20|21)\d\d)"
+_CLOCK = r"(?:[-_./ T]*(?P<H>[01]\d|2[0-3])(?P<c>[-_.:h]?)(?P<M>[0-5]\d)(?:(?P=c)(?P<S>[0-5]\d))?)?"
+_PATTERNS = (
+    re.compile(rf"(?<!\d){_YEAR}(?P<s>[-_./]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01]){_CLOCK}(?!\d)"),
+    re.compile(rf"(?<!\d){_YEAR}[-_.]?(?P<j>[0-3]\d\d){_CLOCK}(?!\d)"),
+    re.compile(r"(?<!\d)(?P<y>\d\d)(?P<j>[0-3]\d\d)(?P<H>[01]\d|2[0-3])(?P<M>[0-5]\d)(?!\d)"),
+)
+
+
+def times_in_names(
+    paths: Sequence[PurePath], pattern: str | None = None
+) -> tuple[npt.NDArray[np.datetime64] | npt.NDArray[np.int64], str]:
+    """Return the time of each file, or the number of its frame where names hold no dates, and how that was found.
+
+    Args:
+        paths: the files; folders count too.
+        pattern: as for `datetime.strptime`, for the name without its ending.
+
+    Raises:
+        DataError: no name fits the ``pattern``.
+    """
+    names = [_stem(path) for path in paths]
+    if pattern is not None:
+        times = np.array([_parsed(name, pattern) for name in names], "datetime64[us]").astype("datetime64[ns]")
+        if np.isnat(times).all():
+            raise DataError(f"no file name is a time like {pattern}: the first is {names[0]}")
+        return times, f"times from file names by {pattern}"
+    with_folders = [PurePath(*path.parts[-5:-1], name).as_posix() for path, name in zip(paths, names, strict=True)]
+    for texts, expression in product((names, with_folders), _PATTERNS):
+        for back in (1, 2):
+            found = np.array([_found(expression, text, back) for text in texts], "datetime64[us]")
+            known = found[~np.isnat(found)]
+            if 2 * len(known) >= len(found) and len(np.unique(known)) == len(known):
+                return found.astype("datetime64[ns]"), "times from file names"
+    for back in range(1, 4):
+        runs = [re.findall(r"\d+", name) for name in names]
+        if all(len(run) >= back for run in runs):
+            numbers = np.array([int(run[-back][-18:]) for run in runs])
+            if len(np.unique(numbers)) == len(numbers):
+                return numbers, "frames numbered by file names"
+    return np.argsort(np.argsort(np.array(with_folders))), "frames in the order of file names"
+
+
+def _stem(path: PurePath) -> str:
+    name = path.name
+    while (ending := PurePath(name).suffix) and not re.search(r"\d", ending):
+        name = name[: -len(ending)]
+    return name
+
+
+def _parsed(name: str, pattern: str) -> datetime | None:
+    """Return what ``pattern`` makes of a name, or of its part that remains if the ending is numbers."""
+    for text in (name, PurePath(name).stem):
+        try:
+            return datetime.strptime(text, pattern)
+        except ValueError:
+            continue
+    return None
+
+
+def _found(expression: re.Pattern[str], text: str, back: int) -> datetime | None:
+    """Return the time at the last match (``back`` 1) or the one before; None without one."""
+    matches = list(expression.finditer(text))
+    if len(matches) < back:
+        return None
+    part = matches[-back].groupdict()
+    year = int(part["Y"]) if "Y" in part else (lambda y: 1900 + y if y > 68 else 2000 + y)(int(part["y"]))
+    hour, minute, second = (int(part.get(name) or 0) for name in ("H", "M", "S"))
+    clock = timedelta(hours=hour, minutes=minute, seconds=second)
+    try:
+        if "j" in part:
+            return datetime(year, 1, 1) + timedelta(days=int(part["j"]) - 1) + clock
+        return datetime(year, int(part["m"]), int(part["d"])) + clock
+    except ValueError:
+        return None

@@ -1,0 +1,175 @@
+"""Many files as one dataset: one after another in time where each holds some frames, side by side where each holds
+another variable.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from framecast.core.errors import DataError
+from framecast.importers.axes import CHANNEL_NAMES, TIME_NAMES
+from framecast.importers.decoding import Decoded
+from framecast.importers.lazy import stacked
+from framecast.videos.calendar import Calendar
+
+TIME = "time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """An opened file.
+
+    Attributes:
+        path: where it is.
+        decoded: what is in it.
+    """
+
+    path: Path
+    decoded: Decoded
+
+    @property
+    def frame(self) -> str | None:
+        """Its dimension of time; None if it holds one frame."""
+        data = self.decoded.dataset
+        dated = [data[name].dims[-1] for name in self.decoded.calendars if data[name].ndim]
+        named = [dim for dim in data.sizes if str(dim).lower() in TIME_NAMES and str(dim) not in self.decoded.calendars]
+        return str((*dated, *named, None)[0]) if dated or named else None
+
+    @property
+    def dated(self) -> bool:
+        """Whether it says itself when its frames are."""
+        return any(calendar.name != "none" for calendar in self.decoded.calendars.values())
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What may hold frames: variables of numbers with two dimensions besides time and channels."""
+        data, frame = self.decoded.dataset, self.frame
+        return tuple(
+            str(name)
+            for name, variable in data.data_vars.items()
+            if variable.dtype.kind in "fiub"
+            and len([d for d in variable.dims if d != frame and str(d).lower() not in CHANNEL_NAMES]) >= 2
+            and (frame is None or frame in variable.dims)
+        )
+
+
+def join(files: Sequence[File], stamps: np.ndarray | None) -> Decoded:
+    """Return all frames of ``files`` as one dataset, which is read when frames are asked for.
+
+    Args:
+        files: with the same grid.
+        stamps: the time of each file, or the number of its frame, for files of one frame without a date.
+
+    Raises:
+        DataError: they do not fit together.
+    """
+    by_variables: dict[tuple[str, ...], list[int]] = {}
+    for k, file in enumerate(files):
+        if not file.variables:
+            raise DataError(
+                f"{file.path} holds no frames of numbers, [y, x]: leave it out, or name the group with --group"
+            )
+        by_variables.setdefault(file.variables, []).append(k)
+    if len(kinds := [names for names in by_variables if names in (("grey",), ("colours",))]) > 1:
+        grey, coloured = (files[by_variables[kind][0]].path for kind in sorted(kinds, reverse=True))
+        raise DataError(f"{grey} is grey and {coloured} has colours: save all pictures as grey, or import them apart")
+    groups = [
+        _one_after_another([files[k] for k in members], None if stamps is None else stamps[members])
+        for members in by_variables.values()
+    ]
+    first = groups[0]
+    for other, members in zip(groups[1:], list(by_variables.values())[1:], strict=True):
+        for name in set(first.dataset.variables) & set(other.dataset.variables):
+            if not first.dataset[name].variable.equals(other.dataset[name].variable):
+                raise DataError(
+                    f"{files[members[0]].path} has another {name} than {files[0].path}: import them apart, or bring "
+                    "them to the same times and grid"
+                )
+        first = replace(first, dataset=first.dataset.assign(other.dataset.variables))
+    return first
+
+
+def _one_after_another(files: Sequence[File], stamps: np.ndarray | None) -> Decoded:
+    first = files[0]
+    frame = first.frame
+    if frame is not None and len(files) == 1:
+        return first.decoded
+    for file in files[1:]:
+        _check_alike(first, file)
+    dim = frame or TIME
+    data = first.decoded.dataset
+    moving = list(first.variables)
+    calendars, precision = dict(first.decoded.calendars), dict(first.decoded.precision)
+    joined: dict[str, xr.Variable] = {}
+    if frame is not None:
+        moving = [str(name) for name, variable in data.variables.items() if frame in variable.dims]
+    else:
+        scalars = [name for name in first.decoded.calendars if not data[name].ndim]
+        clock = _best(data, scalars)
+        data = data.drop_vars(scalars)
+        if clock is not None:
+            values = np.stack([file.decoded.dataset[clock].values for file in files])
+            attrs = first.decoded.dataset[clock].attrs
+            calendars = {TIME: calendars[clock]}
+        elif stamps is not None:
+            values, attrs = stamps, {}
+            calendars = {TIME: Calendar()} if stamps.dtype.kind == "M" else {}
+        else:
+            raise DataError(f"{first.path} does not say when its frames are: name their coordinate with --time")
+        joined[TIME] = xr.Variable((TIME,), values, attrs)
+    for name in moving:
+        parts = [file.decoded.dataset[name].variable for file in files]
+        joined[name] = stacked([part.transpose(dim, ...) if dim in part.dims else part for part in parts], dim)
+    kept = data.drop_vars([name for name in (*joined, dim) if name in data.variables])
+    coords = {name: variable for name, variable in joined.items() if name in data.coords or name == TIME}
+    kept = kept.assign({name: variable for name, variable in joined.items() if name not in coords})
+    for file in files[1:]:
+        precision |= file.decoded.precision
+    return replace(first.decoded, dataset=kept.assign_coords(coords), calendars=calendars, precision=precision)
+
+
+def _check_alike(first: File, other: File) -> None:
+    """Raise `DataError` unless two files hold frames of the same variables, grid, unit and calendar."""
+    a, b = first.decoded.dataset, other.decoded.dataset
+    if (first.frame, first.decoded.calendars) != (other.frame, other.decoded.calendars):
+        raise DataError(f"{other.path} has other times or another calendar than {first.path}: import them apart")
+    for name in first.variables:
+        if {d: n for d, n in a[name].sizes.items() if d != first.frame} != {
+            d: n for d, n in b[name].sizes.items() if d != other.frame
+        }:
+            raise DataError(
+                f"{name} of {other.path} has the size {_size(b[name])} and that of {first.path} {_size(a[name])}: all "
+                "files must share one size; leave out those that do not"
+            )
+        units = [str(data[name].attrs.get("units", "")) for data in (a, b)]
+        if units[0] != units[1]:
+            raise DataError(
+                f"{name} is in {units[0]} in {first.path} and in {units[1]} in {other.path}: import them apart"
+            )
+    for name in map(str, set(a.coords) & set(b.coords) - set(first.decoded.calendars)):
+        same = a[name].dims == b[name].dims and first.frame not in a[name].dims
+        if same and a[name].ndim and not a[name].variable.equals(b[name].variable):
+            raise DataError(
+                f"{name} differs between {first.path} and {other.path}: they are on other grids, import them apart"
+            )
+
+
+def _best(data: xr.Dataset, scalars: Sequence[str]) -> str | None:
+    """Return which of several scalar dates is the time of the frame."""
+    for fits in (
+        [name for name in scalars if data[name].attrs.get("standard_name") == "time"],
+        [name for name in scalars if name in ("valid_time", TIME)][:1],
+        scalars,
+    ):
+        if len(fits) == 1:
+            return fits[0]
+    if scalars:
+        raise DataError(f"{', '.join(scalars)} are all dates of a frame: name one with --time")
+    return None
+
+
+def _size(array: xr.DataArray) -> str:
+    return "×".join(str(size) for size in array.shape)

@@ -1,0 +1,122 @@
+"""What a user may say of a source: each field is an argument of `framecast.import_data` and an option of the command.
+
+Everything has a default that the source itself decides.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from framecast.core.errors import ConfigError
+from framecast.core.options import parse_duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What is read of a source, and how.
+
+    Attributes:
+        variables: variable that holds the frames; several become channels.
+        channel: dimension of channels, or NAME=EXPRESSION for a channel computed from variables, such as
+            ``speed=hypot(u, v)``.
+        time: coordinate with the times, or how file names give them, such as ``%Y%m%d_%H%M``.
+        y: dimension of rows.
+        x: dimension of columns.
+        sequence: dimension that numbers separate videos, or ``file`` or ``folder`` where each of these is one.
+        dims: names of the dimensions in their order, such as ``sample,y,x,time``, where the source has none.
+        name: what the sequence is called where there is one; by default like the source.
+        group: group of a NetCDF, HDF5 or Zarr source that holds the frames.
+        unit: physical unit, or CHANNEL=UNIT. Values are converted from the unit of the source where that is known.
+        scale: stored values times this …
+        offset: … plus this are physical values. What CF attributes say is done before.
+        missing: stored values that mean unknown.
+        mask: expression of variables that is true where pixels are unknown, such as ``lsm > 0.5``.
+        region: west, south, east and north edge: longitudes and latitudes, or x and y where there are none.
+        start: first time, such as ``2020-06-01T12:00``.
+        end: last time, included.
+        every: keep one frame every so long, such as ``3h``, or a number for every so manieth frame.
+        cadence: time between two frames, such as ``5min``; by default the median step.
+        coarsen: average so many rows and columns into one pixel, unknown if one of them is.
+        multiple: trim rows and columns, alike on both sides, to a multiple of this.
+        flip_y: the first row is the highest, where no coordinate tells it.
+        independent: no two sequences show the same thing, so they may be split between training and test.
+    """
+
+    variables: tuple[str, ...] = field(default=(), metadata={"flag": "--variable"})
+    channel: tuple[str, ...] = ()
+    time: str | None = None
+    y: str | None = None
+    x: str | None = None
+    sequence: str | None = None
+    dims: str | None = None
+    name: str | None = None
+    group: str | None = None
+    unit: tuple[str, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+    missing: tuple[float, ...] = ()
+    mask: str | None = None
+    region: tuple[float, ...] = field(default=(), metadata={"metavar": "W,S,E,N"})
+    start: str | None = None
+    end: str | None = None
+    every: str | None = None
+    cadence: str | None = None
+    coarsen: int = 1
+    multiple: int = 1
+    flip_y: bool = False
+    independent: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("variables", "channel", "unit", "missing"):
+            given = getattr(self, name)
+            if isinstance(given, str | int | float):
+                object.__setattr__(self, name, (given,))
+            else:
+                object.__setattr__(self, name, tuple(given or ()))
+        if self.coarsen < 1 or self.multiple < 1:
+            raise ConfigError(f"coarsen {self.coarsen} and multiple {self.multiple}: both must be 1 or more")
+        if self.region and (len(self.region) != 4 or self.region[1] >= self.region[3]):
+            raise ConfigError(f"region {self.region}: give west, south, east and north, such as -10,50,2,58")
+        if self.cadence is not None and not float(self.seconds or 0) > 0:
+            raise ConfigError(f"a cadence of {self.cadence} s is impossible: give the time between two frames")
+
+    @property
+    def channel_dimension(self) -> str | None:
+        """The dimension of channels, if one was named."""
+        named = [each for each in self.channel if "=" not in each]
+        if len(named) > 1:
+            raise ConfigError(f"{', '.join(named)}: name one dimension of channels")
+        return named[0] if named else None
+
+    @property
+    def expressions(self) -> dict[str, str]:
+        """What the channels are computed from, by their name."""
+        pairs = [each.partition("=") for each in self.channel if "=" in each]
+        return {name.strip(): expression.strip() for name, _, expression in pairs}
+
+    @property
+    def dimension_names(self) -> tuple[str, ...]:
+        """The names in ``dims``."""
+        return tuple(name.strip() for name in self.dims.split(",")) if self.dims else ()
+
+    @property
+    def name_pattern(self) -> str | None:
+        """How file names give the times, if the user says it."""
+        return self.time if self.time is not None and "%" in self.time else None
+
+    @property
+    def time_name(self) -> str | None:
+        """The coordinate with the times, if the user names it."""
+        return None if self.name_pattern else self.time
+
+    @property
+    def seconds(self) -> float | None:
+        """The cadence in seconds."""
+        return None if self.cadence is None else parse_duration(self.cadence)
+
+    def unit_of(self, channel: str) -> str | None:
+        """Return the unit that the user gives for a channel."""
+        own: dict[Any, str] = {}
+        for text in self.unit:
+            name, given, unit = text.rpartition("=")
+            own[name if given else None] = unit
+        return own.get(channel, own.get(None))

@@ -1,0 +1,160 @@
+"""Pictures as frames: PNG, JPEG, TIFF of 8, 16 and 32 bits, GIF, PGM and what else Pillow reads; several in one file
+are frames in a row.
+
+Values are those of the file, not stretched. Three colours that are not all alike are three channels.
+"""
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from PIL import Image, UnidentifiedImageError
+
+from framecast.core.errors import DataError
+from framecast.importers.lazy import Key, outer, unread
+from framecast.importers.optional import needed
+from framecast.importers.options import ImportOptions
+
+COLOURS = ("red", "green", "blue")
+_GEOREFERENCED = (33550, 34264)
+"""Tags of TIFF that say where pixels are."""
+
+
+def open_picture(path: Path, options: ImportOptions) -> xr.Dataset:
+    """Return the picture, or the pictures, in a file as ``[y, x]`` or ``[time, y, x]``, with ``colour`` in the end.
+
+    Raises:
+        DataError: it is damaged, or of a kind in which values would be lost.
+    """
+    try:
+        with _opened(path) as picture:
+            count = getattr(picture, "n_frames", 1)
+            first, physical = _pixels(picture), picture.mode == "F"
+            shown = [_duration(picture, k) for k in range(count)] if count > 1 else []
+    except UnidentifiedImageError:
+        return _by_tifffile(path)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path} is too large: {error}") from None
+    data = frames_dataset(first, count, partial(_read, path), physical=physical)
+    if shown and all(shown):
+        data = data.assign_coords(time=("time", np.cumsum([0.0, *shown[:-1]]) / 1000, {"units": "s"}))
+    return data
+
+
+def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: bool = False) -> xr.Dataset:
+    """Return ``count`` frames like the ``first``, ``[y, x]`` or ``[y, x, colour]``, the upper row first.
+
+    Args:
+        first: the first frame.
+        count: of frames; one has no dimension of time.
+        read: called with the numbers of frames, returns ``[frame, y, x(, colour)]``.
+        physical: whether values may be in any unit, which nothing tells.
+    """
+    dims = ["y", "x", "colour"][: first.ndim]
+    attrs = {} if physical else {"units": "1"}
+
+    def values(key: Key) -> npt.NDArray[Any]:
+        if count == 1:
+            return outer(read(np.array([0]))[0], key)
+        rows = np.arange(count)[key[0]]
+        found = outer(read(np.atleast_1d(rows)), (slice(None), *key[1:]))
+        return found if rows.ndim else found[0]
+
+    if count > 1:
+        variable = unread(["time", *dims], (count, *first.shape), first.dtype, values, attrs)
+    else:
+        variable = unread(dims, first.shape, first.dtype, values, attrs)
+    down = np.arange(first.shape[0] - 1, -1, -1, dtype=np.float64)
+    data = xr.Dataset({"grey" if first.ndim == 2 else "colours": variable})
+    data = data.assign_coords(y=("y", down, {"units": "pixel", "axis": "Y"}))
+    return data.assign_coords(colour=list(COLOURS)) if first.ndim == 3 else data
+
+
+def georeferenced(path: Path) -> bool:
+    """Whether a TIFF file says where on Earth its pixels are."""
+    try:
+        with Image.open(path) as picture:
+            return any(tag in getattr(picture, "tag_v2", {}) for tag in _GEOREFERENCED)
+    except (OSError, Image.DecompressionBombError):
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as unpacked, Image.open(cast(IO[bytes], unpacked)) as picture:
+            yield picture
+    else:
+        with Image.open(path) as picture:
+            yield picture
+
+
+def _read(path: Path, numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    with _opened(path) as picture:
+        frames = []
+        for number in numbers.tolist():
+            if number:
+                picture.seek(number)
+            frames.append(_pixels(picture))
+    return np.stack(frames)
+
+
+def _duration(picture: Image.Image, number: int) -> float:
+    picture.seek(number)
+    return float(picture.info.get("duration", 0))
+
+
+def _layout(picture: Image.Image) -> Any:
+    """Return how the pixels are packed, as Pillow says: decoder, box, offset and arguments, or None."""
+    return next(iter(getattr(picture, "tile", ())), None)
+
+
+def _pixels(picture: Image.Image) -> npt.NDArray[Any]:
+    """Return ``[y, x]``, or ``[y, x, colour]`` where the colours differ; NaN where a picture is transparent."""
+    most = _maximum(picture)
+    if ";16" in str(_layout(picture)) and picture.mode in ("RGB", "RGBA", "LA"):
+        raise DataError("colours of 16 bits, of which half would be lost: save grey pictures, or NetCDF")
+    if picture.mode in ("1", "L", "F", "I") or picture.mode.startswith("I;16"):
+        values = np.asarray(picture)
+        if most is not None and most not in (255, 65535):  # Pillow has stretched the values to 8 or 16 bits
+            values = np.rint(values * (most / (65535 if picture.mode == "I" else 255))).astype(np.int32)
+        return values.astype(np.uint8) if picture.mode == "1" else values
+    clear = "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA", "La", "RGBa")
+    colours = np.asarray(picture.convert("RGBA" if clear else "RGB"))
+    values = colours[..., :3]
+    if (values == values[..., :1]).all():
+        values = values[..., 0]
+    if clear and (unseen := colours[..., 3] == 0).any():
+        values = values.astype(np.float32)
+        values[unseen] = np.nan
+    return values
+
+
+def _maximum(picture: Image.Image) -> int | None:
+    """Return the value of white in a PGM file, where Pillow stretches the values to it."""
+    layout = _layout(picture)
+    if layout is None or not str(layout[0]).startswith("ppm"):
+        return None
+    return int(layout[3][-1] if isinstance(layout[3], tuple) else layout[3])
+
+
+def _by_tifffile(path: Path) -> xr.Dataset:
+    """Return what Pillow does not know: TIFF files of other types, and their pages."""
+    tifffile = needed("tifffile", "pictures", f"{path.name}, which Pillow cannot read")
+    try:
+        with tifffile.TiffFile(path) as file:
+            pages = len(file.pages)
+            first = file.pages[0].asarray()
+    except tifffile.TiffFileError as error:
+        raise DataError(f"{path} is not a picture that can be read: {error}") from None
+
+    def read(numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        return np.stack([tifffile.imread(path, key=int(number)) for number in numbers])
+
+    return frames_dataset(first, pages, read, physical=first.dtype.kind == "f")

@@ -1,0 +1,70 @@
+"""Composites of weather services in formats of their own, by pysteps: rain or reflectivity with its unit and place."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from framecast.importers.lazy import outer, unread
+from framecast.importers.optional import needed
+from framecast.importers.options import ImportOptions
+
+_KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (r"_fmi\.radar\.composite.*\.pgm(\.gz)?", "fmi_pgm", {}),
+    (r"AQC\d{9}.*\.gif", "mch_gif", {"product": "AQC", "unit": "mm", "accutime": 5}),
+    (r"RAD_NL\d\d_R\w\w_5min_\d{12}\.h5", "knmi_hdf5", {"qty": "ACRR", "accutime": 5, "pixelsize": 1000.0}),
+    (r"T_PA\w+_C_EUOC_\d{14}\.hdf", "opera_hdf5", {}),
+)
+"""File names, the importer of pysteps for them, and its arguments."""
+
+
+def is_radar(path: Path) -> bool:
+    """Whether a file is called as a weather service calls its composites."""
+    return any(re.search(f"{pattern}$", path.name) for pattern, _, _ in _KINDS)
+
+
+def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
+    """Return the composite in a file, ``[y, x]``, NaN where no radar looks."""
+    values, about = _read(path)
+    upward = about.get("yorigin") == "lower"
+    height, width = values.shape
+    y = _centres(about["y1"], about["y2"], height)
+    variable = unread(
+        ("y", "x"), values.shape, np.float32, lambda key: outer(_read(path)[0], key), {"units": str(about["unit"])}
+    )
+    name = "reflectivity" if about["unit"] == "dBZ" else "rain_rate" if "/" in about["unit"] else "rain"
+    data = xr.Dataset({name: variable.copy(deep=False)})
+    data[name].attrs["grid_mapping"] = "crs"
+    pyproj = needed("pyproj", "radar", "radar composites")
+    with contextlib.suppress(pyproj.exceptions.CRSError):
+        data["crs"] = ((), 0, _plain(pyproj.CRS.from_user_input(about["projection"]).to_cf()))
+    place = {"units": str(about.get("cartesian_unit", "m"))}
+    return data.assign_coords(
+        y=("y", y if upward else y[::-1], {"standard_name": "projection_y_coordinate", **place}),
+        x=("x", _centres(about["x1"], about["x2"], width), {"standard_name": "projection_x_coordinate", **place}),
+    )
+
+
+def _read(path: Path) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+    kind, arguments = next((kind, dict(more)) for pattern, kind, more in _KINDS if re.search(f"{pattern}$", path.name))
+    with contextlib.redirect_stdout(io.StringIO()):  # says where its settings are
+        importers = needed("pysteps.io.importers", "radar", f"{path.name}, a radar composite")
+    if path.suffix == ".gz" or kind == "fmi_pgm":
+        arguments["gzipped"] = path.suffix == ".gz"
+    values, _, about = getattr(importers, f"import_{kind}")(str(path), **arguments)
+    values = np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else values
+    return np.asarray(values, np.float32), about
+
+
+def _centres(first: float, last: float, count: int) -> npt.NDArray[np.float64]:
+    step = (last - first) / count
+    return np.asarray(first + step * (np.arange(count) + 0.5), np.float64)
+
+
+def _plain(attrs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attrs.items() if isinstance(value, str | float | int | list | tuple)}

@@ -1,0 +1,114 @@
+"""Zarr stores: folders, zip files and addresses; groups, and arrays without a group."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore, ZipStore
+
+from framecast.core.errors import DataError, FramecastError
+from framecast.core.reading import parse_json
+from framecast.data.archive.guard import MOST_DOCUMENT_BYTES, GuardedStore, check_node
+from framecast.importers.axes import PHONY
+from framecast.importers.lazy import unread
+from framecast.importers.optional import needed
+from framecast.importers.options import ImportOptions
+
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+
+
+def open_zarr(path: Path | str, options: ImportOptions) -> xr.Dataset:
+    """Return the Zarr store at ``path``, a folder, zip file or address, or a group of it, lazily and not decoded."""
+    store = _store(path)
+    try:
+        node = zarr.open(store=store, path=options.group or "", mode="r")
+    except (FileNotFoundError, KeyError):
+        raise _no_group(path, store, options.group) from None
+    if isinstance(node, zarr.Array):
+        return _bare_array(node, str(path))
+    if options.group is not None and not any(array.ndim >= 2 for _, array in node.arrays()):
+        raise _no_group(path, store, options.group)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xarray: the store is not consolidated, which matters over a network
+        stored = xr.open_zarr(store, group=options.group, chunks=None, decode_cf=False)
+    return _without_default_fill(stored, node) if node.metadata.zarr_format == 2 else stored
+
+
+def zarr_groups(path: Path | str) -> list[str]:
+    """Return the groups of a store that hold arrays of two dimensions or more."""
+    return _groups(_store(path))
+
+
+class _GuardedWrapper(WrapperStore[Store]):
+    """A store that is no folder, in which metadata are looked at before Zarr does; see `GuardedStore`."""
+
+    def __init__(self, store: Store, place: Path) -> None:
+        super().__init__(store)
+        self._place = place
+
+    def _with_store(self, store: Store) -> "_GuardedWrapper":
+        return _GuardedWrapper(store, self._place)
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """Return what is stored under ``key``."""
+        found = await super().get(key, prototype, byte_range)
+        if found is not None and key.rpartition("/")[2] in (*METADATA, ".zattrs"):
+            content = found.to_bytes()
+            if len(content) > MOST_DOCUMENT_BYTES:
+                raise DataError(
+                    f"{key} of {self._place} has {len(content)} bytes; at most {MOST_DOCUMENT_BYTES} are read"
+                )
+            place = self._place / Path(key).parent
+            check_node(parse_json(content, where=str(place)), place, claims=False, bytes_=len(content))
+        return found
+
+
+def _store(path: Path | str) -> Store:
+    if isinstance(path, str):
+        needed("fsspec", "remote", "addresses")
+        from zarr.storage import FsspecStore
+
+        return _GuardedWrapper(FsspecStore.from_url(path, read_only=True), Path(path.rpartition("://")[2]))
+    return GuardedStore(path, read_only=True) if path.is_dir() else _GuardedWrapper(ZipStore(path, mode="r"), path)
+
+
+def _groups(store: Store) -> list[str]:
+    root = zarr.open(store=store, mode="r")
+    if isinstance(root, zarr.Array):
+        return []
+    found = {name.rpartition("/")[0] for name, member in root.members(max_depth=4) if getattr(member, "ndim", 0) >= 2}
+    return sorted(found - {""})
+
+
+def _no_group(path: Path | str, store: Store, group: str | None) -> FramecastError:
+    if group is None:
+        return FramecastError(f"{path} is not a Zarr store: nothing there describes a group or an array")
+    return DataError(f"{path} has no group {group!r} with frames: there are {', '.join(_groups(store)) or 'none'}")
+
+
+def _bare_array(array: Any, name: str) -> xr.Dataset:
+    dims = array.attrs.get("_ARRAY_DIMENSIONS") or getattr(array.metadata, "dimension_names", None)
+    names = [str(dim) if dim else f"{PHONY}{k}" for k, dim in enumerate(dims or [None] * array.ndim)]
+    attrs = {key: value for key, value in array.attrs.items() if key != "_ARRAY_DIMENSIONS"}
+    read = unread(names, array.shape, array.dtype, lambda key: np.asarray(array.oindex[key]), attrs)
+    return xr.Dataset({Path(array.path or name).stem or "values": read})
+
+
+def _without_default_fill(stored: xr.Dataset, group: Any) -> xr.Dataset:
+    """Drop a fill value of 0 that nobody declared: zarr-python gives it to every array of format 2."""
+    changed = stored.copy()
+    for name, variable in changed.variables.items():
+        declared = {"_FillValue", "missing_value"} & set(group[name].attrs)
+        fill = np.asarray(variable.attrs.get("_FillValue"))
+        if not declared and fill.ndim == 0 and fill.dtype.kind in "iufb" and fill == 0:
+            del variable.attrs["_FillValue"]
+            if variable.ndim >= 3:
+                variable.attrs["import_note"] = (
+                    f"0 in {name} is taken as a value, though it is Zarr's fill value: --missing 0 if it means unknown"
+                )
+    return changed

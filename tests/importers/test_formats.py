@@ -1,0 +1,401 @@
+"""Every kind of file that people have, made small: (file) to (archive) is the same values, times and places."""
+
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from PIL import Image
+from typer.testing import CliRunner
+
+from framecast.cli import app
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.data.archive.reader import Archive
+from framecast.importers import Imported, import_data
+
+HOURS = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "h")
+VALUES = np.random.default_rng(0).integers(0, 200, (6, 8, 10)).astype(np.float32)
+
+
+def archived(source: object, tmp_path: Path, **options: object) -> tuple[Archive, Imported]:
+    imported = import_data(source, tmp_path / "out.zarr", overwrite=True, progress=False, **options)
+    return Archive.open(tmp_path / "out.zarr"), imported
+
+
+def grid(values: np.ndarray = VALUES, times: np.ndarray = HOURS, name: str = "rain") -> xr.Dataset:
+    coords = {"time": times, "y": np.arange(8.0), "x": np.arange(10.0)}
+    return xr.Dataset({name: (("time", "y", "x"), values, {"units": "mm/h"})}, coords)
+
+
+# Several files.
+
+
+def test_files_are_joined_in_time_by_pattern_folder_and_list(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    for k in range(3):  # each counts from its own beginning
+        part = grid(VALUES[2 * k : 2 * k + 2], HOURS[2 * k : 2 * k + 2])
+        encoding = {
+            "time": {"units": f"minutes since {HOURS[2 * k]}"},
+            "rain": {"dtype": "int16", "scale_factor": 0.5 + k, "_FillValue": -1},
+        }
+        part.to_netcdf(tmp_path / "in" / f"r{2 - k}.nc", engine="h5netcdf", encoding=encoding)
+    files = sorted((tmp_path / "in").iterdir())
+    for source in (tmp_path / "in", f"{tmp_path}/in/r*.nc", files):
+        archive, imported = archived(source, tmp_path)
+        (name,) = archive.sequences
+        np.testing.assert_allclose(archive.read(name)[0], VALUES, atol=1.3)
+        np.testing.assert_array_equal(archive.times(name), HOURS)
+        assert (imported.cadence, imported.gaps) == (3600, 0)
+    archive, _ = archived(tmp_path / "in", tmp_path, sequence="file")
+    assert archive.sequences == ("r0", "r1", "r2")
+
+
+def test_variables_in_files_of_their_own_are_channels(tmp_path) -> None:
+    for name in ("u", "v"):
+        grid(VALUES * (1 if name == "u" else -1), name=name).to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
+    archive, _ = archived([tmp_path / "u.nc", tmp_path / "v.nc"], tmp_path, variables=("u", "v"))
+    np.testing.assert_array_equal(archive.read(archive.sequences[0], range(6), ["v"])[0], -VALUES)
+    grid(VALUES, HOURS + np.timedelta64(1, "h"), "v").to_netcdf(tmp_path / "v.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="another time"):
+        archived([tmp_path / "u.nc", tmp_path / "v.nc"], tmp_path, variables=("u", "v"))
+
+
+@pytest.mark.parametrize("change", ["size", "unit", "grid"])
+def test_files_that_do_not_fit_together_are_named(change, tmp_path) -> None:
+    first, other = grid(VALUES[:3], HOURS[:3]), grid(VALUES[3:], HOURS[3:])
+    if change == "size":
+        other = other.isel(x=slice(5))
+    elif change == "unit":
+        other["rain"].attrs["units"] = "m/s"
+    else:
+        other = other.assign_coords(x=other.x + 1)
+    for name, data in (("a", first), ("b", other)):
+        data.to_netcdf(tmp_path / f"{name}.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"b\.nc"):
+        archived([tmp_path / "a.nc", tmp_path / "b.nc"], tmp_path)
+
+
+# Zarr and addresses.
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_zarr_in_a_zip_file_and_at_an_address(version, tmp_path) -> None:
+    grid().to_zarr(zarr.storage.ZipStore(tmp_path / "r.zarr.zip", mode="w"), zarr_format=version, mode="w")
+    grid().to_zarr(tmp_path / "r.zarr", zarr_format=version)
+    for source in (tmp_path / "r.zarr.zip", f"file://{tmp_path}/r.zarr"):
+        archive, _ = archived(source, tmp_path)
+        np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], VALUES)
+
+
+def test_a_file_at_an_address_is_copied_first(tmp_path) -> None:
+    grid().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
+    archive, _ = archived(f"file://{tmp_path}/r.nc", tmp_path)
+    np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], VALUES)
+    with pytest.raises(FramecastError, match=r"absent\.nc cannot be read"):
+        archived(f"file://{tmp_path}/absent.nc", tmp_path)
+
+
+def test_a_bare_zarr_array(tmp_path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=VALUES)
+    with pytest.raises(DataError, match="--cadence"):
+        archived(tmp_path / "a.zarr", tmp_path, unit="K")
+    archive, imported = archived(tmp_path / "a.zarr", tmp_path, unit="K", cadence="5min")
+    np.testing.assert_array_equal(archive.read("a")[0], VALUES)
+    assert (imported.cadence, archive.calendar.name) == (300, "none")
+
+
+# HDF5 and NumPy, without names of dimensions.
+
+
+def test_hdf5_without_dimension_scales(tmp_path) -> None:
+    import h5py
+
+    clips = np.random.default_rng(1).integers(0, 255, (4, 8, 8, 6)).astype(np.uint8)  # sample, y, x, time
+    with h5py.File(tmp_path / "clips.h5", "w") as file:
+        file["vil"] = clips
+    with pytest.raises(DataError, match=r"vil has the shape 4×8×8×6 .*--dims sample,y,x,time"):
+        archived(tmp_path / "clips.h5", tmp_path, unit="1", cadence="5min")
+    options = {"dims": "sample,y,x,time", "unit": "1", "cadence": "5min", "independent": True}
+    archive, _ = archived(tmp_path / "clips.h5", tmp_path, **options)
+    assert len(archive.sequences) == 4
+    np.testing.assert_array_equal(archive.read(archive.sequences[2])[0], np.moveaxis(clips[2], -1, 0))
+    with pytest.raises(ConfigError, match="names 3 dimensions and vil has 4"):
+        archived(tmp_path / "clips.h5", tmp_path, dims="time,y,x")
+
+
+@pytest.mark.parametrize("dims", [None, "time,y,x", "sample,time,y,x", "time,channel,y,x"])
+def test_numpy_arrays(dims, tmp_path) -> None:
+    values = VALUES if dims is None or dims.count(",") == 2 else np.stack([VALUES, VALUES + 1], dims.startswith("time"))
+    np.save(tmp_path / "a.npy", values)
+    archive, _ = archived(tmp_path / "a.npy", tmp_path, dims=dims, unit="K", cadence="1h")
+    assert (len(archive.sequences), len(archive.channels)) == (
+        2 if dims and dims.startswith("sample") else 1,
+        2 if dims and "channel" in dims else 1,
+    )
+    last = archive.read(archive.sequences[-1])[-1]
+    np.testing.assert_array_equal(last, VALUES + (values.ndim == 4))
+
+
+def test_numpy_archives_with_their_coordinates(tmp_path) -> None:
+    np.savez(tmp_path / "a.npz", rain=VALUES, time=HOURS, lat=np.linspace(57, 50, 8), note=np.array("text"))
+    archive, imported = archived(tmp_path / "a.npz", tmp_path, unit="mm/h")
+    np.testing.assert_array_equal(archive.read("a")[0], VALUES[:, ::-1])
+    np.testing.assert_array_equal(archive.times("a"), HOURS)
+    assert "upward" in imported.understood
+    np.save(tmp_path / "o.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(DataError, match=r"o\.npy"):
+        archived(tmp_path / "o.npy", tmp_path)
+
+
+# Pictures.
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        ("png", "u1"),
+        ("png", "u2"),
+        ("tif", "u1"),
+        ("tif", "u2"),
+        ("tif", "i4"),
+        ("tif", "f4"),
+        ("pgm", "u1"),
+        ("gif", "u1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["{:%Y%m%d_%H%M}", "sat.{:%Y.%m.%d_%H.%M.%S}", "A{:%Y%j%H%M}x", "{:%y%j%H%M}"])
+def test_pictures_with_the_time_in_their_names(ending, kind, name, tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    values = (VALUES * (100 if kind in ("u2", "i4") else 1) + (0.25 if kind == "f4" else 0)).astype(kind)
+    for time, frame in zip(HOURS.astype("M8[us]").tolist(), values, strict=True):
+        Image.fromarray(frame).save(tmp_path / "in" / f"{name.format(time)}.{ending}")
+    archive, _ = archived(tmp_path / "in", tmp_path, unit="K")
+    np.testing.assert_array_equal(archive.times("in"), HOURS)
+    np.testing.assert_array_equal(archive.read("in")[0], values[:, ::-1])  # the first row of a picture is its top
+
+
+def test_pictures_that_are_numbered_and_one_without_a_number(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    for k, frame in enumerate(VALUES.astype("u1")):
+        Image.fromarray(frame).save(tmp_path / "in" / f"frame{k + 8}.png")  # 8, 9, 10 …
+    archive, imported = archived(tmp_path / "in", tmp_path, cadence="10s")
+    np.testing.assert_array_equal(archive.read("in")[0], VALUES[:, ::-1])
+    assert (imported.cadence, archive.unit) == (10, "1")
+    _, imported = archived(tmp_path / "in", tmp_path, cadence="10s", every="2", start="10s")
+    assert imported.frames == 3
+
+
+def test_colours_are_channels_palettes_are_resolved_and_the_transparent_is_unknown(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    colours = np.random.default_rng(3).integers(0, 255, (2, 8, 10, 4)).astype("u1")
+    colours[..., 3] = 255
+    colours[0, 0, 0, 3] = 0
+    for k in range(2):
+        Image.fromarray(colours[k]).save(tmp_path / "in" / f"2020010{k + 1}.png")
+    archive, _ = archived(tmp_path / "in", tmp_path)
+    assert archive.channels == ("red", "green", "blue")
+    found = archive.read("in")
+    assert np.isnan(found[:, 0, -1, 0]).all()
+    np.testing.assert_array_equal(found[:, 1], np.moveaxis(colours[1, ::-1, :, :3], -1, 0))
+
+
+def test_the_values_of_a_pgm_are_not_stretched(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    for k in range(3):
+        counts = (np.arange(80).reshape(8, 10) * 12 + k).astype(">u2")
+        with gzip.open(tmp_path / "in" / f"2020-01-0{k + 1}.pgm.gz", "wb") as file:
+            file.write(b"P5\n10 8\n1023\n" + counts.tobytes())
+    archive, _ = archived(tmp_path / "in", tmp_path)
+    np.testing.assert_array_equal(archive.read("in")[0, 2], np.arange(80).reshape(8, 10)[::-1] * 12 + 2)
+
+
+def test_an_animation_knows_its_times(tmp_path) -> None:
+    frames = [Image.fromarray(frame) for frame in VALUES.astype("u1")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=200)
+    archive, imported = archived(tmp_path / "a.gif", tmp_path)
+    assert imported.cadence == pytest.approx(0.2)
+    np.testing.assert_array_equal(archive.read("a")[0], VALUES[:, ::-1])
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    archive, _ = archived(tmp_path / "a.tif", tmp_path, cadence="1min")
+    np.testing.assert_array_equal(archive.read("a")[0], VALUES[:, ::-1])
+
+
+# Formats with a package of their own.
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "ffv1"), ("mp4", "libx264"), ("webm", "libvpx-vp9")])
+def test_films(ending, codec, tmp_path) -> None:
+    av = pytest.importorskip("av")
+    y, x = np.mgrid[:32, :48]
+    values = np.stack([100 + 80 * np.sin((x + 3 * k) / 7) * np.cos(y / 9) for k in range(40)]).astype("u1")
+    with av.open(str(tmp_path / f"a.{ending}"), "w") as container:
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "gray" if codec == "ffv1" else "yuv420p"
+        for frame in values:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, "gray")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    archive, imported = archived(tmp_path / f"a.{ending}", tmp_path)
+    assert (imported.frames, imported.cadence) == (40, pytest.approx(1 / 30, abs=1e-6))
+    error = np.abs(archive.read("a")[0] - values[:, ::-1]).mean(axis=(1, 2))
+    assert error.max() < (0.1 if codec == "ffv1" else 12)
+
+
+def test_grib(tmp_path) -> None:
+    eccodes = pytest.importorskip("eccodes")
+    pytest.importorskip("cfgrib")
+    with (tmp_path / "a.grib").open("wb") as file:
+        for k in range(6):
+            message = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
+            for key, value in {
+                "Ni": 10,
+                "Nj": 8,
+                "iDirectionIncrementInDegrees": 1,
+                "jDirectionIncrementInDegrees": 1,
+                "latitudeOfFirstGridPointInDegrees": 57,
+                "latitudeOfLastGridPointInDegrees": 50,
+                "longitudeOfFirstGridPointInDegrees": 355,
+                "longitudeOfLastGridPointInDegrees": 4,
+                "dataDate": 20200101,
+                "dataTime": 100 * k,
+                "shortName": "2t",
+                "bitsPerValue": 24,
+            }.items():
+                eccodes.codes_set(message, key, value)
+            eccodes.codes_set_values(message, VALUES[k].ravel().astype(float))
+            eccodes.codes_write(message, file)
+            eccodes.codes_release(message)
+    archive, _imported = archived(tmp_path / "a.grib", tmp_path)
+    np.testing.assert_allclose(archive.read("a")[0], VALUES[:, ::-1], atol=1e-4)
+    np.testing.assert_array_equal(archive.times("a"), HOURS)
+    assert (archive.unit, archive.channels) == ("K", ("t2m",))
+    np.testing.assert_allclose(archive.sequence("a").x, np.arange(-5, 5))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.grib", "out.zarr"]  # no index beside it
+
+
+def test_geotiff(tmp_path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    pytest.importorskip("rioxarray")
+    (tmp_path / "in").mkdir()
+    place = rasterio.transform.from_origin(500_000, 6_000_000, 1000, 1000)
+    for time, frame in zip(HOURS.astype("M8[us]").tolist(), VALUES, strict=True):
+        stored = np.where(frame == VALUES[0, 0, 0], -9999, frame)
+        about = {"driver": "GTiff", "height": 8, "width": 10, "count": 1, "dtype": "float32", "nodata": -9999}
+        with rasterio.open(
+            tmp_path / "in" / f"t{time:%Y%m%dT%H%M}.tif", "w", crs="EPSG:32632", transform=place, **about
+        ) as file:
+            file.write(stored, 1)
+    archive, _imported = archived(tmp_path / "in", tmp_path, unit="K")
+    expected = np.where(VALUES[0, 0, 0] == VALUES, np.nan, VALUES)[:, ::-1]
+    np.testing.assert_array_equal(archive.read("in")[0], expected)
+    sequence = archive.sequence("in")
+    np.testing.assert_allclose(sequence.y, 5_992_500 + 1000 * np.arange(8))
+    assert "32632" in str(sequence.crs.attrs)
+
+
+@pytest.mark.parametrize(("kind", "unit", "shape"), [("fmi", "dBZ", (1226, 760)), ("mch", "mm", (640, 710))])
+def test_composites_of_weather_services(kind, unit, shape, real_data, tmp_path) -> None:
+    pytest.importorskip("pysteps")
+    files = sorted(path for path in (real_data / "radar-rain" / kind).rglob("*") if path.is_file())[:2]
+    archive, imported = archived(files, tmp_path)
+    assert (archive.unit, (archive.height, archive.width), imported.cadence) == (unit, shape, 300)
+    assert {"y", "x", "crs"} <= set(archive.sequence(archive.sequences[0]).coords)
+
+
+@pytest.mark.parametrize(
+    ("file", "module", "extra"),
+    [("a.mp4", "av", "films"), ("a.grib2", "cfgrib", "grib"), ("AQC151351545F_00005.801.gif", "pysteps", "radar")],
+)
+def test_a_package_that_is_absent_is_named_with_its_extra(file, module, extra, tmp_path, monkeypatch) -> None:
+    (tmp_path / file).write_bytes(b"GRIB")
+    for name in [module, *(name for name in sys.modules if name.startswith(f"{module}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        FramecastError, match=rf"{module} is not installed .*pip install 'framecast\[{extra}\]'"
+    ) as error:
+        archived(tmp_path / file, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+# What is taken of a source.
+
+
+def lonlat(lon: np.ndarray) -> xr.Dataset:
+    lat = ("lat", np.linspace(57, 50, 8), {"units": "degrees_north"})
+    values = np.broadcast_to(np.arange(10.0, dtype="f4"), (6, 8, 10))
+    coords = {"time": HOURS, "lat": lat, "lon": ("lon", lon, {"units": "degrees_east"})}
+    return xr.Dataset({"t": (("time", "lat", "lon"), values, {"units": "K"})}, coords)
+
+
+@pytest.mark.parametrize(
+    ("lon", "region", "columns", "x"),
+    [
+        (np.arange(10.0), (2, 52, 5, 55), [2, 3, 4, 5], [2, 3, 4, 5]),
+        (np.arange(0, 360, 36.0), (-40, 50, 40, 57), [9, 0, 1], [-36, 0, 36]),
+        (np.arange(350.0, 360), (-8, 50, -5, 57), [2, 3, 4, 5], [-8, -7, -6, -5]),
+    ],
+)
+def test_a_region_by_its_edges(lon, region, columns, x, tmp_path) -> None:
+    lonlat(lon).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    archive, _ = archived(tmp_path / "a.nc", tmp_path, region=region)
+    np.testing.assert_array_equal(archive.read("a")[0, 0, 0], columns)
+    np.testing.assert_allclose(archive.sequence("a").x, x)
+    assert archive.sequence("a").y.values.min() >= region[1]
+    with pytest.raises(DataError, match="nothing lies in the region"):
+        archived(tmp_path / "a.nc", tmp_path, region=(2, 70, 5, 80))
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"start": "2020-01-01T02:00"}, [2, 3, 4, 5]),
+        ({"end": "2020-01-01 03:00"}, [0, 1, 2, 3]),
+        ({"every": "2h"}, [0, 2, 4]),
+        ({"every": "3", "start": "2020-01-01T01:00"}, [1, 4]),
+    ],
+)
+def test_times_that_are_taken(options, kept, tmp_path) -> None:
+    grid().to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    archive, _ = archived(tmp_path / "a.nc", tmp_path, **options)
+    np.testing.assert_array_equal(archive.times("a"), HOURS[kept])
+    np.testing.assert_array_equal(archive.read("a")[0], VALUES[kept])
+    with pytest.raises(DataError, match="no frame is from 2021"):
+        archived(tmp_path / "a.nc", tmp_path, start="2021-01-01")
+
+
+def test_channels_are_computed_and_converted_each_with_its_unit(tmp_path) -> None:
+    data = grid(name="u")
+    data["u"].attrs["units"] = "m s-1"
+    data["v"] = (data.u + 1).assign_attrs(units="m s-1")
+    data["t2m"] = (data.u + 273).assign_attrs(units="K")
+    data["lsm"] = (("y", "x"), (np.arange(80).reshape(8, 10) % 3 == 0).astype("f4"))
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    channel, unit = ("speed=hypot(u, v)", "warm=t2m"), ("speed=km/h", "warm=degC")
+    archive, imported = archived(tmp_path / "a.nc", tmp_path, channel=channel, unit=unit, mask="lsm > 0.5")
+    assert (archive.channels, archive.unit) == (("speed", "warm"), "km/h, degC")
+    speed, warm = archive.read("a")
+    land = np.arange(80).reshape(8, 10) % 3 == 0
+    assert (np.isnan(speed) == land).all() and imported.unknown == pytest.approx(land.mean())
+    np.testing.assert_allclose(speed[:, ~land], 3.6 * np.hypot(VALUES, VALUES + 1)[:, ~land], rtol=1e-5)
+    np.testing.assert_allclose(warm[:, ~land], VALUES[:, ~land] - 0.15, atol=1e-3)
+    with pytest.raises(DataError, match=r"speed is in m s-1 .* cannot be converted to K"):
+        archived(tmp_path / "a.nc", tmp_path, channel="speed=hypot(u, v)", unit="K")
+    for wrong in ("speed=__import__('os')", "speed=u.real", "speed=lambda: 1", "speed=nothing + u"):
+        with pytest.raises((ConfigError, DataError)):
+            archived(tmp_path / "a.nc", tmp_path, channel=wrong, unit="K")
+
+
+def test_the_command_says_what_it_understood_first_and_what_comes_next_last(tmp_path) -> None:
+    data = grid()
+    data["rain"].values[:, :3] = np.nan
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
+    result = CliRunner().invoke(app, ["import", str(tmp_path / "a.nc"), str(tmp_path / "a.zarr"), "--coarsen", "2"])
+    assert result.exit_code == 0, result.output
+    lines = result.output.strip().splitlines()
+    assert lines[0] == "rain in mm/h: time time, rows y, columns x"
+    assert lines[-1].startswith(f"next: framecast train tiny --data {tmp_path}/a.zarr --out runs/a data.past=1")
+    assert "data.max_masked=0.55" in lines[-1]
