@@ -1,6 +1,7 @@
 """Zarr stores: folders, zip files and addresses; groups, and arrays without a group."""
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore, ZipStore
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.reading import parse_json
-from framecast.data.archive.guard import MOST_DOCUMENT_BYTES, GuardedStore, check_node
+from framecast.data.archive.codecs import Packing
+from framecast.data.archive.guard import MOST_DOCUMENT_BYTES, GuardedStore, find_packings
 from framecast.importers.axes import PHONY
 from framecast.importers.lazy import unread
 from framecast.importers.optional import needed
@@ -45,11 +46,12 @@ def zarr_groups(path: Path | str) -> list[str]:
 
 
 class _GuardedWrapper(WrapperStore[Store]):
-    """A store that is no folder, in which metadata are looked at before Zarr does; see `GuardedStore`."""
+    """A store that is no folder, in which nothing is believed unseen; see `GuardedStore`."""
 
     def __init__(self, store: Store, place: Path) -> None:
         super().__init__(store)
         self._place = place
+        self._packings: dict[Path, set[Packing]] = {}
 
     def _with_store(self, store: Store) -> "_GuardedWrapper":
         return _GuardedWrapper(store, self._place)
@@ -57,15 +59,26 @@ class _GuardedWrapper(WrapperStore[Store]):
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return what is stored under ``key``."""
         found = await super().get(key, prototype, byte_range)
-        if found is not None and key.rpartition("/")[2] in (*METADATA, ".zattrs"):
-            content = found.to_bytes()
+        path = self._place / key
+        if found is None or path.name == ".zattrs":
+            return found
+        content = found.to_bytes()
+        if path.name in METADATA:
             if len(content) > MOST_DOCUMENT_BYTES:
-                raise DataError(
-                    f"{key} of {self._place} has {len(content)} bytes; at most {MOST_DOCUMENT_BYTES} are read"
-                )
-            place = self._place / Path(key).parent
-            check_node(parse_json(content, where=str(place)), place, claims=False, bytes_=len(content))
+                raise DataError(f"{path} has {len(content)} bytes of metadata; at most {MOST_DOCUMENT_BYTES} are read")
+            for folder, packing in find_packings(content, path, claims=False):
+                self._packings.setdefault(folder, set()).add(packing)
+        else:
+            folder = next((each for each in path.parents if each in self._packings), path)
+            for packing in self._packings.get(folder, ()):
+                packing.check(memoryview(content), byte_range)
         return found
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return parts of what is stored under keys."""
+        return [await self.get(key, prototype, part) for key, part in key_ranges]
 
 
 def _store(path: Path | str) -> Store:

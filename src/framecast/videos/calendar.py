@@ -82,7 +82,7 @@ class Calendar:
                 raise ValueError
             numbers = [int(field or 0) for field in fields.groups()]
             if self.ordinary:
-                return nanoseconds(np.datetime64(datetime(*numbers).isoformat(), "us"))  # type: ignore[arg-type]
+                return nanoseconds(np.datetime64(datetime(*numbers).isoformat(), "us"))  # type: ignore[arg-type,call-overload]
             date = cftime.datetime(*numbers, calendar=self.name)
             micros = cftime.date2num(date, self.attributes["units"], calendar=self.name)
             return nanoseconds(_EPOCH + np.timedelta64(int(micros), "us"))

@@ -99,12 +99,7 @@ class GuardedStore(LocalStore):
 
     def _document(self, path: Path) -> bytes:
         content = _read_document(path)
-        for folder, metadata in _arrays(parse_json(content, where=str(path)), path.parent):
-            if folder == path.parent and len(content) > MOST_METADATA_BYTES:
-                raise DataError(
-                    f"{folder} has {len(content)} bytes of metadata; at most {MOST_METADATA_BYTES} describe a variable"
-                )
-            packing = _check_array(metadata, folder, claims=self.read_only)
+        for folder, packing in find_packings(content, path, claims=self.read_only):
             self._packings.setdefault(folder, set()).add(packing)
         return content
 
@@ -132,6 +127,25 @@ def open_store(path: str | Path, *, group: str = "", mode: str = "r", **options:
     """Return the Zarr group in the folder ``path``, guarded; see `zarr.open_group`."""
     store = GuardedStore(Path(path), read_only=mode == "r")
     return zarr.open_group(store, path=group, mode=mode, **options)  # type: ignore[arg-type]
+
+
+def find_packings(content: bytes, path: Path, *, claims: bool) -> Iterator[tuple[Path, Packing]]:
+    """Yield the folder of each array that a metadata document describes, and how its chunks are packed.
+
+    Args:
+        content: the document.
+        path: where it is.
+        claims: whether sizes are compared with the files that are there.
+
+    Raises:
+        DataError: it cannot be trusted.
+    """
+    for folder, metadata in _arrays(parse_json(content, where=str(path)), path.parent):
+        if folder == path.parent and len(content) > MOST_METADATA_BYTES:
+            raise DataError(
+                f"{folder} has {len(content)} bytes of metadata; at most {MOST_METADATA_BYTES} describe a variable"
+            )
+        yield folder, _check_array(metadata, folder, claims=claims)
 
 
 def _read_part(path: Path, part: ByteRequest | None) -> bytes:
