@@ -48,7 +48,6 @@ def test_importing_the_package_loads_nothing():
     "arguments",
     [
         ("demo",),
-        ("import", "rain.nc", "rain.zarr"),
         ("synth", "a.zarr"),
         ("train", "tiny", "--data", "a.zarr", "--out", "run"),
         ("split", "tiny", "--data", "a.zarr"),

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import DataError, FramecastError
 from framecast.data.archive.reader import Archive
-from framecast.importers import Imported, import_data
+from framecast.importers.importing import Imported, import_data
 
 pytestmark = pytest.mark.thorough
 

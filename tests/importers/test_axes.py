@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from framecast.core.errors import DataError
-from framecast.importers import ImportOptions, find_axes
+from framecast.importers.axes import find_axes
+from framecast.importers.options import ImportOptions
 
 TIMES = np.datetime64("2020-01-01", "ns") + np.arange(4) * np.timedelta64(1, "h")
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
-from framecast.importers import Imported, import_data
+from framecast.importers.importing import Imported, import_data
 
 HOURS = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "h")
 VALUES = np.random.default_rng(0).integers(0, 200, (6, 8, 10)).astype(np.float32)

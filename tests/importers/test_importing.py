@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import DataError, FramecastError
 from framecast.data.archive.reader import Archive
-from framecast.importers import import_data
+from framecast.importers.importing import import_data
 from framecast.videos.units import by_channel
 
 TIMES = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(10, "m")

@@ -13,7 +13,7 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive
-from framecast.importers import import_data
+from framecast.importers.importing import import_data
 
 
 def write_source(path: Path, *, frames: int = 700, value: float = 0.0) -> Path:

@@ -12,7 +12,7 @@ from framecast.cli.options import takes_options
 from framecast.importers.options import ImportOptions
 
 if TYPE_CHECKING:
-    from framecast.importers import Imported
+    from framecast.importers.importing import Imported
 
 _DIVISOR = 8
 """Sides that can be halved three times suit every network."""

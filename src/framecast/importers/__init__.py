@@ -4,9 +4,3 @@
 `joining` puts many files together, `axes` finds out which dimension is which, `gridded` reads frames, `importing`
 writes them.
 """
-
-from framecast.importers.axes import Axes, find_axes
-from framecast.importers.importing import Imported, import_data
-from framecast.importers.options import ImportOptions
-
-__all__ = ["Axes", "ImportOptions", "Imported", "find_axes", "import_data"]

@@ -105,7 +105,7 @@ def import_data(
             it is, ``my_module:open``; or a format of framecast by name, such as ``picture``.
         overwrite: whether an existing archive may be replaced.
         progress: whether to show the frames done, or a function that is called with their number and the total.
-        options: fields of `framecast.importers.ImportOptions`; for an importer of your own that returns a
+        options: fields of `framecast.importers.options.ImportOptions`; for an importer of your own that returns a
             `Recording`, all but unit, cadence and independent go to it.
 
     Raises:
