@@ -271,7 +271,7 @@ def _print_prediction(made: "Prediction") -> None:
     """Say which stages were done, and which images are not to be had."""
     done = {True: "done", False: "was done before"}
     print_table("Prediction", [(name, done[now]) for name, now in made.stages.items()])
-    absent = [(f"{_minute(item.time)}  {item.wavelength} Å", item.reason) for item in made.absent]
+    absent = [(f"{_minute(item.time)}  {item.wavelength} Å", item.missing) for item in made.absent]
     print_list("Images of the future that are not to be had", absent, most=12)
 
 

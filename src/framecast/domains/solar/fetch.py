@@ -26,7 +26,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ from framecast.core.stored import Format
 from framecast.core.text import one_line
 from framecast.domains.solar.options import Transfer
 from framecast.domains.solar.reader import read_image
-from framecast.domains.solar.sources import HelioviewerSource, Source, SynopticSource, Wanted, choose_source
+from framecast.domains.solar.sources import Frame, HelioviewerSource, Source, SynopticSource, choose_source
 
 __all__ = [
     "FILE_NAME",
@@ -60,51 +60,9 @@ __all__ = [
 FILE_NAME = "fetch.json"
 FORMAT = Format("framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again")
 
-Buffer = bytes | bytearray
-
 _LARGEST = 256 * 2**20
 _LONGEST_PAUSE = 60.0
 _GONE = frozenset({400, 401, 403, 404, 410})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frame:
-    """One image that was asked for, as ``fetch.json`` has it.
-
-    Attributes:
-        time: when, UTC, ISO 8601.
-        wavelength: in ångström.
-        path: where it is or would be, below the folder.
-        url: where it came from.
-        bytes: size of the file; 0 if it is missing.
-        sha256: checksum of the file.
-        observed: DATE-OBS of its header.
-        missing: why it is not there; empty if it is.
-    """
-
-    time: str
-    wavelength: int
-    path: str
-    url: str
-    bytes: int = 0
-    sha256: str = ""
-    observed: str = ""
-    missing: str = ""
-
-    @classmethod
-    def of(cls, item: Wanted, body: Buffer = b"", *, observed: str = "", missing: str = "") -> "Frame":
-        """Return the entry of an image that came, or of one that did not."""
-        checksum = hashlib.sha256(body).hexdigest() if body else ""
-        return cls(
-            time=str(item.time),
-            wavelength=item.wavelength,
-            path=str(item.path),
-            url=item.url,
-            bytes=len(body),
-            sha256=checksum,
-            observed=observed,
-            missing=missing,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +154,7 @@ def fetch(
         finally:
             if work.frames:
                 write_record(folder, known | work.frames)
-    return Report(frames=tuple(work.frames[str(item.path)] for item in wanted), kept=work.kept, bytes=work.bytes)
+    return Report(frames=tuple(work.frames[item.path] for item in wanted), kept=work.kept, bytes=work.bytes)
 
 
 def read_record(folder: Path) -> dict[str, Frame]:
@@ -256,7 +214,7 @@ class _Fetch:
 
     def __init__(
         self,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[Frame],
         folder: Path,
         source: Source,
         known: Mapping[str, Frame],
@@ -307,20 +265,20 @@ class _Fetch:
             self.frames[frame.path] = frame
             self._progress(len(self.frames), len(self._wanted))
 
-    def _there(self, item: Wanted, path: Path) -> Frame | None:
+    def _there(self, item: Frame, path: Path) -> Frame | None:
         """Return the frame if it is in the folder already, whole and what was asked for."""
         partial_path(path).unlink(missing_ok=True)  # of a process that was killed
         if not path.is_file():
             return None
-        frame = self._known.get(str(item.path))
+        frame = self._known.get(item.path)
         if frame is not None and not frame.missing and frame.bytes == path.stat().st_size:
             return frame
         try:
-            return Frame.of(item, path.read_bytes(), observed=_check(path, item, self._source.tolerance))
+            return _filled(item, path.read_bytes(), _check(path, item, self._source.tolerance))
         except (DataError, _TryError):
             return None
 
-    async def _bring(self, item: Wanted, path: Path) -> Frame:
+    async def _bring(self, item: Frame, path: Path) -> Frame:
         """Try until the frame is there or nothing more can be expected."""
         for attempt in range(1, self._transfer.tries + 1):
             pause = min(_LONGEST_PAUSE, self._transfer.pause * 2 ** (attempt - 2)) if attempt > 1 else 0.0
@@ -340,7 +298,7 @@ class _Fetch:
                 self._unanswered = 0
                 return frame
         self._count(failure)
-        return Frame.of(item, missing=str(failure) if failure.final else f"{failure} (tried {attempt} times)")
+        return replace(item, missing=str(failure) if failure.final else f"{failure} (tried {attempt} times)")
 
     def _count(self, failure: _TryError) -> None:
         """Stop everything after as many frames in a row without any answer as there are connections, or frames."""
@@ -376,7 +334,7 @@ class _Fetch:
         except (aiohttp.ClientError, OSError) as error:
             raise _TryError(f"the connection broke ({type(error).__name__})") from None
 
-    def _keep(self, item: Wanted, path: Path, body: bytearray) -> Frame:
+    def _keep(self, item: Frame, path: Path, body: bytearray) -> Frame:
         """Check ``body`` and put it under its name."""
         if body[:1024].lstrip()[:1] == b"<":
             raise _TryError("the server sent a web page in place of the image")
@@ -393,10 +351,14 @@ class _Fetch:
             raise _TryError(str(error)) from None
         finally:
             partial.unlink(missing_ok=True)
-        return Frame.of(item, body, observed=observed)
+        return _filled(item, body, observed)
 
 
-def _check(path: Path, wanted: Wanted, tolerance: float) -> str:
+def _filled(item: Frame, body: bytes | bytearray, observed: str) -> Frame:
+    return replace(item, bytes=len(body), sha256=hashlib.sha256(body).hexdigest(), observed=observed)
+
+
+def _check(path: Path, wanted: Frame, tolerance: float) -> str:
     """Return DATE-OBS of the image in the file ``path``, after it was opened and its pixels were decoded.
 
     Raises:
@@ -409,7 +371,7 @@ def _check(path: Path, wanted: Wanted, tolerance: float) -> str:
         raise DataError(str(error).replace(f"{path} ", "what came ", 1)) from None
     if header.wavelength != wanted.wavelength:
         raise _TryError(f"its header says {header.wavelength} Å", final=True)
-    away = abs((header.time - wanted.time) / np.timedelta64(1, "s"))
+    away = abs((header.time - np.datetime64(wanted.time)) / np.timedelta64(1, "s"))
     if away > tolerance:
         says = f"its header says {str(header.time)[:19]}, {away:.0f} s from the time asked for"
         raise _TryError(says, final=True)

@@ -4,7 +4,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -15,13 +14,28 @@ from framecast.domains.solar.options import Server
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """One image that is asked for: when (UTC, the server's own), where it is, and where it goes below the folder."""
+class Frame:
+    """One image that is asked for, and what came of it, as ``fetch.json`` has it.
 
-    time: np.datetime64
+    Attributes:
+        time: when, as the server counts it, UTC, ISO 8601.
+        wavelength: in ångström.
+        path: where it is or would be, below the folder.
+        url: where it comes from.
+        bytes: size of the file; 0 if it is missing.
+        sha256: checksum of the file.
+        observed: DATE-OBS of its header.
+        missing: why it is not there; empty if it is.
+    """
+
+    time: str
     wavelength: int
-    url: str
-    path: PurePosixPath
+    path: str = ""
+    url: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    observed: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +64,7 @@ class Source(ABC):
             raise ConfigError(f"the server is {url!r}; give an address that begins with https:// or http://")
         object.__setattr__(self, "base_url", url.rstrip("/") + "/")
 
-    def plan(self, times: Sequence[np.datetime64], wavelengths: Sequence[int]) -> list[Wanted]:
+    def plan(self, times: Sequence[np.datetime64], wavelengths: Sequence[int]) -> list[Frame]:
         """Return the images of ``times`` and ``wavelengths``, each once, in order of time.
 
         Raises:
@@ -68,7 +82,7 @@ class Source(ABC):
         return [self.locate(time, wavelength) for time in moments for wavelength in sorted(wavelengths)]
 
     @abstractmethod
-    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
         """Return where the image of ``time`` (one of the server's own) and ``wavelength`` is, and where it goes."""
 
     def describe(self) -> dict[str, str]:
@@ -76,12 +90,12 @@ class Source(ABC):
         return {"kind": self.name, "base_url": self.base_url}
 
 
-def _path(time: np.datetime64, wavelength: int, ending: str, seconds: str = "") -> PurePosixPath:
+def _path(time: np.datetime64, wavelength: int, ending: str, seconds: str = "") -> str:
     """Return ``YYYY/MM/DD/HHH00/AIAYYYYMMDD_HHMM_WWWW.fits``, JSOC's layout."""
     day, clock = str(time.astype("datetime64[m]")).split("T")
     hour, minute = clock.split(":")
     name = f"AIA{day.replace('-', '')}_{hour}{minute}{seconds}_{wavelength:04d}.{ending}"
-    return PurePosixPath(*day.split("-"), f"H{hour}00", name)
+    return f"{day.replace('-', '/')}/H{hour}00/{name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +113,11 @@ class SynopticSource(Source):
     default_url = "https://jsoc1.stanford.edu/data/aia/synoptic/"
     step = 120
 
-    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
         """Return the file in the archive's own layout; near-real-time names end in ``HHMM00``."""
         branch, seconds = ("nrt/", "00") if self.near_real_time else ("", "")
         path = _path(time, wavelength, "fits", seconds)
-        return Wanted(time=time, wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
+        return Frame(time=str(time), wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +133,12 @@ class HelioviewerSource(Source):
     default_url = "https://api.helioviewer.org/v2/"
     step = 60
 
-    def locate(self, time: np.datetime64, wavelength: int) -> Wanted:
+    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
         """Return the call of getJP2Image, and a path in JSOC's layout that ends in ``.jp2``."""
         number = 8 + self.wavelengths.index(wavelength)  # Helioviewer's sourceId of SDO/AIA
         query = urlencode({"date": f"{time.astype('datetime64[s]')}Z", "sourceId": number}, safe=":")
         url = f"{self.base_url}getJP2Image/?{query}"
-        return Wanted(time=time, wavelength=wavelength, url=url, path=_path(time, wavelength, "jp2"))
+        return Frame(time=str(time), wavelength=wavelength, url=url, path=_path(time, wavelength, "jp2"))
 
 
 def choose_source(server: Server, *, nrt: bool, base_url: str) -> Source:

@@ -18,11 +18,12 @@ from framecast.core.options import format_duration
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampling import SamplingOptions
+from framecast.domains.solar.fetch import Frame
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.predict import page
 from framecast.domains.solar.predict.ensemble import forecast_region
-from framecast.domains.solar.predict.images import Images, MissingImage
+from framecast.domains.solar.predict.images import Images
 from framecast.domains.solar.predict.region import cut_region, issue_frame, minute, point, slack
 from framecast.domains.solar.predict.stages import Stages, kept_if_downloaded
 from framecast.domains.solar.radiometry import Radiometry
@@ -39,7 +40,7 @@ class Prediction:
     A stage is true if it was done now, and false if it had been done before.
     """
 
-    absent: tuple[MissingImage, ...]
+    absent: tuple[Frame, ...]
     stages: dict[str, bool]
 
 
@@ -89,7 +90,7 @@ def predict(
     past = [options.time + (k + 1 - frames.past) * step for k in range(frames.past)]
     future = [options.time + (k + 1) * step for k in range(frames.future)] if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
-    images, place, absent = Images(options), folder / "images", list[MissingImage]()
+    images, place, absent = Images(options), folder / "images", list[Frame]()
     settings, radiometry = _as_in_training(config, options), Radiometry.of(options)
 
     def gather() -> None:
@@ -160,14 +161,15 @@ def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOpti
     )
 
 
-def _check_past(absent: list[MissingImage], past: list[np.datetime64], frames: FrameSpec) -> None:
+def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpec) -> None:
     """Raise `DataError` if an image is absent that the model must see."""
     limit = past[-1] + slack(frames)
-    needed = [item for item in absent if item.time <= limit and str(item.wavelength) in frames.past_channels]
+    seen = [item for item in absent if str(item.wavelength) in frames.past_channels]
+    needed = [item for item in seen if np.datetime64(item.time) <= limit]
     if needed:
-        first = needed[0]
+        time, first = minute(np.datetime64(needed[0].time)), needed[0]
         raise DataError(
             f"{len(needed)} of the {len(past) * len(frames.past_channels)} images to be seen are not to be had "
-            f"(one every {format_duration(frames.cadence)}); the first: {minute(first.time)}, {first.wavelength} Å, "
-            f"{first.reason}: choose another --time, or give the command again when they are there"
+            f"(one every {format_duration(frames.cadence)}); the first: {time}, {first.wavelength} Å, {first.missing}: "
+            "choose another --time, or give the command again when they are there"
         )

@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.fetch import Source, choose_source, fetch
+from framecast.domains.solar.fetch import Frame, Source, choose_source, fetch
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions
 
@@ -17,15 +16,6 @@ Show = Callable[[str, int, int], None]
 
 _NEIGHBOURS = (-1, 1, -2, 2)
 """Which of a server's images are tried where one is missing, counted from it."""
-
-
-@dataclass(frozen=True)
-class MissingImage:
-    """An image that is not to be had, and why."""
-
-    time: np.datetime64
-    wavelength: int
-    reason: str
 
 
 class Images:
@@ -46,7 +36,7 @@ class Images:
 
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], out: Path, *, slack: float, show: Show
-    ) -> list[MissingImage]:
+    ) -> list[Frame]:
         """Put the images of ``times`` and ``wavelengths`` into ``out``; return those that are not to be had.
 
         An image may be earlier or later by ``slack`` seconds; those of an earlier call may be in ``out``. ``show`` is
@@ -56,15 +46,14 @@ class Images:
         if isinstance(place, Path):
             return _link_nearest(place, times, wavelengths, out, slack, show)
         report = fetch(times, wavelengths, out, source=place, progress=lambda *done: show("fetching", *done))
-        absent = [MissingImage(np.datetime64(f.time), f.wavelength, f.missing) for f in report.missing]
-        return [item for item in absent if not _has_neighbour(item, out, place, slack)]
+        return [frame for frame in report.missing if not _has_neighbour(frame, out, place, slack)]
 
 
-def _has_neighbour(item: MissingImage, out: Path, server: Source, slack: float) -> bool:
+def _has_neighbour(item: Frame, out: Path, server: Source, slack: float) -> bool:
     """Fetch the server's image just before or after the absent one; return whether there is one."""
     for count in _NEIGHBOURS:
         seconds = count * server.step
-        time = item.time + np.timedelta64(seconds, "s")
+        time = np.datetime64(item.time) + np.timedelta64(seconds, "s")
         if abs(seconds) <= slack and not fetch([time], [item.wavelength], out, source=server).missing:
             return True
     return False
@@ -72,7 +61,7 @@ def _has_neighbour(item: MissingImage, out: Path, server: Source, slack: float) 
 
 def _link_nearest(
     source: Path, times: Sequence[np.datetime64], wavelengths: Sequence[int], out: Path, slack: float, show: Show
-) -> list[MissingImage]:
+) -> list[Frame]:
     """Link the image nearest to each time into ``out``."""
     observations = scan(source, progress=lambda done, total: show("headers", done, total))
     out.mkdir(parents=True, exist_ok=True)
@@ -81,7 +70,7 @@ def _link_nearest(
         for time in times:
             near = observations.nearest(wavelength, time)
             if near is None or abs(near.time - time) > np.timedelta64(round(slack * 1e3), "ms"):
-                absent.append(MissingImage(time, wavelength, f"no such image in {source.name}"))
+                absent.append(Frame(time=str(time), wavelength=wavelength, missing=f"no such image in {source.name}"))
                 continue
             stamp = str(near.time.astype("datetime64[s]")).replace("-", "").replace(":", "")
             link_image(near.path.resolve(), out / f"{stamp}_{wavelength:04d}{near.path.suffix}")
