@@ -37,7 +37,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 class LabelTable:
     """Labels of regions at moments: by region the moments, rising, and at each a place in ``classes``, or `UNKNOWN`."""
 
-    labels: Mapping[str, tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
+    labels: Mapping[str, pd.Series]
     classes: tuple[str, ...]
 
     def at(self, region: str, times: npt.NDArray[np.datetime64], *, cadence: float) -> npt.NDArray[np.int64]:
@@ -45,13 +45,11 @@ class LabelTable:
 
         That is within `NEAR` and half of the ``cadence`` (seconds).
         """
-        found = np.full(len(times), UNKNOWN, np.int64)
-        if region in self.labels:
-            moments, values = self.labels[region]
-            slack = np.timedelta64(round(min(NEAR, cadence / 2) * 1e9), "ns")
-            nearest = pd.DatetimeIndex(moments).get_indexer(pd.DatetimeIndex(times), method="nearest", tolerance=slack)
-            found[nearest >= 0] = values[nearest[nearest >= 0]]
-        return found
+        if region not in self.labels:
+            return np.full(len(times), UNKNOWN, np.int64)
+        slack = np.timedelta64(round(min(NEAR, cadence / 2) * 1e9), "ns")
+        nearest = {"method": "nearest", "tolerance": slack, "fill_value": UNKNOWN}
+        return self.labels[region].reindex(pd.DatetimeIndex(times), **nearest).to_numpy(np.int64)
 
 
 def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Sequence[str] = CLASSES) -> LabelTable:
@@ -82,10 +80,7 @@ def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Seq
         label = _stated(record, classes) if stated else _from_hours(record, hours, horizon, classes)
         if found.setdefault(region, {}).setdefault(time, label) != label:
             raise DataError(f"{record.place} gives region {region} at {time} another label than a line before it")
-    ordered = {region: sorted(labels.items()) for region, labels in found.items()}
-    labels = {
-        region: (np.array([t for t, _ in items]), np.array([k for _, k in items])) for region, items in ordered.items()
-    }
+    labels = {region: pd.Series(known).sort_index() for region, known in found.items()}
     return LabelTable(labels, tuple(classes))
 
 
