@@ -37,10 +37,11 @@ from astropy.coordinates import SkyCoord
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 import framecast as fc
-from framecast.domains.solar.fetch import SynopticSource, fetch
+from framecast.domains.solar.fetch import fetch
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.projection import unproject
+from framecast.domains.solar.sources import SynopticSource
 from framecast.domains.solar.tracks import Track
 from framecast.verification.quantities import integral, peak, time_of_peak, total
 from framecast.verification.scores import central_interval

@@ -572,7 +572,9 @@ def answer(plan: dict[str, Any], body: bytes) -> bytes:
 
 def fetch_answer(folder: Path) -> None:
     """Fetch one image from a server that sends the file ``answer``; that it is missing is an answer too."""
-    from framecast.domains.solar.fetch import SynopticSource, Transfer, fetch
+    from framecast.domains.solar.fetch import fetch
+    from framecast.domains.solar.options import Transfer
+    from framecast.domains.solar.sources import SynopticSource
 
     content, listening = (folder / "answer").read_bytes(), socket.create_server(("127.0.0.1", 0))
 

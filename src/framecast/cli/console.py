@@ -12,25 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from framecast.core.distributed import is_first
-from framecast.core.progress import complain, note, track_stages
-from framecast.core.progress import track as progress
+from framecast.core.progress import complain as complain
+from framecast.core.progress import note as note
+from framecast.core.progress import track as progress  # noqa: F401
+from framecast.core.progress import track_stages as track_stages
 from framecast.core.text import one_line, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-__all__ = [
-    "complain",
-    "note",
-    "print_grid",
-    "print_list",
-    "print_table",
-    "print_trace",
-    "progress",
-    "say",
-    "speak",
-    "track_stages",
-]
 
 
 def say(text: str) -> None:

@@ -59,8 +59,9 @@ def fetch(
     unavailable frames are listed at the end and in fetch.json and are not treated as an error.
     """
     note(f"fetching images of {str(options.start)[:16]} to {str(options.end)[:16]}")
-    from framecast.domains.solar.fetch import choose_source, regular_times
     from framecast.domains.solar.fetch import fetch as bring
+    from framecast.domains.solar.fetch import regular_times
+    from framecast.domains.solar.sources import choose_source
 
     server = choose_source(options.source, nrt=options.nrt, base_url=options.base_url)
     if options.cadence < server.step:

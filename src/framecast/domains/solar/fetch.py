@@ -42,20 +42,7 @@ from framecast.core.stored import Format
 from framecast.core.text import one_line
 from framecast.domains.solar.options import Transfer
 from framecast.domains.solar.reader import read_image
-from framecast.domains.solar.sources import Frame, HelioviewerSource, Source, SynopticSource, choose_source
-
-__all__ = [
-    "FILE_NAME",
-    "Frame",
-    "HelioviewerSource",
-    "Report",
-    "Source",
-    "SynopticSource",
-    "Transfer",
-    "choose_source",
-    "fetch",
-    "regular_times",
-]
+from framecast.domains.solar.sources import Frame, Source
 
 FILE_NAME = "fetch.json"
 FORMAT = Format("framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again")

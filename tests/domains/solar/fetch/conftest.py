@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framecast.domains.solar.fetch import SynopticSource, Transfer
+from framecast.domains.solar.options import Transfer
+from framecast.domains.solar.sources import SynopticSource
 
 HOURS = range(0, 12, 2)
 WAVELENGTHS = (171, 193)

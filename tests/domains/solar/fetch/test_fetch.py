@@ -15,8 +15,10 @@ import pytest
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.core.files import held
-from framecast.domains.solar.fetch import FILE_NAME, HelioviewerSource, SynopticSource, Transfer, fetch, regular_times
+from framecast.domains.solar.fetch import FILE_NAME, fetch, regular_times
 from framecast.domains.solar.observations import scan
+from framecast.domains.solar.options import Transfer
+from framecast.domains.solar.sources import HelioviewerSource, SynopticSource
 
 Times = list[np.datetime64]
 

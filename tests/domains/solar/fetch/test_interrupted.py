@@ -16,8 +16,10 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from framecast.domains.solar.fetch import SynopticSource, Transfer, fetch
+from framecast.domains.solar.fetch import fetch
 from framecast.domains.solar.observations import scan
+from framecast.domains.solar.options import Transfer
+from framecast.domains.solar.sources import SynopticSource
 
 SERVER = Path(__file__).parents[3] / "archive_server.py"
 

@@ -10,7 +10,7 @@ pytest.importorskip("sunpy", reason="the Sun needs pip install 'framecast[solar]
 
 from astropy.io import fits
 
-from framecast.domains.solar.fetch import SynopticSource
+from framecast.domains.solar.sources import SynopticSource
 
 HOURS = 14
 

@@ -18,7 +18,6 @@ from framecast.core.options import format_duration
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampling import SamplingOptions
-from framecast.domains.solar.fetch import Frame
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.predict import page
@@ -27,6 +26,7 @@ from framecast.domains.solar.predict.images import Images
 from framecast.domains.solar.predict.region import cut_region, issue_frame, minute, point, slack
 from framecast.domains.solar.predict.stages import Stages, kept_if_downloaded
 from framecast.domains.solar.radiometry import Radiometry
+from framecast.domains.solar.sources import Frame
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw, numbered

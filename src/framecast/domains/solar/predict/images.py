@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from framecast.core.errors import DataError
-from framecast.domains.solar.fetch import Frame, Source, choose_source, fetch
+from framecast.domains.solar.fetch import fetch
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions
+from framecast.domains.solar.sources import Frame, Source, choose_source
 
 Show = Callable[[str, int, int], None]
 
