@@ -26,9 +26,8 @@ from framecast.verification.scores import (
     ensemble_mean,
     ensemble_variance,
     fractions,
-    ms_ssim,
     power_spectrum,
-    ssim,
+    similarities,
 )
 
 Means = np.ndarray
@@ -92,16 +91,11 @@ class Judged:
     def similarity(self) -> dict[str, Tensor]:
         """``ssim`` and ``ms_ssim`` of the mean and the first members to the truth, ``[image, channel, time]``."""
         images = torch.cat([self.mean[None], self.members[:_MEMBERS]])
-        return {
-            score.__name__: torch.stack(
-                [
-                    score(images[:, k], self.truth[k].expand_as(images[:, k]), data_range=float(self.data_range[k]))
-                    for k in range(images.shape[1])
-                ],
-                1,
-            )
-            for score in (ssim, ms_ssim)
-        }
+        found = [
+            similarities(own, truth.expand_as(own), data_range=float(reach))
+            for own, truth, reach in zip(images.unbind(1), self.truth, self.data_range, strict=True)
+        ]
+        return dict(zip(("ssim", "ms_ssim"), (torch.stack(kind, 1) for kind in zip(*found, strict=True)), strict=True))
 
     @cached_property
     def values(self) -> dict[str, tuple[Tensor, Tensor]]:

@@ -13,7 +13,7 @@ What is missing is NaN, and the rule is the same everywhere:
 from framecast.verification.scores.bootstrap import Bootstrap, Estimate
 from framecast.verification.scores.ensemble import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
 from framecast.verification.scores.events import brier_score, exceedance, fractions, reliability
-from framecast.verification.scores.image import ms_ssim, ssim
+from framecast.verification.scores.image import ms_ssim, similarities, ssim
 from framecast.verification.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
 from framecast.verification.scores.spectrum import power_spectrum
 
@@ -36,5 +36,6 @@ __all__ = [
     "power_spectrum",
     "rank_histogram",
     "reliability",
+    "similarities",
     "ssim",
 ]

@@ -37,8 +37,7 @@ def ssim(
     References:
         Wang, Bovik, Sheikh & Simoncelli (2004), "Image quality assessment", IEEE Trans. Image Process. 13, eq. 13.
     """
-    brightness, contrast, known = _similarity(forecast, truth, data_range)
-    return _mean(brightness * contrast, known)
+    return _similarity(forecast, truth, data_range)[0]
 
 
 def ms_ssim(
@@ -58,15 +57,22 @@ def ms_ssim(
         Wang, Simoncelli & Bovik (2003), "Multiscale structural similarity for image quality assessment", Asilomar
         Conf. Signals Syst. Comput., eq. 7.
     """
+    return similarities(forecast, truth, data_range=data_range)[1]
+
+
+def similarities(
+    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    """Return `ssim` and `ms_ssim`, which have the finest scale in common."""
     levels = scales(*forecast.shape[-2:])
-    weights = torch.tensor(_WEIGHTS[:levels]) / sum(_WEIGHTS[:levels])
-    result = forecast.new_ones(forecast.shape[:-2])
-    for level, weight in enumerate(weights.tolist()):
-        brightness, contrast, known = _similarity(forecast, truth, data_range)
-        value = _mean(brightness * contrast if level == levels - 1 else contrast, known)
-        result = result * value.clamp(min=0.0) ** weight
+    found = []
+    for _ in range(levels):
+        found.append(_similarity(forecast, truth, data_range))
         forecast, truth = _halved(forecast), _halved(truth)
-    return result
+    parts = [*(contrast for _, contrast in found[:-1]), found[-1][0]]
+    weights = [weight / sum(_WEIGHTS[:levels]) for weight in _WEIGHTS[:levels]]
+    powers = [part.clamp(min=0.0) ** weight for part, weight in zip(parts, weights, strict=True)]
+    return found[0][0], torch.stack(powers).prod(dim=0)
 
 
 def scales(height: int, width: int) -> int:
@@ -74,8 +80,8 @@ def scales(height: int, width: int) -> int:
     return next((k for k in range(len(_WEIGHTS), 1, -1) if min(height, width) >> (k - 1) >= _WINDOW), 1)
 
 
-def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return likeness of brightness, likeness of contrast and structure, and which windows are known."""
+def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
+    """Return the mean likeness of brightness, contrast and structure over the known windows, and without brightness."""
     known = ~torch.isnan(forecast + truth)
     x, y = (torch.where(known, image, 0.0) for image in (forecast, truth))
     window = _window(x)
@@ -86,7 +92,7 @@ def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Ten
     variance = xx + yy - mean_x.square() - mean_y.square()
     brightness = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
     contrast = (2 * (xy - mean_x * mean_y) + c2) / (variance + c2)
-    return brightness, contrast, whole
+    return _mean(brightness * contrast, whole), _mean(contrast, whole)
 
 
 def _window(image: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Sorting a few members at a great many points at once.
 
 A library sort walks down the members of one point after the other; with 20 members on the first axis and 100,000
-points behind them that is an order of magnitude slower than a sorting network, which compares whole planes.
+points behind them that is an order of magnitude slower than a sorting network, which compares whole planes. With few
+points it is the other way round.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _LARGEST_NETWORK = 128
+_FEWEST_POINTS = 2000
 
 
 def sort_members(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " member *shape"]:
@@ -21,7 +23,7 @@ def sort_members(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " m
         Batcher (1968), "Sorting networks and their applications", AFIPS 32 (odd-even merge sort).
     """
     forecast = torch.where(torch.isnan(forecast), torch.inf, forecast)
-    if len(forecast) > _LARGEST_NETWORK:
+    if len(forecast) > _LARGEST_NETWORK or forecast.numel() < _FEWEST_POINTS * len(forecast):
         return forecast.sort(dim=0).values
     planes = list(forecast.unbind(0))
     for i, j in _comparisons(len(planes)):
