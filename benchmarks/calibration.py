@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=40)
     arguments = parser.parse_args()
 
-    cases = Cases(arguments.forecast, baselines=())
+    cases = Cases(arguments.forecast)
     name = cases.models[0]
     entries = {quantity.name: quantity for quantity in QUANTITIES}
     found_of: dict[str, list[torch.Tensor]] = {quantity: [] for quantity in entries}

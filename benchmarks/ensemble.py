@@ -22,7 +22,7 @@ from torch import nn
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
-from framecast.models.members import draw_members
+from framecast.models.members import Draw, draw_members
 from framecast.networks import PaletteVideo, VideoUNet
 from networks import plain_module
 from peers import installed_peers
@@ -43,22 +43,18 @@ def forecast(
     options: argparse.Namespace, network: nn.Module, sampling: SamplingOptions, device: torch.device = CPU
 ) -> Callable[[], None]:
     """Return a call that draws all members by diffusion and brings them to the processor's memory."""
-    denoiser = Denoiser(network, Cosine(), "v").eval()
     shape = (1, options.frames, options.size, options.size)
+    return drawing(Denoiser(network, Cosine(), "v").eval(), shape, options.members, sampling, device)
+
+
+def drawing(
+    denoiser: Denoiser, shape: tuple[int, ...], members: int, sampling: SamplingOptions, device: torch.device = CPU
+) -> Callable[[], None]:
+    """Return a call that draws ``members`` of ``shape`` from a past of the same shape."""
     past = torch.randn(1, *shape, device=device)
 
     def once() -> None:
-        chunks = draw_members(
-            denoiser,
-            past,
-            shape,
-            members=range(options.members),
-            seed=0,
-            sample_key=0,
-            class_index=None,
-            options=sampling,
-        )
-        for _, x0 in chunks:
+        for _, x0 in draw_members(denoiser, past, shape, Draw(members=range(members), options=sampling)):
             x0.cpu()
 
     return once

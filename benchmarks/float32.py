@@ -28,11 +28,12 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from ensemble import drawing
 from framecast.core.machine import processor
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
-from framecast.models.members import chunk_size, draw_members
+from framecast.models.members import chunk_size
 from framecast.networks import PaletteVideo, VideoUNetConfig
 from operators import share_of_operators
 
@@ -91,23 +92,8 @@ def cost(job: Job) -> tuple[float, float]:
 def forecast(job: Job) -> Callable[[], None]:
     """Return a call that draws the members."""
     generator = Denoiser(job.build().eval(), Cosine(), "v", noise_slope=0.5)
-    shape = (1, FRAMES, job.size, job.size)
-    condition, options = torch.randn(1, *shape), SamplingOptions(steps=job.evaluations, precision="float32")
-
-    def once() -> None:
-        for _ in draw_members(
-            generator,
-            condition,
-            shape,
-            members=range(job.members),
-            seed=0,
-            sample_key=0,
-            class_index=None,
-            options=options,
-        ):
-            pass
-
-    return once
+    sampling = SamplingOptions(steps=job.evaluations, precision="float32")
+    return drawing(generator, (1, FRAMES, job.size, job.size), job.members, sampling)
 
 
 def training_step(job: Job) -> Callable[[], None]:

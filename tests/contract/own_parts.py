@@ -15,6 +15,9 @@ from framecast.diffusion.schedule import Continuous, Scale
 from framecast.diffusion.times import Grid
 from framecast.diffusion.weighting import Weighting
 from framecast.importers.base import Recording
+from framecast.verification.baselines import Baseline, from_past
+from framecast.verification.catalogue import Score
+from framecast.verification.quantities import Quantity
 
 
 class FrameNetwork(nn.Module):
@@ -133,3 +136,24 @@ class NumpyFilm(Recording):
     def frames(self, sequence, indices):
         for index in indices:
             yield self.values[index][None].astype(np.float32)
+
+
+def mean_of_the_past(past, lead_times):
+    return past.mean(1)[None, :, None].expand(1, -1, len(lead_times), -1, -1)
+
+
+def reach(video, cadence):
+    pixels = video.flatten(-3)
+    return pixels.nan_to_num(-1e9).amax(-1) - pixels.nan_to_num(1e9).amin(-1)
+
+
+BIAS = Score(name="bias", label="Bias", function=lambda sample: sample.error, better=None, shown="console")
+REACH = Quantity(
+    name="reach",
+    label="Reach",
+    function=lambda video, cadence: (
+        video.flatten(-3).nan_to_num(-1e9).amax(-1) - video.flatten(-3).nan_to_num(1e9).amin(-1)
+    ),
+    headline=True,
+)
+MEAN_PAST = Baseline(name="mean_past", label="Mean of the past", prepare=from_past(mean_of_the_past))

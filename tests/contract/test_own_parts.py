@@ -163,6 +163,40 @@ def test_an_importer_from_python_and_the_command_line(tmp_path):
     np.testing.assert_array_equal(fc.open_archive(tmp_path / "b.zarr").read("film", range(4))[0], values)
 
 
+def test_a_score_a_quantity_and_a_baseline_from_python_and_the_command_line(small_run, small_archive, tmp_path, capsys):
+    from own_parts import BIAS, MEAN_PAST, REACH
+
+    file = fc.forecast(fc.load(small_run), small_archive, tmp_path / "f.zarr", members=3, limit=4, progress=False)
+    own = {"scores": [BIAS], "quantities": [REACH], "baselines": [MEAN_PAST]}
+    judged = fc.evaluate(file, replicates=100, progress=False, **own)
+    stored = fc.open_forecast(file)
+    error = stored["forecast"].mean("member") - stored["truth"]
+    assert judged.scores["tiny"]["bias"].value == pytest.approx(float(error.mean()), rel=1e-4)
+    truth = stored["truth"].isel(sample=0)
+    reach = truth.max(("lead_time", "y", "x")) - truth.min(("lead_time", "y", "x"))
+    assert judged.quantities[-1].function(torch.from_numpy(truth.transpose("channel", ...).values), 1.0).numpy() == (
+        pytest.approx(reach.values)
+    )
+    first = stored["past"].isel(sample=0).transpose("past_channel", "past_time", ...).mean("past_time")
+    found = judged.cases[0].forecasts["mean_past"][0, :, 0].numpy()
+    np.testing.assert_allclose(found, first.sel(past_channel=stored["channel"].values), rtol=1e-5)
+    words = ["--add", "own_parts:BIAS", "--add", "own_parts:REACH", "--add", "own_parts:MEAN_PAST"]
+    out = tmp_path / "report"
+    assert run(["evaluate", str(file), "--out", str(out), "--replicates", "100", *words]) == 0
+    assert "Bias" in capsys.readouterr().out
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["forecasts"]["tiny"]["scores"]["bias"]["total"]["value"] == judged.scores["tiny"]["bias"].value
+    assert {"bias", "reach_crps"} <= set(scores["score_info"])
+    assert {"Mean of the past", "Reach"} <= {
+        scores["forecasts"]["mean_past"]["label"],
+        scores["quantity_info"]["reach"]["label"],
+    }
+    assert all(word in (out / "report.html").read_text() for word in ("Bias", "Mean of the past", "reach"))
+    alone = fc.score(stored["forecast"], stored["truth"], scores=[BIAS], quantities=[REACH])
+    assert float(alone["bias"]) == pytest.approx(judged.scores["tiny"]["bias"].value, rel=1e-5)
+    assert "reach" in alone["quantity"].values
+
+
 @pytest.mark.parametrize("section", ["network", "sampler"])
 def test_code_that_a_model_names_is_never_imported_unasked(section, small_run, tmp_path, monkeypatch):
     from framecast.models.header import find_model

@@ -46,7 +46,7 @@ def test_a_cell_begins_no_formula_and_is_read_as_it_was(text):
 
 
 def test_names_from_files_begin_no_formula_in_tables():
-    from framecast.verification.tables import as_csv
+    from framecast.verification.rows import as_csv
 
     rows = [{"forecast": "=HYPERLINK(1)", "value": -1.5}]
     ((first, second),) = list(csv.reader(io.StringIO(as_csv(rows))))[1:]

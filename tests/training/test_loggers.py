@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from framecast.core.errors import ConfigError
-from framecast.training import Progress
+from framecast.training import Stepped
 from framecast.training.loggers import Watcher, contact_sheet, gif, open_watchers
 from framecast.training.train import Validated
-from framecast.training.watching import Look
+from framecast.training.watching import Watched
 
 
 class Notes(Watcher):
@@ -30,7 +30,7 @@ class Notes(Watcher):
 
 def progress(step, **changes):
     values = {"loss": 0.5, "gradient_norm": 1.0, "learning_rate": 0.1, "seconds": 1.0, "waited": 0.0, "skipped": False}
-    return Progress(step=step, **values | changes)
+    return Stepped(step=step, **values | changes)
 
 
 def a_look():
@@ -38,7 +38,7 @@ def a_look():
     truth = random.gamma(2.0, size=(1, 3, 16, 24)).astype(np.float32)
     truth[0, 0, 0, 0] = np.nan
     members = random.gamma(2.0, size=(4, 1, 3, 16, 24)).astype(np.float32)
-    return Look(step=20, scores={"crps": 0.3}, truth=truth, members=members)
+    return Watched(step=20, scores={"crps": 0.3}, truth=truth, members=members)
 
 
 def test_figures_and_films_are_those_of_the_events():

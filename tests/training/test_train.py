@@ -13,7 +13,7 @@ from framecast.diffusion.times import Leading
 from framecast.models import precision
 from framecast.models.checkpoint import load, read_config
 from framecast.models.header import find_model
-from framecast.training import Progress
+from framecast.training import Stepped
 from framecast.training.averaging import Average
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
@@ -32,14 +32,14 @@ def test_an_interrupted_run_ends_in_the_bytes_of_an_undisturbed_one(prepared, sm
     out = tmp_path / "run"
     events = run_training(prepared, out)
     for event in events:
-        if isinstance(event, Progress) and event.step == 3:
+        if isinstance(event, Stepped) and event.step == 3:
             break
     with pytest.raises(KeyboardInterrupt):
         events.throw(KeyboardInterrupt())
     assert [int(path.name) for path in Run(out).checkpoints] == [2, 3]
     events = list(run_training(prepared, out))
     assert [event.step for event in events if isinstance(event, Begun)] == [3]
-    assert [event.step for event in events if isinstance(event, Progress)] == [4, 5, 6]
+    assert [event.step for event in events if isinstance(event, Stepped)] == [4, 5, 6]
     assert_same_end(out, small_run)
 
 
@@ -63,7 +63,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_made_again(prepared, 
     begun, *events = list(run_training(prepared, out))
     assert begun.step == 4
     assert "another checksum" in begun.damaged[0]
-    assert [event.step for event in events if isinstance(event, Progress)] == [5, 6]
+    assert [event.step for event in events if isinstance(event, Stepped)] == [5, 6]
     assert_same_end(out, small_run)
     assert (out / "checkpoints/damaged-00000006").is_dir()
 
@@ -74,7 +74,7 @@ def test_an_interrupt_in_the_middle_of_an_update_writes_no_checkpoint(prepared, 
 
     events = run_training(prepared, tmp_path / "run")
     for event in events:
-        if isinstance(event, Progress) and event.step == 3:
+        if isinstance(event, Stepped) and event.step == 3:
             monkeypatch.setattr(Average, "update", interrupted)
             break
     with pytest.raises(KeyboardInterrupt):

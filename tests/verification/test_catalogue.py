@@ -15,7 +15,7 @@ from framecast.verification.catalogue import SCORES, Score
 from framecast.verification.evaluation import Evaluation, evaluate, score
 from framecast.verification.files import from_plain, to_plain
 from framecast.verification.quantities import QUANTITIES, Quantity
-from framecast.verification.tables import score_rows
+from framecast.verification.rows import score_rows
 
 pytestmark = pytest.mark.thorough
 

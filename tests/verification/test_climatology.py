@@ -8,6 +8,7 @@ import xarray as xr
 
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.verification.baselines import BASELINES
 from framecast.verification.evaluation import Cases, evaluate
 from framecast.videos.frames import FrameSpec
 
@@ -68,7 +69,7 @@ def test_occasions_of_the_same_hour_know_the_daily_cycle(path: Path) -> None:
 
 
 def test_members_are_whole_futures_of_training_windows(path: Path) -> None:
-    cases = Cases(path)
+    cases = Cases(path, baselines=BASELINES)
     with xr.open_zarr(path, chunks=None) as data:
         futures = data["climatology"].values[:, :, 0]
     for member in cases[3].forecasts["climatology"].numpy():

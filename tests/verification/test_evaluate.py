@@ -13,6 +13,7 @@ import xarray as xr
 import zarr
 
 from framecast.core.errors import DataError, FramecastError
+from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import block_names, choose_blocks
 from framecast.verification.evaluation import Case, Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
@@ -222,7 +223,7 @@ def test_what_cannot_be_judged_is_said_in_one_line(gaussian_forecast: Write, tmp
 
 
 def test_the_forecasts_of_a_case_are_physical_and_ordered(gaussian_forecast: Write, tmp_path: Path) -> None:
-    cases = Cases(gaussian_forecast(tmp_path / "f.zarr"))
+    cases = Cases(gaussian_forecast(tmp_path / "f.zarr"), baselines=BASELINES)
     case = cases[3]
     assert isinstance(case, Case)
     assert list(case.forecasts) == ["gaussian", "persistence", "dressed_persistence", "oracle"]

@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 
 from framecast.verification.evaluation import Evaluation, evaluate
 from framecast.verification.files import to_plain
-from framecast.verification.tables import score_rows
+from framecast.verification.rows import score_rows
 
 pytestmark = pytest.mark.thorough
 

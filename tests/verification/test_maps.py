@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framecast.verification.baselines import BASELINES
 from framecast.verification.evaluation import Cases, evaluate
 
 pytestmark = pytest.mark.thorough
@@ -18,7 +19,7 @@ def test_maps_are_the_means_over_samples_and_lead_times(gaussian_forecast: Write
     mask[3:5, 2] = True
     path = gaussian_forecast(tmp_path / "f.zarr", mask=mask, samples=5)
     found = evaluate(path).maps["gaussian"]
-    cases = list(Cases(path))
+    cases = list(Cases(path, baselines=BASELINES))
     members = np.stack([case.forecasts["gaussian"].numpy() for case in cases])
     error = members.mean(axis=1) - np.stack([case.truth.numpy() for case in cases])
     shown = ~np.isnan(error).any(axis=(0, 2))

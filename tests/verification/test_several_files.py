@@ -11,6 +11,7 @@ import pytest
 import zarr
 
 from framecast.core.errors import DataError
+from framecast.verification.baselines import BASELINES
 from framecast.verification.evaluation import Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
 
@@ -142,9 +143,9 @@ def test_names_are_the_models_or_the_files(good: Path, folder: Path) -> None:
     for place, model in (("twin", "good"), ("flat", "persistence"), ("deep/twin", "good")):
         (folder / place).parent.mkdir(exist_ok=True)
         _called(shutil.copytree(good, folder / f"{place}.zarr"), model)
-    assert Cases([good, folder / "flat.zarr"]).models == ["good", "flat"]
+    assert Cases([good, folder / "flat.zarr"], baselines=BASELINES).models == ["good", "flat"]
     twins = [good, folder / "twin.zarr", folder / "deep" / "twin.zarr"]
-    assert Cases(twins).models == ["good", *map(str, twins[1:])]
+    assert Cases(twins, baselines=BASELINES).models == ["good", *map(str, twins[1:])]
     with pytest.raises(DataError, match="given twice"):
         Cases([good, folder / "deep" / ".." / "good.zarr"])
     with pytest.raises(DataError, match="no forecast was given"):
@@ -169,8 +170,8 @@ def test_baselines_come_from_the_file_that_has_what_they_need(good: Path, folder
     for name in ("dressing", "oracle"):
         shutil.rmtree(bare / name)
     _called(bare, "bare")
-    assert list(Cases(bare).members) == ["bare", "persistence"]
-    cases = Cases([bare, good])
+    assert list(Cases(bare, baselines=BASELINES).members) == ["bare", "persistence"]
+    cases = Cases([bare, good], baselines=BASELINES)
     assert (
         list(cases.members)
         == list(cases[3].forecasts)

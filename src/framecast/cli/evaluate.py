@@ -50,7 +50,7 @@ def _own(paths: list[str]) -> dict[str, Any]:
     if not paths:
         return {}
     from framecast.core.configuration import import_own
-    from framecast.verification.baselines import Baseline
+    from framecast.verification.cases import Baseline
     from framecast.verification.catalogue import Score
     from framecast.verification.quantities import Quantity
 

@@ -165,7 +165,7 @@ class Denoiser(Generator):
 
     def _predict(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
         time = self.schedule.network_time(t).to(device=x_t.device, dtype=torch.float32)
-        return self.predict(x_t, time, past, label)
+        return self.output(x_t, time, past, label)
 
     def _guided(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None, guidance: Guidance) -> Tensor:
         if label is None or not self.classes:

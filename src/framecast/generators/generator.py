@@ -38,7 +38,7 @@ class Generator(nn.Module, ABC):
         self.network = network
         self.classes = classes
 
-    def predict(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+    def output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
         """Return the network's output, of the shape and type of ``x``.
 
         Raises:

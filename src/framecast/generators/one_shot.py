@@ -36,7 +36,7 @@ class OneShot(Generator):
     def forward(self, noise: Videos, past: Pasts, label: Labels | None = None) -> Videos:
         """Return x0 for white ``noise``."""
         x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
-        return self.predict(x, x.new_zeros(x.shape[0]), past, label).to(noise.dtype)
+        return self.output(x, x.new_zeros(x.shape[0]), past, label).to(noise.dtype)
 
     def training_loss(
         self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None

@@ -13,7 +13,7 @@ from framecast.reports.provenance import commands, origins
 from framecast.reports.style import looks, own_settings
 from framecast.verification.evaluation import Evaluation
 from framecast.verification.files import write_scores
-from framecast.verification.tables import as_csv, sample_rows, score_rows
+from framecast.verification.rows import as_csv, sample_rows, score_rows
 
 _FILES = "All figures with their intervals: scores.json, scores.csv, samples.csv; the pictures: figures/."
 

@@ -4,9 +4,9 @@ Read `options` for what can be set, `optimiser` and `averaging` for the two idea
 `objective` for what a step sees and minimises, `state` for what a checkpoint must hold, and `fit` for the loop itself.
 """
 
-from framecast.training.fit import Progress, fit
+from framecast.training.fit import Stepped, fit
 from framecast.training.options import TrainingOptions
 from framecast.training.state import TrainingState
 from framecast.training.validation import validation_loss
 
-__all__ = ["Progress", "TrainingOptions", "TrainingState", "fit", "validation_loss"]
+__all__ = ["Stepped", "TrainingOptions", "TrainingState", "fit", "validation_loss"]

@@ -9,7 +9,7 @@ import torch
 from framecast.core.errors import FramecastWarning
 from framecast.core.machine import peak_memory
 from framecast.core.progress import Task
-from framecast.training import Progress
+from framecast.training import Stepped
 from framecast.training.options import TrainingOptions
 from framecast.training.train import Begun, Validated
 
@@ -27,7 +27,7 @@ class Display:
         if isinstance(event, Begun):
             self.task.tell(str(event.precision))
             self._begin(event.step, event.damaged)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Stepped):
             # Means over about fifty steps: single losses jump with the noise level they drew.
             self.seconds = _mean(self.seconds, event.seconds)
             self.loss = self.loss if event.skipped else _mean(self.loss, event.loss)

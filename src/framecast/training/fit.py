@@ -1,6 +1,6 @@
 """The training loop: a generator that makes one optimizer step per turn and leaves everything else to its caller.
 
-    for progress in fit(state, generator, conditioning, windows, options):
+    for step in fit(state, generator, conditioning, windows, options):
         ...                                     # log, validate, save, stop: the caller's business
 
 Step k sees the same windows, times and noise whenever and wherever it is made, so that a run taken up from a saved
@@ -31,7 +31,7 @@ from framecast.videos.conditioning import Conditioning
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class Stepped:
     """What one optimizer step showed.
 
     Attributes:
@@ -61,7 +61,7 @@ def fit(
     options: TrainingOptions,
     *,
     processes: Processes | None = None,
-) -> Iterator[Progress]:
+) -> Iterator[Stepped]:
     """Make the steps that are missing up to the last one, and yield after each.
 
     Args:
@@ -117,7 +117,7 @@ def fit(
             state.step += 1
         if state.skipped_in_a_row >= options.max_bad_steps:
             raise FramecastError(_diverged(state, windows, options))
-        yield Progress(
+        yield Stepped(
             step=state.step,
             loss=total.item() if finite else math.nan,
             gradient_norm=norm.item(),

@@ -13,9 +13,9 @@ from PIL import Image
 
 from framecast.core.errors import ConfigError
 from framecast.core.files import write_atomically
-from framecast.training import Progress
+from framecast.training import Stepped
 from framecast.training.train import Validated
-from framecast.training.watching import Look
+from framecast.training.watching import Watched
 
 _EVERY = 10
 """Steps between two points of a curve."""
@@ -40,12 +40,12 @@ class Watcher(ABC):
 
     def see(self, event: object) -> None:
         """Show what an event of `framecast.training.train.train` tells."""
-        if isinstance(event, Progress) and event.step % _EVERY == 0 and not event.skipped:
+        if isinstance(event, Stepped) and event.step % _EVERY == 0 and not event.skipped:
             for name in ("loss", "learning_rate", "gradient_norm"):
                 self.figure(f"training/{name}", getattr(event, name), event.step)
         elif isinstance(event, Validated):
             self.figure("validation/loss", event.loss, event.step)
-        elif isinstance(event, Look):
+        elif isinstance(event, Watched):
             for name, value in event.scores.items():
                 self.figure(f"scores/{name}", value, event.step)
             self.film("forecast", contact_sheet(event.truth, event.members), event.step)

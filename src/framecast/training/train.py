@@ -19,7 +19,7 @@ from framecast.models.checkpoint import save_weights
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.precision import Choice, asked, choose
-from framecast.training import Progress, TrainingState, fit, validation_loss
+from framecast.training import Stepped, TrainingState, fit, validation_loss
 from framecast.training.batches import cut
 from framecast.training.prepare import Prepared
 from framecast.training.recipe import dump_recipe
@@ -27,7 +27,7 @@ from framecast.training.run import Run
 from framecast.training.sharding import shard
 from framecast.training.snapshots import is_due, save_snapshot
 from framecast.training.spikes import Spikes
-from framecast.training.watching import Look, look
+from framecast.training.watching import Watched, look
 
 _LOG_EVERY = 10
 
@@ -65,7 +65,7 @@ class Stopped:
     step: int
 
 
-Event = Begun | Progress | Validated | Look | Saved | Stopped
+Event = Begun | Stepped | Validated | Watched | Saved | Stopped
 
 
 def run_training(
@@ -204,7 +204,7 @@ class _Session:
                 **self.environment,
             )
 
-    def log_step(self, progress: Progress) -> None:
+    def log_step(self, progress: Stepped) -> None:
         """Log every tenth step, the last one, and those that are out of the ordinary."""
         spike = self.spikes.is_one(progress.gradient_norm)
         last = progress.step == self.options.last_step
@@ -227,7 +227,7 @@ class _Session:
             self.run.log(event="validation", step=self.state.step, loss=_finite(loss), best=better)
         return Validated(step=self.state.step, loss=loss, best=better)
 
-    def look(self) -> Look:
+    def look(self) -> Watched:
         """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
         # In the precision of the training: measured by each process for itself, it might not be the same in all.
         model = self.prepared.model

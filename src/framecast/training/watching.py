@@ -40,8 +40,8 @@ class WatchOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """What a look after a ``step`` showed.
+class Watched:
+    """What a look at the run showed.
 
     Attributes:
         step: after which.
@@ -56,7 +56,7 @@ class Look:
     members: npt.NDArray[np.float32]
 
 
-def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, step: int) -> Look:
+def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, step: int) -> Watched:
     """Forecast the windows and score them; the same windows with the same noise at every call."""
     count = min(options.windows, len(windows))
     truths, drawn = [], []
@@ -68,7 +68,7 @@ def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, ste
     truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
     error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
     spread = ensemble_variance(members).nanmean().sqrt().item()
-    return Look(
+    return Watched(
         step=step,
         scores={
             "crps": crps(members, truth).nanmean().item(),

@@ -9,84 +9,21 @@ that holds it. The oracle is a hook: a domain that knows the true law writes its
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from framecast.core.errors import DataError
+from framecast.verification.cases import Baseline, Cases, Drawn
 from framecast.verification.options import Occasions
-from framecast.verification.pool import Pool
 
 _SMALLEST_DRAWN = 20
 """Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
 
 
-class Samples(Protocol):
-    """What a baseline is made of; `framecast.verification.cases.Cases` documents the attributes."""
-
-    channels: list[str]
-    lead_times: tuple[float, ...]
-    issue_times: np.ndarray
-    seed: int
-    climatology_like: Occasions
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a frame."""
-
-    @property
-    def sees_targets(self) -> bool:
-        """Whether a file saw every target channel, so that there is a last frame to persist."""
-
-    @property
-    def ensemble_size(self) -> int | None:
-        """Members of the largest ensemble; ``None`` if all files hold point forecasts."""
-
-    def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
-        """Return the videos of the first file that has at least two of them."""
-
-    def stored(self, name: str) -> tuple[int, Callable[[int], Tensor]] | None:
-        """Return the size of an ensemble that a file holds beside its forecast, and how to read that of a sample."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A baseline that is ready to forecast.
-
-    Attributes:
-        members: number of its members; one is a point forecast.
-        draw: from the number of a sample and the target channels in the past ``[channel, past time, height, width]``
-            to members ``[member, channel, time, height, width]``.
-    """
-
-    members: int
-    draw: Callable[[int, Tensor], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """One entry of the catalogue.
-
-    Attributes:
-        name: the key in ``scores.json``.
-        label: what charts and tables call it.
-        prepare: from the samples to the baseline, or ``None`` where they lack what it needs.
-        description: one sentence for the reader of a report.
-        reference: whether the skill of the other forecasts is measured against it.
-    """
-
-    name: str
-    label: str
-    prepare: Callable[[Samples], Drawn | None]
-    description: str = ""
-    reference: bool = True
-
-
 def from_past(
     function: Callable[[Tensor, Sequence[float]], Tensor], *, members: int = 1
-) -> Callable[[Samples], Drawn | None]:
+) -> Callable[[Cases], Drawn | None]:
     """Return how to prepare a baseline that is a function of the past alone.
 
     Args:
@@ -95,7 +32,7 @@ def from_past(
         members: how many it returns.
     """
 
-    def prepare(cases: Samples) -> Drawn | None:
+    def prepare(cases: Cases) -> Drawn | None:
         if not cases.sees_targets:
             return None
         shape = (members, len(cases.channels), len(cases.lead_times), *cases.size)
@@ -162,7 +99,7 @@ def _last_frame(past: Tensor, lead_times: Sequence[float]) -> Tensor:
     return persistence(past[:, -1], len(lead_times))
 
 
-def _dressed(cases: Samples) -> Drawn | None:
+def _dressed(cases: Cases) -> Drawn | None:
     pool = cases.pool("dressing", "draw", sees_targets=True)
     if pool is None:
         return None
@@ -175,7 +112,7 @@ def _dressed(cases: Samples) -> Drawn | None:
     return Drawn(members, draw)
 
 
-def _climatology(cases: Samples) -> Drawn | None:
+def _climatology(cases: Cases) -> Drawn | None:
     pool = cases.pool("climatology", "occasion")
     if pool is None:
         return None
@@ -188,7 +125,7 @@ def _climatology(cases: Samples) -> Drawn | None:
     return Drawn(members, draw)
 
 
-def _oracle(cases: Samples) -> Drawn | None:
+def _oracle(cases: Cases) -> Drawn | None:
     stored = cases.stored("oracle")
     return None if stored is None else Drawn(stored[0], lambda index, past: stored[1](index))
 

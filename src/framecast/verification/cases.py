@@ -13,12 +13,18 @@ from torch import Tensor
 from framecast.core.errors import DataError
 from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
-from framecast.verification.baselines import BASELINES, Baseline, Drawn, Occasions
+from framecast.verification.options import Occasions
 from framecast.verification.pool import Pool, finite, videos
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
 
 _RANGE_PIXELS = 4_000_000
 """How many observed pixels the range of the observations is taken from."""
+
+
+def value_range(known: np.ndarray) -> float:
+    """Return the range of observations from their 0.1 to their 99.9 percentile; 1 where they are one, or none."""
+    low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
+    return float(high - low) or 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,39 @@ class Case:
     truth: Tensor
     forecasts: dict[str, Tensor]
     valid: Tensor
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A baseline that is ready to forecast.
+
+    Attributes:
+        members: number of its members; one is a point forecast.
+        draw: from the number of a sample and the target channels in the past ``[channel, past time, height, width]``
+            to members ``[member, channel, time, height, width]``.
+    """
+
+    members: int
+    draw: Callable[[int, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: the key in ``scores.json``.
+        label: what charts and tables call it.
+        prepare: from the samples to the baseline, or ``None`` where they lack what it needs.
+        description: one sentence for the reader of a report.
+        reference: whether the skill of the other forecasts is measured against it.
+    """
+
+    name: str
+    label: str
+    prepare: Callable[["Cases"], Drawn | None]
+    description: str = ""
+    reference: bool = True
 
 
 class Cases:
@@ -72,7 +111,7 @@ class Cases:
         *,
         seed: int = 0,
         climatology: Occasions = "any",
-        baselines: Sequence[Baseline] = BASELINES,
+        baselines: Sequence[Baseline] = (),
     ) -> None:
         """Open one file or several; the other arguments are those of `framecast.verification.evaluation.evaluate`.
 
@@ -140,9 +179,7 @@ class Cases:
             for number, *_ in self._shared:
                 truth = source.read(truths.isel(sample=number)).values.ravel()
                 pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
-            known = np.concatenate(pixels)
-            low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
-            ranges.append(float(high - low) or 1.0)
+            ranges.append(value_range(np.concatenate(pixels)))
         return np.array(ranges)
 
     @property

@@ -19,17 +19,18 @@ import torch
 import xarray as xr
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.verification.baselines import BASELINES, Baseline, Occasions
+from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import BLOCKS, Blocks, block_names, choose_blocks
-from framecast.verification.cases import Case, Cases
+from framecast.verification.cases import Baseline, Case, Cases, value_range
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
 from framecast.verification.maps import Maps
+from framecast.verification.options import Occasions
 from framecast.verification.pool import MOST
 from framecast.verification.quantities import QUANTITIES, Quantity, area_above, relabelled, volume_above
 from framecast.verification.results import ForecastScores, Scores
+from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
 from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
-from framecast.verification.tables import SampleScores, sample_scores, to_dataset
 from framecast.verification.tally import Tally
 
 __all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
@@ -77,7 +78,7 @@ class Evaluation:
         return [sample.index for sample in sorted(judged, key=relative)]
 
     def to_dataset(self) -> xr.Dataset:
-        """Return the scores as an xarray dataset along ``forecast``; see `framecast.verification.tables.to_dataset`."""
+        """Return the scores as an xarray dataset along ``forecast``; see `framecast.verification.rows.to_dataset`."""
         found = self.scores
         return to_dataset(
             found.forecasts,
@@ -297,14 +298,9 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
 
 
 def _ranges(truth: torch.Tensor, given: float | Sequence[float] | None) -> torch.Tensor:
-    channels = truth.shape[1]
     if given is not None:
-        return torch.as_tensor(given, dtype=torch.float64).expand(channels)
-    found = []
-    for channel in range(channels):
-        known = truth[:, channel][torch.isfinite(truth[:, channel])].numpy()
-        low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
-        found.append(float(high - low) or 1.0)
+        return torch.as_tensor(given, dtype=torch.float64).expand(truth.shape[1])
+    found = [value_range(own[torch.isfinite(own)].numpy()) for own in truth.unbind(1)]
     return torch.tensor(found, dtype=torch.float64)
 
 

@@ -3,17 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
+from framecast.verification.baselines import BASELINES
 from framecast.verification.catalogue import SCORES, event_scores, quantity_scores
 from framecast.verification.quantities import QUANTITIES
 from framecast.verification.recalibration.calibration import FORMER_NAMES
 from framecast.verification.summary import quantity_info, score_info
 
-_LABELS = {
-    "persistence": "Persistence",
-    "dressed_persistence": "Dressed persistence",
-    "climatology": "Climatology",
-    "oracle": "Oracle",
-}
+_LABELS = {baseline.name: baseline.label for baseline in BASELINES}
 _PARTS = ("half_width", "relative_half_width", "interval_score")
 
 

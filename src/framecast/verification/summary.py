@@ -6,7 +6,7 @@ interval excludes zero.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
 
@@ -128,24 +128,19 @@ def summarise(
 
 def score_info(score: Score, unit: str) -> ScoreInfo:
     """Return what a score is called and how it is read, for images in ``unit``."""
-    return ScoreInfo(
-        label=score.label,
-        unit=_unit(score.unit, unit),
-        better=score.better,
-        hint=score.hint,
-        shown=score.shown,
-        ensembles=score.ensembles,
-    )
+    return ScoreInfo(**_info(ScoreInfo, score, unit))
 
 
 def quantity_info(quantity: Quantity, unit: str) -> QuantityInfo:
     """Return what a derived quantity is called, for images in ``unit``."""
-    return QuantityInfo(
-        label=quantity.label,
-        unit=_unit(quantity.unit, unit),
-        relative=quantity.relative,
-        headline=quantity.headline,
-    )
+    return QuantityInfo(**_info(QuantityInfo, quantity, unit))
+
+
+def _info(kind: type, entry: Score | Quantity, unit: str) -> dict[str, Any]:
+    """Return those attributes of an entry that ``kind`` has; its unit ``{unit}·h`` is ``kg·h`` for ``kg``."""
+    return {each.name: getattr(entry, each.name) for each in fields(kind)} | {
+        "unit": entry.unit.format(unit=unit).strip("·")
+    }
 
 
 def draw_scores(tally: Tally, scores: Sequence[Score], bootstrap: Bootstrap) -> dict[str, Draws]:
@@ -308,8 +303,3 @@ def _mean(values: Tensor) -> float:
 
 def _percent(level: float) -> int:
     return round(100 * level)
-
-
-def _unit(rule: str, unit: str) -> str:
-    """Return ``kg·h`` for ``{unit}·h`` and the unit ``kg``."""
-    return rule.format(unit=unit).strip("·")

@@ -24,8 +24,8 @@ from framecast.diffusion.schedule.continuous import (
     Karras,
     RectifiedFlow,
 )
+from framecast.diffusion.schedule.discrete import Cosine, Linear, Table
 from framecast.diffusion.schedule.rescaled import ZeroTerminalSNR
-from framecast.diffusion.schedule.tables import Cosine, Linear, Table
 
 AnySchedule = Annotated[
     Schedule, OneOf(Linear, Cosine, ZeroTerminalSNR, ContinuousLinear, ContinuousCosine, RectifiedFlow, Karras)

@@ -11,7 +11,7 @@ from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.diffusion.schedule.base import Scale, Schedule
 from framecast.diffusion.schedule.continuous import ContinuousCosine, ContinuousLinear, Karras
-from framecast.diffusion.schedule.tables import Cosine, Linear
+from framecast.diffusion.schedule.discrete import Cosine, Linear
 
 
 @dataclass(frozen=True, kw_only=True)

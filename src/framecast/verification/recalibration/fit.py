@@ -35,7 +35,7 @@ def calibrate(
         FramecastError: there is no such folder.
         DataError: it is no forecast, one of training windows, or changes meanwhile.
     """
-    cases = Cases(forecast, baselines=())
+    cases = Cases(forecast)
     source = cases.sources[0]
     if source.dataset.attrs.get("split") in ("train", "all"):
         raise DataError(

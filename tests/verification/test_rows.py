@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framecast.verification.evaluation import Evaluation, evaluate
-from framecast.verification.tables import as_csv, sample_rows, score_rows
+from framecast.verification.rows import as_csv, sample_rows, score_rows
 
 pytestmark = pytest.mark.thorough
 
