@@ -129,7 +129,7 @@ def test_parts_of_the_diffusion_and_the_split_from_a_recipe(recipe, small_archiv
         "kind": "own_parts:Quarter",
         "power": 2.0,
     }
-    with pytest.raises(fc.ConfigError, match=r"own_parts:\w+ is code that does not come with framecast.*--trust-code"):
+    with pytest.raises(fc.ConfigError, match=r"own_parts:\w+ .*--trust-code"):
         fc.load(run_of)
     model = fc.load(run_of, trust_code=True)
     ensemble = model.forecast(past_of(small_archive), members=2)

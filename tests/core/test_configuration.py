@@ -97,9 +97,9 @@ def test_a_default_in_the_place_of_what_is_wrong_is_not_complained_of():
 
 
 def test_an_unknown_kind_names_the_known_ones():
-    with pytest.raises(ConfigError, match=r"shape has kind 'circel'; known kinds: 'circle', 'square'"):
+    with pytest.raises(ConfigError, match=r"shape .*'circel'; .*'circle', 'square'"):
         from_plain(Drawing, {"title": "a", "shape": {"kind": "circel"}}, where="x")
-    with pytest.raises(ConfigError, match=r"shape has no kind; known kinds: 'circle', 'square'"):
+    with pytest.raises(ConfigError, match=r"shape has no kind; .*'circle', 'square'"):
         from_plain(Drawing, {"title": "a", "shape": {}}, where="x")
 
 

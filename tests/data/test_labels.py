@@ -90,7 +90,7 @@ def test_a_sequence_may_bring_its_labels(make_archive):
         writer.add("a", data.assign(label=("time", np.full(20, 2, np.int8))))
     assert (Archive.open(path).labels("a") == 2).all()
     with (
-        pytest.raises(DataError, match=r"label of a has the value 2; with 0 classes \(none\) it can be -1"),
+        pytest.raises(DataError, match=r"label of a has the value 2; .* 0 classes .* -1"),
         ArchiveWriter(path.with_name("none.zarr"), **header) as writer,
     ):
         writer.add("a", data.assign(label=("time", np.full(20, 2, np.int8))))

@@ -66,7 +66,7 @@ def test_sequences_may_be_named(windows, tmp_path):
     division = TableSplit(table=str(path)).divide(windows)
     assert {window.sequence for window in division["train"]} == {"a"}
     assert len(division["test"]) == 60
-    with pytest.raises(ConfigError, match="only tables of windows can be compared"):
+    with pytest.raises(ConfigError, match="tables of windows"):
         compare(division, path)
 
 
@@ -90,7 +90,7 @@ def test_a_table_that_changed_is_refused(windows, tmp_path):
     with pytest.raises(DataError, match="has changed since the split was made"):
         split.divide(windows)
     path.unlink()
-    with pytest.raises(DataError, match=r"the table of the split, .*, cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"cannot be read: No such file"):
         split.divide(windows)
 
 

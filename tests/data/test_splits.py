@@ -95,7 +95,7 @@ class TestTime:
             assert list(division[side]) == expected
 
     def test_dates_in_disorder(self):
-        with pytest.raises(ConfigError, match=r"validation_start .* is before train_end") as error:
+        with pytest.raises(ConfigError, match=r"validation_start .* before train_end") as error:
             TimeSplit(train_end="2017-08-13", validation_start="2017-08-12")
         assert "\n" not in str(error.value)
 
@@ -159,7 +159,7 @@ class TestRegion:
         check_apart(division, windows)
 
     def test_a_misspelt_name_is_told_with_the_nearest(self):
-        with pytest.raises(DataError, match="region-3, which has no window: did you mean region-03"):
+        with pytest.raises(DataError, match=r"region-3, .* region-03"):
             RegionSplit(validation=("region-3",)).divide(series(5))
 
     def test_a_sequence_named_twice(self):

@@ -73,7 +73,7 @@ class TestNormaliser:
         assert curve[first] in ("linear", "asinh")
         assert "below zero" in stretches[first].reason
         assert "below zero" not in stretches[second].reason
-        with pytest.raises(DataError, match=rf"channel {first}: log1p takes negative values as zero"):
+        with pytest.raises(DataError, match=rf"channel {first}: log1p .*negative"):
             fit_normaliser(dataset(archive), curve="log1p")
 
     @pytest.mark.thorough
@@ -128,7 +128,7 @@ class TestChangeScale:
             data["intensity"][:, 1] = data["intensity"][0, 1]
             return data
 
-        with pytest.raises(DataError, match=r"channel 94 never changes.*lead time 1 "):
+        with pytest.raises(DataError, match=r"channel 94 .*lead time 1 "):
             fit_change_scale(dataset(make_archive(edit=freeze)), IDENTITY)
 
 

@@ -133,7 +133,7 @@ def test_sampling_off_the_trained_rows_is_refused_with_their_list():
     for schedule in (Linear(), ZeroTerminalSNR()):
         check_trained(trained.times(schedule), schedule, trained)
         check_trained(rows_to_times(torch.tensor([99, 999]), 1000), schedule, trained)
-        with pytest.raises(ConfigError, match=r"row 998 was never trained.*\[0, 99, 199.*fast-ddpm-uniform"):
+        with pytest.raises(ConfigError, match=r"row 998 .*\[0, 99, 199.*fast-ddpm-uniform"):
             check_trained(rows_to_times(torch.tensor([99, 998]), 1000), schedule, trained)
         check_trained(Leading().times(schedule, 7), schedule, None)
 

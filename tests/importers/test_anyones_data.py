@@ -332,10 +332,10 @@ def test_groups_are_named_and_can_be_taken(tmp_path) -> None:
     data.to_netcdf(tmp_path / "g.nc", engine="h5netcdf", group="PRODUCT/Grid")
     data.to_zarr(tmp_path / "g.zarr", group="PRODUCT/Grid")
     for source in (tmp_path / "g.nc", tmp_path / "g.zarr"):
-        with pytest.raises(FramecastError, match="in the group PRODUCT/Grid: name one with --group") as error:
+        with pytest.raises(FramecastError, match=r"PRODUCT/Grid: .*--group") as error:
             archived(source, tmp_path)
         assert "\n" not in str(error.value)
-        with pytest.raises(FramecastError, match="no group 'Grid' with frames: there are PRODUCT/Grid"):
+        with pytest.raises(FramecastError, match=r"'Grid' .* PRODUCT/Grid"):
             archived(source, tmp_path, group="Grid")
         archive, _ = archived(source, tmp_path, group="PRODUCT/Grid")
         np.testing.assert_array_equal(archive.read("g")[0], ROWS)

@@ -155,7 +155,7 @@ def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*out.zarr*"))
     rain().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
     import_data(tmp_path / "r.nc", tmp_path / "made.zarr")
-    with pytest.raises(FramecastError, match="is a framecast archive already: there is nothing to import"):
+    with pytest.raises(FramecastError, match="archive already"):
         import_data(tmp_path / "made.zarr", tmp_path / "out.zarr")
     with pytest.raises(DataError, match="fewer than the 16"):
         import_data(tmp_path / "r.nc", tmp_path / "out.zarr", multiple=16)

@@ -46,7 +46,7 @@ def test_a_filter_that_is_a_plugin_is_the_users_own_to_allow(path, monkeypatch):
         plan.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
         space = h5py.h5s.create_simple((4, 4))
         h5py.h5d.create(file.id, b"other", h5py.h5t.IEEE_F32LE, space, plan)
-    with pytest.raises(DataError, match="HDF5 filter 32015, which is a plugin: set HDF5_PLUGIN_PATH"):
+    with pytest.raises(DataError, match=r"filter 32015, .*HDF5_PLUGIN_PATH"):
         open_netcdf(path)
     monkeypatch.setenv("HDF5_PLUGIN_PATH", "/nowhere")
     open_netcdf(path).close()

@@ -66,7 +66,7 @@ def test_the_record_says_what_a_loop_elsewhere_needs(forecaster):
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(forecaster, tmp_path):
     with pytest.raises(ConfigError, match="height 30 is not divisible by 8"):
         export_model(forecaster, tmp_path / "out", format="torch", size=(30, 32))
-    with pytest.raises(ConfigError, match="'tflite' is no format to export to: choose one of onnx, torch"):
+    with pytest.raises(ConfigError, match=r"'tflite' .* onnx, torch"):
         export_model(forecaster, tmp_path / "out", format="tflite")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")

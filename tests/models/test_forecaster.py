@@ -79,20 +79,20 @@ def test_clipped_members_stay_within_their_bounds_however_they_are_drawn(forecas
     pasts = torch.stack([video, 1.5 * video, 2 * video])
     together, apart = (forecaster.draw(pasts, Draw(members=range(3), seed=1, options=blocks, chunk=c)) for c in (3, 1))
     assert torch.equal(together, apart)
-    with pytest.raises(ConfigError, match=r"sampling.clip names 171; what is forecast is 94, 193"):
+    with pytest.raises(ConfigError, match=r"clip names 171; .* 94, 193"):
         forecaster.forecast(past, clip={"171": (0.0, 1.0)})
-    with pytest.raises(ConfigError, match=r"sampling.clip of 94 is 2 to 1; the first must be the lower one"):
+    with pytest.raises(ConfigError, match=r"clip of 94 is 2 to 1"):
         forecaster.forecast(past, clip={"94": (2.0, 1.0)})
 
 
 @pytest.mark.parametrize("members", [0, -1, 2.5, "3"])
 def test_a_number_of_members_that_is_none_is_refused(forecaster, past, members):
-    with pytest.raises(ConfigError, match=f"members is {members}; an ensemble has a whole number"):
+    with pytest.raises(ConfigError, match=f"members is {members}; .*whole number"):
         forecaster.forecast(past, members=members)
 
 
 def test_more_members_than_memory_holds_are_refused(forecaster, past):
-    with pytest.raises(ConfigError, match=r"members is 10000000000, which take 9.22e\+04 GB for one window"):
+    with pytest.raises(ConfigError, match=r"10000000000, .* 9.22e\+04 GB"):
         forecaster.forecast(past, members=10**10)
 
 
@@ -296,7 +296,7 @@ class TestFrameMasks:
             masked.fill(torch.zeros(3, 4, 16, 24), [1, 1, 0, 0])
 
     def test_what_masks_need_is_said(self, untrained):
-        with pytest.raises(ConfigError, match="frame masks need the same past and future channels"):
+        with pytest.raises(ConfigError, match="same past and future channels"):
             untrained("diffusion.masks={}", "target=future")
 
 
@@ -313,7 +313,7 @@ def test_a_past_as_array_dataarray_or_tensor_is_the_same_past(forecaster, past, 
 
 def test_a_past_of_another_shape_is_told_as_it_was_given(forecaster, past):
     video = past.transpose("channel", "time", "y", "x").values
-    with pytest.raises(DataError, match=r"the past has shape \[3, 1, 16, 24\]; this model takes"):
+    with pytest.raises(DataError, match=r"shape \[3, 1, 16, 24\]"):
         forecaster.forecast(video[:, :1])
 
 

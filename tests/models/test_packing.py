@@ -62,14 +62,14 @@ def test_a_calibration_goes_with_the_weights_it_was_made_for(folder, tmp_path):
 
 
 def test_a_weight_beyond_float16_is_refused():
-    with pytest.raises(FramecastError, match="the largest of mix is 1e\\+05, and float16 ends at 65504"):
+    with pytest.raises(FramecastError, match=r"mix is 1e\+05, .* 65504"):
         halved("mix", torch.tensor([1.0, -1e5]))
 
 
 def test_weights_that_are_whole_numbers_are_refused(folder, tmp_path):
     weights = {name: value.int() for name, value in weights_of(folder).items()}
     save_weights(tmp_path / "whole", replace(read_config(folder)), weights)
-    with pytest.raises(DataError, match=r"torch\.int32; it must be torch.float32"):
+    with pytest.raises(DataError, match=r"torch\.int32; .*torch.float32"):
         load(tmp_path / "whole")
 
 

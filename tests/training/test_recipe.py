@@ -131,5 +131,5 @@ def test_sizes_beyond_any_machine_are_refused_before_memory_is_taken(change):
 
 
 def test_a_misspelt_recipe_is_told_its_neighbour():
-    with pytest.raises(ConfigError, match=r"tny is neither a recipe .*did you mean tiny\?"):
+    with pytest.raises(ConfigError, match=r"tny .* tiny\?"):
         load_recipe("tny")

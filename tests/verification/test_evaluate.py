@@ -238,7 +238,7 @@ def test_a_damaged_array_is_named_as_such(gaussian_forecast: Write, tmp_path: Pa
     path = gaussian_forecast(tmp_path / "forecast.zarr", samples=2, sequences=2)
     for chunk in (chunk for chunk in (path / name / "c").rglob("*") if chunk.is_file()):
         chunk.write_bytes(chunk.read_bytes()[:20])
-    with pytest.raises(DataError, match=r"forecast.zarr is damaged \(.*\): copy it again, or write it anew"):
+    with pytest.raises(DataError, match=r"forecast.zarr is damaged"):
         evaluate(path)
 
 

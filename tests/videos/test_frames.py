@@ -30,7 +30,7 @@ class TestFrameSpec:
     @pytest.mark.parametrize("name", ["past", "future", "cadence", "height", "width"])
     @pytest.mark.parametrize("value", [0, -1, float("nan")])
     def test_what_must_be_positive(self, name, value):
-        with pytest.raises(ConfigError, match=f"{name} is {value}; it must be positive"):
+        with pytest.raises(ConfigError, match=f"{name} is {value}; .*positive"):
             dataclasses.replace(SPEC, **{name: value})
 
     @pytest.mark.parametrize("name", ["past_channels", "future_channels"])

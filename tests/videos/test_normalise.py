@@ -114,7 +114,7 @@ class TestNormaliser:
         torch.testing.assert_close(self.normaliser.inverse(z, ("b", "a")), video)
 
     def test_an_unknown_channel(self):
-        with pytest.raises(DataError, match="no stretch is known for channel c; known: a, b"):
+        with pytest.raises(DataError, match=r"channel c; .* a, b"):
             self.normaliser.forward(torch.zeros(2, 1, 4, 4), ("a", "c"))
 
     def test_another_number_of_channels(self):

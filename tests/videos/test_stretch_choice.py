@@ -63,7 +63,7 @@ def test_what_a_channel_holds_comes_back(kind: str) -> None:
 @pytest.mark.parametrize("curve", ["log1p", "sqrt"])
 def test_a_curve_that_would_lose_the_values_is_refused(curve: str) -> None:
     values = np.linspace(-1, 3, 1001)
-    with pytest.raises(DataError, match=rf"{curve} takes negative.*25 % .*-1\).*data.curve=auto, linear or asinh"):
+    with pytest.raises(DataError, match=rf"{curve} .*25 % .*-1\).*data.curve=auto"):
         fit_stretch(values, curve=curve)
     noise = KINDS["read noise about an empty sky"][2](np.random.default_rng(0))
     assert (noise < 0).mean() > 0.2

@@ -79,7 +79,7 @@ def test_the_last_frame_has_the_future_channels_in_their_order():
 
 
 def test_the_change_of_what_is_not_seen_cannot_be_forecast():
-    with pytest.raises(ConfigError, match=r"needs c, d among the past channels \(a, b\)"):
+    with pytest.raises(ConfigError, match=r"c, d .*\(a, b\)"):
         check_target("change", frames(("a", "b"), ("c", "a", "d")))
     check_target("future", frames(("a", "b"), ("c", "a", "d")))
     check_target("change", frames(("a", "b"), ("b",)))

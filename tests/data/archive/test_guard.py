@@ -65,7 +65,7 @@ def test_what_is_claimed_is_looked_at_before_memory_is_taken(archive, variable, 
 
 def test_frames_that_nothing_could_be_computed_on_are_refused(archive):
     edit(archive / "zarr.json", lambda plain: plain["attributes"].update(height=10**9, width=10**9))
-    with pytest.raises(DataError, match="claims frames of 1000000000 by 1000000000 pixels"):
+    with pytest.raises(DataError, match="1000000000 by 1000000000"):
         Archive.open(archive)
 
 

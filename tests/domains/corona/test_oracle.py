@@ -75,7 +75,7 @@ def test_a_coarser_cadence_than_the_archives(archive):
 def test_mistakes_are_named(archive, tmp_path):
     frames = frame_spec()
     window = find_windows(archive, frames)[0]
-    with pytest.raises(ConfigError, match="asked for 171 at 16×16; the archive has 193, 211, 94"):
+    with pytest.raises(ConfigError, match=r"171 at 16×16; .* 193, 211, 94"):
         oracle_ensemble(archive, window, frames=frame_spec(future_channels=("171",)), members=1, seed=0)
     with pytest.raises(ConfigError, match="members is 0"):
         oracle_ensemble(archive, window, frames=frames, members=0, seed=0)

@@ -47,13 +47,13 @@ def test_it_ages(table: CorrectionTable) -> None:
 
 
 def test_a_table_too_old_is_told(table: CorrectionTable) -> None:
-    with pytest.raises(DataError, match=r"304 Å on 2023-05-01 a degradation of -0\.05.*newest row is of 2017-12-10"):
+    with pytest.raises(DataError, match=r"304 Å on 2023-05-01 .* -0\.05.* 2017-12-10"):
         table.factor(304, np.datetime64("2023-05-01T00:00"))
 
 
 @pytest.mark.parametrize(("wavelength", "time"), [(195, "2017-08-08"), (171, "1999-01-01")])
 def test_what_the_table_does_not_hold_is_told(table: CorrectionTable, wavelength: int, time: str) -> None:
-    with pytest.raises(DataError, match=f"has nothing for {wavelength} Å on {time}") as caught:
+    with pytest.raises(DataError, match=f"{wavelength} Å on {time}") as caught:
         table.factor(wavelength, np.datetime64(time))
     assert "\n" not in str(caught.value)
 

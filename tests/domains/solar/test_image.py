@@ -166,5 +166,5 @@ def test_a_unit_that_is_a_rate_already_is_not_divided_by_the_exposure_again(unit
 @pytest.mark.parametrize("unit", ["W m-2 sr-1", "Gauss", "MK"])
 def test_a_unit_that_is_not_of_counts_is_refused(unit):
     image = SolarImage(header=header_of(BUNIT=unit), data=np.ones((2, 2), np.float32))
-    with pytest.raises(DataError, match=r"\(BUNIT\), which is not a unit of counts"):
+    with pytest.raises(DataError, match=r"\(BUNIT\)"):
         _ = image.rate

@@ -89,13 +89,13 @@ def test_the_same_observation_twice_counts_once() -> None:
 
 
 def test_absent_wavelengths_are_told_with_those_that_are_there() -> None:
-    with pytest.raises(DataError, match="no file is of wavelength 304; the headers say 171, 193"):
+    with pytest.raises(DataError, match=r"wavelength 304; .* 171, 193"):
         match(frames_at([0, 1]) + frames_at([0, 1], 193), [171, 304])
     with pytest.raises(DataError, match="between --start and --end"):
         match(frames_at([0, 3600]), [171], start=DAY + np.timedelta64(5, "D"))
     with pytest.raises(DataError, match="one observation alone has no cadence"):
         match(frames_at([0]), [171])
-    with pytest.raises(DataError, match="no file of 195 Å was observed within 60 s of one of 171 Å"):
+    with pytest.raises(DataError, match=r"195 Å .* 60 s of .* 171 Å"):
         match(frames_at([0, 3600, 7200]) + frames_at([1800, 5400], 195), [171, 195])
     assert len(match(frames_at([0]), [171], cadence=3600.0).slots) == 1
 
@@ -106,5 +106,5 @@ def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no file"):
         scan(tmp_path)
     (tmp_path / "notes.txt").write_text("no image here")
-    with pytest.raises(DataError, match=r"no usable observation among 1 files; the first: .*notes.txt is no FITS file"):
+    with pytest.raises(DataError, match=r" 1 files; .*notes.txt is no FITS file"):
         scan(tmp_path)

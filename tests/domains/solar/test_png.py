@@ -124,10 +124,10 @@ def test_folders_of_no_use(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         find_pictures(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"holds no picture named as in 377/377_20110214_0000_193x211x94.png \(0 other"):
+    with pytest.raises(DataError, match=r"377_20110214_0000_193x211x94.png \(0 other"):
         find_pictures(tmp_path / "empty")
     Image.new("L", (4, 4)).save(folder / "377" / "377_20110214_0000_171.png")
-    with pytest.raises(DataError, match=r"pictures of different wavelengths \(171, 193x211x94\)"):
+    with pytest.raises(DataError, match=r"\(171, 193x211x94\)"):
         import_pictures(folder, tmp_path / "a.zarr")
 
 

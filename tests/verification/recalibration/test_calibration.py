@@ -113,7 +113,7 @@ def test_blocks_decide_what_can_be_promised(gaussian_forecast: Write, tmp_path: 
 def test_training_windows_are_refused(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(tmp_path / "f.zarr", samples=4)
     zarr.open_group(path, mode="r+").attrs["split"] = "train"
-    with pytest.raises(DataError, match="holds train windows, which the model has learnt"):
+    with pytest.raises(DataError, match="train windows"):
         calibrate(path)
 
 
@@ -123,7 +123,7 @@ def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibr
     assert read_calibration(tmp_path) is None
     write_calibration(tmp_path, own)
     assert read_calibration(tmp_path) == own
-    with pytest.raises(DataError, match="calibrate a model on its own forecasts"):
+    with pytest.raises(DataError, match="own forecasts"):
         write_calibration(tmp_path, replace(own, drawing={**own.drawing, "weights_sha256": "cd" * 32}))
     for text, words in (
         ("{", "cannot be read as JSON"),

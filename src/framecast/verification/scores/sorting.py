@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _LARGEST_NETWORK = 128
-_FEWEST_POINTS = 2000
+_FEWEST_POINTS = 1000
 
 
 def sort_members(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " member *shape"]:
