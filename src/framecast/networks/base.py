@@ -28,7 +28,7 @@ class Network(Protocol):
             x: noisy future ``[batch, future channel, future frame, height, width]``.
             time: where in the diffusion each sample is, ``[batch]``: the row of the schedule, or 0 to 1000.
             past: ``[batch, past channel, past frame, height, width]``, normalised, 0 where masked.
-            label: class of each sample ``[batch]`` int64, the number of classes where unknown; ``None`` for none at all.
+            label: class of each sample ``[batch]`` int64, the number of classes where unknown; or ``None``.
         """
         ...
 
