@@ -92,7 +92,7 @@ def test_after_a_kill_the_folder_holds_what_an_undisturbed_run_holds(small_archi
     list(run_training(prepared, tmp_path / "calm"))
     events = run_training(prepared, tmp_path / "killed")
     for event in events:
-        if isinstance(event, Progress) and event.step == 7:
+        if isinstance(event, Stepped) and event.step == 7:
             events.close()  # as a kill does, this writes nothing
     # What a kill leaves of steps that the resumed run may never write: a longer run's, and one cut off in writing.
     for name in ("00000009.safetensors", ".00000007.safetensors.partial"):
