@@ -6,7 +6,7 @@ framecast train tiny --data clouds.zarr --out runs/clouds
 
 ``framecast import pictures clouds.zarr`` reads the same folder with the values as they are stored; this turns grey of
 8 or 16 bits into a scale. That is only right where the picture was made that way: a colour map is no scale. Pictures of
-32 bits have no black and white: their values are physical already, and ``--low`` and ``--high`` are left aside.
+float values have no black and white: their values are physical already, and ``--low`` and ``--high`` are left aside.
 """
 
 import argparse
@@ -35,6 +35,10 @@ try:
     with Image.open(pictures[0]) as picture:
         kind = np.asarray(picture).dtype
     white = np.iinfo(kind).max if kind in ("uint8", "uint16") else None
+    if white is None and kind.kind != "f":
+        parser.error(
+            f"{pictures[0].name} has no black and white ({kind}): use framecast import, with --scale and --offset"
+        )
     if white is None:
         print(f"{pictures[0].name} has no black and white ({kind}): its values are taken as they are")
     stretch = {} if white is None else {"scale": (given.high - given.low) / white, "offset": given.low}

@@ -62,17 +62,19 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     assert "holds no picture" in made.stderr
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1), (np.int32, 1000)])
-def test_pictures_of_32_bits_have_no_black_and_white(dtype: type, scale: int, tmp_path: Path) -> None:
+def test_pictures_of_32_bits_have_no_black_and_white(tmp_path: Path) -> None:
     kelvin = 280 + np.arange(128).reshape(8, 16) / 10
-    (tmp_path / "in").mkdir()
-    for minute in range(3):
-        Image.fromarray((scale * (kelvin + minute)).astype(dtype)).save(
-            tmp_path / "in" / f"20240101_00{minute:02d}.tif"
-        )
-    made = convert(tmp_path / "in", tmp_path / "film.zarr", "--unit", "K", "--low", "180", "--high", "320")
+    for kind, scale in (("float32", 1), ("int32", 1000)):
+        (tmp_path / kind).mkdir()
+        for minute in range(3):
+            picture = Image.fromarray((scale * (kelvin + minute)).astype(kind))
+            picture.save(tmp_path / kind / f"20240101_00{minute:02d}.tif")
+    options = ("--unit", "K", "--low", "180", "--high", "320")
+    made = convert(tmp_path / "float32", tmp_path / "film.zarr", *options)
     assert made.returncode == 0, made.stderr
     assert "has no black and white" in made.stdout
-    archive = Archive.open(tmp_path / "film.zarr")
-    found = archive.read(archive.sequences[0], [2])[0, 0]
-    np.testing.assert_allclose(found, scale * (kelvin + 2)[::-1], rtol=1e-6)
+    found = Archive.open(tmp_path / "film.zarr").read("film", [2])[0, 0]
+    np.testing.assert_allclose(found, (kelvin + 2)[::-1], rtol=1e-6)
+    made = convert(tmp_path / "int32", tmp_path / "other.zarr", *options)
+    assert made.returncode == 2
+    assert "has no black and white" in made.stderr

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError
-from framecast.videos.units import convert, same_unit
+from framecast.videos.units import by_channel, convert, joined, known, same_unit, select
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,20 @@ def test_conversion(unit: str, wanted: str, expected: float) -> None:
 def test_no_way(unit: str, wanted: str) -> None:
     with pytest.raises(DataError, match="cannot be converted"):
         convert(np.array([1.0]), unit, wanted)
+
+
+def test_units_of_several_channels_are_one_text_and_come_apart_again():
+    unit = joined(["m s-1", "K"])
+    assert by_channel(unit, 2) == ("m s-1", "K")
+    assert joined(["K", "K"]) == "K"
+    assert by_channel("K", 3) == ("K", "K", "K")
+    assert select(unit, ("u", "t"), ("t",)) == "K"
+    assert select(unit, ("u", "t"), ("t", "u")) == "K, m s-1"
+    assert same_unit(unit, "m/s, kelvin")
+    assert not same_unit(unit, "K, m/s")
+    assert not same_unit(unit, "K")
+
+
+@pytest.mark.parametrize(("unit", "says"), [("K", True), ("mm/h", True), ("1", False), ("", False), ("counts!", False)])
+def test_units_that_say_nothing_are_told_from_those_that_do(unit, says):
+    assert known(unit) == says

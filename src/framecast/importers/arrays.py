@@ -33,10 +33,10 @@ def open_array(path: Path, options: ImportOptions) -> xr.Dataset:
         with zipfile.ZipFile(path) as packed:
             if sum(member.file_size for member in packed.infolist()) > _MOST_UNPACKED:
                 raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked: store its arrays as .npy files")
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     else:
-        arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False)}
+        arrays = {path.stem: np.load(path, mmap_mode="r")}
     if strange := [name for name, array in arrays.items() if array.dtype.kind not in "biufMmUS"]:
         raise DataError(f"{strange[0]} of {path} is of the type {arrays[strange[0]].dtype}: store numbers")
     frames = max((arrays[name] for name in options.variables or arrays if name in arrays), key=np.size)

@@ -27,14 +27,14 @@ from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, 
 from framecast.data.statistics import sample_residuals
 from framecast.data.windows import Window, WindowList, find_windows
 from framecast.models.checkpoint import load
-from framecast.models.config import ModelConfig
+from framecast.models.config import ModelConfig, channels_of
 from framecast.models.forecaster import Choices, Forecaster
 from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
 from framecast.networks import check_size
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
-from framecast.videos.units import same_unit
+from framecast.videos.units import same_unit, select
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -154,10 +154,9 @@ def plan_forecast(model: Forecaster, archive: Archive, side: Side, limit: int | 
     config = model.config
     frames = replace(config.frames, height=archive.height, width=archive.width)
     check_size(model.generator.network, frames.height, frames.width)
-    if not same_unit(archive.unit, config.unit):
-        raise DataError(
-            f"{archive.path} is in {archive.unit} and the model was trained on {config.unit}: convert the archive"
-        )
+    unit = select(archive.unit, archive.channels, channels_of(frames))
+    if not same_unit(unit, config.unit):
+        raise DataError(f"{archive.path} is in {unit} and the model was trained on {config.unit}: convert the archive")
     windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)
     if side == "all":
         train, candidates = windows[:0], windows
@@ -256,7 +255,7 @@ def forecast_windows(
             frames=frames,
             samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time) for window in plan.chosen],
             members=members,
-            unit=archive.unit,
+            unit=select(archive.unit, archive.channels, frames.future_channels),
             attrs=attrs,
             dressing=_dressing(plan, seed),
             climatology=_climatology(plan, seed),

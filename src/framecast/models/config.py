@@ -18,6 +18,12 @@ from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.representation import Representation
 from framecast.videos.target import AnyTarget
+from framecast.videos.units import select
+
+
+def channels_of(frames: FrameSpec) -> tuple[str, ...]:
+    """Return all channels of a task, each once: those that the unit of a model is given for."""
+    return tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +67,16 @@ class ModelConfig:
     framecast_version: str = __version__
     format: Literal["framecast-model"] = "framecast-model"
     version: int = MODEL_FORMAT.version
+
+    @property
+    def past_unit(self) -> str:
+        """Unit of the past; those of its channels with commas between them where they differ."""
+        return select(self.unit, channels_of(self.frames), self.frames.past_channels)
+
+    @property
+    def future_unit(self) -> str:
+        """Unit of the forecast; likewise."""
+        return select(self.unit, channels_of(self.frames), self.frames.future_channels)
 
     @property
     def domain(self) -> Domain:

@@ -82,8 +82,8 @@ class Forecaster:
 
     @property
     def unit(self) -> str:
-        """Physical unit of the videos."""
-        return self.config.unit
+        """Physical unit of the forecasts."""
+        return self.config.future_unit
 
     @property
     def frames(self) -> FrameSpec:
@@ -203,7 +203,10 @@ class Forecaster:
         ensembles = []
         with track("members", members * len(pasts), progress) as task:
             for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):
-                own, pixels = replace(draw, sample=k, label=given), to_tensor(each, self.frames, unit=self.unit)
+                own, pixels = (
+                    replace(draw, sample=k, label=given),
+                    to_tensor(each, self.frames, unit=self.config.past_unit),
+                )
                 if lost := self.normaliser.losses(pixels, self.frames.past_channels):
                     warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
                 drawn = self.draw(pixels, own, task=task)
@@ -256,7 +259,7 @@ class Forecaster:
         past = one_video(past)
         options = self.settle(self.options(**choices))
         first = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
-        pasts = to_tensor(past, frames, unit=self.unit)[None].expand(members, *([-1] * 4))
+        pasts = to_tensor(past, frames, unit=self.config.past_unit)[None].expand(members, *([-1] * 4))
         for block in range(blocks):
             drawn = self.draw(pasts, replace(first, block=block))
             yield to_ensemble(drawn, past, frames, attrs=self._attrs(first), first_lead=block * frames.future)
@@ -295,7 +298,7 @@ class Forecaster:
             raise ConfigError(f"{self.name} was trained to forecast only: train with diffusion.masks to fill frames")
         video = one_video(video)
         draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
-        known = to_tensor(video, self.frames, unit=self.unit).to(self.device)
+        known = to_tensor(video, self.frames, unit=self.config.past_unit).to(self.device)
         marks = torch.as_tensor(np.asarray(given, dtype=bool), device=self.device)
         chunks = draw_members(
             self.generator,

@@ -14,6 +14,7 @@ from framecast.reports.colours import colour_map
 from framecast.reports.tiles import tile
 from framecast.verification.evaluation import Case, Cases
 from framecast.verification.scores import ensemble_mean, ensemble_variance
+from framecast.videos.units import by_channel
 
 Video = np.ndarray
 
@@ -110,7 +111,7 @@ class Panels:
                 truth=truth,
                 times=times,
                 colours=colours,
-                unit=cases.unit,
+                unit=by_channel(cases.unit, len(cases.channels))[channel],
                 title=title,
             )
         light = Brightness.of(np.concatenate([past, truth]))
@@ -129,7 +130,7 @@ class Panels:
                 colours,
             )
             panels += [single, *(_mean_and_spread(f"{called}: ", past, members, light, colours))][: len(members) + 1]
-        return cls(times, panels, 3, title, cases.unit)
+        return cls(times, panels, 3, title, by_channel(cases.unit, len(cases.channels))[channel])
 
     @property
     def issued(self) -> int:

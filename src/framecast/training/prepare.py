@@ -18,13 +18,14 @@ from framecast.data.split_table import TableSplit
 from framecast.data.splits import SIDES, AnySplit, AutoSplit, Division
 from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import WindowList, find_windows, manifest_hash
-from framecast.models.config import ModelConfig, attach, build_network
+from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import OwnNetwork, check_size
 from framecast.training.options import TrainingOptions
 from framecast.training.recipe import DataOptions, Recipe
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import AnyTarget, Change, Future, check_target
+from framecast.videos.units import select
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +142,8 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     recipe = replace(recipe, data=replace(recipe.data, split=split))
     divided = ArchiveData(archive=data, windows=windows, sides=sides)
     classes = _labels(divided, divided.dataset("train", frames, recipe.training)) if recipe.data.labels else ()
-    return _describe(recipe, divided, frames, unit=data.unit, classes=classes)
+    unit = select(data.unit, data.channels, channels_of(frames))
+    return _describe(recipe, divided, frames, unit=unit, classes=classes)
 
 
 def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:

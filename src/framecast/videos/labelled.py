@@ -14,7 +14,7 @@ from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
 from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
 from framecast.videos.frames import FrameSpec
-from framecast.videos.units import convert
+from framecast.videos.units import by_channel, convert, select
 
 Video = xr.DataArray | xr.Dataset | np.ndarray | Tensor
 """``[channel, time, y, x]`` in physical units; the axes of a DataArray may be in any order. Variables are channels."""
@@ -108,12 +108,15 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
             f"the past has dimensions {', '.join(map(str, video.dims))} and lacks {', '.join(sorted(missing))}: "
             "rename them to channel, time, y and x"
         )
+    own = video.attrs.get("units", video.attrs.get("unit"))
     if "channel" in video.coords:
         names = [str(name) for name in video["channel"].values]
         absent = [name for name in frames.past_channels if name not in names]
         if absent:
             raise DataError(f"the model needs channel {', '.join(absent)}, and the past has {', '.join(names)}: add it")
         video = video.isel(channel=[names.index(name) for name in frames.past_channels])
+        if isinstance(own, str):
+            own = select(own, names, frames.past_channels)
     if (times := _clock(video)) is not None and len(times) > 1:
         steps = np.diff(times) / np.timedelta64(1, "ns") / 1e9
         if np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
@@ -122,10 +125,10 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
                 f"{format_duration(frames.cadence)} ({frames.cadence:g} s): select such frames"
             )
     values = video.transpose("channel", "time", "y", "x").values
-    own = video.attrs.get("units", video.attrs.get("unit"))
     if unit is not None and isinstance(own, str):
+        units = (by_channel(each, len(values)) for each in (own, unit))
         try:
-            values = convert(values, own, unit)
+            values = np.stack([convert(*each) for each in zip(values, *units, strict=True)])
         except DataError:
             raise DataError(
                 f"the past is in {own} and the model takes {unit}: convert it, or correct its attribute units"

@@ -51,6 +51,12 @@ def by_channel(unit: str, channels: int) -> tuple[str, ...]:
     return tuple(parts) if len(parts) == channels else (unit,) * channels
 
 
+def select(unit: str, channels: Sequence[str], wanted: Sequence[str]) -> str:
+    """Return the unit of the ``wanted`` ones of ``channels``, as `joined` makes it; ``unit`` is that of all."""
+    own = dict(zip(channels, by_channel(unit, len(channels)), strict=True))
+    return joined([own.get(channel, unit) for channel in wanted])
+
+
 def unit_of_expression(
     expression: str, units: Mapping[str, str], evaluate: Callable[[str, Mapping[str, Any]], Any]
 ) -> str:
