@@ -321,6 +321,22 @@ def test_a_package_that_is_absent_is_named_with_its_extra(file, module, extra, t
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("a.mp4", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"),
+        ("a.mp4", b"ffconcat version 1.0\nfile '/etc/hostname'\n"),
+        ("a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"),
+        ("a.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 9999, 9999), }"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused(file, content, tmp_path) -> None:
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(FramecastError, match=file.replace(".", r"\.")) as error:
+        archived(tmp_path / file, tmp_path, unit="1", cadence="1h")
+    assert "\n" not in str(error.value)
+
+
 # What is taken of a source.
 
 

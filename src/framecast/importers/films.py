@@ -10,10 +10,13 @@ import numpy.typing as npt
 import xarray as xr
 
 from framecast.core.errors import DataError
+from framecast.core.reading import check_regular
+from framecast.data.archive.guard import check_frame
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
-from framecast.importers.pictures import frames_dataset
+from framecast.importers.pictures import COLOURS, frames_dataset
 
+_CONTAINERS = {".webm": "matroska", ".mkv": "matroska", ".avi": "avi"}
 _LOOKED_AT = 5
 """Frames that decide whether a film is grey."""
 
@@ -25,9 +28,11 @@ def open_film(path: Path, options: ImportOptions) -> xr.Dataset:
         DataError: it has no video, or fewer than two frames.
     """
     av = needed("av", "films", "films")
+    check_regular(path)
     try:
-        with av.open(str(path)) as container:
+        with _container(path) as container:
             stream = container.streams.video[0]
+            check_frame(path, stream.height, stream.width, len(COLOURS))
             stamps = sorted({packet.pts for packet in container.demux(stream) if packet.pts is not None})
             tick, rate = float(stream.time_base), stream.average_rate
     except (IndexError, av.error.FFmpegError) as error:
@@ -59,9 +64,14 @@ def _frames(path: Path, stamps: list[int], numbers: npt.NDArray[np.int64], kind:
     return np.stack([found[stamps[number]] for number in numbers.tolist()])
 
 
+def _container(path: Path) -> Any:
+    """Open a film as what its ending says and nothing else: a playlist would name other files and addresses."""
+    kind = _CONTAINERS.get(path.suffix.lower(), "mp4")
+    return needed("av", "films", "films").open(str(path), format=kind, options={"protocol_whitelist": "file"})
+
+
 def _decoded(path: Path, first: int) -> Iterator[Any]:
-    av = needed("av", "films", "films")
-    with av.open(str(path)) as container:
+    with _container(path) as container:
         stream = container.streams.video[0]
         container.seek(first, stream=stream, backward=True)
         yield from container.decode(stream)

@@ -11,7 +11,7 @@ from framecast.importers.options import ImportOptions
 def open_geotiff(path: Path, options: ImportOptions) -> xr.Dataset:
     """Return the bands of a file, ``[y, x]`` or ``[band, y, x]``, lazily and not decoded."""
     rioxarray = needed("rioxarray", "geotiff", "GeoTIFF files")
-    raster = rioxarray.open_rasterio(path, masked=False, mask_and_scale=False, cache=False)
+    raster = rioxarray.open_rasterio(path, driver="GTiff", masked=False, mask_and_scale=False, cache=False)
     attrs = {
         key: value
         for key, value in raster.attrs.items()

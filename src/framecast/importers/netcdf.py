@@ -45,7 +45,7 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
         first = stream.read(8)
     if first.startswith(_HDF5[:4]) or not first.startswith((_CLASSIC, _GZIP)):
         with undamaged(path):
-            _check_hdf5(path)
+            check_hdf5(path)
             if group is not None and group.strip("/") not in (groups := netcdf_groups(path)):
                 raise DataError(f"{path} has no group {group!r} with frames: there are {', '.join(groups) or 'none'}")
             return xr.open_dataset(
@@ -81,7 +81,7 @@ def _check_unpacked(path: Path) -> None:
                 raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked: unpack it with gunzip first")
 
 
-def _check_hdf5(path: Path) -> None:
+def check_hdf5(path: Path) -> None:
     """Raise `DataError` if the file names a plugin or another file, or claims sizes that no memory holds."""
     import h5py
 

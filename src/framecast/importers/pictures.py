@@ -17,11 +17,16 @@ import xarray as xr
 from PIL import Image, UnidentifiedImageError
 
 from framecast.core.errors import DataError
+from framecast.core.reading import check_regular
+from framecast.data.archive.guard import check_frame
 from framecast.importers.lazy import Key, outer, unread
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
 
 COLOURS = ("red", "green", "blue")
+_FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "PPM", "BMP", "WEBP", "JPEG2000")
+"""What Pillow may take a file for: its decoder of PostScript would start a program."""
+
 _GEOREFERENCED = (33550, 34264)
 """Tags of TIFF that say where pixels are."""
 
@@ -32,8 +37,10 @@ def open_picture(path: Path, options: ImportOptions) -> xr.Dataset:
     Raises:
         DataError: it is damaged, or of a kind in which values would be lost.
     """
+    check_regular(path)
     try:
         with _opened(path) as picture:
+            check_frame(path, picture.height, picture.width)
             count = getattr(picture, "n_frames", 1)
             first, physical = _pixels(picture), picture.mode == "F"
             shown = [_duration(picture, k) for k in range(count)] if count > 1 else []
@@ -79,7 +86,7 @@ def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: 
 def georeferenced(path: Path) -> bool:
     """Whether a TIFF file says where on Earth its pixels are."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=("TIFF",)) as picture:
             return any(tag in getattr(picture, "tag_v2", {}) for tag in _GEOREFERENCED)
     except (OSError, Image.DecompressionBombError):
         return False
@@ -88,10 +95,10 @@ def georeferenced(path: Path) -> bool:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     if path.suffix == ".gz":
-        with gzip.open(path) as unpacked, Image.open(cast(IO[bytes], unpacked)) as picture:
+        with gzip.open(path) as unpacked, Image.open(cast(IO[bytes], unpacked), formats=_FORMATS) as picture:
             yield picture
     else:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=_FORMATS) as picture:
             yield picture
 
 

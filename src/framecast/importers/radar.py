@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from framecast.core.reading import check_regular
 from framecast.importers.lazy import outer, unread
+from framecast.importers.netcdf import check_hdf5
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
 
@@ -30,6 +32,9 @@ def is_radar(path: Path) -> bool:
 
 def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
     """Return the composite in a file, ``[y, x]``, NaN where no radar looks."""
+    check_regular(path)
+    if path.suffix in (".h5", ".hdf"):
+        check_hdf5(path)
     values, about = _read(path)
     upward = about.get("yorigin") == "lower"
     height, width = values.shape
