@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test test-fast portable slow lint format clean
+.PHONY: help demo test test-fast portable slow lint docs format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make portable  forecasting, training and resuming as older processors compute"
 	@echo "make slow    the tests that take minutes"
 	@echo "make lint    ruff and mypy"
+	@echo "make docs    the documentation site, in build/docs/html"
 	@echo "make format  let ruff put the files into shape"
 	@echo "make clean   remove .venv, caches and ./demo"
 
@@ -52,6 +53,11 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Warnings are errors, among them links within the site that lead nowhere. The examples are executed.
+docs: $(DEV)
+	$(ONE_THREAD) $(BIN)/python -m sphinx -W --keep-going -q -b html -d build/docs/doctrees docs build/docs/html
+	@echo build/docs/html/index.html
 
 format: $(DEV)
 	$(BIN)/ruff check --fix .

@@ -34,7 +34,6 @@ app = typer.Typer(
     help="Probabilistic video forecasting with diffusion models.",
     epilog="Start with: framecast demo",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # rich takes twice as long to load as the help takes to write
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
