@@ -39,7 +39,8 @@ def main() -> None:
     cases = []
     for window in near[:: len(near) // 8]:
         video = archive.read(window.sequence, indices=window.indices, channels=["171"])
-        ensemble = model.forecast(video[:, : frames.past], members=20, seed=0).transpose("member", "channel", ...).values
+        drawn = model.forecast(video[:, : frames.past], members=20, seed=0)
+        ensemble = drawn.transpose("member", "channel", ...).values
         truth, last = video[:, frames.past :], video[:, frames.past - 1 : frames.past]
         skill = 1 - crps(ensemble, truth) / crps(np.broadcast_to(last, truth.shape)[None], truth)
         print(f"{window.sequence}: CRPS {skill:.1%} below persistence")

@@ -41,14 +41,14 @@ app = typer.Typer(
 
 for _domain in built_in_domains():
     _domain.add_commands(app)
-add(app, import_, example="framecast import era5.nc era5.zarr --variable t2m --multiple 8")
-add(app, train, example="framecast train tiny --data rain.zarr --out runs/rain training.steps=500")
+add(app, import_, example="framecast import rain.nc coarse.zarr --coarsen 2 --independent")
+add(app, train, example="framecast train tiny --data rain.zarr --out runs/short training.steps=50")
 add(app, split, example="framecast split tiny --data rain.zarr --out split.csv")
-add(app, forecast, example="framecast forecast runs/rain rain.zarr forecast.zarr --members 20 --seed 0 --limit 10")
-add(app, evaluate, example="framecast evaluate forecast.zarr --out report")
+add(app, forecast, example="framecast forecast runs/rain rain.zarr few.zarr --members 8 --limit 4")
+add(app, evaluate, example="framecast evaluate forecast.zarr --out events --thresholds 1,5")
 add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
 add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
-add(app, average, example="framecast average runs/rain rain-short --width 0.05")
+add(app, average, example="framecast average runs/rain rain-average --width 0.1")
 add(app, info, example="framecast info rain.zarr")
 add(app, machine, example="framecast machine")
 

@@ -233,21 +233,12 @@ def predict(
 add(
     app,
     fetch,
-    example="framecast solar fetch --start 2024-10-08 --end 2024-10-10 --wavelengths 193,211,94 --cadence 2h --out aia",
+    example="framecast solar fetch --start 2017-08-13 --end 2017-08-14 --wavelengths 171 --cadence 2h --out aia",
 )
-add(
-    app,
-    prepare,
-    example="framecast solar prepare aia-synoptic/ sun.zarr --size 64 --wavelengths 171 "
-    "--start 2017-08-08 --end 2017-08-14",
-)
-add(app, import_png, example="framecast solar import-png pictures/ regions.zarr --samples samples.csv")
-add(app, label, example="framecast solar label regions.zarr --events goes.csv --horizon 12h")
-add(
-    app,
-    predict,
-    example="framecast solar predict runs/sun --time 2024-10-08T23:57 --center 32,112 --members 20 --out prediction",
-)
+add(app, prepare, example="framecast solar prepare aia sun.zarr --size 64 --wavelengths 171")
+add(app, label, example="framecast solar label sun.zarr --events flares.csv --horizon 12h")
+add(app, predict, example="framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130 --out prediction")
+add(app, import_png, example="framecast solar import-png pictures regions.zarr")
 
 
 def print_intervals(rows: "list[Interval]") -> None:
