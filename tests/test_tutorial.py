@@ -73,7 +73,9 @@ def test_examples_of_the_help_work_on_the_files_of_the_tutorial(folder, monkeypa
 def test_solar_examples_of_the_help_work_one_after_the_other(real_data, serve_archive, tmp_path, monkeypatch):
     """On a week of real images, which a server on loopback offers in place of the observatory's."""
     monkeypatch.chdir(tmp_path)
-    Path("flares.csv").write_text("start,peak,class,region,location\n2017-08-13T05:00,2017-08-13T05:10,C1.5,12671,N12W60\n")
+    Path("flares.csv").write_text(
+        "start,peak,class,region,location\n2017-08-13T05:00,2017-08-13T05:10,C1.5,12671,N12W60\n"
+    )
     Path("pictures").mkdir()
     for hour in range(0, 24, 2):
         pixels = np.random.default_rng(hour).integers(0, 200, (16, 16, 3), dtype=np.uint8)

@@ -44,8 +44,8 @@ scores = {name: fc.score(members, truth, cadence=3600, replicates=500) for name,
 scores["well calibrated"]
 
 # %% [markdown]
-# A smaller CRPS is better. Spread / error is 1 for an ensemble whose members differ from each other as much as the truth
-# differs from their mean; below 1 it is overconfident (underdispersed).
+# A smaller CRPS is better. Spread / error is 1 if the members differ from each other as much as the truth differs
+# from their mean; below 1 it is overconfident (underdispersed).
 
 # %%
 for name, found in scores.items():
@@ -53,7 +53,7 @@ for name, found in scores.items():
     print(f"{name:16} CRPS {found['crps'].item():.3f} m, 95 % interval {low:.3f} to {high:.3f} m;", end=" ")
     print(f"spread / error {found['spread_skill_ratio'].item():.2f}")
 
-# %% mystnb={"image": {"alt": "CRPS by lead time: the overconfident forecast is above the well calibrated one"}}
+# %% mystnb={"image": {"alt": "CRPS by lead time: that of the overconfident forecast is higher"}}
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 for (name, found), marker in zip(scores.items(), "os", strict=True):
     axes.plot(np.arange(1, 7), found["crps_by_lead"].values.squeeze(), marker=marker, label=name)

@@ -36,7 +36,7 @@ past, future = video.isel(time=slice(0, 6)), video.isel(time=slice(6, 12)).sel(c
 ensemble = model.forecast(past, members=12, seed=0)
 ensemble
 
-# %% mystnb={"image": {"alt": "Rows of frames: observed, two members, the mean and the spread, two to twelve hours ahead"}}
+# %% mystnb={"image": {"alt": "Rows of frames: observed, two members, mean and spread, up to 12 h ahead"}}
 rows = {
     "observed": future.isel(channel=0),
     "member 0": ensemble.isel(member=0, channel=0),

@@ -31,8 +31,8 @@ archive = fc.open_archive("radar.zarr")
 print(f"{len(archive)} sequences of {archive.height}×{archive.width} pixels, in {archive.unit}")
 
 # %% [markdown]
-# Reflectivity becomes rain by Z = 200 R^1.6 (Marshall and Palmer 1948). Every evening gives one window: three frames ten
-# minutes apart, and the six that follow.
+# Reflectivity becomes rain by Z = 200 R^1.6 (Marshall and Palmer 1948). Every evening gives one window: three frames,
+# ten minutes apart, and the six that follow.
 
 
 # %%

@@ -55,7 +55,7 @@ past, future = video.isel(time=slice(at - 10, at + 1, 2)), video.isel(time=slice
 ensemble = model.forecast(past, members=20, seed=0)
 hours = ensemble["lead_time"].values / np.timedelta64(1, "h")
 
-# %% mystnb={"image": {"alt": "Rows of frames of the Sun: observed, two members, the mean and the spread up to 12 h ahead"}}
+# %% mystnb={"image": {"alt": "Rows of frames: observed, two members, mean and spread, up to 12 h ahead"}}
 rows = {
     "observed": future.isel(channel=0),
     "member 0": ensemble.isel(member=0, channel=0),

@@ -32,9 +32,9 @@ hour = video["time"].dt.hour.values
 train = video["time"].values < np.datetime64("2019-03-21")
 
 # %% [markdown]
-# Four ensembles of 20 members for the next 24 hours, issued every six hours in the last eight days: the last frame
-# (a single member), 20 training frames of any hour, 20 of the same hour of the day, and the daily cycle moved to the last
-# frame's anomaly.
+# Four forecasts for the next 24 hours, issued every six hours in the last eight days: the last frame
+# (a single member), 20 training frames of any hour, 20 of the same hour of the day, and the mean daily cycle plus the
+# anomaly of the last frame (a single member).
 
 # %%
 values, random = video.values, np.random.default_rng(0)

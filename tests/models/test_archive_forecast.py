@@ -152,7 +152,7 @@ def test_nothing_but_a_forecast_is_ever_replaced(forecaster, plan, small_archive
     (tmp_path / "thesis" / "chapter").touch()
     for precious in (small_archive, small_run, tmp_path / "thesis"):
         before = sorted(precious.rglob("*"))
-        with pytest.raises(FramecastError, match="is no forecast"):
+        with pytest.raises(FramecastError, match="is not a framecast forecast"):
             run(forecaster, plan(limit=1), precious, overwrite=True)
         assert sorted(precious.rglob("*")) == before
 

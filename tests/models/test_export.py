@@ -70,7 +70,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(forecaste
         export_model(forecaster, tmp_path / "out", format="tflite")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
-    with pytest.raises(FramecastError, match="is no export"):
+    with pytest.raises(FramecastError, match="is not a framecast export"):
         export_model(forecaster, tmp_path / "thesis", format="torch", overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis"]
 

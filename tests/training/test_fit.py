@@ -105,7 +105,7 @@ def test_before_averaging_begins_the_weights_stand_for_their_average(prepared):
 
 
 def test_half_precision_is_taken_up_again_with_its_loss_scale(prepared):
-    """The scale is so large at first that steps are skipped to find it, which is no sign of divergence."""
+    """The scale is so large at first that steps are skipped to find it, which is not a sign of divergence."""
     options = replace(prepared.recipe.training, steps=6, precision="fp16", max_bad_steps=2)
     conditioning, windows = prepared.model.conditioning, prepared.dataset("train")
     saved: dict[str, torch.Tensor] = {}

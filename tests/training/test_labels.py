@@ -110,7 +110,7 @@ def test_guidance_pushes_further(run_folder, labelled, tmp_path):
 def test_mistakes_are_one_line(run_folder, labelled, small_run, small_archive, tmp_path, capsys):
     out = tmp_path / "f.zarr"
     assert forecast(run_folder, labelled, out, "--label", "X") == 2
-    assert "'X' is no class of tiny: give one of quiet, flare, observed or none" in capsys.readouterr().err
+    assert "'X' is not a class of tiny: give one of quiet, flare, observed or none" in capsys.readouterr().err
     assert not out.exists()
     config, plain = read_config(find_model(run_folder)), read_config(find_model(small_run))
     with pytest.raises(ConfigError, match="was trained without labels"):

@@ -99,7 +99,7 @@ def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(run):
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     for overwrite in (False, True):
-        with pytest.raises(FramecastError, match="is no run"):
+        with pytest.raises(FramecastError, match="is not a framecast run"):
             Run(tmp_path).begin("recipe", {}, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").exists()
 

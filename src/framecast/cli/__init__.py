@@ -75,7 +75,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="FRAMECAST_DEBUG", help="Show the whole trace of an error.")
+        bool, typer.Option("--debug", envvar="FRAMECAST_DEBUG", help="Show the traceback of an error.")
     ] = False,
 ) -> None:
     """Probabilistic video forecasting with diffusion models."""

@@ -16,12 +16,12 @@ def average(
         float, typer.Option(help="EMA width as a fraction of the training: 0.05 is short, 0.2 is long.")
     ] = 0.1,
     step: Annotated[
-        int | None, typer.Option(min=1, help="The step at which it ends.  [default: the last snapshot]")
+        int | None, typer.Option(min=1, help="Step at which the average ends.  [default: the last snapshot]")
     ] = None,
     trust_code: TrustCode = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing model.")] = False,
 ) -> None:
-    """Make a model with another average of the weights from the snapshots of a finished run (Karras et al. 2024)."""
+    """Make a model with a different EMA width from the snapshots of a finished run (Karras et al. 2024)."""
     note(f"averaging the snapshots of {run}")
     from framecast.training.snapshots import write_average
 

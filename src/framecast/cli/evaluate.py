@@ -17,7 +17,9 @@ from framecast.verification.options import EvaluationOptions
 def evaluate(
     forecasts: Annotated[
         list[Path],
-        typer.Argument(metavar="FORECAST.zarr...", help="What `framecast forecast` wrote; several are compared."),
+        typer.Argument(
+            metavar="FORECAST.zarr...", help="Forecasts made by `framecast forecast`; several are compared."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the scores, the figures and the page.")],
     options: EvaluationOptions,
@@ -28,7 +30,7 @@ def evaluate(
             help="A Score, Quantity or Baseline of your own, imported from your module; again for another.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing report.")] = False,
 ) -> None:
     """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
     note(f"evaluating {', '.join(map(str, forecasts))}")

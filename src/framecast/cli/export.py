@@ -13,16 +13,17 @@ from framecast.core.errors import ConfigError
 
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A run, a model folder, or a released model's name.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder.")],
     format: Annotated[
         Literal["onnx", "torch", "model"],
-        typer.Option(help="onnx for onnxruntime and its kin, torch for torch.export.load, model for framecast itself."),
+        typer.Option(help="onnx for onnxruntime and similar, torch for torch.export.load, model for framecast itself."),
     ] = "onnx",
     size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Of the frames, such as 128x128. [default: as trained]")
+        str | None,
+        typer.Option(metavar="HxW", help="Height and width of the frames, such as 128x128. [default: as trained]"),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Keep weights in float16. Only with --format model.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing export.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
     """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.

@@ -26,11 +26,11 @@ def forecast(
         Literal["train", "validation", "test", "all"],
         typer.Option(help="The side of the model's own split, or all windows."),
     ] = "validation",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many windows, evenly spaced.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Forecast at most this many windows, evenly spaced.")] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first: a minute, worth it for many windows.")
+        bool, typer.Option("--compile", help="Compile the network first: takes a minute, pays off for many windows.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a forecast of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
     """Forecast windows of an archive. The same command again resumes an interrupted forecast."""
     note(f"forecasting {archive} with {model}")

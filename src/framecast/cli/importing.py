@@ -36,7 +36,7 @@ def import_(
             "own, see docs/python.md.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing archive.")] = False,
 ) -> None:
     """Bring data into an archive: NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites.
 

@@ -29,7 +29,7 @@ _SAID_OF_THE_RUN = (
 )
 
 MASK_FRAMES = 48
-"""Frames looked at for the share of masked pixels."""
+"""Frames looked at for the fraction of masked pixels."""
 
 
 def info(

@@ -1,4 +1,4 @@
-"""How members are drawn, as options that several commands share."""
+"""Sampling options that several commands share."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,13 +15,13 @@ class Sampling:
     """What is given in place of the model's own settings.
 
     Attributes:
-        sampler: reverse step in place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5.
+        sampler: sampler in place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5.
         grid: spacing of the diffusion times in place of the model's own: trailing, linspace ...
         steps: network evaluations per member.
-        precision: precision of the network: auto is bf16 where this machine is faster in it, float32 elsewhere.
-            [default: the model's, mostly auto]
-        guidance: how strongly the label is followed; 1 is as learnt. [default: the model's]
-        clip: keep the pixels of a channel within these values while members are drawn; again for another channel.
+        precision: precision of the network: auto is bf16 where that is faster on this machine, else float32.
+            [default: the model's, usually auto]
+        guidance: weight of the label; 1 samples as trained. [default: the model's]
+        clip: clip the pixels of a channel to this range during sampling; repeat for other channels.
             [default: the model's]
     """
 

@@ -25,7 +25,7 @@ def split(
         Path | None, typer.Option(metavar="CSV", help="Compare with such a table; fail if they differ.")
     ] = None,
 ) -> None:
-    """Divide the windows of an archive as training would, and show each side's size and checksum.
+    """Split the windows of an archive as training does, and show the size and checksum of each part.
 
     Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
     data.split.table=split.csv

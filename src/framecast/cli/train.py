@@ -27,9 +27,9 @@ def train(
         Path | None, typer.Option("--out", help="The run's folder. An unfinished run there is resumed.", metavar="RUN")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Where to train: cpu, cuda, cuda:1. [default: the GPU if there is one]")
+        str | None, typer.Option(help="Device to train on: cpu, cuda, cuda:1. [default: the GPU if there is one]")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a different run in that folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite a different run in that folder.")] = False,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the recipe with all its settings as YAML, and stop.")
     ] = False,

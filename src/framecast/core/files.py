@@ -53,7 +53,7 @@ def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) ->
     Only what framecast made is ever replaced: with a ``kind``, ``overwrite`` is for folders of that kind alone.
     """
     if path.exists() and kind is not None and not kind.describes(path):
-        raise FramecastError(f"{path} exists and is no {kind.name}: choose another name")
+        raise FramecastError(f"{path} exists and is not a framecast {kind.name}: choose another name")
     if path.exists() and not overwrite:
         raise FramecastError(f"{path} exists already: choose another name, or pass --overwrite to replace it")
     here = Path.cwd()

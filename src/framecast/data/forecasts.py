@@ -227,7 +227,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
     with undamaged(path):
         stored = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=False)
     if missing := [name for name in _REQUIRED if name not in stored]:
-        raise DataError(f"{path} lacks {', '.join(missing)}: it is no complete forecast file; make it again")
+        raise DataError(f"{path} lacks {', '.join(missing)}: it is not a complete forecast file: make it again")
     with undamaged(path):
         elapsed = [name for name in ("lead_time", "past_time", "issue_time") if stored[name].dtype.kind in "iuf"]
         forecast = stored.assign_coords({name: _as_timedelta(stored[name].variable) for name in elapsed})

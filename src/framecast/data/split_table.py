@@ -59,7 +59,7 @@ class TableSplit(Split):
         """Return the windows of each side.
 
         Raises:
-            DataError: there is no such table, its content has changed, it names no window of these, or windows of two
+            DataError: there is not such a table, its content has changed, it names no window of these, or windows of two
                 sides share a frame.
         """
         found = _checksum(Path(self.table))
@@ -102,7 +102,7 @@ def read_sides(path: str | Path) -> dict[str, str]:
     """Return the side of each window or sequence that the table at ``path`` names.
 
     Raises:
-        DataError: it is no such table; the message names the line.
+        DataError: it is not such a table; the message names the line.
     """
     table = read_table(path, _COLUMNS, required=("side",))
     column = next((name for name in ("window", "sequence") if name in table.columns), None)

@@ -1,4 +1,4 @@
-"""Tables that people bring: CSV with one line of names, whose columns are found under any of their usual names.
+"""Reading user-supplied CSV tables: one line of names, whose columns are found under any of their usual names.
 
 Lines that begin with ``#`` are comments. The separator is a comma, a semicolon or a tab, whichever the line of names
 has most of. What cannot be read is told with the file, the line and the column.

@@ -59,7 +59,7 @@ class WindowList(Sequence[Window]):
     Attributes:
         windows: the windows.
         rejected: how many candidates were rejected, by reason.
-        independent: whether no two sequences show the same thing, so that they may be told apart in a split.
+        independent: whether sequences are independent, so that they may be split between training and test.
     """
 
     windows: tuple[Window, ...]
@@ -235,8 +235,8 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_ma
     if rejected[missing] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
         hint = (
             f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
-            f"{format_duration(frames.cadence)} is no multiple: choose another cadence for training, or for a trained "
-            f"model prepare the images every {format_duration(frames.cadence)} or a fraction of it"
+            f"{format_duration(frames.cadence)} is not a multiple: choose another cadence for training, or for a "
+            f"trained model prepare the images every {format_duration(frames.cadence)} or a fraction of it"
         )
     if rejected[archive.domain.reasons.get(MASKED, MASKED)]:
         masked = np.concatenate([archive.unusable(name)[0].max(axis=1) for name in archive.sequences])

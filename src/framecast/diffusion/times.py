@@ -184,7 +184,7 @@ class LogSNR(Grid):
 class FastDDPM(Grid):
     """A short list of rows on which a network is trained and sampled (Jiang et al. 2024, arXiv 2405.14802).
 
-    It is no sampler: training draws these rows only, the network is told the true row, and sampling walks the same
+    It is not a sampler: training draws these rows only, the network is told the true row, and sampling walks the same
     list. The published code's stochastic path walks other rows than it was trained on; here that cannot happen.
     """
 

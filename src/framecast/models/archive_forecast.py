@@ -379,7 +379,7 @@ def check_label(config: ModelConfig, archive: Archive, label: str | None) -> Non
             )
     elif label not in config.labels:
         raise ConfigError(
-            f"{label!r} is no class of {config.name}: give one of {', '.join(config.labels)}, {OBSERVED} or none"
+            f"{label!r} is not a class of {config.name}: give one of {', '.join(config.labels)}, {OBSERVED} or none"
         )
 
 

@@ -59,7 +59,7 @@ def export_model(
     Args:
         forecaster: the model.
         out: the folder to make: ``model.onnx`` or ``model.pt2``, and ``export.json``.
-        format: ``onnx`` (for onnxruntime and its kin) or ``torch`` (for `torch.export.load`).
+        format: ``onnx`` (for onnxruntime and similar) or ``torch`` (for `torch.export.load`).
         size: height and width of the frames, if not those the model was trained on.
         overwrite: whether an earlier export of that name may be replaced.
 
@@ -68,7 +68,7 @@ def export_model(
         FramecastError: ``out`` is taken, or the libraries that write ONNX are not installed.
     """
     if format not in FORMATS:
-        raise ConfigError(f"{format!r} is no format to export to: choose one of {', '.join(FORMATS)}")
+        raise ConfigError(f"{format!r} is not an export format: choose one of {', '.join(FORMATS)}")
     if format == "onnx":
         _require_onnx()
     forecaster.to("cpu")

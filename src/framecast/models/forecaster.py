@@ -408,5 +408,5 @@ class Forecaster:
             return len(self.labels) if self.labels else None
         if label not in self.labels:
             known = ", ".join(self.labels) or "none: this model has no labels"
-            raise ConfigError(f"{label!r} is no class of this model; known: {known}")
+            raise ConfigError(f"{label!r} is not a class of this model; known: {known}")
         return self.labels.index(label)

@@ -30,7 +30,7 @@ tomorrow.
 """
 
 _GPU_SHARE = 0.25
-"""The same on a GPU, as a share of its memory."""
+"""The same on a GPU, as a fraction of its memory."""
 
 _DRAWS_PER_BLOCK = 2**16
 """Draws of noise set aside for each block of a rollout: more than any sampler makes."""
@@ -40,7 +40,7 @@ def numbered(members: int) -> range:
     """Return the numbers of so many members.
 
     Raises:
-        ConfigError: that is no whole number, or none at all.
+        ConfigError: it is not a positive whole number.
     """
     if not isinstance(members, Integral) or members < 1:
         raise ConfigError(f"members is {members}; an ensemble has a whole number of them, at least one")

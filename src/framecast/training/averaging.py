@@ -90,7 +90,7 @@ def power(width: float) -> Decay:
     """Return the decay under which weights of step τ count as ``τ^γ`` (Karras et al. 2024, section 3.1, 2312.02696).
 
     ``d = (1 - 1/t)^(γ + 1)`` at step t, counted from 1: the random initial weights do not count at all. The standard
-    deviation of the profile as a share of the training time, ``width``, gives γ; at most 0.28.
+    deviation of the profile as a fraction of the training time, ``width``, gives γ; at most 0.28.
     """
     gamma = exponent(width)
     return lambda count: (1.0 - 1.0 / (count + 1)) ** (gamma + 1)

@@ -105,7 +105,7 @@ def fit(
         state.scaler.unscale_(state.optimiser)
         norm = whole(torch.nn.utils.clip_grad_norm_(state.network.parameters(), options.clip))
         finite = bool(torch.isfinite(total) & torch.isfinite(norm))
-        # The loss scale of fp16 is found by trying: a step skipped for it is no sign of divergence.
+        # The loss scale of fp16 is found by trying: a step skipped for it is not a sign of divergence.
         searching = state.scaler.is_enabled() and bool(torch.isfinite(total)) and state.scaler.get_scale() > 1
         with state.changing():
             state.scaler.step(state.optimiser) if finite else None

@@ -27,8 +27,8 @@ class TrainingOptions:
         clip: the norm to which larger gradients are shortened.
         ema: decay per step of the averaged weights that forecasts use.
         ema_start: step at which averaging begins; before it the weights themselves stand for their average.
-        averages: widths of power-function averages that are kept besides, each a share of the training time from 0 to
-            0.28, such as 0.05 and 0.1: from their snapshots an average of any other length can be made after the run
+        averages: widths of power-function averages that are kept besides, each a fraction of the training time from 0
+            to 0.28, such as 0.05 and 0.1: from their snapshots an average of any other length can be made after the run
             (see `framecast.training.reconstruction`); each costs the memory of the weights.
         snapshots: how many times over the run these are written down.
         precision: ``float32``; ``bf16`` or ``fp16`` for autocast with float32 weights, the latter with a scaled loss;
@@ -36,7 +36,7 @@ class TrainingOptions:
         matmul: how exactly float32 matrices are multiplied where the device has a choice (see
             ``torch.set_float32_matmul_precision``): ``highest``, ``high`` or ``medium``.
         shard: whether several processes divide weights, averages and moments among them, for models beyond one GPU.
-        label_dropout: share of the labels that is left out in training, so that the network also learns to do without
+        label_dropout: fraction of the labels that is dropped in training, so that the network also learns to do without
             one, which guidance needs (Ho & Salimans 2022, arXiv 2207.12598); only for networks with labels.
         flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
         seed: of the order of the windows, the noise, the times and the initial weights.
@@ -109,10 +109,10 @@ class TrainingOptions:
         if not 0 <= self.ema < 1:
             yield f"training.ema is {self.ema}; it must lie in [0, 1)"
         if not 0 <= self.label_dropout <= 1:
-            yield f"training.label_dropout is {self.label_dropout}; it is a share between 0 and 1"
+            yield f"training.label_dropout is {self.label_dropout}; it is a fraction between 0 and 1"
         for width in self.averages:
             if not 0 < width <= WIDEST:
-                yield f"training.averages has {width}; it is a share of the training, above 0 and up to {WIDEST}"
+                yield f"training.averages has {width}; it is a fraction of the training, above 0 and up to {WIDEST}"
         if self.accumulate > 0 and self.batch % self.accumulate:
             yield (
                 f"training.batch={self.batch} cannot be cut into training.accumulate={self.accumulate} equal parts: "

@@ -39,7 +39,7 @@ class DataOptions:
         future: frames forecast.
         cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
         stride: start a window at every so many frames of the archive.
-        max_masked: share of masked pixels in a frame above which a window is left out.
+        max_masked: fraction of masked pixels in a frame above which a window is left out.
         curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
         softening: physical unit at which the curve begins to compress, where it is not 1 or chosen: channel → value.
         saturation: physical unit above which pixels are clipped, where they are: channel → value.
@@ -74,7 +74,7 @@ class DataOptions:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"data.{name} is {getattr(self, name)}; it must be positive")
         if not 0 <= self.max_masked <= 1:
-            raise ConfigError(f"data.max_masked is {self.max_masked}; it is a share between 0 and 1")
+            raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:
             parse_duration(self.cadence)
 

@@ -18,7 +18,7 @@ WIDEST = 0.28
 
 
 class Profile(NamedTuple):
-    """How an average weighs the steps: its width as a share of the training time, and the step it was taken at."""
+    """How an average weighs the steps: its width as a fraction of the training time, and the step it was taken at."""
 
     width: float
     step: int
@@ -30,7 +30,9 @@ def exponent(width: float) -> float:
     ``width² = (γ + 1) / ((γ + 2)² (γ + 3))``, which falls in γ ≥ 0.
     """
     if not 0 < width <= WIDEST:
-        raise ConfigError(f"an average of width {width} is not possible: it is a share of the training, 0 to {WIDEST}")
+        raise ConfigError(
+            f"an average of width {width} is not possible: it is a fraction of the training, 0 to {WIDEST}"
+        )
     # (γ + 2)² (γ + 3) width² - (γ + 1) = 0 as a cubic in γ; its only positive root.
     w = width**-2
     return float(max(root.real for root in np.roots([1, 7, 16 - w, 12 - w]) if abs(root.imag) < 1e-9))
@@ -70,7 +72,7 @@ def coefficients(snapshots: Sequence[Profile], wanted: Profile) -> np.ndarray:
 
 
 def misfit(snapshots: Sequence[Profile], wanted: Profile, weights: np.ndarray) -> float:
-    """Return the distance of the profile put together from the one wanted, as a share of the latter's norm."""
+    """Return the distance of the profile put together from the one wanted, as a fraction of the latter's norm."""
     own = inner_product(wanted, wanted)
     cross = sum(c * inner_product(s, wanted) for c, s in zip(weights, snapshots, strict=True) if c)
     square = sum(

@@ -102,4 +102,4 @@ def _profiles(path: Path) -> list[tuple[int, float, int]]:
         step = int(metadata["step"])
         return [(k, float(width), step) for k, width in enumerate(json.loads(metadata["widths"]))]
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is no snapshot of averages ({type(error).__name__}): remove it") from None
+        raise DataError(f"{path} is not a snapshot of averages ({type(error).__name__}): remove it") from None

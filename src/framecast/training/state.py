@@ -1,4 +1,4 @@
-"""Everything that changes while training, and how to put it down and take it up again.
+"""Everything that changes while training, and how to save and restore it.
 
 Noise, times, order and augmentation are functions of (seed, step): there is no random state to save. What remains are
 the weights, their averages, the optimizer's moments, the loss scale of fp16, and counts of steps.

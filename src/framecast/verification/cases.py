@@ -117,7 +117,7 @@ class Cases:
 
         Raises:
             FramecastError: a file does not exist.
-            DataError: a file is no forecast or is empty; the files do not compare or share no window.
+            DataError: a file is not a forecast or is empty; the files do not compare or share no window.
         """
         given = [paths] if isinstance(paths, str | Path) else paths
         self._files = [Unchanged(path) for path in given]

@@ -124,7 +124,8 @@ def evaluate(
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is no forecast, nothing in it can be judged, the files do not compare, or one changes meanwhile.
+        DataError: it is not a forecast, nothing in it can be scored, the files do not compare, or one changes
+            meanwhile.
     """
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
     limits = tuple(sorted({float(value) for value in thresholds}))
@@ -202,7 +203,7 @@ def score(
         unit: of the images. A DataArray's attribute ``units`` by default.
         data_range: range of values that matters, for PSNR and SSIM, for each channel; by default from the 0.1 to the
             99.9 percentile of the truth.
-        thresholds: values whose reaching is judged as an event.
+        thresholds: values whose exceedance is scored as an event.
         scores: entries beside those of the catalogue.
         quantities: derived quantities beside those of the catalogue.
         blocks: the block of each sample, for the intervals; each sample is one by default.

@@ -14,11 +14,11 @@ class EvaluationOptions:
     """How forecasts are judged.
 
     Attributes:
-        blocks: what is taken to be independent when intervals are drawn: sequences, days (UTC), both together or single
+        blocks: unit treated as independent by the bootstrap: sequences, days (UTC), both together or single
             samples; auto is sequences where there are eight or more, else the finest of the first three.
         replicates: number of bootstrap draws, at least 100.
         seed: random seed for the bootstrap and the dressed-persistence baseline.
-        thresholds: also score forecasts of reaching these values, in the unit of the images.
+        thresholds: also score forecasts of exceeding these thresholds, in the unit of the images.
         climatology: training windows that make the climatology: all windows, same hour of day, or same season.
     """
 

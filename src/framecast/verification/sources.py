@@ -92,7 +92,7 @@ def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence
 
     Raises:
         FramecastError: a file does not exist.
-        DataError: a file is no forecast or has nothing in it; a file is given twice; files disagree on channels, lead
+        DataError: a file is not a forecast or is empty; a file is given twice; files disagree on channels, lead
             times, size or unit.
     """
     given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

@@ -59,7 +59,7 @@ def test_prepares_and_says_what_was_left_out(folder: Path, tmp_path: Path, capsy
     assert prepare(folder, out, "--wavelengths", "171", "--size", "8x16") == 0
     said = capsys.readouterr().out
     assert said.strip().endswith(str(out))
-    for expected in ("1 files of 304 Å", "page.fits", "is no FITS file", "cut short", "dark image", "every 1h"):
+    for expected in ("1 files of 304 Å", "page.fits", "is not a FITS file", "cut short", "dark image", "every 1h"):
         assert expected in said.replace("\n", " ")
     archive = Archive.open(out)
     assert (archive.height, archive.width) == (8, 16)

@@ -145,7 +145,7 @@ def test_the_command_labels_an_archive(
         (["--events", "absent.csv"], "absent.csv cannot be read as a table"),
         (["--events", "EVENTS", "--covers", "2017"], "--covers is '2017'"),
         (["--events", "EVENTS", "--covers", "2018-01-01..2017-01-01"], "end is before its start"),
-        (["--events", "EVENTS", "--classes", "quiet,big"], "'big' is no class of flares"),
+        (["--events", "EVENTS", "--classes", "quiet,big"], "'big' is not a class of flares"),
         (["--events", "EVENTS", "--horizon", "soon"], "'soon' is not a duration"),
     ],
 )

@@ -106,5 +106,5 @@ def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no file"):
         scan(tmp_path)
     (tmp_path / "notes.txt").write_text("no image here")
-    with pytest.raises(DataError, match=r" 1 files; .*notes.txt is no FITS file"):
+    with pytest.raises(DataError, match=r" 1 files; .*notes.txt is not a FITS file"):
         scan(tmp_path)

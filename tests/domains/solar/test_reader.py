@@ -58,7 +58,7 @@ def test_damaged_pixels_are_found_when_they_are_read(sun: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"", "is no FITS file"), (b"<html>404</html>", "is no FITS file"), (b"\0" * 6000, "is no FITS file")],
+    [(b"", "is not a FITS file"), (b"<html>404</html>", "is not a FITS file"), (b"\0" * 6000, "is not a FITS file")],
 )
 def test_what_is_no_fits_says_so(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "picture.fits"

@@ -217,7 +217,7 @@ def decode_times(array: zarr.Array, place: str) -> tuple[npt.NDArray[np.datetime
 def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
     """Gather the metadata of the Zarr store at ``path`` and of its ``groups``, so that opening is one read.
 
-    Zarr warns that the consolidated form is no part of the format 3 specification yet; readers that do not know it
+    Zarr warns that the consolidated form is not part of the format 3 specification yet; readers that do not know it
     ignore it. Of more than `MOST_CONSOLIDATED` groups the root gathers nothing: it would be read as a whole, hundreds
     of megabytes, whatever is wanted.
     """

@@ -59,7 +59,7 @@ def add_commands(app: typer.Typer) -> None:
 def synth(
     out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The archive to write, by convention named *.zarr.")],
     options: SynthOptions,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing archive.")] = False,
 ) -> None:
     """Write an archive of synthetic active regions. Their future is random, but its law is known exactly."""
     note(f"simulating {options.regions} active region{'' if options.regions == 1 else 's'}")
@@ -68,11 +68,12 @@ def synth(
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where everything goes; an earlier demo there is replaced.")
-    ] = Path("demo"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder; an earlier demo in it is replaced.")] = Path(
+        "demo"
+    ),
     seed: Annotated[
-        int, typer.Option(min=0, max=999, help="Another seed, another Sun; the model has seen none of them.")
+        int,
+        typer.Option(min=0, max=999, help="Random seed of the synthetic Sun; the model was trained on other seeds."),
     ] = 0,
 ) -> None:
     """Forecast a synthetic Sun: make data, forecast with the released corona-synth, score against the truth, report."""
@@ -126,7 +127,7 @@ def clear(out: Path) -> None:
     if out.is_dir() and (out / MARKER).is_file():
         shutil.rmtree(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FramecastError(f"{out} holds something that is no demo: choose another --out")
+        raise FramecastError(f"{out} holds something other than a demo: choose another --out")
     if not out.exists():
         refuse_existing(out, overwrite=False)
     out.mkdir(parents=True, exist_ok=True)

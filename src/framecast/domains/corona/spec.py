@@ -107,7 +107,7 @@ class CoronaSpec:
         """Return the specification that `to_json` wrote.
 
         Raises:
-            DataError: the text is no such specification.
+            DataError: the text is not such a specification.
         """
         try:
             fields = json.loads(text)

@@ -39,7 +39,7 @@ app = typer.Typer(
 OutArchive = Annotated[
     Path, typer.Argument(metavar="OUT.zarr", help="The archive to write, by convention named *.zarr.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an archive of that name.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing archive.")]
 
 
 @app.callback()
@@ -260,11 +260,11 @@ def print_intervals(rows: "list[Interval]") -> None:
 
 
 def _print_prediction(made: "Prediction") -> None:
-    """Say which stages were done, and which images are not to be had."""
+    """Say which stages were done, and which images are unavailable."""
     done = {True: "done", False: "was done before"}
     print_table("Prediction", [(name, done[now]) for name, now in made.stages.items()])
     absent = [(f"{_minute(item.time)}  {item.wavelength} Å", item.missing) for item in made.absent]
-    print_list("Images of the future that are not to be had", absent, most=12)
+    print_list("Unavailable images of the future", absent, most=12)
 
 
 def _print_summary(summary: "Summary", source: Path) -> None:

@@ -46,7 +46,7 @@ class CorrectionTable:
             source: a file as SolarSoft has it (``aia_V*_response_table.txt``), or the name of a server.
 
         Raises:
-            DataError: there is no such file, it is no such table, or the server gives none.
+            DataError: there is no such file, it is not such a table, or the server gives none.
         """
         from aiapy.calibrate.util import get_correction_table
 
@@ -72,7 +72,7 @@ class CorrectionTable:
         return cls(name=server.upper() if fetched else path.name, sha256=digest, newest=newest, rows=rows)
 
     def factor(self, wavelength: int, time: np.datetime64) -> float:
-        """Return the share of light registered at ``wavelength`` (ångström) on the day of ``time``: 1 at launch.
+        """Return the fraction of light registered at ``wavelength`` (ångström) on the day of ``time``: 1 at launch.
 
         The factor of the day's noon: within a day it changes by less than 0.1 %.
 

@@ -73,7 +73,7 @@ class Report:
 
     @property
     def missing(self) -> tuple[Frame, ...]:
-        """The frames that are not to be had, with the reason of each."""
+        """The unavailable frames, with the reason of each."""
         return tuple(frame for frame in self.frames if frame.missing)
 
     @property
@@ -293,7 +293,7 @@ class _Fetch:
         if self._unanswered >= min(self._transfer.connections, len(self._wanted)):
             self._unreachable = (
                 f"{self._source.base_url} cannot be reached ({failure}): check the connection, or name another server "
-                "with --base-url; the same command goes on where it stopped"
+                "with --base-url; the same command resumes"
             )
 
     async def _receive(self, url: str) -> bytearray:
@@ -349,7 +349,7 @@ def _check(path: Path, wanted: Frame, tolerance: float) -> str:
     """Return DATE-OBS of the image in the file ``path``, after it was opened and its pixels were decoded.
 
     Raises:
-        DataError: it is no image, or not whole.
+        DataError: it is not an image, or incomplete.
         _TryError: its wavelength is another, or its time is off by more than ``tolerance`` seconds.
     """
     try:

@@ -101,7 +101,7 @@ def _wavelength(path: Path, cards: Mapping[str, Any]) -> int:
 def _quality(path: Path, cards: Mapping[str, Any]) -> int:
     word = _number(cards, "QUALITY", default=0.0)
     if not np.isfinite(word):
-        raise DataError(f"{path} has QUALITY {word:g}, which is no word of bits: whether it is good is unknown")
+        raise DataError(f"{path} has QUALITY {word:g}, which is not a bit mask, so its quality is unknown")
     return int(word)
 
 

@@ -69,7 +69,7 @@ def peak_flux(text: str) -> float:
     """Return the peak flux in W/m² that the class ``text`` (``M``, ``C4.2``, ``X10``) stands for.
 
     Raises:
-        ValueError: it is no class.
+        ValueError: it is not a class.
     """
     found = _CLASS.fullmatch(text.strip())
     if found is None:
@@ -81,12 +81,14 @@ def thresholds(classes: Sequence[str]) -> npt.NDArray[np.float64]:
     """Return the fluxes in W/m² from which each of ``classes`` but the first counts.
 
     Raises:
-        ConfigError: they are no classes of flares, or not in rising order.
+        ConfigError: they are not flare classes, or not in increasing order.
     """
     try:
         fluxes = np.array([peak_flux(name) for name in classes[1:]])
     except ValueError as error:
-        raise ConfigError(f"{error.args[0]!r} is no class of flares; write such as quiet,C,M,X or quiet,M5") from None
+        raise ConfigError(
+            f"{error.args[0]!r} is not a class of flares; write such as quiet,C,M,X or quiet,M5"
+        ) from None
     if not len(fluxes) or (np.diff(fluxes) <= 0).any():
         raise ConfigError(f"classes are {', '.join(classes)}; write what is none of them first, then them, rising")
     return fluxes
@@ -118,7 +120,7 @@ def read_flares(path: str | Path) -> list[Flare]:
     (`framecast.domains.solar.tables`). The usual names of GOES and HEK tables are known.
 
     Raises:
-        DataError: the file is no such list; the message names line and column.
+        DataError: the file is not such a list; the message names line and column.
     """
     table = read_table(path, _COLUMNS, required=("start", "class", "region"))
     return sorted((_event(record) for record in table.records), key=lambda flare: flare.start)

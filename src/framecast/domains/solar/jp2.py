@@ -138,7 +138,7 @@ def _header(path: Path) -> tuple[FrameHeader, dict[str, Any]]:
     try:
         fits = ElementTree.fromstring(box.rstrip(b"\x00").strip()).find(".//fits")
     except ElementTree.ParseError as error:
-        raise DataError(f"{path} has a header that is no XML ({error})") from None
+        raise DataError(f"{path} has a header that is not XML ({error})") from None
     if fits is None:
         raise DataError(f"{path} has an XML box without a FITS header (no element fits): where it looks is unknown")
     values = {element.tag.upper(): _value((element.text or "").strip()) for element in fits}

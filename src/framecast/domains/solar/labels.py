@@ -60,7 +60,7 @@ def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Seq
     class (empty or NaN where none comes).
 
     Raises:
-        DataError: the file is no such table, or gives one moment of a region two labels.
+        DataError: the file is not such a table, or gives one moment of a region two labels.
         ConfigError: the hours are of C, M and X, and ``classes`` are others.
     """
     table = read_table(path, _COLUMNS, required=("region", "time"))

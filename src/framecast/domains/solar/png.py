@@ -34,7 +34,7 @@ SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
 """DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
 
 _DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, MemoryError)
-"""What Pillow says of files that are no pictures, or no longer: a chunk may claim gigabytes that are not there."""
+"""What Pillow says of files that are not, or no longer, pictures: a chunk may claim gigabytes that are not there."""
 
 _LABEL = "class of what follows, from the table of samples"
 
@@ -115,7 +115,7 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
     ``saturation`` is the DN/s of the byte 255, for each channel.
 
     Raises:
-        DataError: the file is no PNG of 8 bits, too large, or has not one colour for each wavelength.
+        DataError: the file is not an 8-bit PNG, too large, or has not one colour for each wavelength.
     """
     try:
         with Image.open(picture.path, formats=["PNG"]) as image:

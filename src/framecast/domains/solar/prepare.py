@@ -272,7 +272,7 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
                 plan.radiometry.factor,
                 np.nan,
                 None,
-                "share of the light still registered that was divided out; 1 where none was",
+                "fraction of the light still registered that was divided out; 1 where none was",
             ),
             "quality_word": told(
                 lambda f: f.quality, 1 << NO_IMAGE, np.int64, "QUALITY of the file, bit 31 where there is none"

@@ -31,7 +31,7 @@ def read_header(path: str | Path) -> FrameHeader:
     """Return what the file at ``path`` says about its image, without reading the pixels.
 
     Raises:
-        DataError: it is no FITS file, is cut short, holds no image, or lacks date, wavelength or pointing.
+        DataError: it is not a FITS file, is cut short, holds no image, or lacks date, wavelength or pointing.
     """
     if _is_jp2(Path(path)):
         return jp2.read_jp2_header(Path(path))
@@ -124,7 +124,7 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
     except Exception as error:  # astropy's decoders raise many kinds on damaged files
         reason = " ".join(str(error).split())
         if "SIMPLE" in reason or "Empty" in reason:
-            raise DataError(f"{path} is no FITS file") from None
+            raise DataError(f"{path} is not a FITS file") from None
         if "truncated" in reason or "smaller than" in reason or "expected" in reason or "buffer" in reason:
             raise DataError(f"{path} is cut short: {reason}") from None
         raise DataError(f"{path} cannot be read as FITS: {reason or type(error).__name__}") from None

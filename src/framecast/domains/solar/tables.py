@@ -59,7 +59,7 @@ Span = tuple[np.datetime64, np.datetime64]
 
 
 def region_number(text: str) -> str:
-    """Return the number in ``AR12673``, ``NOAA 12673`` or ``00377``; what is no number comes back as it is."""
+    """Return the number in ``AR12673``, ``NOAA 12673`` or ``00377``; other text is returned unchanged."""
     text = text.strip()
     found = _NUMBER.fullmatch(text.removesuffix(".0"))
     return "" if text in ("0", "") else found[1] if found else text
@@ -77,7 +77,7 @@ def read_exclusions(path: str | Path) -> tuple[Span, ...]:
     without an end the images within a minute of it.
 
     Raises:
-        DataError: it is no such table; the message names the line.
+        DataError: it is not such a table; the message names the line.
     """
     return tuple(map(_span, read_table(path, _SPAN_COLUMNS, required=("start",), unnamed="start").records))
 
@@ -121,7 +121,7 @@ def parse_location(text: str) -> tuple[float, float]:
     """Return Stonyhurst longitude (west positive) and latitude in degrees from ``N12W34``.
 
     Raises:
-        ValueError: it is no location.
+        ValueError: it is not a location.
     """
     found = _LOCATION.fullmatch(text.strip())
     if found is None:
@@ -178,7 +178,7 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
     (in order of time): at the time of an image it is exactly there.
 
     Raises:
-        DataError: the file is no such table, or a position is off the disk; the message names the line.
+        DataError: the file is not such a table, or a position is off the disk; the message names the line.
     """
     table = read_table(path, _REGION_COLUMNS, required=("time",))
     identity = next((column for column in _PREFIX if column in table.columns), None)

@@ -1,4 +1,4 @@
-r"""Intervals that hold what they promise, whatever the forecast: conformal calibration.
+r"""Intervals with their nominal coverage, whatever the forecast: conformal calibration.
 
 An interval [l, u] that a forecast gave is as wrong as its *conformity score* says, E = max(l - y, y - u)/s: how far
 the truth y lay outside it (below zero: inside), in units of a scale s that the forecast itself names. If the next

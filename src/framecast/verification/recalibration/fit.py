@@ -33,7 +33,7 @@ def calibrate(
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is no forecast, one of training windows, or changes meanwhile.
+        DataError: it is not a forecast, one of training windows, or changes meanwhile.
     """
     cases = Cases(forecast)
     source = cases.sources[0]

@@ -1,4 +1,4 @@
-r"""Central intervals of an ensemble, and whether they hold what they promise.
+r"""Central intervals of an ensemble, and their coverage.
 
 If the truth is exchangeable with the M members, its rank among them is uniform over M + 1 places. The central interval
 of level p therefore runs between the positions :math:`\frac{1-p}{2}(M+1)` and :math:`\frac{1+p}{2}(M+1)` of the sorted

@@ -66,7 +66,7 @@ def test_in_real_time_there_is_no_future(model: Path, server: Any, tmp_path: Pat
     assert predict(model, out, "--base-url", server.url) == 0
     said = capsys.readouterr().out
     assert "not known" in said
-    assert "Images of the future that are not to be had (1)" in said
+    assert "Unavailable images of the future (1)" in said
     first = members(out)
     assert json.loads((out / "prediction.json").read_text())["future_known"] == [False, True]
     server.moods = {}
@@ -140,7 +140,7 @@ def test_interrupted_anywhere_it_goes_on(
         ({"center": "east"}, "write x,y in arcsec"),
         ({"time": "yesterday"}, "write a time such as"),
         ({"time": "2099-01-01"}, "is in the future"),
-        ({"time": "2017-08-07T12:00"}, "2 of the 2 images to be seen are not to be had"),
+        ({"time": "2017-08-07T12:00"}, "2 of the 2 images that the model needs are unavailable"),
         ({"center": "925,0"}, "of a frame seen lies beyond the limb"),
     ],
 )

@@ -35,7 +35,7 @@ from framecast.videos.frames import FrameSpec
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict` made: images that are not to be had (of the future, which may not exist yet), and its stages.
+    """What `predict` made: unavailable images (of the future, which may not exist yet), and its stages.
 
     A stage is true if it was done now, and false if it had been done before.
     """
@@ -169,7 +169,7 @@ def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpe
     if needed:
         time, first = minute(np.datetime64(needed[0].time)), needed[0]
         raise DataError(
-            f"{len(needed)} of the {len(past) * len(frames.past_channels)} images to be seen are not to be had "
+            f"{len(needed)} of the {len(past) * len(frames.past_channels)} images that the model needs are unavailable "
             f"(one every {format_duration(frames.cadence)}); the first: {time}, {first.wavelength} Å, {first.missing}: "
             "choose another --time, or give the command again when they are there"
         )

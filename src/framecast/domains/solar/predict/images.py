@@ -38,7 +38,7 @@ class Images:
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], out: Path, *, slack: float, show: Show
     ) -> list[Frame]:
-        """Put the images of ``times`` and ``wavelengths`` into ``out``; return those that are not to be had.
+        """Put the images of ``times`` and ``wavelengths`` into ``out``; return those that are unavailable.
 
         An image may be earlier or later by ``slack`` seconds; those of an earlier call may be in ``out``. ``show`` is
         called with what is being done, how much of it is done, and of how much.

@@ -1,4 +1,4 @@
-"""Stages of a job that are done once: a killed job goes on where it was, a changed request redoes what it must."""
+"""Stages of a job that are done once: a killed job resumes, and a changed request repeats only what depends on it."""
 
 import json
 import shutil
