@@ -63,4 +63,4 @@ plt.show()
 
 # %% [markdown]
 # For a comparison with baselines, paired intervals of the differences and a report, write the ensembles into forecast
-# files: [comparing anything with anything](../judging.md).
+# files: [comparing any forecasts](../judging.md).

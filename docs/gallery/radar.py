@@ -75,5 +75,5 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# The evenings were nearly dry, and ten are few. [Comparing anything with anything](../judging.md) has the same with
+# The evenings were nearly dry, and ten are few. [Comparing any forecasts](../judging.md) has the same with
 # more windows, with STEPS of pysteps as an ensemble, and with paired intervals of the differences.
