@@ -62,14 +62,14 @@ def main() -> None:
         print(f"left alone: {pace}")
         steps = sorted(chance.uniform(0, options.steps - EVERY) for _ in range(options.kills))
         for number, step in enumerate(steps):
-            sitting = Sitting(archive, disturbed, options, chance)
+            session = Session(archive, disturbed, options, chance)
             if number % 7 == 6:
-                sitting.starting(pace)
+                session.starting(pace)
             elif number % 2:
-                sitting.writing(step)
+                session.writing(step)
             else:
-                sitting.anywhere(step, pace)
-            print(f"{number + 1:>3}  {sitting.end(number)}", flush=True)
+                session.anywhere(step, pace)
+            print(f"{number + 1:>3}  {session.end(number)}", flush=True)
         finish(begin(archive, disturbed, options))
         compared, different = compare(calm, disturbed, options.steps)
         damaged = len(list(disturbed.glob("checkpoints/damaged-*")))
@@ -101,7 +101,7 @@ def finish(process: subprocess.Popen) -> None:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long the parts of a sitting take.
+    """How long the parts of a session take.
 
     Attributes:
         start: seconds before the first step.
@@ -121,8 +121,8 @@ class Pace:
         return f"{self.start:.1f} s before the first step, {1000 * self.step:.0f} ms a step"
 
 
-class Sitting:
-    """One sitting of the run, that is to be killed.
+class Session:
+    """One session of the run, that is to be killed.
 
     Args:
         archive: to train on.

@@ -91,11 +91,11 @@ def test_weights_and_biases_holds_curves_and_a_film_of_all_sittings(tmp_path, mo
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    for step in (10, 20):  # each sitting is a process of its own: that of a run which is gone on with, always is
-        sitting = get_context("spawn").Process(target=sit, args=(tmp_path, step))
-        sitting.start()
-        sitting.join()
-        assert sitting.exitcode == 0
+    for step in (10, 20):  # each session is a process of its own: that of a run which is gone on with, always is
+        session = get_context("spawn").Process(target=sit, args=(tmp_path, step))
+        session.start()
+        session.join()
+        assert session.exitcode == 0
     written = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
     assert len(written) == 2
     assert {path.stem for path in written} == {f"run-{(tmp_path / 'wandb.id').read_text()}"}

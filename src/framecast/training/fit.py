@@ -4,7 +4,7 @@
         ...                                     # log, validate, save, stop: the caller's business
 
 Step k sees the same windows, times and noise whenever and wherever it is made, so that a run taken up from a saved
-`TrainingState` goes on as if it had never stopped. Several processes make each step together.
+`TrainingState` resumes as if it had never stopped. Several processes make each step together.
 """
 
 import math

@@ -85,7 +85,7 @@ class WeightsAndBiases(Watcher):
     """Sends to Weights & Biases, under the account that ``wandb login`` set up, with ``recipe`` as the configuration.
 
     With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later. The file ``wandb.id``
-    says which run it is there, so that a run that goes on here goes on there too.
+    says which run it is there, so that a run that is resumed here is resumed there, too.
     """
 
     def __init__(self, run: Path, recipe: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ def run_training(
 ) -> Iterator[Event]:
     """Train, and yield what happens as it happens.
 
-    The same call on a folder with an unfinished run of the same recipe and data goes on from its newest undamaged
+    The same call on a folder with an unfinished run of the same recipe and data resumes from its newest undamaged
     checkpoint, and ends in the weights of a run that was never stopped. An interrupt writes a checkpoint of its own.
     A precision of ``auto`` is chosen for the device where the run begins, and written into the run's recipe.
 
@@ -143,7 +143,7 @@ def run_training(
 
 
 class _Session:
-    """One sitting of a run: its state, and what is written of it by the first process."""
+    """One session of a run: its state, and what is written of it by the first process."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class _Session:
         self._started = time.perf_counter()
 
     def elapsed(self) -> float:
-        """Return the seconds that the run has taken, earlier sittings included."""
+        """Return the seconds that the run has taken, earlier sessions included."""
         return round(self.seconds + time.perf_counter() - self._started, 3)
 
     def agrees(self, flag: bool) -> bool:
@@ -188,7 +188,7 @@ class _Session:
         return bool(self.processes.mean(torch.tensor(float(flag), device=device)) > 0)
 
     def log_beginning(self, damaged: tuple[str, ...]) -> None:
-        """Log what this sitting runs with."""
+        """Log what this session runs with."""
         if self.processes.first:
             self.run.rewind(self.state.step)
             self.run.log(

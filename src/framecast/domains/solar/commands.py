@@ -201,7 +201,7 @@ def predict(
 ) -> None:
     """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
 
-    The same command again goes on where it was interrupted, and looks for frames of the future that have come since.
+    Rerun the same command to resume an interrupted job; it also looks for frames of the future that have come since.
     """
     if options.source is not None and not options.source.is_dir():
         raise ConfigError(f"--source {options.source} is not a folder: name the one that holds the images")

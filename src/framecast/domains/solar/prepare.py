@@ -104,7 +104,7 @@ def prepare(
     """Write an archive of regions tracked through solar rotation.
 
     A process that is interrupted or killed leaves what it has done beside ``destination``, under a hidden name; the
-    same call goes on with it and ends in the same bytes.
+    same call resumes and ends in the same bytes.
 
     Times are those of the header: UTC, start of the exposure. (The Sun turns by 0.003 arcsec per second: the seconds to
     the middle of the exposure do not matter to the tracking.)
