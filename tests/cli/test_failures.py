@@ -29,7 +29,7 @@ def failing(error):
         (["synth", "out.zarr", "--no-such-option"], "--no-such-option"),
         (["synth", "out.zarr", "--cadence", "soon"], "12s, 5min or 2h"),
         (["info", "nowhere"], "nothing at nowhere"),
-        (["info", "."], "none of framecast's"),
+        (["info", "."], "is not a framecast archive"),
     ],
 )
 def test_a_mistake_is_one_line_and_code_2(arguments, says, tmp_path, monkeypatch, capsys):

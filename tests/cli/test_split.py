@@ -32,7 +32,7 @@ def test_a_table_is_a_split_and_two_can_be_compared(small_archive, tmp_path, cap
     assert run([*command, *own, "--compare", str(table)]) == 0
     assert "No difference" in capsys.readouterr().out
     assert run([*command, "data.split.kind=region", "data.split.seed=2", "--compare", str(table)]) == 2
-    assert "windows are on another side in" in capsys.readouterr().err
+    assert "windows are in another part of the split in" in capsys.readouterr().err
     prepared = prepare(load_recipe("tiny", [*CHANGES, *own]), Archive.open(small_archive))
     record = json.loads(json.dumps(prepared.data_record))
     assert len(record["split"]["sha256"]) == 64

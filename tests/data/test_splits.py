@@ -242,7 +242,7 @@ class TestAuto:
             assert all(division[side] for side in SIDES)
 
     def test_too_short(self):
-        with pytest.raises(DataError, match="too little to divide by time"):
+        with pytest.raises(DataError, match="too little to split by time"):
             AutoSplit().divide(series(1, frames=30))
 
 

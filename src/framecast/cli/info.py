@@ -42,7 +42,7 @@ def info(
         raise DataError(f"there is nothing at {path}")
     kind = kind_of(path)
     if kind not in DESCRIPTIONS:
-        raise DataError(f"{path} is none of framecast's: give an archive, a forecast, a run or a model folder")
+        raise DataError(f"{path} is not a framecast archive, forecast, run or model folder")
     print_table(f"{kind} {path}", DESCRIPTIONS[kind](path))
 
 

@@ -48,7 +48,7 @@ def _options(recipe: Path) -> dict[str, int]:
         return {name: int(plain["training"][name]) for name in ("steps", "batch", "seed")}
     except (KeyError, TypeError, ValueError, OverflowError):
         raise DataError(
-            f"{recipe} is damaged: training.steps, batch and seed are not all there; bring it back"
+            f"{recipe} is damaged: training.steps, batch and seed are not all present; restore the file"
         ) from None
 
 

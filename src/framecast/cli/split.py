@@ -51,7 +51,7 @@ def split(
             rows = [(f"{count}", f"{here} here, {there} there") for (here, there), count in differing.items()]
             print_table("Differences", rows)
             raise FramecastError(
-                f"{sum(differing.values())} of {pairs.total()} windows are on another side in {compare}"
+                f"{sum(differing.values())} of {pairs.total()} windows are in another part of the split in {compare}"
             )
         print_table("No difference", [("windows", str(pairs.total())), ("table", str(compare))])
     if out is not None:

@@ -58,7 +58,7 @@ def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) ->
         raise FramecastError(f"{path} exists already: choose another name, or pass --overwrite to replace it")
     here = Path.cwd()
     if path.resolve() in (here, *here.parents):
-        raise FramecastError(f"{path} is the folder you are in or one above it: choose another name")
+        raise FramecastError(f"{path} is the working directory or one above it: choose another name")
     parent = path.absolute().parent
     while not parent.exists():
         parent = parent.parent

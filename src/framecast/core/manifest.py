@@ -63,7 +63,7 @@ def check_seal(folder: Path, format: Format) -> dict[str, Any]:
         own = plain.pop("sha256", None)
         manifest = typed(_Manifest, plain, where=str(path))
         if own is not None and own != _digest(plain):
-            raise DataError(f"{path} is not as it was written: its own checksum differs")
+            raise DataError(f"{path} was changed after it was written: its checksum differs")
         for name, expected in manifest.files.items():
             _compare(folder / name, expected.bytes, expected.sha256)
     except OSError as error:
@@ -83,4 +83,4 @@ def _compare(path: Path, size: int, digest: str) -> None:
         raise DataError(f"{path} has {path.stat().st_size} bytes and should have {size}")
     with path.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
-            raise DataError(f"{path} has another checksum than it was written with")
+            raise DataError(f"{path} has a checksum that differs from the recorded one")

@@ -43,7 +43,7 @@ class ResumeRecord:
     Args:
         output: final name of what is made.
         job: what is done.
-        restart: whether to begin anew where the job was begun with other data.
+        restart: whether to start over where the job was begun with other data.
 
     Attributes:
         entries: what an interrupted process completed, in order; empty if it did another job.
@@ -64,7 +64,7 @@ class ResumeRecord:
         if same and changed and not restart and len(lines) > 1:
             raise DataError(
                 f"{output} was begun with another {' and another '.join(changed)}, and continuing it would mix the "
-                "two: restore what has changed, or pass --overwrite to begin anew"
+                "two: restore what has changed, or pass --overwrite to start over"
             )
         self.resumed = same and not changed
         self.entries = lines[1:] if self.resumed else []

@@ -174,7 +174,7 @@ class WindowDataset(Samples):
         count = frames.past + frames.future
         if windows and len(windows[0].indices) != count:
             raise DataError(
-                f"windows of {len(windows[0].indices)} frames were given; {count} are needed: find them anew"
+                f"windows of {len(windows[0].indices)} frames were given; {count} are needed: call find_windows again"
             )
         self.archive = archive
         self.windows = windows

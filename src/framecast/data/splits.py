@@ -225,7 +225,7 @@ class AutoSplit(Split):
         division = split.divide(windows) if left > 0 else {}
         if not all(division.get(side) for side in SIDES):
             raise DataError(
-                f"the windows span {span / 3.6e12:g} h, too little to divide by time into three sides of at least one "
+                f"the windows span {span / 3.6e12:g} h, too little to split by time into three parts of at least one "
                 f"window ({window / 3.6e12:g} h) each: give more data, or set data.split.kind to region or random"
             )
         return split
@@ -264,7 +264,7 @@ def _divide(windows: WindowList, side: Callable[[Window], str]) -> Division:
 
 def _extent(windows: Sequence[Window]) -> tuple[np.datetime64, np.datetime64]:
     if not windows:
-        raise DataError("there is no window to divide")
+        raise DataError("there is no window to split")
     return min(window.start_time for window in windows), max(window.end_time for window in windows)
 
 

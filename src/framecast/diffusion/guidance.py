@@ -38,7 +38,7 @@ class Guidance:
         if not 0 <= self.scale < float("inf"):
             raise ConfigError(f"the guidance scale is {self.scale}; it must not be negative, and 1 means none")
         if not 0 <= self.rescale <= 1:
-            raise ConfigError(f"the guidance rescale is {self.rescale}; it is a share and must lie between 0 and 1")
+            raise ConfigError(f"the guidance rescale is {self.rescale}; it is a fraction and must lie between 0 and 1")
         start, end = self.interval
         if not 0 <= start <= end <= 1:
             raise ConfigError(f"the guidance interval is {self.interval}; give two times 0 <= start <= end <= 1")

@@ -34,7 +34,7 @@ FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
 _STATE = "state.safetensors"
 
 _LOST_DATA = (
-    "what the run was trained on is unknown: restore the file, choose another --out, or pass --overwrite to begin anew"
+    "what the run was trained on is unknown: restore the file, choose another --out, or pass --overwrite to start over"
 )
 
 _WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "training.workers", "training.cache_gib")
@@ -181,7 +181,7 @@ class Run:
     def _other(self, what: str, path: Path) -> str:
         return (
             f"{self.path} holds a run of {what} (compare {path.name}): "
-            "choose another --out, or pass --overwrite to begin anew"
+            "choose another --out, or pass --overwrite to start over"
         )
 
     def newest(self) -> tuple[Path | None, list[str]]:
@@ -206,7 +206,7 @@ class Run:
             else:
                 return path, findings
         if findings:
-            raise DataError(f"no checkpoint in {self.path} is undamaged: pass --overwrite to begin anew")
+            raise DataError(f"no checkpoint in {self.path} is undamaged: pass --overwrite to start over")
         return None, findings
 
     def load(self, checkpoint: Path) -> tuple[dict[str, Tensor], CheckpointRecord]:

@@ -109,7 +109,7 @@ class GuardedStore(LocalStore):
             try:
                 packing.check(memoryview(content), part)
             except ValueError as error:
-                raise DataError(f"{path} is damaged ({error}): copy it again, or write it anew") from None
+                raise DataError(f"{path} is damaged ({error}): copy it again, or write it again") from None
         return content
 
     def _array(self, path: Path) -> Path:
@@ -328,7 +328,7 @@ def undamaged(place: str | Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = one_line(error, most=200) or type(error).__name__
-        raise DataError(f"{place} is damaged ({reason}): copy it again, or write it anew") from None
+        raise DataError(f"{place} is damaged ({reason}): copy it again, or write it again") from None
 
 
 def check_frame(path: Path, height: int, width: int, channels: int = 1) -> None:
