@@ -27,8 +27,8 @@ def test_keeps_the_calibration_with_the_model_and_says_what_it_promises(
     result = CliRunner().invoke(app, ["calibrate", str(forecast), str(model)])
     assert result.exit_code == 0, result.output
     assert result.stdout.rstrip().splitlines()[-1] == str(model / "calibration.json")
-    assert "12 windows in 12 blocks (sequence): levels up to 90 % can be promised" in result.output
-    assert "Fluence: each end moved out by 50 %: +" in result.output
+    assert "12 windows in 12 blocks (sequence): levels up to 90 % can be guaranteed" in result.output
+    assert "Fluence: half-width change, 50 %: +" in result.output
     found = read_calibration(model)
     assert found is not None
     assert found.offsets["integral"]["90"][0] > 0

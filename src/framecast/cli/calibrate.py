@@ -35,7 +35,7 @@ def calibrate(
 
 
 def _explain(calibration: "Calibration") -> None:
-    """Print how much the 50 and 90 % intervals of each quantity were widened, and which levels can be promised."""
+    """Print how much the 50 and 90 % intervals of each quantity were widened, and which levels can be guaranteed."""
     import numpy as np
 
     from framecast.core.domain import find_domain
@@ -46,15 +46,15 @@ def _explain(calibration: "Calibration") -> None:
     possible = [level for level, offsets in levels.items() if np.isfinite(np.array(offsets, dtype=np.float64)).any()]
     note(
         f"{len(calibration.windows)} windows in {calibration.number_of_blocks} blocks ({calibration.blocks}): "
-        f"levels up to {possible[-1] if possible else 0} % can be promised"
+        f"levels up to {possible[-1] if possible else 0} % can be guaranteed"
     )
     labels = find_domain({}, unit=calibration.unit, channels=calibration.channels).labels
     infos = {entry.name: quantity_info(entry, calibration.unit) for entry in relabelled(QUANTITIES, labels)}
     for name, info in infos.items():
-        unit = "of its spread" if calibration.scales[name] == "spread" else info.unit
+        unit = "times its spread" if calibration.scales[name] == "spread" else info.unit
         parts = []
         for level in ("50", "90"):
             offsets = np.array(calibration.offsets[name][level], dtype=np.float64)
             if np.isfinite(offsets).any():
                 parts.append(f"{level} %: {np.nanmean(offsets):+.2f}")
-        note(f"  {info.label}: each end moved out by {', '.join(parts) or 'nothing'} {unit}".rstrip())
+        note(f"  {info.label}: half-width change, {', '.join(parts) or 'nothing'} {unit}".rstrip())

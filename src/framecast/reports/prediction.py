@@ -53,7 +53,7 @@ class Interval:
         label: what it is called.
         unit: of all numbers.
         median: half the members are below it.
-        low_50: lower end of the central 50 % interval; NaN for an interval that cannot be promised.
+        low_50: lower end of the central 50 % interval; NaN for an interval that cannot be guaranteed.
         high_50: its upper end.
         low_90: lower end of the central 90 % interval.
         high_90: its upper end.

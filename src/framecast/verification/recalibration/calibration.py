@@ -103,7 +103,7 @@ class Calibration:
                 of each frame.
 
         Returns:
-            Level -> lower and upper ends ``[..., channel(, time)]``; NaN where the level cannot be promised.
+            Level -> lower and upper ends ``[..., channel(, time)]``; NaN where the level cannot be guaranteed.
         """
         scale = _scale(self.scales[quantity], forecast)
         found: dict[float, Interval] = {}

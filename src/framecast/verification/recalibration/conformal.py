@@ -9,7 +9,7 @@ assumed of the forecast or of the law. Where the scores have no ties it is less 
 Windows of one region or day are not exchangeable with those of another. With blocks the i-th window of block k, of
 which there are :math:`n_k`, has the weight :math:`1/((K+1) n_k)` and the remaining :math:`1/(K+1)` lies at infinity:
 q is the p-quantile of that. The promise then holds for a window of a new block, if blocks are exchangeable. With one
-window in each block the two are the same. A level above K/(K+1) cannot be promised: q is infinite.
+window in each block the two are the same. A level above K/(K+1) cannot be guaranteed: q is infinite.
 
 References:
     Romano, Patterson & Candès (2019), "Conformalized quantile regression", arXiv 1905.03222, eq. 6-8 and theorem 1;
