@@ -38,7 +38,7 @@ class Windows(Protocol):
 
         Args:
             indices: which windows.
-            epoch: of the training, for augmentation that depends on it; ``None`` for the windows as they are.
+            epoch: training epoch, for augmentation that depends on it; ``None`` for the unmodified windows.
 
         Returns:
             Past and future ``[batch, channel, time, height, width]`` in physical units, NaN where masked, and labels
@@ -48,7 +48,7 @@ class Windows(Protocol):
         ...
 
     def name(self, index: int) -> str:
-        """Return a name that no other window has."""
+        """Return the unique name of a window."""
         ...
 
 

@@ -83,29 +83,29 @@ def forecast(
 ) -> Path:
     """Forecast windows of an archive into the file ``out``, and return its path.
 
-    The same call again resumes an interrupted one. Started by ``torchrun``, several processes share the work.
+    Repeat the call to resume an interrupted forecast. Started by ``torchrun``, several processes share the work.
 
     Args:
         model: a loaded model, or what `framecast.load` takes.
         archive: an open archive, or its path.
         out: the forecast file, by convention named ``*.zarr``.
-        members: of each window.
+        members: ensemble size of each window.
         seed: the same seed gives the same members.
-        split: the side of the model's own split, or ``all`` for every window.
-        limit: at most so many windows, evenly spaced over the side.
+        split: the part of the model's own split (train, validation, test), or ``all`` for every window.
+        limit: forecast at most this many windows, evenly spaced.
         label: for models with labels the class of every window, or ``observed`` for the archive's own; ``None`` draws
             without one.
         device: where to compute, for a model that is loaded here; by default the GPU if there is one.
-        compile: whether to compile the network first: a minute, worth it for many windows.
+        compile: whether to compile the network first: takes a minute, pays off for many windows.
         overwrite: whether an existing forecast may be replaced.
         trust_code: see `framecast.load`.
         progress: whether to show the windows done, or a function that is called with their number and the total.
-        command: what the user typed, for the record.
+        command: the command line, for the provenance record.
         choices: ``sampler``, ``grid``, ``steps``, ``guidance``, ``precision`` and ``clip`` in place of the model's own.
 
     Raises:
         FramecastError: ``out`` exists, there is no such model or archive, or the model cannot be sampled this way.
-        DataError: the archive does not suit the model, or the side is empty.
+        DataError: the archive does not fit the model, or that part of the split is empty.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=FORECAST)
     if isinstance(model, Forecaster):
@@ -201,7 +201,7 @@ def forecast_windows(
         plan: see `plan_forecast`.
         out: the forecast file.
         draw: of every window; the label `OBSERVED` stands for the archive's own, and for none where that is unknown.
-        command: what the user typed, for the record.
+        command: the command line, for the provenance record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
         task: is told the precision and why, and stands where the samples are, with the part of the present one, after

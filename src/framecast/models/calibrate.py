@@ -14,19 +14,19 @@ from framecast.verification.recalibration.calibration import Calibration, write_
 def calibrate(
     forecast: str | Path, model: str | Path, *, blocks: Blocks = "auto", progress: Progress = True
 ) -> Calibration:
-    """Calibrate a model on a forecast that it made, keep that with the model, and return it.
+    """Calibrate a model on a forecast that it made, store the calibration with the model, and return it.
 
     Later forecasts by the model, drawn in the same way, carry it; `Forecaster.intervals` uses it.
 
     Args:
-        forecast: of windows that the model was not trained on.
+        forecast: a forecast of windows that the model was not trained on.
         model: the run or model folder that made it.
-        blocks: what is taken to be exchangeable with what is to come, see `docs/calibration.md`.
+        blocks: unit treated as exchangeable with future data, see `docs/calibration.md`.
         progress: whether to show the samples read, or a function that is called with their number and the total.
 
     Raises:
-        ConfigError: the model comes with framecast and stays as it is.
-        DataError: the forecast holds training windows, or is of other weights.
+        ConfigError: the model comes with framecast and is read-only.
+        DataError: the forecast contains training windows, or was made with other weights.
     """
     folder = find_model(model)
     if folder.resolve() in {released.resolve() for released in released_models().values()}:

@@ -75,15 +75,15 @@ def load(
     """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
 
     Args:
-        path: where it is, or its name.
-        network: takes the weights, for a model whose network does not come with framecast.
-        device: where it computes.
+        path: folder, or name of a released model.
+        network: the module that takes the weights, for a model whose network does not come with framecast.
+        device: device to compute on.
         trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
-            whatever you can: allow it only for models of people whom you trust.
+            whatever you can: allow it only for models from a source that you trust.
 
     Raises:
         ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
-        FramecastError: there is none, or it cannot be used; the message says why.
+        FramecastError: the model does not exist or cannot be used; the message says why.
     """
     folder = find_model(path)
     config = read_config(folder, trust_code=trust_code)

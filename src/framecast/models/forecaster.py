@@ -59,9 +59,9 @@ class Forecaster:
     """A trained model that forecasts.
 
     Args:
-        config: everything about the model but its weights.
-        generator: the trained network with what makes members of its output.
-        calibration: of its intervals, where there is one.
+        config: the model's configuration, everything but its weights.
+        generator: the trained network with the sampling procedure.
+        calibration: calibration of its intervals, if there is one.
     """
 
     def __init__(self, config: ModelConfig, generator: Generator, *, calibration: Calibration | None = None) -> None:
@@ -72,12 +72,12 @@ class Forecaster:
 
     @cached_property
     def conditioning(self) -> Conditioning:
-        """How a past is put before the network."""
+        """Converts a past to the network's input."""
         return self.config.conditioning
 
     @property
     def name(self) -> str:
-        """What forecasts call the model."""
+        """Name of the model in forecasts."""
         return self.config.name
 
     @property
@@ -87,7 +87,7 @@ class Forecaster:
 
     @property
     def frames(self) -> FrameSpec:
-        """What the model sees and forecasts, at the size it was trained on."""
+        """Channels, frames, cadence and size that the model was trained on."""
         return self.config.frames
 
     @property

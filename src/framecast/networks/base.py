@@ -14,9 +14,9 @@ _LIVE_PER_CHANNEL = 4
 
 
 class Network(Protocol):
-    """Any ``nn.Module`` that can be called like this; nothing else is asked of it.
+    """Any ``nn.Module`` with this call signature; nothing else is required.
 
-    It may have besides: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
+    Optional: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
     and frame (see `live_values`), and a method ``check_size(height, width)``, which raises `ConfigError` for frames of
     a size that it cannot take.
     """

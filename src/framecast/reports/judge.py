@@ -31,17 +31,17 @@ class Evaluation(evaluation.Evaluation):
 
 
 def evaluate(forecasts: str | Path | Sequence[str | Path], *, progress: Progress = True, **options: Any) -> Evaluation:
-    """Judge one forecast file, or several on the windows that they share, against each other and the baselines.
+    """Score one forecast file, or compare several on the windows that they share, with each other and the baselines.
 
     Args:
         forecasts: files that `framecast.forecast` wrote.
-        progress: whether to show the samples judged, or a function that is called with their number and the total.
+        progress: whether to show the samples done, or a function that is called with their number and the total.
         options: ``blocks``, ``replicates``, ``seed``, ``thresholds``, ``climatology``, and ``scores``, ``quantities``
-            and ``baselines`` of one's own, see `framecast.verification.evaluation.evaluate`.
+            and ``baselines`` of your own, see `framecast.verification.evaluation.evaluate`.
 
     Raises:
         FramecastError: there is no such file.
-        DataError: it is not a forecast, nothing in it can be judged, or the files do not compare.
+        DataError: it is not a forecast, nothing in it can be scored, or the files cannot be compared.
     """
     with track("samples", progress=progress) as task:
         judged = evaluation.evaluate(forecasts, progress=task.reach, **options)

@@ -39,27 +39,28 @@ def train(
 ) -> Run:
     """Train a recipe, and return the run; `framecast.load` takes it.
 
-    The same call again resumes an interrupted run. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
+    Repeat the call to resume an interrupted run. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
     ``torchrun``, several processes train together.
 
     Args:
         recipe: the name of a built-in recipe, the path of a YAML file, or a recipe.
-        data: an open archive or its path, or a dataset of one's own; nothing where the recipe has ``data.windows``.
+        data: an open archive or its path, or a dataset of your own; omitted if the recipe has ``data.windows``.
         out: the run's folder.
-        validation: for a dataset of one's own, the windows that are looked at while learning.
+        validation: the validation windows, for a dataset of your own.
         network: in place of the recipe's: how one is built, such as ``networks.VideoUNet(width=32)``, or any module
             that can be called like `framecast.networks.Network`, which is then changed in place; or settings.
-        device: where to train; by default the GPU if there is one.
+        device: device to train on; by default the GPU if there is one.
         overwrite: whether a different run in that folder may be replaced.
         progress: whether to show steps and losses, or a function that is called with the steps made and their number.
-        stop: asked after each step; true writes a checkpoint and ends the run.
-        changes: of the recipe: a section and some of its settings, ``training={"steps": 500}``, or a dotted name,
+        stop: called after each step; if it returns true, a checkpoint is written and the run ends.
+        changes: settings that replace those of the recipe: a section and some of its settings,
+            ``training={"steps": 500}``, or a dotted name,
             ``**{"data.past": 4}``.
 
     Raises:
         ConfigError: the recipe is wrong, or does not go with the data.
         DataError: the data cannot be used.
-        FramecastError: the folder is taken, another process trains in it, or the loss stayed not finite.
+        FramecastError: the folder is in use, another process trains in it, or the loss diverged (non-finite).
     """
     if network is not None:
         changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network

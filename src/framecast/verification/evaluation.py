@@ -117,7 +117,7 @@ def evaluate(
             fractions skill score, area and volume above it.
         climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
             the nearest ``season``.
-        scores: entries beside those of the catalogue; one of the same name takes its place. Likewise
+        scores: scores besides those of the catalogue; one of the same name takes its place. Likewise
         quantities: derived quantities, and
         baselines: baselines.
         progress: called with the samples done and their number.
@@ -198,14 +198,14 @@ def score(
             or ``[sample, member, channel, time, height, width]``. A DataArray with the dimensions of a forecast file
             (``sample``, ``member``, ``channel``, ``lead_time``, ``y``, ``x``) may have them in any order and lack any
             but ``y`` and ``x``.
-        truth: what came, likewise without members; NaN where nothing is known.
+        truth: observed values, likewise without members; NaN where unknown.
         cadence: seconds between frames.
         unit: of the images. A DataArray's attribute ``units`` by default.
-        data_range: range of values that matters, for PSNR and SSIM, for each channel; by default from the 0.1 to the
+        data_range: range of values, for PSNR and SSIM, for each channel; by default from the 0.1 to the
             99.9 percentile of the truth.
         thresholds: values whose exceedance is scored as an event.
-        scores: entries beside those of the catalogue.
-        quantities: derived quantities beside those of the catalogue.
+        scores: scores besides those of the catalogue.
+        quantities: derived quantities besides those of the catalogue.
         blocks: the block of each sample, for the intervals; each sample is one by default.
         replicates: number of bootstrap draws.
         seed: random seed of the draws.
@@ -216,7 +216,7 @@ def score(
 
     Raises:
         ConfigError: the shapes do not fit.
-        DataError: there is no pixel that can be judged.
+        DataError: there is no pixel that can be scored.
     """
     members, observed = _arrays(ensemble, truth)
     unit = unit or str(getattr(ensemble, "attrs", {}).get("units", ""))

@@ -60,7 +60,7 @@ _OWN_ATTRIBUTES = (*ROOT_ATTRIBUTES, CLASSES, CONTENT, LABELS)
 
 
 class Archive:
-    """An archive opened for reading. Nothing but metadata is read until frames are asked for."""
+    """An archive opened for reading. Frames are read on demand; opening reads only metadata."""
 
     def __init__(self, path: Path, header: Header, attrs: Mapping[str, Any]) -> None:
         """Use `Archive.open`."""
@@ -78,7 +78,7 @@ class Archive:
         """Open the archive at ``path``.
 
         Raises:
-            DataError: there is none, it is something else, or its version is newer than this package.
+            DataError: it does not exist, is not an archive, or its version is newer than this package.
         """
         path = Path(path)
         root = _open_root(path)
@@ -107,7 +107,7 @@ class Archive:
 
     @property
     def calendar(self) -> Calendar:
-        """How times are read: that of the first sequence, and by the rules of the format of all."""
+        """The calendar of the times; the format requires the same one for all sequences."""
         return self._open(self.sequences[0]).calendar
 
     @property
@@ -122,7 +122,7 @@ class Archive:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of what labels mean, in order; empty where frames have no labels."""
+        """Names of the classes, in order; empty if frames have no labels."""
         return self.header.classes
 
     @property

@@ -66,7 +66,7 @@ def predict(
         seed: the same seed gives the same members.
         label: the class, for a model with labels.
         drawing: how members are drawn.
-        command: what the user typed, for the record.
+        command: the command line, for the provenance record.
         show: called with what is being done, how much of it is done, and of how much.
 
     Raises:

@@ -37,7 +37,7 @@ def forecast_region(
         out: the forecast file; an existing one is replaced.
         issue: time of the last frame seen.
         draw: which members, and how.
-        command: what the user typed, for the record.
+        command: the command line, for the provenance record.
         task: is advanced by the members as they are finished.
 
     Returns:
