@@ -156,7 +156,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 def _documented(group: type) -> dict[str, str]:
     _, _, attributes = (inspect.getdoc(group) or "").partition("Attributes:\n")
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.M)
-    return {name: _markdown(text) for name, text in entries}
+    return {name: _markdown(text).replace("`None`", "`null`") for name, text in entries}
 
 
 def _markdown(text: str) -> str:
