@@ -49,9 +49,9 @@ scores["well calibrated"]
 
 # %%
 for name, found in scores.items():
-    low, high = found["crps_interval"].values
+    low, high = found["crps_interval"].sel(interval=95).values
     print(f"{name:16} CRPS {found['crps'].item():.3f} m, 95 % interval {low:.3f} to {high:.3f} m;", end=" ")
-    print(f"spread / error {found['spread_skill_ratio'].item():.2f}")
+    print(f"spread / error {found['spread_skill'].item():.2f}")
 
 # %% mystnb={"image": {"alt": "CRPS by lead time: that of the overconfident forecast is higher"}}
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")

@@ -73,8 +73,7 @@ fc.forecast(model, "blobs.zarr", "mixer.zarr", split="test", members=8, progress
 fc.train("tiny", "blobs.zarr", out="runs/unet", network={"width": 16}, progress=False, **changes)
 fc.forecast("runs/unet", "blobs.zarr", "unet.zarr", split="test", members=8, progress=False)
 evaluation = fc.evaluate(["mixer.zarr", "unet.zarr"], replicates=200, progress=False)
-for name, scores in evaluation.forecasts.items():
-    print(f"{name:22} CRPS {scores.scores['crps'].value:.3f} K")
+evaluation.to_dataset()[["crps", "spread_skill"]].to_dataframe().round(3)
 
 # %% [markdown]
 # A model that contains code of your own is loaded only if you hand over the network, or say that you trust the code:

@@ -83,5 +83,4 @@ print(f"peak intensity: {median:.0f} DN/s, 90 % interval {low:.0f} to {high:.0f}
 fc.write_corona("more.zarr", regions=6, frames=12, size=64, seed=6)
 fc.forecast(model, "more.zarr", "forecast.zarr", split="all", members=8, progress=False)
 evaluation = fc.evaluate("forecast.zarr", replicates=200, progress=False)
-for name, scores in evaluation.forecasts.items():
-    print(f"{name:22} CRPS {scores.scores['crps'].value:.3f} DN/s")
+evaluation.to_dataset()[["crps", "spread_skill"]].to_dataframe().round(3)

@@ -63,7 +63,7 @@ scores = {
     for name, values in forecasts.items()
 }
 for name, found in scores.items():
-    low, high = found["crps_interval"].values
+    low, high = found["crps_interval"].sel(interval=95).values
     print(f"{name:14} CRPS {found['crps'].item():.4f} mm/h (95 % interval {low:.4f} to {high:.4f})")
 
 # %% mystnb={"image": {"alt": "CRPS by lead time of persistence and of extrapolation over the next hour"}}

@@ -45,6 +45,7 @@ prepare(
     "region.zarr",
     size=64,
     wavelengths=[171],
+    workers=1,
     tracks=[Track(name="region", longitude=longitude, latitude=latitude, reference=last.time)],
 )
 video = fc.open_archive("region.zarr").sequence("region")["intensity"].load()
@@ -77,7 +78,7 @@ plt.show()
 # %%
 truth = future.rename(time="lead_time").drop_vars("lead_time")
 scores = fc.score(ensemble, truth, cadence=7200)
-print(f"CRPS {scores['crps'].item():.1f} DN/s, spread / error {scores['spread_skill_ratio'].item():.2f}")
+print(f"CRPS {scores['crps'].item():.1f} DN/s, spread / error {scores['spread_skill'].item():.2f}")
 
 # %% [markdown]
 # `framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130` does all of this in one command, with the

@@ -60,7 +60,7 @@ days = [str(video["time"].values[k])[:10] for k in issues]
 scores = {}
 for name, members in forecasts.items():
     scores[name] = fc.score(members[:, :, None], truth[:, None], cadence=3600, unit="K", blocks=days, replicates=500)
-    low, high = scores[name]["crps_interval"].values
+    low, high = scores[name]["crps_interval"].sel(interval=95).values
     print(f"{name:24} CRPS {scores[name]['crps'].item():.2f} K (95 % interval {low:.2f} to {high:.2f})")
 
 # %% mystnb={"image": {"alt": "CRPS by lead time: persistence is worst half a day ahead and better again after a day"}}

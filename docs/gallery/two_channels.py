@@ -72,8 +72,7 @@ fc.train(
 model = fc.load("runs/spots")
 fc.forecast(model, "spots.zarr", "forecast.zarr", split="test", members=8, progress=False)
 evaluation = fc.evaluate("forecast.zarr", replicates=200, progress=False)
-for name, scores in evaluation.forecasts.items():
-    print(f"{name:22} CRPS {scores.scores['crps'].value:.4f}")
+evaluation.to_dataset()[["crps", "spread_skill"]].to_dataframe().round(3)
 
 # %% mystnb={"image": {"alt": "Both channels: the last frame seen, and the observed and forecast frames 160 s later"}}
 forecast = fc.open_forecast("forecast.zarr").load()
