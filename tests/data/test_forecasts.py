@@ -97,7 +97,7 @@ def test_an_existing_forecast_is_kept_until_its_successor_is_whole(tmp_path):
 
 
 def test_what_is_no_forecast_is_refused_in_one_line(tmp_path):
-    with pytest.raises(FramecastError, match="there is not a framecast forecast"):
+    with pytest.raises(FramecastError, match="there is no forecast"):
         open_forecast(tmp_path / "none")
     with pytest.raises(DataError, match="not a forecast"):
         open_forecast(tmp_path)

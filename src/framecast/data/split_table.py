@@ -59,14 +59,14 @@ class TableSplit(Split):
         """Return the windows of each side.
 
         Raises:
-            DataError: there is not such a table, its content has changed, it names no window of these, or windows of two
+            DataError: there is no such table, its content has changed, it names no window of these, or windows of two
                 sides share a frame.
         """
         found = _checksum(Path(self.table))
         if self.sha256 and found != self.sha256:
             raise DataError(
                 f"{self.table} has changed since the split was made (SHA-256 {found[:12]}…, not {self.sha256[:12]}…): "
-                "bring back the table that was used"
+                "restore the table that was used"
             )
         sides = read_sides(self.table)
         chosen: dict[str, list[Window]] = {side: [] for side in (*SIDES, DROPPED)}

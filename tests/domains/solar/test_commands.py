@@ -123,4 +123,4 @@ def test_help_is_light_and_has_an_example() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert "framecast solar prepare aia-synoptic/" in result.stdout
+    assert "framecast solar prepare aia " in result.stdout

@@ -118,7 +118,7 @@ def test_damaged_files_say_so_in_one_line(dn: np.ndarray, tmp_path: Path) -> Non
     for body, complaint in (
         (SIGNATURE, "no XML box"),
         (content[: len(content) // 2], "cut short|header that is not XML|no XML box"),
-        (content[:start] + b"<broken" + content[start + 7 :], "no XML"),
+        (content[:start] + b"<broken" + content[start + 7 :], "not XML"),
         (content[:sides] + 2 * (10**6).to_bytes(4) + content[sides + 8 :], "cannot be decoded"),
         (content.replace(b"<fits>", b"<nots>").replace(b"</fits>", b"</nots>"), "without a FITS header"),
     ):

@@ -170,7 +170,7 @@ def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
 def test_a_folder_of_something_else_is_left_alone(model: Path, jsoc: Path, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "thesis.tex").write_text("chapter 1")
     assert predict(model, tmp_path, "--source", str(jsoc)) == 2
-    assert "is no prediction: choose another name" in capsys.readouterr().err
+    assert "is not a framecast prediction: choose another name" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

@@ -171,5 +171,5 @@ def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpe
         raise DataError(
             f"{len(needed)} of the {len(past) * len(frames.past_channels)} images that the model needs are unavailable "
             f"(one every {format_duration(frames.cadence)}); the first: {time}, {first.wavelength} Å, {first.missing}: "
-            "choose another --time, or give the command again when they are there"
+            "choose another --time, or rerun the command when they are there"
         )
