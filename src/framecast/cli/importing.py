@@ -32,15 +32,15 @@ def import_(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Format of SRC where its name does not tell it, such as picture; or MODULE:NAME, a function of your "
+            help="Format of SRC if its name does not show it, such as picture; or MODULE:NAME, a function of your "
             "own, see docs/python.md.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing archive.")] = False,
 ) -> None:
-    """Bring data into an archive: NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites.
+    """Import data into an archive: NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites.
 
-    What is time, y, x and channel is found by CF conventions and common names. See docs/importing.md.
+    Axes are recognised by CF conventions and common names. See docs/importing.md.
     """
     import framecast as fc
 

@@ -23,22 +23,22 @@ class ImportOptions:
         x: dimension of columns.
         sequence: dimension that numbers separate videos, or ``file`` or ``folder`` where each of these is one.
         dims: names of the dimensions in their order, such as ``sample,y,x,time``, where the source has none.
-        name: what the sequence is called where there is one; by default like the source.
+        name: name of the sequence if there is only one; by default that of the source.
         group: group of a NetCDF, HDF5 or Zarr source that holds the frames.
         unit: physical unit, or CHANNEL=UNIT. Values are converted from the unit of the source where that is known.
-        scale: stored values times this …
-        offset: … plus this are physical values. What CF attributes say is done before.
+        scale: factor from stored to physical values
+        offset: offset added to the scaled values. CF attributes are applied before both.
         missing: stored values that mean unknown.
         mask: expression of variables that is true where pixels are unknown, such as ``lsm > 0.5``.
         region: west, south, east and north edge: longitudes and latitudes, or x and y where there are none.
         start: first time, such as ``2020-06-01T12:00``.
         end: last time, included.
-        every: keep one frame every so long, such as ``3h``, or a number for every so manieth frame.
+        every: keep one frame per interval, such as ``3h``, or every n-th frame for a number n.
         cadence: time between two frames, such as ``5min``; by default the median step.
-        coarsen: average so many rows and columns into one pixel, unknown if one of them is.
+        coarsen: average blocks of this many rows and columns into one pixel, unknown if any of them is.
         multiple: trim rows and columns, alike on both sides, to a multiple of this.
-        flip_y: the first row is the highest, where no coordinate tells it.
-        independent: no two sequences show the same thing, so they may be split between training and test.
+        flip_y: the first row is the top one; only for sources without a coordinate that says so.
+        independent: sequences are independent, so they may be split between training and test.
     """
 
     variables: tuple[str, ...] = field(default=(), metadata={"flag": "--variable"})

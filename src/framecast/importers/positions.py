@@ -118,7 +118,7 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
     Args:
         dataset: decoded.
         axes: which dimensions are rows and columns.
-        flip_y: whether the first row is the highest, where no coordinate tells it.
+        flip_y: whether the first row is the top one; only for sources without a coordinate that says so.
 
     Raises:
         DataError: a coordinate does not run one way, or contradicts ``flip_y``.

@@ -60,7 +60,7 @@ def train(
     Raises:
         ConfigError: the recipe is wrong, or does not go with the data.
         DataError: the data cannot be used.
-        FramecastError: the folder holds something else, another process trains in it, or the loss diverged (non-finite).
+        FramecastError: the folder holds something else, another process trains in it, or the loss diverged.
     """
     if network is not None:
         changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network

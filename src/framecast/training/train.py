@@ -93,7 +93,7 @@ def run_training(
 
     Raises:
         ConfigError: the batch cannot be divided over the processes.
-        FramecastError: the folder holds something else, another process trains in it, or the loss diverged (non-finite).
+        FramecastError: the folder holds something else, another process trains in it, or the loss diverged.
     """
     processes = processes or Processes()
     run = Run(out)

@@ -65,9 +65,9 @@ class RadiometryOptions:
     """What is done to the pixels beside dividing by the exposure.
 
     Attributes:
-        despike: replace hits of particles on the detector.
-        degradation: undo the ageing of AIA by a correction table: a file, or jsoc or ssw to fetch one.
-        accept_quality: bits of QUALITY that leave a frame good; 30 marks quick-look calibration.
+        despike: replace pixels hit by particles.
+        degradation: correct the degradation of AIA with a table: a file, or jsoc or ssw to fetch one.
+        accept_quality: QUALITY bits that do not reject a frame; 30 marks quick-look calibration.
     """
 
     despike: bool = False
@@ -87,21 +87,21 @@ class PrepareOptions(RadiometryOptions):
         cadence: time between two frames: 12s, 30min, 2h. [default: every frame there is]
         pixel: side of a pixel in arcsec. [default: 4.8, two pixels of AIA's synoptic images]
         field_of_view: instead of --pixel: width of a frame, its field of view, in arcsec.
-        angle: follow a region while its middle is within so many degrees of the disk's middle.
-        longitude: and while it is within so many degrees of the central meridian.
-        latitude: and while it is within so many degrees of the equator.
+        angle: follow a region while its centre is within this many degrees of the disk's middle.
+        longitude: and while it is within this many degrees of the central meridian.
+        latitude: and while it is within this many degrees of the equator.
         regions: follow the regions of this table, not a grid: id, NOAA or HARPNUM; time; x and y in arcsec,
             carrington_longitude or stonyhurst_longitude and latitude in degrees, or location as N12W34.
         spacing: distance of neighbouring regions, in degrees on the surface. 12 follows about forty regions at a time,
             each overlapping its neighbours by about a third of its width at 64 pixels.
-        minimum_frames: leave out regions seen in fewer frames.
-        tolerance: times that far apart are the same. [default: 1min, or half the cadence if less]
+        minimum_frames: exclude regions seen in fewer frames.
+        tolerance: largest difference between times that count as the same. [default: 1min, or half the cadence if less]
         rotation: rotation law of the surface.
         off_limb: mask the pixels beyond the limb, or keep them.
-        exclude: leave out the images of these times: start and end, or one column of dates.
+        exclude: exclude the images of these times: start and end, or one column of dates.
         strict: stop at a file that cannot be used.
         workers: processes that read files. [default: one for each core, at most 8]
-        scheduler: instead, the workers of the dask cluster there: tcp://HOST:8786.
+        scheduler: use the workers of this dask cluster instead: tcp://HOST:8786.
     """
 
     size: Size = (64, 64)
@@ -287,7 +287,7 @@ class PictureOptions:
     Attributes:
         saturation: DN/s of the byte 255, where it is not the paper's: 193=81139,211=8179,94=6099.
         cadence: time between two frames. [default: the most frequent there is]
-        exclude: leave out the images of these times: start and end, or one column of dates.
+        exclude: exclude the images of these times: start and end, or one column of dates.
     """
 
     saturation: Annotated[dict[int, float], Written(_saturations, "such as 193=81139,211=8179")] | None = None
