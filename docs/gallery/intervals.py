@@ -22,7 +22,7 @@ import numpy as np
 
 import framecast as fc
 
-fc.write_corona("corona.zarr", regions=12, frames=12, size=64, seed=11)
+fc.write_corona("corona.zarr", regions=8, frames=12, size=64, seed=11)
 archive, model = fc.open_archive("corona.zarr"), fc.load("corona-synth")
 pasts = [archive.sequence(name)["intensity"].isel(time=slice(0, 6)).load() for name in archive.sequences]
 ensembles = [model.forecast(past, members=20, seed=0) for past in pasts]
@@ -45,10 +45,10 @@ for name in ("peak", "integral"):
             print(f"{name:9} {kind:13} 90 % interval: {low:.4g} to {high:.4g} {found[name].attrs.get('units', '')}")
 
 # %% [markdown]
-# How often does the truth lie inside? For a 90 % interval that should be nine times in ten, over many windows; twelve
+# How often does the truth lie inside? For a 90 % interval that should be nine times in ten, over many windows; eight
 # windows cannot tell 80 % from 95 %, which is why [the report](../report.md) gives every coverage with an interval.
 
-# %% mystnb={"image": {"alt": "Peak of the total intensity in twelve regions: intervals and what was observed"}}
+# %% mystnb={"image": {"alt": "Peak of the total intensity in eight regions: intervals and what was observed"}}
 figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 inside = 0
 for number, (name, ensemble) in enumerate(zip(archive.sequences, ensembles, strict=True)):

@@ -44,7 +44,7 @@ def test_help_explains_every_option_and_ends_with_an_example(words, capsys):
 def test_the_example_of_each_command_is_one_that_parses(words):
     """The example's options exist and its values lie within their ranges (nothing is run)."""
     command = commands()[words]
-    example = command.epilog.split("\n\n")[1].split()
+    example = command.epilog.splitlines()[-1].split()
     assert example[0] == "framecast"
     command.make_context(words, example[1 + len(words.split()) :])
 
