@@ -25,7 +25,7 @@ from framecast.verification.cases import Baseline, Case, Cases, value_range
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
 from framecast.verification.maps import Maps
 from framecast.verification.options import Occasions
-from framecast.verification.pool import MOST
+from framecast.verification.pool import finite_tensor
 from framecast.verification.quantities import QUANTITIES, Quantity, area_above, relabelled, volume_above
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
@@ -295,7 +295,7 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
     else:
         for _ in range(max(missing, 0)):
             values = values.unsqueeze(0)
-    return torch.where(values.abs() <= MOST, values, torch.nan)
+    return finite_tensor(values)
 
 
 def _ranges(truth: torch.Tensor, given: float | Sequence[float] | None) -> torch.Tensor:

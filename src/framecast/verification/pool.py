@@ -10,8 +10,8 @@ from framecast.verification.sources import Source
 _IN_MEMORY = 256 * 2**20
 """Bytes of a pool that are kept in memory; beyond that the drawn videos are read for each sample."""
 
-MOST = 1e12
-"""Beyond this a value counts as infinite: squares of such, summed over a video, leave the range of float32."""
+_SINGLE = 1e-12, 1e12
+"""Where the greatest size of a value lies for float32 to hold the squares, summed over a video."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 
@@ -45,6 +45,13 @@ def videos(array: xr.DataArray, *leading: str) -> Tensor:
 
 
 def finite(array: xr.DataArray) -> Tensor:
-    """Return float32 values; what is infinite, or nearly, is no forecast and no observation, and becomes NaN."""
-    values = torch.from_numpy(np.ascontiguousarray(array.values, dtype=np.float32).copy())
-    return torch.where(values.abs() <= MOST, values, torch.nan)
+    """Return values; what is infinite is no forecast and no observation, and becomes NaN."""
+    return finite_tensor(torch.from_numpy(np.ascontiguousarray(array.values).copy()))
+
+
+def finite_tensor(values: Tensor) -> Tensor:
+    """Return values with NaN in place of infinite ones, in float64 where float32 could not hold their squares."""
+    values = torch.where(torch.isfinite(values), values, torch.nan)
+    size = values.abs().nan_to_num(0.0)
+    most = float(size.max()) if size.numel() else 0.0
+    return values.double() if most and not _SINGLE[0] <= most <= _SINGLE[1] else values.float()
