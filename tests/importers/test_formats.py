@@ -16,6 +16,8 @@ from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
 from framecast.importers.importing import Imported, import_data
 
+pytestmark = pytest.mark.thorough
+
 HOURS = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "h")
 VALUES = np.random.default_rng(0).integers(0, 200, (6, 8, 10)).astype(np.float32)
 
@@ -297,6 +299,7 @@ def test_geotiff(tmp_path) -> None:
     assert "32632" in str(sequence.crs.attrs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "unit", "shape"), [("fmi", "dBZ", (1226, 760)), ("mch", "mm", (640, 710))])
 def test_composites_of_weather_services(kind, unit, shape, real_data, tmp_path) -> None:
     pytest.importorskip("pysteps")
