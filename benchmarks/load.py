@@ -48,7 +48,8 @@ class Jobs:
         self.rows: list[tuple[str, str, int, float, float]] = []
 
     def run(self, case: str, *arguments: object) -> None:
-        command = [sys.executable, "-m", "framecast", *map(str, arguments)]
+        own = [__file__] if arguments[0] == "write" else ["-m", "framecast"]
+        command = [sys.executable, *own, *map(str, arguments)]
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
             _, status, used = os.wait4(process.pid, 0)
@@ -89,8 +90,21 @@ def sequences(jobs: Jobs, count: int) -> None:
 
 
 def written(jobs: Jobs, count: int) -> None:
-    """An archive of so many sequences, written."""
-    jobs.run("sequences written", "synth", jobs.folder / "made.zarr", "--regions", count, "--frames", 8, "--size", 16)
+    """An archive of so many clips of 20 frames of 64 by 64 pixels, written."""
+    jobs.run("sequences written", "write", jobs.folder / "made.zarr", count)
+
+
+def write(path: Path, count: int) -> None:
+    import xarray as xr
+
+    from framecast.data.archive.writer import ArchiveWriter
+
+    times = np.datetime64("2020-01-01", "ns") + np.arange(20) * np.timedelta64(300, "s")
+    clips = np.random.default_rng(0).gamma(1, size=(8, 20, 1, 64, 64)).astype("f4")
+    with ArchiveWriter(path, channels=["rain"], unit="mm/h", cadence=300, height=64, width=64) as writer:
+        for k in range(count):
+            clip = xr.Dataset({"intensity": (("time", "channel", "y", "x"), clips[k % 8])}, {"time": times})
+            writer.add(f"s{k:06d}", clip)
 
 
 def gridded(path: Path, frames: int, side: int, channels: int = 1) -> Path:
@@ -177,7 +191,7 @@ def windows(jobs: Jobs, count: int) -> None:
 
 CASES: dict[str, tuple[Callable[[Jobs, int], None], int]] = {
     "sequences": (sequences, 20_000),
-    "sequences written": (written, 1_000),
+    "sequences written": (written, 10_000),
     "frames": (frames, 100_000),
     "members": (members, 500),
     "pixels": (pixels, 1024**2),
@@ -188,6 +202,8 @@ CASES: dict[str, tuple[Callable[[Jobs, int], None], int]] = {
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["write"]:
+        return write(Path(sys.argv[2]), int(sys.argv[3]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", choices=CASES)
     parser.add_argument("--folder", type=Path, help="for the files; a temporary one by default")

@@ -16,6 +16,15 @@ import pytest
 import yaml
 
 from framecast.cli import run
+from framecast.cli.info import describe_run
+from framecast.core.errors import FramecastError
+from framecast.core.manifest import check_seal
+from framecast.data.archive.reader import Archive
+from framecast.data.forecasts import open_forecast
+from framecast.models.checkpoint import read_config
+from framecast.training.recipe import load_recipe
+from framecast.training.run import FORMAT, Run
+from framecast.verification.recalibration.calibration import read_calibration
 
 pytestmark = pytest.mark.thorough
 
@@ -37,6 +46,20 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "archive.zarr/event-00/zarr.json": ("info archive.zarr",),
     "archive.zarr/event-00/time/zarr.json": ("info archive.zarr",),
 }
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "model/config.json": lambda folder: read_config(folder / "model"),
+    "model/calibration.json": lambda folder: read_calibration(folder / "model"),
+    "run/log.jsonl": lambda folder: describe_run(folder / "run"),
+    "run/data.json": lambda folder: Run(folder / "run").begin("", {}, overwrite=False),
+    "run/recipe.yaml": lambda folder: load_recipe(folder / "run/recipe.yaml"),
+    "run/checkpoints/00000004/manifest.json": lambda folder: check_seal(folder / "run/checkpoints/00000004", FORMAT),
+    "forecast.zarr/zarr.json": lambda folder: open_forecast(folder / "forecast.zarr").close(),
+    "archive.zarr/zarr.json": lambda folder: Archive.open(folder / "archive.zarr").times("event-00"),
+    "archive.zarr/event-00/zarr.json": lambda folder: Archive.open(folder / "archive.zarr").times("event-00"),
+    "archive.zarr/event-00/time/zarr.json": lambda folder: Archive.open(folder / "archive.zarr").times("event-00"),
+}
+"""What reads each of them."""
 
 WHOLE = ("", "{", "[" * 100_000, "[]", "null", "\0", '{"format": "framecast-model", "version": 99}')
 """What stands in the place of a whole file."""
@@ -135,6 +158,25 @@ def changes(document: Any, every: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
         for k, value in enumerate(VALUES):
             if (number + k) % every == 0:
                 yield path, value
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if "config" in name else ()) for name in READERS]
+)
+def test_every_value_changed_in_every_way(stored, name):
+    """What reads the file, without the command around it: so all of its values can be tried."""
+    document, wrong = read(stored / name), []
+    with as_it_was(stored, name) as path:
+        for place, value in changes(document, 1):
+            write(path, replaced(document, place, value))
+            try:
+                READERS[name](stored)
+            except FramecastError as error:
+                if len(str(error).splitlines()) > 1:
+                    wrong.append(f"{place} = {value!r}: several lines")
+            except Exception as error:
+                wrong.append(f"{place} = {value!r}: {type(error).__name__}: {error}")
+    assert not wrong, "\n".join(wrong[:20])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

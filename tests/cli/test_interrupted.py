@@ -48,6 +48,19 @@ def test_a_signal_to_an_import_says_what_is_saved_and_it_resumes(tmp_path, numbe
     assert run(["import", str(tmp_path / "rain.nc"), str(tmp_path / "a.zarr")]) == 0
 
 
+def test_a_signal_to_a_forecast_says_what_is_saved_and_it_resumes(small_archive, small_run, tmp_path):
+    words = ["forecast", str(small_run), str(small_archive), "f.zarr", "--members", "100", "--split", "all"]
+    complete = tmp_path / ".f.zarr.partial/complete/c"
+    code, line, said = stopped(
+        words, when=lambda: complete.is_dir() and any(complete.iterdir()), number=signal.SIGTERM, cwd=tmp_path
+    )
+    assert code == 128 + signal.SIGTERM, said
+    assert "windows are saved: the same command resumes" in line
+    assert "Traceback" not in said
+    words[3] = str(tmp_path / "f.zarr")
+    assert run(words) == 0
+
+
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.2, 0.4])
 def test_a_signal_at_the_beginning_prints_no_trace(tmp_path, delay):
     """Python's own start takes some hundredths of a second, in which nothing of framecast's is imported yet."""

@@ -6,7 +6,6 @@ archives may be written by anyone with xarray.
 
 import base64
 import json
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,9 @@ UNKNOWN = -1
 
 MOST_CONSOLIDATED = 1000
 """Sequences whose metadata the root of an archive gathers."""
+
+_LARGE = 1e10
+"""Seconds of a cadence, three centuries, and pixels of a side are fewer."""
 
 DIMENSIONS = ("time", "channel", "y", "x")
 POSITIONS = ("y", "x", "lat", "lon", "crs")
@@ -64,8 +66,8 @@ class Header:
         if not self.channels or len(set(self.channels)) != len(self.channels) or not all(self.channels):
             raise ConfigError(f"channels are {list(self.channels)}; name at least one channel, each once")
         for name in ("cadence", "height", "width"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+            if not 0 < getattr(self, name) < _LARGE:
+                raise ConfigError(f"{name} is {getattr(self, name):g}; it must be positive, and below {_LARGE:g}")
         check_classes(self.classes)
 
 
@@ -217,22 +219,38 @@ def decode_times(array: zarr.Array, place: str) -> tuple[npt.NDArray[np.datetime
 def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
     """Gather the metadata of the Zarr store at ``path`` and of its ``groups``, so that opening is one read.
 
-    Zarr warns that the consolidated form is not part of the format 3 specification yet; readers that do not know it
-    ignore it. Of more than `MOST_CONSOLIDATED` groups the root gathers nothing: it would be read as a whole, hundreds
-    of megabytes, whatever is wanted.
+    It writes what `zarr.consolidate_metadata` does, which opens every array for it. The consolidated form is not part of
+    the format 3 specification yet; readers that do not know it ignore it. Of more than `MOST_CONSOLIDATED` groups the
+    root gathers nothing: it would be read as a whole, hundreds of megabytes, whatever is wanted.
     """
     groups = list(groups)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Consolidated metadata")
-        for name in groups:
-            zarr.consolidate_metadata(path, path=name, zarr_format=3)
+    inside: dict[str, Any] = {}
+    for name in groups:
+        own = {file.parent.name: json.loads(file.read_bytes()) for file in (path / name).glob("*/zarr.json")}
+        group = _gather(path / name, own)
         if len(groups) <= MOST_CONSOLIDATED:
-            zarr.consolidate_metadata(path, zarr_format=3)
+            inside |= {name: group, **{f"{name}/{variable}": document for variable, document in own.items()}}
+    if len(groups) <= MOST_CONSOLIDATED:
+        _gather(path, inside)
+
+
+def _gather(folder: Path, inside: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the metadata of what is in a group into its own; return its own, which gather nothing."""
+    document: dict[str, Any] = json.loads((folder / "zarr.json").read_bytes())
+    document.pop("consolidated_metadata", None)
+    metadata = dict(sorted(inside.items(), key=lambda item: (item[0].count("/"), item[0])))
+    gathered = {"kind": "inline", "must_understand": False}
+    partial = folder / "zarr.json.partial"
+    partial.write_text(json.dumps(document | {"consolidated_metadata": {**gathered, "metadata": metadata}}, indent=2))
+    partial.replace(folder / "zarr.json")
+    return document | {"consolidated_metadata": {**gathered, "metadata": {}}}
 
 
 def storable(dataset: xr.Dataset) -> xr.Dataset:
     """Return ``dataset`` with strings in the one form that Zarr 3 specifies (variable-length UTF-8)."""
     text = {name: v.astype(object) for name, v in dataset.variables.items() if v.dtype.kind in "UT"}
+    if not text:
+        return dataset
     return dataset.assign({k: v for k, v in text.items() if k not in dataset.coords}).assign_coords(
         {k: v for k, v in text.items() if k in dataset.coords}
     )

@@ -213,6 +213,8 @@ def _check_array(document: Mapping[str, Any], folder: Path, *, claims: bool) -> 
             chunks = [int(size) for size in document["chunk_grid"]["configuration"]["chunk_shape"]]
             itemsize = _v3_itemsize(document["data_type"])
             inner, packing = _check_v3(document["codecs"], folder, chunks)
+    except DataError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise DataError(f"the metadata of {folder} cannot be used ({type(error).__name__}: {error})") from None
     if min((*shape, 0)) < 0 or min((*chunks, *inner, 1)) < 1 or not len(shape) == len(chunks) == len(inner):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 import zarr
 
 from framecast.data.archive.format import MISSING, unusable
@@ -72,13 +73,16 @@ class PendingSequence:
             done[number * self.block : (number + 1) * self.block] = True
         return done
 
-    def frame_variables(self) -> dict[str, tuple[npt.NDArray[Any], tuple[str, ...], str]]:
-        """Return values, dimensions and meaning of what is stored beside the intensity."""
-        return {
-            "quality": (self.quality, ("time",), "0 good, -1 never written, else the instrument's reason for doubt"),
-            "masked": (self.masked, ("time", "channel"), "fraction of pixels that are NaN"),
-            "infinite": (self.infinite, ("time", "channel"), "number of pixels that are infinite"),
-        }
+    def frame_variables(self) -> xr.Dataset:
+        """Return what is stored of the frames beside the intensity."""
+        meaning = "0 good, -1 never written, else the instrument's reason for doubt"
+        return xr.Dataset(
+            {
+                "quality": ("time", self.quality, {"long_name": meaning}),
+                "masked": (("time", "channel"), self.masked, {"long_name": "fraction of pixels that are NaN"}),
+                "infinite": (("time", "channel"), self.infinite, {"long_name": "number of pixels that are infinite"}),
+            }
+        )
 
 
 @dataclass

@@ -31,14 +31,14 @@ from framecast.data.archive.format import (
     check_times,
     consolidate,
     plain,
-    storable,
 )
+from framecast.data.archive.groups import GroupWriter
 from framecast.data.archive.identity import CONTENT, LABELS, content_digest
 from framecast.data.archive.pending import PendingBlock, PendingSequence
 from framecast.videos.calendar import Calendar
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
-_TIME_ENCODING = {"units": "microseconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
+_NANOSECONDS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
 _CHUNK_BYTES = 256 * 1024
 _BLOCK_BYTES = 1024 * 1024
 _SHARD_BYTES = 64 * 1024 * 1024
@@ -103,6 +103,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         self._final, self._overwrite = Path(path), overwrite
         self._path = partial_path(self._final)
         self._held = ExitStack()
+        self._groups = GroupWriter(self._path)
         self._sequences: dict[str, PendingSequence] = {}
         self._blocks: dict[tuple[str, int], PendingBlock] = {}
 
@@ -276,7 +277,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         taken = sorted(set(map(str, variables.variables)) & set(self._root.require_group(name).array_keys()))
         if taken:
             raise DataError(f"{name} has {', '.join(taken)} already: choose other names")
-        _write_group(self._path, name, variables, mode="a")
+        self._groups.write(name, variables, mode="a")
 
     def _create(self, name: str, others: xr.Dataset, *, block_bytes: int, attrs: Mapping[str, Any]) -> PendingSequence:
         if not _NAME.fullmatch(name):
@@ -298,18 +299,15 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         block = chunk * min(per_block, -(-count // chunk))
         clock = {"standard_name": "time"} | others["time"].attrs
         coordinates: dict[str, Any] = {
-            "time": ("time", times, clock, _TIME_ENCODING)
-            if h.calendar.ordinary
-            else ("time", h.calendar.encode(times), clock | h.calendar.attributes),
+            "time": ("time", *_encoded(times, h.calendar, clock)),
             "channel": ("channel", np.array(h.channels, dtype=object)),
         }
         for axis, size in (("y", h.height), ("x", h.width)):
             if axis not in others.coords:
                 coordinates[axis] = (axis, np.arange(size, dtype=np.float64), {"units": "pixel"})
-        _write_group(self._path, name, others.drop_encoding().assign_coords(coordinates), mode="w-")
-        group = self._root.require_group(name)
-        intensity = group.create_array(
-            "intensity",
+        self._groups.write(name, others.assign_coords(coordinates), mode="w-")
+        intensity = self._root.create_array(
+            f"{name}/intensity",
             shape=(count, len(h.channels), h.height, h.width),
             chunks=(chunk, 1, h.height, h.width),
             shards=None if block == chunk and len(h.channels) == 1 else (block, len(h.channels), h.height, h.width),
@@ -350,22 +348,15 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         for name, number in list(self._blocks):
             self._flush(name, number)
         for name, pending in self._sequences.items():
-            group = self._root.require_group(name)
-            for variable, (values, dims, meaning) in pending.frame_variables().items():
-                array = group.create_array(
-                    variable,
-                    shape=values.shape,
-                    dtype=values.dtype,
-                    dimension_names=dims,
-                    chunks=values.shape,
-                    attributes={"long_name": meaning},
-                    overwrite=True,  # a process that was killed at this point has written some
-                )
-                array[:] = values
+            self._groups.write(name, pending.frame_variables(), mode="a")
         self._root.attrs[CONTENT] = content_digest(self._path, self._root.attrs.asdict(), self._sequences)
         consolidate(self._path, self._sequences)
 
 
-def _write_group(path: Path, name: str, dataset: xr.Dataset, *, mode: Any) -> None:
-    dataset = storable(dataset).assign_attrs(plain(dataset.attrs))
-    dataset.to_zarr(path, group=name, mode=mode, zarr_format=3, consolidated=False)
+def _encoded(
+    times: npt.NDArray[np.datetime64], calendar: Calendar, attrs: Mapping[str, Any]
+) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
+    """Return times as they are stored, and their attributes."""
+    if (times == times.astype("datetime64[us]")).all() or not calendar.ordinary:
+        return calendar.encode(times), {**attrs, **calendar.attributes}
+    return times.astype("datetime64[ns]").astype(np.int64), {**attrs, **_NANOSECONDS}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from framecast.core.environment import source_checksum
-from framecast.core.errors import DataError
+from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
 from framecast.core.fingerprint import digest
 from framecast.core.machine import cache_folder
@@ -76,7 +76,7 @@ class HeaderCache:
     def save(self) -> None:
         """Write it down if that is worth it and can be done."""
         if self._fresh >= WORTH_KEEPING:
-            with suppress(OSError):
+            with suppress(OSError, FramecastError):  # perhaps another process is writing it
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(self._file, json.dumps(self._entries, separators=(",", ":")))
                 self._fresh = 0
