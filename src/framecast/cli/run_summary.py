@@ -8,7 +8,7 @@ from typing import Any
 from framecast.cli.rows import Rows, megabytes, nested
 from framecast.core.errors import DataError
 from framecast.core.options import format_duration
-from framecast.core.reading import parse_yaml, read_json
+from framecast.core.reading import parse_yaml, read_json, read_text
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
@@ -43,7 +43,7 @@ def describe_training(path: Path) -> Rows:
 
 def _options(recipe: Path) -> dict[str, int]:
     """Return how long the run is, its batch and its seed."""
-    plain = parse_yaml(recipe.read_text(encoding="utf-8", errors="replace"), str(recipe))
+    plain = parse_yaml(read_text(recipe), str(recipe))
     try:
         return {name: int(plain["training"][name]) for name in ("steps", "batch", "seed")}
     except (KeyError, TypeError, ValueError, OverflowError):

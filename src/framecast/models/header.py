@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.reading import read_json
+from framecast.core.reading import check_regular, read_json
 from framecast.core.stored import Format
 from framecast.models.released import released_models
 
@@ -32,9 +32,10 @@ def read_header(folder: str | Path) -> dict[str, Any]:
 def count_weights(folder: str | Path) -> int | None:
     """Return how many numbers the weights of a model are; ``None`` where the file cannot be read."""
     try:
+        check_regular(Path(folder) / WEIGHTS)
         with safe_open(Path(folder) / WEIGHTS, framework="numpy") as file:
             return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except (OSError, SafetensorError):
+    except (OSError, DataError, SafetensorError):
         return None
 
 

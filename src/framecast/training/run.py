@@ -26,7 +26,7 @@ from torch import Tensor
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
 from framecast.core.manifest import check_seal, seal
-from framecast.core.reading import parse_json, parse_yaml, read_json
+from framecast.core.reading import parse_json, parse_yaml, read_json, read_text
 from framecast.core.stored import Format, NewerVersionError, typed
 
 FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
@@ -120,8 +120,8 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """Return the recipe in the folder as plain data; empty without one that can be read."""
         try:
-            plain = parse_yaml((self.path / "recipe.yaml").read_text(encoding="utf-8"), "recipe.yaml")
-        except (OSError, UnicodeDecodeError, ConfigError):
+            plain = parse_yaml(read_text(self.path / "recipe.yaml"), "recipe.yaml")
+        except (OSError, DataError, ConfigError):
             return {}
         return plain if isinstance(plain, dict) else {}
 

@@ -219,9 +219,9 @@ def decode_times(array: zarr.Array, place: str) -> tuple[npt.NDArray[np.datetime
 def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
     """Gather the metadata of the Zarr store at ``path`` and of its ``groups``, so that opening is one read.
 
-    It writes what `zarr.consolidate_metadata` does, which opens every array for it. The consolidated form is not part of
-    the format 3 specification yet; readers that do not know it ignore it. Of more than `MOST_CONSOLIDATED` groups the
-    root gathers nothing: it would be read as a whole, hundreds of megabytes, whatever is wanted.
+    It writes what `zarr.consolidate_metadata` does, which opens every array for it. The consolidated form is not in
+    the specification of format 3 yet; readers that do not know it ignore it. Of more than `MOST_CONSOLIDATED` groups
+    the root gathers nothing: it would be read as a whole, hundreds of megabytes, whatever is wanted.
     """
     groups = list(groups)
     inside: dict[str, Any] = {}

@@ -60,7 +60,7 @@ def _sizes(path: Path) -> Iterable[tuple[str, int]]:
             for entry in entries:
                 if entry.is_dir():
                     waiting.append(entry.path)
-                else:
+                elif entry.is_file():
                     yield Path(entry.path).relative_to(path).as_posix(), entry.stat().st_size
 
 
