@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from framecast.models.forecaster import Forecaster as Forecaster
     from framecast.networks import Network as Network
     from framecast.reports.judge import evaluate as evaluate
+    from framecast.reports.prediction import show as show
     from framecast.training.job import train as train
     from framecast.training.recipe import load_recipe as load_recipe
     from framecast.verification.evaluation import score as score
@@ -59,6 +60,7 @@ _HOME = {
     "open_forecast": "data.forecasts",
     "open_scores": "verification.files",
     "score": "verification.evaluation",
+    "show": "reports.prediction",
     "train": "training.job",
     "write_corona": "domains.corona.writing",
 }

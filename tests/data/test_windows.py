@@ -74,7 +74,7 @@ class TestWhichRunsAreWindows:
         present = np.array(data.draw(st.lists(st.booleans(), min_size=len(minutes), max_size=len(minutes))))
         times = START + np.array(minutes) * np.timedelta64(60 * 10**9, "ns")
         spec = frame_spec(past, future, cadence * 60.0)
-        indices, complete = _runs(times, present, spec, tolerance, stride)
+        indices, complete = _runs(times, present, spec, tolerance, stride, past + future)
         expected = []
         count = past + future
         slack = round(tolerance * cadence * 60e9) / 60e9

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from framecast.core.errors import ConfigError, DataError, FramecastError, FramecastWarning
+from framecast.core.errors import DataError, FramecastError, FramecastWarning
 from framecast.core.fingerprint import ChangedError
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
@@ -16,6 +16,7 @@ from framecast.models import precision
 from framecast.models.archive_forecast import diverged, forecast_windows, plan_forecast, sample_key
 from framecast.models.checkpoint import load
 from framecast.models.members import Draw
+from framecast.models.selection import Selection
 
 pytestmark = [pytest.mark.portable, pytest.mark.thorough]
 
@@ -28,7 +29,7 @@ def forecaster(small_run):
 @pytest.fixture(scope="module")
 def plan(forecaster, small_archive):
     def make(side="validation", limit=3, archive=small_archive):
-        return plan_forecast(forecaster, Archive.open(archive), side, limit)
+        return plan_forecast(forecaster, Archive.open(archive), Selection(split=side, limit=limit))
 
     return make
 
@@ -75,7 +76,7 @@ def test_an_interrupted_forecast_goes_on_with_what_is_missing(forecaster, plan, 
         job.throw(KeyboardInterrupt())
     assert not out.exists()
     drawn, whole = [], forecaster.draw
-    forecaster.draw = lambda *args: drawn.append(1) or whole(*args)
+    forecaster.draw = lambda *args, **options: drawn.append(1) or whole(*args, **options)
     try:
         assert run(forecaster, plan(), out) == [1, 2, 3]
     finally:
@@ -175,16 +176,17 @@ def test_a_forecast_begun_with_other_weights_is_not_gone_on_with(forecaster, pla
     stop_after_one(forecaster, plan(), tmp_path / "f.zarr")
     drawn, whole = [], forecaster.draw
     monkeypatch.setattr(forecaster, "config", replace(forecaster.config, weights_sha256="other weights"))
-    monkeypatch.setattr(forecaster, "draw", lambda *args: drawn.append(1) or whole(*args))
+    monkeypatch.setattr(forecaster, "draw", lambda *args, **options: drawn.append(1) or whole(*args, **options))
     assert run(forecaster, plan(), tmp_path / "f.zarr") == [1, 2, 3]
     assert len(drawn) == 3  # the first sample too, anew
     assert open_forecast(tmp_path / "f.zarr").attrs["weights_sha256"] == "other weights"
 
 
-def test_a_size_the_network_cannot_take_leaves_nothing(plan, tmp_path):
+def test_a_size_the_network_does_not_divide_is_forecast_as_it_is(forecaster, plan, tmp_path):
     write_corona(tmp_path / "odd.zarr", regions=10, frames=6, size=20, seed=0)
-    with pytest.raises(ConfigError, match="20 is not divisible by 8"):
-        plan(archive=tmp_path / "odd.zarr")
+    run(forecaster, plan(archive=tmp_path / "odd.zarr", limit=1), tmp_path / "f.zarr")
+    with open_forecast(tmp_path / "f.zarr") as file:
+        assert file["forecast"].shape[-2:] == (20, 20) and np.isfinite(file["forecast"].values).all()
 
 
 def test_sides_do_not_overlap_and_all_takes_every_window(plan):
@@ -212,7 +214,7 @@ def test_an_archive_of_another_unit_or_other_channels_is_refused(plan, small_arc
 def test_members_that_diverge_are_warned_of_once(forecaster, plan, tmp_path, monkeypatch):
     whole = forecaster.draw
 
-    def draw(past, wanted):
+    def draw(past, wanted, task=None):
         drawn = whole(past, wanted)
         drawn[1, 0, 2, 3, 4] = torch.inf
         return drawn

@@ -40,5 +40,5 @@ def test_a_point_has_errors_but_no_spread(gaussian_forecast: Write, tmp_path: Pa
 def test_the_map_adds_up_to_the_score(gaussian_forecast: Write, tmp_path: Path) -> None:
     evaluation = evaluate(gaussian_forecast(tmp_path / "f.zarr", channels=("171", "193"), samples=3))
     for name, maps in evaluation.maps.items():
-        total = np.sqrt(maps.squared.sum() / maps.count.sum())
-        assert total == pytest.approx(evaluation.scores[name]["rmse"].value, rel=1e-6)
+        each = np.sqrt(maps.squared.sum((1, 2)) / maps.count.sum((1, 2)))
+        assert each == pytest.approx(evaluation.scores[name]["rmse"].by_channel.value, rel=1e-6)

@@ -157,7 +157,7 @@ def test_what_does_not_compare_is_refused_in_one_line(gaussian_forecast: Write, 
         ("wide", {"size": (12, 18)}, "frames of 12×16 pixels and wide.zarr 12×18 pixels"),
         ("long", {"leads": 4}, "lead times of 2, 4, 6 h and long.zarr 2, 4, 6, 8 h"),
         ("blue", {"channels": ("193",)}, "the channels 171 and blue.zarr 193"),
-        ("fresh", {"seed": 9, "sequences": 10}, "different observations of region-000 after 2017-08-13T00:00"),
+        ("fresh", {"seed": 9, "sequences": 10}, "different observations of region-000 after 2017-08-13 00:00"),
     ):
         other = gaussian_forecast(folder / f"{name}.zarr", **{"samples": 20, **options})
         with pytest.raises(DataError, match=words) as error:

@@ -39,7 +39,7 @@ def _explain(calibration: "Calibration") -> None:
     import numpy as np
 
     from framecast.core.domain import find_domain
-    from framecast.verification.quantities import QUANTITIES, relabelled
+    from framecast.verification.quantities import quantities_of
     from framecast.verification.summary import quantity_info
 
     levels = next(iter(calibration.offsets.values()))
@@ -48,9 +48,11 @@ def _explain(calibration: "Calibration") -> None:
         f"{len(calibration.windows)} windows in {calibration.number_of_blocks} blocks ({calibration.blocks}): "
         f"levels up to {possible[-1] if possible else 0} % can be guaranteed"
     )
-    labels = find_domain({}, unit=calibration.unit, channels=calibration.channels).labels
-    infos = {entry.name: quantity_info(entry, calibration.unit) for entry in relabelled(QUANTITIES, labels)}
+    entries = quantities_of(find_domain({}, unit=calibration.unit, channels=calibration.channels))
+    infos = {entry.name: quantity_info(entry, calibration.unit) for entry in entries}
     for name, info in infos.items():
+        if name not in calibration.scales:
+            continue
         unit = "times its spread" if calibration.scales[name] == "spread" else info.unit
         parts = []
         for level in ("50", "90"):

@@ -18,11 +18,22 @@ def evaluate(
     forecasts: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FORECAST.zarr...", help="Forecasts made by `framecast forecast`; several are compared."
+            metavar="FORECAST...",
+            help="What `framecast forecast` wrote; with --truth ensembles of any model: a file with a member "
+            "dimension, or a folder or quoted pattern of files with a member each. Several are compared.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the scores, the figures and the page.")],
     options: EvaluationOptions,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What came: an archive, NetCDF or Zarr, paired by time. Nothing is regridded."
+        ),
+    ] = None,
+    variable: Annotated[
+        list[str] | None, typer.Option(help="Variable of these ensembles to judge; again for another. [default: all]")
+    ] = None,
     add: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,8 +50,10 @@ def evaluate(
     from framecast.core.files import REPORT, refuse_existing
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
-    evaluation = fc.evaluate(forecasts, **asdict(options), **_own(add or []))
+    evaluation = fc.evaluate(forecasts, truth=truth, variables=variable or (), **asdict(options), **_own(add or []))
     command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out), *arguments(options)]
+    command += ["--truth", str(truth)] if truth is not None else []
+    command += [word for name in variable or [] for word in ("--variable", name)]
     command += [word for path in add or [] for word in ("--add", path)]
     page = evaluation.report(out, overwrite=overwrite, command=shlex.join(command))
     print_scores(evaluation.scores)

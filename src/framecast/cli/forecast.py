@@ -3,13 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from framecast.cli.console import note, say
 from framecast.cli.options import takes_options
 from framecast.cli.sampling import Ensemble, Running, Sampling
+from framecast.models.selection import Selection
 
 
 @takes_options
@@ -18,24 +19,26 @@ def forecast(
         str, typer.Argument(metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model.")
     ],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose windows are forecast.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.zarr", help="The forecast to write.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The forecast to write: NetCDF where it ends in .nc, else Zarr.")
+    ],
+    selection: Selection,
     ensemble: Ensemble,
     sampling: Sampling,
     running: Running,
-    split: Annotated[
-        Literal["train", "validation", "test", "all"],
-        typer.Option(help="The side of the model's own split, or all windows."),
-    ] = "validation",
-    limit: Annotated[int | None, typer.Option(min=1, help="Forecast at most this many windows, evenly spaced.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also show the newest forecast as a page in this folder.")
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network first: takes a minute, pays off for many windows.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
-    """Forecast windows of an archive. The same command again resumes an interrupted forecast."""
+    """Forecast from the newest past of an archive, or from many. The same command again resumes an interrupted one."""
     note(f"forecasting {archive} with {model}")
     import framecast as fc
 
+    command = shlex.join(["framecast", *sys.argv[1:]])
     written = fc.forecast(
         model,
         archive,
@@ -43,10 +46,11 @@ def forecast(
         **ensemble.choices,
         **sampling.choices,
         **vars(running),
-        split=split,
-        limit=limit,
+        **vars(selection),
         compile=compiled,
         overwrite=overwrite,
-        command=shlex.join(["framecast", *sys.argv[1:]]),
+        command=command,
     )
     say(str(written))
+    if page is not None:
+        say(str(fc.show(written, page, overwrite=overwrite, command=command)))

@@ -81,9 +81,12 @@ def arguments(options: Any) -> list[str]:
         value = getattr(options, field.name)
         if value != field.default and value is not None:
             written = _written(type(options), field)
-            found += (
-                [_flag(field)] if value is True else [_flag(field), written.write(value) if written else str(value)]
-            )
+            if value is True:
+                found += [_flag(field)]
+            elif written is not None and written.repeated and isinstance(value, tuple):
+                found += [word for each in value for word in (_flag(field), str(each))]
+            else:
+                found += [_flag(field), written.write(value) if written else str(value)]
     return found
 
 

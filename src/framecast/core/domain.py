@@ -42,6 +42,8 @@ class Domain:
     Attributes:
         name: what files carry as their ``domain``; empty for data of no particular kind.
         recognises: whether a file that names no domain is of this one, from its attributes, unit and channels.
+        totals: whether the sum over a frame means something, as that of a brightness or a mass does; else quantities
+            are made from the mean over the area.
         labels: names of derived quantities in this field, by their key in the catalogue of quantities.
         reasons: what this field calls the reasons for which windows are left out (`framecast.data.windows`).
         colours: matplotlib's colour map for a channel; None leaves the choice to the core.
@@ -59,6 +61,7 @@ class Domain:
 
     name: str = ""
     recognises: Callable[[Mapping[str, Any], str, Sequence[str]], bool] = _never
+    totals: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     colours: Callable[[str], Any] = _nothing

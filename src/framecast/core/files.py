@@ -43,6 +43,7 @@ FORECAST = Kind("forecast", "zarr.json", '"format": "framecast-forecast"')
 RUN = Kind("run", "recipe.yaml")
 REPORT = Kind("report", "scores.json")
 PREDICTION = Kind("prediction", "stages.json", '"format": "framecast-prediction"')
+FORECAST_PAGE = Kind("page of a forecast", "prediction.json", '"format": "framecast-prediction"')
 MODEL = Kind("model", "config.json", '"format": "framecast-model"')
 EXPORT = Kind("export", "export.json", '"format": "framecast-export"')
 

@@ -6,6 +6,7 @@ There is no state to save: which windows make up a batch is a function of (seed,
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
@@ -18,8 +19,11 @@ from torch.utils.data import Dataset
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
-from framecast.data.windows import Window, check_fit
+from framecast.data.windows import ABSENT, Window, check_fit
 from framecast.videos.frames import FrameSpec
+
+_PATCHES_DRAWN = 4
+"""Patches among which the one with the fewest unknown pixels is taken."""
 
 
 class Windows(Protocol):
@@ -150,8 +154,9 @@ class WindowDataset(Samples):
 
     Args:
         archive: where the frames are.
-        windows: which runs of frames; found in this archive for these frames.
-        frames: what is past, what is future.
+        windows: which runs of frames; found in this archive for these frames. A future that the archive does not hold,
+            frames or channels, is NaN.
+        frames: what is past, what is future; of less height or width than the archive for random patches of it.
         cache_bytes: sequences stay in memory once they are read, if all that are used fit into this.
         flips: axes along which a window may be mirrored, ``("x",)``, ``("y",)`` or both, where physics has no preferred
             direction; only samples drawn with an epoch are mirrored.
@@ -168,7 +173,9 @@ class WindowDataset(Samples):
         flips: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
-        check_fit(archive, frames)
+        self.patched = frames.height < archive.height or frames.width < archive.width
+        whole = replace(frames, height=archive.height, width=archive.width) if self.patched else frames
+        check_fit(archive, whole, past_only=True)
         if not set(flips) <= {"x", "y"}:
             raise ConfigError(f"flips are {list(flips)}; the axes that can be mirrored are x and y")
         count = frames.past + frames.future
@@ -181,12 +188,13 @@ class WindowDataset(Samples):
         self.frames = frames
         self.classes = archive.classes
         self._channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
+        self._stored = tuple(channel for channel in self._channels if channel in archive.channels)
         self._past = [self._channels.index(channel) for channel in frames.past_channels]
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
         self._flips = tuple(sorted(set(flips)))
         self._seed = seed
         total = sum(len(archive.times(name)) for name in {window.sequence for window in windows})
-        self.cached = total * len(self._channels) * frames.height * frames.width * 4 <= cache_bytes
+        self.cached = total * len(self._channels) * archive.height * archive.width * 4 <= cache_bytes
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._labels: dict[str, npt.NDArray[np.int64]] = {}
 
@@ -198,11 +206,13 @@ class WindowDataset(Samples):
         return self.windows[index].id
 
     def sample(self, index: int, *, epoch: int | None = None) -> Sample:
-        """Return window ``index``; mirrored as (seed, epoch, index) says if an ``epoch`` is given."""
+        """Return window ``index``; mirrored, and another patch of it, as (seed, epoch, index) says if one is given."""
         if not 0 <= index < len(self.windows):
             raise IndexError(f"window {index} of {len(self.windows)}")
         window = self.windows[index]
         video = self._read(window)
+        if self.patched:
+            video = self._patch(video, index, -1 if epoch is None else epoch)
         past = torch.from_numpy(video[self._past, : self.frames.past])
         future = torch.from_numpy(video[self._future, self.frames.past :])
         axes = [] if epoch is None else self._mirrored(index, epoch)
@@ -226,11 +236,36 @@ class WindowDataset(Samples):
 
     def _read(self, window: Window) -> npt.NDArray[np.float32]:
         """Return ``[channel, time, y, x]`` of the channels in use."""
+        places = [k for k, index in enumerate(window.indices) if index != ABSENT]
+        rows = [window.indices[k] for k in places]
         if not self.cached:
-            return self.archive.read(window.sequence, window.indices, self._channels)
-        if window.sequence not in self._cache:
-            self._cache[window.sequence] = self.archive.read(window.sequence, channels=self._channels)
-        return self._cache[window.sequence][:, list(window.indices)]
+            video = self.archive.read(window.sequence, rows, self._stored)
+        else:
+            if window.sequence not in self._cache:
+                self._cache[window.sequence] = self.archive.read(window.sequence, channels=self._stored)
+            video = self._cache[window.sequence][:, rows]
+        if window.complete and len(self._stored) == len(self._channels):
+            return video
+        shape = (len(self._channels), len(window.indices), *video.shape[2:])
+        whole = np.full(shape, np.nan, np.float32)
+        whole[np.ix_([self._channels.index(name) for name in self._stored], places)] = video
+        return whole
+
+    def _patch(self, video: npt.NDArray[np.float32], index: int, epoch: int) -> npt.NDArray[np.float32]:
+        """Return a patch of ``[channel, time, y, x]``: of a few that (seed, epoch, index) draw, the most known one."""
+        size = self.frames.height, self.frames.width
+        key = np.array([self._seed, epoch], np.int64).view(np.uint64)
+        draws = np.random.Philox(key=key, counter=[index, 0, 0, 2]).random_raw(2 * _PATCHES_DRAWN)
+        best, least = video[..., : size[0], : size[1]], np.inf
+        for row, column in draws.reshape(-1, 2):
+            top, left = int(row) % (video.shape[2] - size[0] + 1), int(column) % (video.shape[3] - size[1] + 1)
+            patch = video[..., top : top + size[0], left : left + size[1]]
+            unknown = int(np.isnan(patch).sum())
+            if unknown < least:
+                best, least = patch, unknown
+            if not unknown:
+                break
+        return np.ascontiguousarray(best)
 
     def _mirrored(self, index: int, epoch: int) -> list[int]:
         bits = int(np.random.Philox(key=[self._seed, epoch], counter=[index, 0, 0, 1]).random_raw())

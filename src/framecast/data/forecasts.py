@@ -48,10 +48,11 @@ _MEMBERS = ("sample", "member", *_SAMPLE)
 
 @dataclass(frozen=True, kw_only=True)
 class SampleInfo:
-    """Where one sample comes from: its sequence and the time of its last past frame."""
+    """Where one sample comes from: its sequence, the time of its last past frame, and its class, where known."""
 
     sequence: str
     issue_time: np.datetime64
+    label: str = ""
 
 
 class ForecastWriter:
@@ -275,6 +276,7 @@ def _coordinates(
 ) -> xr.Dataset:
     text = np.dtypes.StringDType()
     past_time = [-frames.cadence * k for k in range(frames.past - 1, -1, -1)]
+    labels = [info.label for info in samples]
     issued = np.array([info.issue_time for info in samples], dtype="datetime64[ns]")
     return xr.Dataset(
         coords={
@@ -289,6 +291,7 @@ def _coordinates(
                 issued if calendar.ordinary else calendar.encode(issued),
                 {"long_name": "time of the last past frame"} | ({} if calendar.ordinary else calendar.attributes),
             ),
+            **({"label": ("sample", np.array(labels, dtype=text))} if any(labels) else {}),
             **positions,
         },
         attrs=attrs,

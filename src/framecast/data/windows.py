@@ -25,6 +25,12 @@ MASKED = "masked"
 NOT_FINITE = "not finite"
 REPEATED = "repeated issue time"
 
+ABSENT = -1
+"""In place of the position of a future frame that is not known."""
+
+TOLERANCE = 0.1
+"""How far a frame may be from its exact time, as a fraction of the cadence."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -32,10 +38,11 @@ class Window:
 
     Attributes:
         sequence: name of the sequence.
-        indices: positions in its time axis, P of the past and then F of the future.
+        indices: positions in its time axis, P of the past and then F of the future; `ABSENT` for a frame of the future
+            that is not known, in windows that need none.
         issue_time: observation time of the last past frame.
         start_time: observation time of the first frame.
-        end_time: observation time of the last frame.
+        end_time: observation time of the last frame that is known.
     """
 
     sequence: str
@@ -43,6 +50,11 @@ class Window:
     issue_time: np.datetime64
     start_time: np.datetime64
     end_time: np.datetime64
+
+    @property
+    def complete(self) -> bool:
+        """Whether its whole future is known."""
+        return ABSENT not in self.indices
 
     @property
     def id(self) -> str:
@@ -98,10 +110,11 @@ def find_windows(
     archive: Archive,
     frames: FrameSpec,
     *,
-    tolerance: float = 0.1,
+    tolerance: float = TOLERANCE,
     stride: int = 1,
     max_masked: float = 0.25,
     allow_bad_quality: bool = False,
+    past_only: bool = False,
 ) -> WindowList:
     """Return all windows of ``archive`` that fit ``frames``.
 
@@ -119,6 +132,8 @@ def find_windows(
         stride: begin a window at every ``stride``-th frame of the archive only.
         max_masked: largest fraction of NaN pixels in a frame, in [0, 1].
         allow_bad_quality: use frames whose quality is not 0 (but never those that are `MISSING`).
+        past_only: whether a past is enough: no window is rejected for its future, in which frames that are missing or
+            cannot be used are `ABSENT`.
 
     Raises:
         ConfigError: an option is out of range.
@@ -130,38 +145,41 @@ def find_windows(
         raise ConfigError(f"stride is {stride}; it is a number of frames from 1 up")
     if not 0 <= max_masked <= 1:
         raise ConfigError(f"max_masked is {max_masked}; it is a fraction of the pixels in [0, 1]")
-    check_fit(archive, frames)
+    check_fit(archive, frames, past_only=past_only)
     rejected: Counter[str] = Counter()
     windows: list[Window] = []
+    needed = frames.past if past_only else frames.past + frames.future
     for name in archive.sequences:
         times = archive.times(name)
-        indices, complete = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride)
+        indices, complete = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride, needed)
         rejected[MISSING_FRAME] += int((~complete).sum())
         indices = indices[complete]
         faults = _faults(archive, name, frames, max_masked, allow_bad_quality)
         usable = np.ones(len(indices), bool)
         for reason, (past, future) in faults.items():
-            faulty = past[indices[:, : frames.past]].any(axis=1) | future[indices[:, frames.past :]].any(axis=1)
-            rejected[reason] += int((usable & faulty).sum())
-            usable &= ~faulty
+            faulty = np.concatenate([past[indices[:, : frames.past]], future[indices[:, frames.past :]]], axis=1)
+            indices[:, needed:][faulty[:, needed:]] = ABSENT
+            lost = faulty[:, :needed].any(axis=1)
+            rejected[reason] += int((usable & lost).sum())
+            usable &= ~lost
         first = np.zeros(len(indices), bool)
         first[np.flatnonzero(usable)[np.unique(indices[usable, frames.past - 1], return_index=True)[1]]] = True
         rejected[REPEATED] += int((usable & ~first).sum())
         windows += [
-            Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[row[-1]])
+            Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[max(row)])
             for row in indices[first].tolist()
         ]
     reasons = archive.domain.reasons
     rejected = Counter({reasons.get(reason, reason): count for reason, count in rejected.items() if count})
     found = WindowList(tuple(windows), rejected, archive.attrs.get("independent_sequences") is True)
     if not found.windows:
-        raise DataError(_nothing(archive, frames, found.rejected, max_masked))
+        raise DataError(_nothing(archive, frames, found.rejected, max_masked, needed))
     return found
 
 
-def check_fit(archive: Archive, frames: FrameSpec) -> None:
-    """Raise `DataError` if the archive lacks channels of ``frames`` or has frames of another size."""
-    wanted = dict.fromkeys((*frames.past_channels, *frames.future_channels))
+def check_fit(archive: Archive, frames: FrameSpec, *, past_only: bool = False) -> None:
+    """Raise `DataError` if the archive lacks channels of ``frames``, or of the past, or has frames of another size."""
+    wanted = dict.fromkeys((*frames.past_channels, *(() if past_only else frames.future_channels)))
     missing = [channel for channel in wanted if channel not in archive.channels]
     if missing:
         raise DataError(
@@ -182,9 +200,14 @@ def manifest_hash(windows: Sequence[Window]) -> str:
 
 
 def _runs(
-    times: npt.NDArray[np.datetime64], present: npt.NDArray[np.bool_], frames: FrameSpec, tolerance: float, stride: int
+    times: npt.NDArray[np.datetime64],
+    present: npt.NDArray[np.bool_],
+    frames: FrameSpec,
+    tolerance: float,
+    stride: int,
+    needed: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return the nearest frames of every candidate ``[candidate, P + F]``, and which candidates are complete."""
+    """Return the frames of every candidate ``[candidate, P + F]``, and which have the first ``needed`` of them."""
     count = frames.past + frames.future
     slack = round(tolerance * frames.cadence * 1e9)
     clock = times.astype("datetime64[ns]").astype(np.int64)
@@ -192,7 +215,7 @@ def _runs(
         return np.zeros((0, count), np.int64), np.zeros(0, bool)
     offsets = np.array([round(k * frames.cadence * 1e9) for k in range(count)])
     starts = np.arange(0, len(clock), stride)
-    starts = starts[clock[starts] + offsets[-1] <= clock[-1] + slack]
+    starts = starts[clock[starts] + offsets[needed - 1] <= clock[-1] + slack]
     if not present.any():
         return np.zeros((len(starts), count), np.int64), np.zeros(len(starts), bool)
     wanted = clock[starts, None] + offsets
@@ -200,7 +223,8 @@ def _runs(
     after = np.searchsorted(clock[there], wanted).clip(1, max(1, len(there) - 1))
     before, after = there[after - 1], there[np.minimum(after, len(there) - 1)]
     nearest = np.where(np.abs(clock[after] - wanted) < np.abs(wanted - clock[before]), after, before)
-    return nearest, present[starts] & (np.abs(clock[nearest] - wanted) <= slack).all(axis=1)
+    near = np.abs(clock[nearest] - wanted) <= slack
+    return np.where(near, nearest, ABSENT), present[starts] & near[:, :needed].all(axis=1)
 
 
 def _faults(
@@ -208,8 +232,10 @@ def _faults(
 ) -> dict[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
     """Return for each reason which frames ``[time]`` cannot be used in the past and in the future."""
     masked, infinite = archive.unusable(name)
-    past = [archive.channels.index(channel) for channel in frames.past_channels]
-    future = [archive.channels.index(channel) for channel in frames.future_channels]
+    past, future = (
+        [archive.channels.index(channel) for channel in channels if channel in archive.channels]
+        for channels in (frames.past_channels, frames.future_channels)
+    )
     bad = (archive.quality(name) != 0) & (not allow_bad_quality)
     return {
         BAD_QUALITY: (bad, bad),
@@ -218,14 +244,15 @@ def _faults(
     }
 
 
-def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float) -> str:
+def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float, needed: int) -> str:
     """Say in one line why there is no window."""
-    need = f"{frames.past} past and {frames.future} future frames every {format_duration(frames.cadence)}"
+    ahead = f" and {frames.future} future" if needed > frames.past else ""
+    need = f"{frames.past} past{ahead} frames every {format_duration(frames.cadence)}"
     if not rejected:
         longest = max(
             (archive.times(name)[-1] - archive.times(name)[0]) / np.timedelta64(1, "s") for name in archive.sequences
         )
-        span = frames.cadence * (frames.past + frames.future - 1)
+        span = frames.cadence * (needed - 1)
         return (
             f"{archive.path} is too short for one window: {need} span {span / 3600:g} h and the longest sequence "
             f"spans {longest / 3600:g} h: use fewer frames, a shorter cadence or longer sequences"

@@ -10,6 +10,7 @@ from typing import Any
 
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from framecast.core.errors import ConfigError
 from framecast.diffusion.sampler import Noise
@@ -41,10 +42,18 @@ class Generator(nn.Module, ABC):
     def output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
         """Return the network's output, of the shape and type of ``x``.
 
+        Frames whose sides the network cannot divide are continued by their border pixels, and its output is cut back.
+
         Raises:
             ConfigError: it has another shape, as that of a network of one's own may.
         """
-        F: Tensor = self.network(x, time, past, label)
+        divisor = int(getattr(self.network, "divisor", 1))
+        rows, columns = (-side % divisor for side in x.shape[-2:])
+        if rows or columns:
+            x_wide, past_wide = (pad(video, (0, columns, 0, rows, 0, 0), mode="replicate") for video in (x, past))
+            F: Tensor = self.network(x_wide, time, past_wide, label)[..., : x.shape[-2], : x.shape[-1]]
+        else:
+            F = self.network(x, time, past, label)
         if F.shape != x.shape:
             raise ConfigError(
                 f"the network returns the shape {list(F.shape)} for x of {list(x.shape)} "

@@ -115,7 +115,7 @@ def open_source(
     with_places = [place for source in sources for place in _places(source)]
     if not with_places:
         raise FramecastError(f"{sources[0]} holds no file that can be imported: known are {', '.join(_endings())}")
-    files = [File(path=Path(str(place)), decoded=_decoded(place, options, importer)) for place in with_places]
+    files = [File(path=Path(str(place)), decoded=open_decoded(place, options, importer)) for place in with_places]
     local = [place for place in with_places if isinstance(place, Path)]
     groups = _sequences(files, options)
     if options.sequence in _APART:
@@ -149,7 +149,8 @@ def _sequences(files: Sequence[File], options: ImportOptions) -> dict[str, list[
     return found
 
 
-def _decoded(place: Path | str, options: ImportOptions, importer: str | None) -> Decoded:
+def open_decoded(place: Path | str, options: ImportOptions, importer: str | None = None) -> Decoded:
+    """Return the variables of one file, store or address of any known kind, decoded; see `open_source`."""
     kind = _format(place, importer)
     with undamaged(place):
         stored = kind.open(place, options)  # type: ignore[arg-type]

@@ -1,12 +1,13 @@
-"""Forecasting the windows of one side of an archive into a forecast file: `forecast` does it, in the steps below it."""
+"""Forecasting pasts of an archive, to the future or as hindcasts: `forecast` does it, in the steps below it."""
 
 import hashlib
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -15,28 +16,29 @@ from xarray import Variable
 
 from framecast.core.distributed import Processes, join
 from framecast.core.domain import ATTRIBUTE
-from framecast.core.errors import ConfigError, DataError, FramecastWarning
+from framecast.core.errors import ConfigError, DataError, FramecastError, FramecastWarning
 from framecast.core.files import FORECAST, refuse_existing
 from framecast.core.fingerprint import Unchanged
 from framecast.core.machine import choose_device
+from framecast.core.options import format_duration
 from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
+from framecast.data.netcdf import is_netcdf, write_netcdf
 from framecast.data.statistics import sample_residuals
-from framecast.data.windows import Window, WindowList, find_windows
+from framecast.data.windows import TOLERANCE, Window, WindowList, find_windows, manifest_hash
 from framecast.models.checkpoint import load
 from framecast.models.config import ModelConfig, channels_of
 from framecast.models.forecaster import Choices, Forecaster
 from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
+from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
 from framecast.videos.frames import FrameSpec
 from framecast.videos.target import latest_frame
 from framecast.videos.units import same_unit, select
-
-Side = Literal["train", "validation", "test", "all"]
 
 OBSERVED = "observed"
 """The label that stands for what the archive says of each window."""
@@ -53,14 +55,17 @@ class Plan:
         frames: what the model sees and forecasts, at the archive's size.
         chosen: the windows to forecast.
         train: the training side, from which the dressed persistence takes its residuals; may be empty.
-        side: the side the chosen windows are from.
+        side: what was chosen: a side of the split, ``all``, ``latest``, ``time``, or ``outside`` for every past of an
+            archive that the model was not trained on.
+        notes: what the user should know of the choice, one line each.
     """
 
     archive: Archive
     frames: FrameSpec
     chosen: WindowList
     train: WindowList
-    side: Side
+    side: str
+    notes: tuple[str, ...] = ()
 
 
 def forecast(
@@ -70,7 +75,11 @@ def forecast(
     *,
     members: int = 20,
     seed: int = 0,
-    split: Side = "validation",
+    latest: bool = False,
+    time: str | None = None,
+    all_windows: bool = False,
+    split: Side | None = None,
+    horizon: str | None = None,
     limit: int | None = None,
     label: str | None = None,
     device: str | torch.device | None = None,
@@ -81,18 +90,25 @@ def forecast(
     command: str = "",
     **choices: Unpack[Choices],
 ) -> Path:
-    """Forecast windows of an archive into the file ``out``, and return its path.
+    """Forecast from pasts of an archive into the file ``out``, and return its path.
 
-    Repeat the call to resume an interrupted forecast. Started by ``torchrun``, several processes share the work.
+    ``latest``, ``time`` and ``all_windows`` need nothing but the past; a frame of what followed that the archive holds
+    is written beside the forecast. By default the validation side of the archive that the model was trained on, and
+    every past of another. The same call again resumes an interrupted one. Started by ``torchrun``, several processes
+    share the work.
 
     Args:
         model: a loaded model, or what `framecast.load` takes.
         archive: an open archive, or its path.
-        out: the forecast file, by convention named ``*.zarr``.
-        members: ensemble size of each window.
+        out: the forecast file: NetCDF with a name that ends in ``.nc``, else Zarr, by convention named ``*.zarr``.
+        members: of each window.
         seed: the same seed gives the same members.
-        split: the part of the model's own split (train, validation, test), or ``all`` for every window.
-        limit: forecast at most this many windows, evenly spaced.
+        latest: only from the newest past, in every sequence that has it.
+        time: only from the past that ends at this time, such as ``2021-07-14T12:00`` (UTC).
+        all_windows: from every past.
+        split: hindcasts: windows of a side of the model's own split whose future is known, or ``all`` of them.
+        horizon: how far, such as ``24h``; beyond the model's frames each member is continued from its own forecast.
+        limit: at most so many windows, evenly spaced.
         label: for models with labels the class of every window, or ``observed`` for the archive's own; ``None`` draws
             without one.
         device: where to compute, for a model that is loaded here; by default the GPU if there is one.
@@ -107,7 +123,10 @@ def forecast(
         FramecastError: ``out`` exists, there is no such model or archive, or the model cannot be sampled this way.
         DataError: the archive does not fit the model, or that part of the split is empty.
     """
-    refuse_existing(Path(out), overwrite=overwrite, kind=FORECAST)
+    out = Path(out)
+    netcdf = is_netcdf(out)
+    refuse_existing(out, overwrite=overwrite and not (netcdf and out.is_dir()), kind=None if netcdf else FORECAST)
+    selection = Selection(latest=latest, time=time, all_windows=all_windows, split=split, horizon=horizon, limit=limit)
     if isinstance(model, Forecaster):
         place, processes = model.device, join(cpu=model.device.type == "cpu")
     else:
@@ -115,63 +134,151 @@ def forecast(
         processes = join(cpu=place.type == "cpu")
         model = load(model, device=processes.device(place), trust_code=trust_code)
     draw = Draw(members=numbered(members), seed=seed, label=label, options=model.options(**choices))
-    plan = plan_forecast(model, archive if isinstance(archive, Archive) else Archive.open(archive), split, limit)
+    plan = plan_forecast(model, archive if isinstance(archive, Archive) else Archive.open(archive), selection)
     check_label(model.config, plan.archive, label)
     if compile:
         model.compile()
+    # NetCDF is made of the forecast file in the end: members are written, resumed and shared in one way only.
+    written = out.with_name(f".{out.stem}.zarr") if netcdf else out
     with track("forecasting", len(plan.chosen), progress) as task:
         task.tell(_describe(model, plan, members, str(place), processes.count))
-        written = forecast_windows(
-            model, plan, out, draw, command=command, overwrite=overwrite, processes=processes, task=task
+        for note in plan.notes:
+            task.tell(note)
+        steps = forecast_windows(
+            model, plan, written, draw, command=command, overwrite=overwrite, processes=processes, task=task
         )
-        for done in written:
+        for done in steps:
             task.reach(done)
-    return Path(out)
+        if netcdf and processes.first:
+            write_netcdf(written, out, command=command, overwrite=overwrite)
+            shutil.rmtree(written)
+    return out
 
 
 def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes: int) -> str:
     count = len(plan.chosen)
-    side = [] if plan.side == "all" else [plan.side]
+    side = [plan.side] if plan.side in ("train", "validation", "test") else []
     windows = " ".join([str(count), *side, "window" if count == 1 else "windows"])
+    if plan.side in ("latest", "time") or plan.frames.future != model.frames.future:
+        ahead = format_duration(plan.frames.future * plan.frames.cadence)
+        windows += f" from {plan.archive.calendar.text(plan.chosen[-1].issue_time)}, {ahead} ahead"
     where = place if processes == 1 else f"{processes} processes ({place})"
     return f"{model.name}: {'1 member' if members == 1 else f'{members} members'} of {windows} on {where}"
 
 
-def plan_forecast(model: Forecaster, archive: Archive, side: Side, limit: int | None = None) -> Plan:
+def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Selection()) -> Plan:
     """Choose the windows of ``archive`` that will be forecast.
 
     Args:
         model: its configuration says how the windows were chosen and divided in training.
         archive: must have the model's channels.
-        side: of the split, or ``all`` for every window.
-        limit: at most so many, evenly spaced over the side.
+        selection: which windows, and how far ahead.
 
     Raises:
-        ConfigError: the network cannot take frames of the archive's size.
-        DataError: the archive lacks a channel, has another unit, or the side is empty.
+        ConfigError: the network cannot take frames of the archive's size, or the horizon is impossible.
+        DataError: the archive lacks a channel, has another unit, or there is no such window.
     """
     # The networks take any size that they can halve, not only the one they were trained on.
     config = model.config
-    frames = replace(config.frames, height=archive.height, width=archive.width)
+    ahead = selection.frames_ahead(config.frames)
+    frames = replace(config.frames, height=archive.height, width=archive.width, future=ahead)
     check_size(model.generator.network, frames.height, frames.width)
     unit = select(archive.unit, archive.channels, channels_of(frames))
     if not same_unit(unit, config.unit):
         raise DataError(f"{archive.path} is in {unit} and the model was trained on {config.unit}: convert the archive")
-    windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)
-    if side == "all":
-        train, candidates = windows[:0], windows
+    only_past = selection.latest or selection.time is not None
+    trained = selection.split is not None or (not only_past and _trained_on(config, archive))
+    side = selection.split or ("validation" if trained and not selection.all_windows else None)
+    windows = find_windows(
+        archive,
+        frames,
+        stride=config.stride,
+        max_masked=config.max_masked,
+        past_only=side is None or only_past,
+    )
+    notes: list[str] = []
+    train, chosen = windows[:0], windows
+    if selection.latest:
+        name, (chosen, notes) = "latest", _newest(archive, windows, frames)
+    elif selection.time is not None:
+        name, chosen = "time", _ending(archive, windows, frames, selection.time)
+    elif side is None:
+        name = "all" if trained else "outside"
+        if not selection.all_windows:
+            notes = [
+                f"{archive.path.name} is not the archive of the training: forecasting from every past in it (others: "
+                "--latest, --time, --split)"
+            ]
     else:
-        sides = config.split.divide(windows)
-        train, candidates = sides["train"], sides[side]
-        if not candidates:
-            counts = ", ".join(f"{name} {len(part)}" for name, part in sides.items())
-            raise DataError(
-                f"{archive.path} has no {side} window under the model's split ({counts}): use another --split"
-            )
-    count = min(limit or len(candidates), len(candidates))
-    spread = tuple(candidates[k * len(candidates) // count] for k in range(count))
-    chosen = replace(candidates, windows=spread)
-    return Plan(archive=archive, frames=frames, chosen=chosen, train=train, side=side)
+        name = side
+        if side != "all":
+            sides = config.split.divide(windows)
+            train, chosen = sides["train"], sides[side]
+            if not chosen:
+                counts = ", ".join(f"{name} {len(part)}" for name, part in sides.items())
+                raise DataError(
+                    f"{archive.path} has no {side} window under the model's split ({counts}): use another --split"
+                )
+    count = min(selection.limit or len(chosen), len(chosen))
+    spread = tuple(chosen[k * len(chosen) // count] for k in range(count))
+    return Plan(
+        archive=archive,
+        frames=frames,
+        chosen=replace(chosen, windows=spread),
+        train=train,
+        side=name,
+        notes=tuple(notes),
+    )
+
+
+def _trained_on(config: ModelConfig, archive: Archive) -> bool:
+    """Whether the windows of ``archive`` on the training side are those that the model was trained on."""
+    known = config.provenance.get("training", {}).get("hashes", {}).get("train")
+    frames = replace(config.frames, height=archive.height, width=archive.width)
+    try:
+        windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)
+        return known is not None and manifest_hash(config.split.divide(windows)["train"]) == known
+    except FramecastError:  # no window, or none that can be divided so
+        return False
+
+
+def _newest(archive: Archive, windows: WindowList, frames: FrameSpec) -> tuple[WindowList, list[str]]:
+    """Return the windows with the newest past, and what to say where the archive ends later."""
+    calendar, slack = archive.calendar, _slack(frames)
+    newest = max(window.issue_time for window in windows)
+    end = max(archive.times(name)[-1] for name in archive.sequences)
+    own = {w.sequence: w for w in windows if w.issue_time >= newest - slack}  # the last one of each sequence
+    notes = []
+    if end > newest + slack:
+        notes.append(
+            f"the newest past ends at {calendar.text(newest)}: it needs {frames.past} usable frames in a row, and "
+            f"those up to {calendar.text(end)} are none ({windows.describe()})"
+        )
+    return replace(windows, windows=tuple(own.values())), notes
+
+
+def _ending(archive: Archive, windows: WindowList, frames: FrameSpec, text: str) -> WindowList:
+    """Return the window of each sequence whose past ends at the time that ``text`` says."""
+    calendar = archive.calendar
+    time = calendar.parse(text)
+    nearest: dict[str, Window] = {}
+    for window in sorted(windows, key=lambda window: abs(window.issue_time - time), reverse=True):
+        nearest[window.sequence] = window
+    found = tuple(window for window in nearest.values() if abs(window.issue_time - time) <= _slack(frames))
+    if not found:
+        times = sorted({window.issue_time for window in windows})
+        before = [calendar.text(t) for t in times if t < time][-1:]
+        after = [calendar.text(t) for t in times if t > time][:1]
+        raise DataError(
+            f"no past of {frames.past} usable frames every {format_duration(frames.cadence)} ends at "
+            f"{calendar.text(time)} in {archive.path} (the nearest: {' and '.join(before + after)}; "
+            f"{windows.describe()}): choose another --time"
+        )
+    return replace(windows, windows=found)
+
+
+def _slack(frames: FrameSpec) -> np.timedelta64:
+    return np.timedelta64(round(TOLERANCE * frames.cadence * 1e9), "ns")
 
 
 def forecast_windows(
@@ -233,7 +340,8 @@ def forecast_windows(
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
             warned.append(out_of_range)
             warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
-        videos = forecaster.draw(past, replace(settled, members=chosen, sample=sample_key(window), label=label))
+        own = replace(settled, members=chosen, sample=sample_key(window), label=label)
+        videos = forecaster.draw_frames(past, own, frames.future)
         if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
             warnings.warn(
@@ -246,14 +354,19 @@ def forecast_windows(
 
     def write(writer: ForecastWriter, index: int, videos: np.ndarray) -> None:
         sample, window = windows[index], plan.chosen[index]
-        perfect = oracle(window, frames=frames, members=members, seed=seed) if oracle else None
+        perfect = None
+        if oracle is not None and window.complete:
+            perfect = oracle(window, frames=frames, members=members, seed=seed)
         writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=videos, oracle=perfect)
 
     def begin() -> AbstractContextManager[ForecastWriter]:
         return write_forecast(
             out,
             frames=frames,
-            samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time) for window in plan.chosen],
+            samples=[
+                SampleInfo(sequence=window.sequence, issue_time=window.issue_time, label=_observed(windows, k) or "")
+                for k, window in enumerate(plan.chosen)
+            ],
             members=members,
             unit=select(archive.unit, archive.channels, frames.future_channels),
             attrs=attrs,
@@ -283,7 +396,7 @@ def forecast_windows(
             settled = _in_precision(draw, begun)
         if task is not None:
             task.tell(str(precision))
-        stack.enter_context(_evaluations(forecaster, settled, advance))
+        stack.enter_context(_evaluations(forecaster, settled, frames.future, advance))
         missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
         done = len(plan.chosen) - len(missing)
         alone = len(missing) // processes.count * processes.count
@@ -304,9 +417,10 @@ def forecast_windows(
 
 
 @contextmanager
-def _evaluations(forecaster: Forecaster, draw: Draw, advance: Callable[[float], None]) -> Iterator[None]:
+def _evaluations(forecaster: Forecaster, draw: Draw, ahead: int, advance: Callable[[float], None]) -> Iterator[None]:
     """Call ``advance`` after each network evaluation with the part of a sample's members that it has drawn."""
-    whole = len(draw.members) * int(forecaster.generator.describe(draw.options).get("steps", 1))
+    blocks = -(-ahead // forecaster.frames.future)
+    whole = len(draw.members) * int(forecaster.generator.describe(draw.options).get("steps", 1)) * blocks
 
     def evaluated(module: object, given: tuple[Tensor, ...], result: object) -> None:
         advance(len(given[0]) / whole)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import count, islice
 from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
@@ -24,6 +25,7 @@ from framecast.models.config import ModelConfig
 from framecast.models.intervals import intervals
 from framecast.models.members import Draw, draw_members, numbered
 from framecast.models.precision import Choice, asked, choose
+from framecast.models.selection import Selection
 from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
@@ -167,6 +169,7 @@ class Forecaster:
         members: int = 20,
         seed: int = 0,
         chunk: int | None = None,
+        horizon: str | None = None,
         progress: Progress = False,
         **choices: Unpack[Choices],
     ) -> xr.DataArray:
@@ -182,6 +185,7 @@ class Forecaster:
             seed: the same seed gives the same members; member m does not depend on ``members``. Of many pasts each has
                 noise of its own, the first that of a single one.
             chunk: members drawn at once; by default as many as are drawn fastest.
+            horizon: how far, such as ``24h``; beyond the model's F frames each member is continued from its own.
             progress: whether to show how many members are finished, or a function that is called with their number and
                 how many there will be.
             choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance``, ``precision`` and
@@ -201,7 +205,9 @@ class Forecaster:
             raise ConfigError(f"{len(labels)} labels were given for {len(pasts)} pasts: give one for each, or one")
         draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
         ensembles = []
-        with track("members", members * len(pasts), progress) as task:
+        ahead = Selection(horizon=horizon).frames_ahead(self.frames)
+        blocks = -(-ahead // self.frames.future)
+        with track("members", members * len(pasts) * blocks, progress) as task:
             for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):
                 own, pixels = (
                     replace(draw, sample=k, label=given),
@@ -209,7 +215,7 @@ class Forecaster:
                 )
                 if lost := self.normaliser.losses(pixels, self.frames.past_channels):
                     warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
-                drawn = self.draw(pixels, own, task=task)
+                drawn = self.draw_frames(pixels, own, ahead, task=task)
                 ensembles.append(to_ensemble(drawn, each, self.frames, attrs=self._attrs(own)))
         if not is_batch(past):
             return ensembles[0]
@@ -248,22 +254,11 @@ class Forecaster:
         """
         if blocks < 1:
             raise ConfigError(f"blocks is {blocks}; a forecast has at least one")
-        frames = self.frames
-        unknown = [name for name in frames.past_channels if name not in frames.future_channels]
-        if unknown:
-            raise ConfigError(
-                f"the model sees {', '.join(unknown)} and does not forecast it, so that its forecast cannot become the "
-                "next past: train with data.future_channels that include all past channels"
-            )
-        order = [frames.future_channels.index(name) for name in frames.past_channels]
-        past = one_video(past)
-        options = self.settle(self.options(**choices))
-        first = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
-        pasts = to_tensor(past, frames, unit=self.config.past_unit)[None].expand(members, *([-1] * 4))
-        for block in range(blocks):
-            drawn = self.draw(pasts, replace(first, block=block))
-            yield to_ensemble(drawn, past, frames, attrs=self._attrs(first), first_lead=block * frames.future)
-            pasts = torch.cat([pasts, drawn[:, order]], dim=-3)[..., -frames.past :, :, :]
+        past, options = one_video(past), self.settle(self.options(**choices))
+        draw = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
+        drawn = self.draw_blocks(to_tensor(past, self.frames, unit=self.config.past_unit), draw)
+        for block, videos in enumerate(islice(drawn, blocks)):
+            yield to_ensemble(videos, past, self.frames, attrs=self._attrs(draw), first_lead=block * self.frames.future)
 
     def fill(
         self,
@@ -344,6 +339,37 @@ class Forecaster:
             if task is not None:
                 task.advance(len(x0))
         return torch.cat(drawn)
+
+    def draw_blocks(self, past: Tensor, draw: Draw, *, task: Task | None = None) -> Iterator[Tensor]:
+        """Yield members block after block of F frames, without end, each from its own last P frames; see `draw`.
+
+        Raises:
+            ConfigError: the model sees a channel that it does not forecast.
+        """
+        frames, pasts, order = self.frames, past[None], self._order()
+        for block in count():
+            drawn = self.draw(pasts if block else past, replace(draw, block=block), task=task)
+            yield drawn
+            pasts = torch.cat([pasts.expand(len(drawn), *pasts.shape[1:]), drawn[:, order]], dim=-3)
+            pasts = pasts[..., -frames.past :, :, :]
+
+    def _order(self) -> list[int]:
+        """Return the place of each past channel among the future ones."""
+        past, future = self.frames.past_channels, self.frames.future_channels
+        if unknown := [name for name in past if name not in future]:
+            raise ConfigError(
+                f"the model sees {', '.join(unknown)} and does not forecast it, so that its forecast cannot become the "
+                f"next past: forecast at most {self.frames.future} frames, or train with data.future_channels that "
+                "include all past channels"
+            )
+        return [future.index(name) for name in past]
+
+    def draw_frames(self, past: Tensor, draw: Draw, ahead: int, *, task: Task | None = None) -> Tensor:
+        """Return members of ``ahead`` frames: the first of the model's own, or so many blocks; see `draw`."""
+        if ahead <= self.frames.future:
+            return self.draw(past, draw, task=task)[..., :ahead, :, :]
+        blocks = islice(self.draw_blocks(past, draw, task=task), -(-ahead // self.frames.future))
+        return torch.cat(list(blocks), dim=-3)[..., :ahead, :, :]
 
     def intervals(self, ensemble: xr.DataArray, *, calibrated: bool = True) -> xr.Dataset:
         """Return central intervals of every derived quantity of an ensemble that this model drew.

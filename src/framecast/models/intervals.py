@@ -4,11 +4,13 @@ import numpy as np
 import torch
 import xarray as xr
 
+from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError
-from framecast.verification.quantities import QUANTITIES, measure
+from framecast.verification.quantities import AREA_MEANS, QUANTITIES, Quantity, measure, quantities_of
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.verification.recalibration.calibration import intervals as intervals_of
 from framecast.verification.scores import LEVELS
+from framecast.videos.directions import area_weights
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 
@@ -30,8 +32,10 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
     cadence = float(lead[1] - lead[0]) if len(lead) > 1 else float(lead[0])
     unit = str(ensemble.attrs.get("unit", ""))
     found = {}
-    for quantity in QUANTITIES:
-        ends = intervals_of(quantity.name, measure(quantity, members, valid, cadence), calibration)
+    areas = area_weights(ensemble.coords, (members.shape[-2], members.shape[-1]))
+    weights = None if areas is None else torch.from_numpy(areas)
+    for quantity in _known(ensemble, unit, calibration):
+        ends = intervals_of(quantity.name, measure(quantity, members, valid, cadence, weights), calibration)
         dims = ("level", "bound", *others, "channel", *(["lead_time"] if quantity.by_lead else []))
         both = torch.stack([torch.stack(ends[level]) for level in LEVELS])
         about = {"units": quantity.unit.format(unit=unit), "long_name": quantity.label}
@@ -39,6 +43,14 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
     kept = {name: ensemble.coords[name] for name in ("channel", "lead_time", *others) if name in ensemble.coords}
     coords = {"level": list(LEVELS), "bound": ["lower", "upper"], **kept}
     return xr.Dataset(found, coords=coords, attrs={"calibrated": int(calibration is not None)})
+
+
+def _known(ensemble: xr.DataArray, unit: str, calibration: Calibration | None) -> tuple[Quantity, ...]:
+    """Return the quantities of the ensemble's kind of data; those that a calibration holds for."""
+    if calibration is not None:
+        every = {quantity.name: quantity for quantity in (*AREA_MEANS, *QUANTITIES)}
+        return tuple(quantity for name, quantity in every.items() if name in calibration.scales)
+    return quantities_of(find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values]))
 
 
 def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from framecast.core.files import write_atomically
 from framecast.core.machine import cache_folder, lacks_bf16, processor
+from framecast.networks import padding
 from framecast.videos.conditioning import Conditioning
 
 Job = Literal["forecast", "training"]
@@ -59,7 +60,7 @@ def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: C
     if lack := lacks_bf16(device):
         return Choice(precision="float32", reason=lack)
     network = build()
-    past, x = _shapes(conditioning)
+    past, x = (_divisible(network, shape) for shape in _shapes(conditioning))
     record = _known(network, past, x, device, job)
     kept = _read(record)
     if kept is None:
@@ -92,6 +93,11 @@ def _shapes(conditioning: Conditioning) -> tuple[tuple[int, ...], tuple[int, ...
     frames = conditioning.representation.frames
     condition = conditioning.condition(torch.ones(1, *frames.past_shape))
     return tuple(condition.shape[1:]), conditioning.shape(frames.height, frames.width)
+
+
+def _divisible(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    rows, columns = padding(network, *shape[-2:])
+    return (*shape[:-2], shape[-2] + rows, shape[-1] + columns)
 
 
 def _measure(network: nn.Module, given: Sequence[Tensor], job: Job) -> float:

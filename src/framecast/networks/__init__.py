@@ -7,7 +7,7 @@ one's own is any ``nn.Module`` that can be called like `Network`.
 from typing import Annotated
 
 from framecast.core.configuration import OneOf
-from framecast.networks.base import Network, NetworkOptions, OwnNetwork, check_size, live_values
+from framecast.networks.base import Network, NetworkOptions, OwnNetwork, check_size, live_values, padding
 from framecast.networks.palette import PaletteModelVideo, PaletteModelVideoDeep, PaletteVideo, PaletteVideoDeep
 from framecast.networks.video_unet import VideoUNet, VideoUNetModule
 
@@ -27,4 +27,5 @@ __all__ = [
     "VideoUNetModule",
     "check_size",
     "live_values",
+    "padding",
 ]

@@ -17,7 +17,8 @@ class Network(Protocol):
     """Any ``nn.Module`` with this call signature; nothing else is required.
 
     Optional: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
-    and frame (see `live_values`), and a method ``check_size(height, width)``, which raises `ConfigError` for frames of
+    and frame (see `live_values`); an attribute ``divisor``, which must divide the sides of what it is given, so that
+    other frames are padded for it; and a method ``check_size(height, width)``, which raises `ConfigError` for frames of
     a size that it cannot take.
     """
 
@@ -84,8 +85,15 @@ def live_values(network: nn.Module) -> float:
     return float(_LIVE_PER_CHANNEL * max((max(p.shape[:2]) for p in network.parameters() if p.ndim > 1), default=1))
 
 
+def padding(network: nn.Module, height: int, width: int) -> tuple[int, int]:
+    """Return how many rows and columns frames of this size lack to be divided by the network."""
+    divisor = int(getattr(network, "divisor", 1))
+    return -height % divisor, -width % divisor
+
+
 def check_size(network: nn.Module, height: int, width: int) -> None:
-    """Raise `ConfigError` for frames of a size that the network says it cannot take."""
+    """Raise `ConfigError` for frames of a size that the network says it cannot take, padded where it has a divisor."""
     check = getattr(network, "check_size", None)
     if check is not None:
-        check(height, width)
+        rows, columns = padding(network, height, width)
+        check(height + rows, width + columns)

@@ -272,7 +272,7 @@ class PaletteModelVideo(nn.Module):
             for parameter in self.last.parameters():
                 nn.init.zeros_(parameter)
         self.live_values = config.live_values
-        self.check_size = config.check_size
+        self.check_size, self.divisor = config.check_size, config.divisor
         weights_channels_last(self)
 
     def forward(

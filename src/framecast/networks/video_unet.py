@@ -284,7 +284,7 @@ class VideoUNetModule(nn.Module):
         self.last_norm = VideoNorm(widths[-1])
         self.last = start_at_zero(nn.Linear(widths[-1], future_channels * patch**2))
         self.live_values = config.live_values
-        self.check_size = config.check_size
+        self.check_size, self.divisor = config.check_size, config.divisor
         weights_channels_last(self)
 
     def forward(

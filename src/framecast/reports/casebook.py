@@ -32,8 +32,7 @@ def draw_case(
     """Draw and save the pictures of sample ``index``, calling ``done`` at the end."""
     cases = evaluation.cases
     case = cases[index]
-    issued = evaluation.samples[index].issue_time
-    where = f"{case.sequence}, issued {issued.replace('T', ' ')[:16]} UTC"
+    where = f"{case.sequence}, issued {cases.calendar.moment(case.issue_time)}"
     curve = next(quantity for quantity in evaluation.quantities if quantity.by_lead)
     panels = Panels.of_case(case, cases)
     longest = Clock.of(cases.lead_times[-1]).text(cases.lead_times[-1])

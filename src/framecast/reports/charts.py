@@ -203,6 +203,40 @@ def event_reliability(scores: Scores, threshold: str) -> Figure | None:
     return figure
 
 
+def roc(scores: Scores, threshold: str) -> Figure | None:
+    """Return the hit rate against the false alarm rate, for warnings at every probability."""
+    figure, axes = chart(height=4.2)
+    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
+    drawn = False
+    for name, look in looks(scores).items():
+        event = scores[name].events[threshold]
+        if event.hit_rate is None or event.false_alarm_rate is None or event.roc_area is None:
+            continue
+        if np.isfinite(event.hit_rate).all() and np.isfinite(event.false_alarm_rate).all():
+            called = f"{look.label}: area {float(event.roc_area):.2f}"
+            axes.plot(100 * event.false_alarm_rate, 100 * event.hit_rate, **look.line, label=called)
+            drawn = True
+    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
+    label(axes, "False alarm rate (%)", "Hit rate (%)")
+    legend(figure, axes)
+    return figure if drawn else None
+
+
+def economic_value(scores: Scores, threshold: str) -> Figure | None:
+    """Return the relative economic value by the ratio of cost to loss."""
+    figure, axes = chart()
+    drawn = False
+    for name, look in looks(scores).items():
+        value = scores[name].events[threshold].economic_value
+        if value is not None and np.isfinite(value).any():
+            axes.plot(scores.cost_loss, value, **look.line, label=look.label)
+            drawn = True
+    axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+    label(axes, "Cost of protection / loss", "Relative economic value")
+    legend(figure, axes)
+    return figure if drawn else None
+
+
 def fss_by_width(scores: Scores, threshold: str) -> Figure | None:
     """Return the fractions skill score against the size of the squares, and what a useful forecast has at least.
 

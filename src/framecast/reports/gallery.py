@@ -12,7 +12,7 @@ from framecast.reports.maps import error_maps
 from framecast.reports.page import Section
 from framecast.reports.picture import Picture, save_figure
 from framecast.reports.style import Look
-from framecast.reports.tables import LEVEL, compared, events, headline, quantities
+from framecast.reports.tables import LEVEL, by_channel, compared, events, headline, quantities, strata
 from framecast.reports.verdicts import legend
 from framecast.reports.wording import inline, listed, percent, short
 from framecast.verification.evaluation import Evaluation
@@ -25,6 +25,8 @@ def score_sections(scores: Scores, looks: dict[str, Look], figures: Path) -> lis
     """Return the headline table, and the forecasts compared with each other."""
     return [
         Section(name="scores", title="Scores", table=headline(scores, looks), legend=legend(scores)),
+        Section(name="channels", title="Channels", table=by_channel(scores, looks)),
+        Section(name="strata", title="Regions, seasons and classes", table=strata(scores, looks)),
         Section(
             name="differences",
             title="Differences",
@@ -188,6 +190,21 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
             "Observed frequency of the event by its forecast probability. On the line: well calibrated. Larger marks "
             "stand for more pixels.",
             f"Reliability diagram of the event of {event}: observed frequency against forecast probability.",
+        )
+        yield _Drawn(
+            _numbered("roc", k),
+            charts.roc(scores, threshold),
+            f"Relative operating characteristic: {event}",
+            "Events warned of against false alarms, for warnings at every probability. The diagonal has no skill.",
+            f"Hit rate against false alarm rate of the event of {event}, for each forecast.",
+        )
+        yield _Drawn(
+            _numbered("economic-value", k),
+            charts.economic_value(scores, threshold),
+            f"Economic value: {event}",
+            "What the best warning saves, by the ratio of the cost of protection to the loss: 1 is a perfect forecast, "
+            "0 knowing how often the event happens.",
+            f"Relative economic value of warnings of {event} against the cost-loss ratio, for each forecast.",
         )
         yield _Drawn(
             _numbered("fractions-skill", k),

@@ -36,8 +36,9 @@ def evaluate(forecasts: str | Path | Sequence[str | Path], *, progress: Progress
     Args:
         forecasts: files that `framecast.forecast` wrote.
         progress: whether to show the samples done, or a function that is called with their number and the total.
-        options: ``blocks``, ``replicates``, ``seed``, ``thresholds``, ``climatology``, and ``scores``, ``quantities``
-            and ``baselines`` of your own, see `framecast.verification.evaluation.evaluate`.
+        options: ``truth`` and ``variables`` for ensembles of other models, ``blocks``, ``replicates``, ``seed``,
+            ``thresholds``, ``climatology``, and ``scores``, ``quantities`` and ``baselines`` of your own, see
+            `framecast.verification.evaluation.evaluate`.
 
     Raises:
         FramecastError: there is no such file.

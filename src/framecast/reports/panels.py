@@ -101,8 +101,7 @@ class Panels:
         """Show a judged sample: three members of a single forecast, or one member of each of several."""
         past, truth = case.past[channel].numpy(), case.truth[channel].numpy()
         times = [*cases.past_times, *cases.lead_times]
-        issued = np.datetime_as_string(case.issue_time, unit="m").replace("T", " ")
-        title = f"{case.sequence}   {issued}"
+        title = f"{case.sequence}   {cases.calendar.text(case.issue_time)}"
         colours = colour_map(cases.channels[channel], cases.domain)
         if len(cases.models) == 1:
             return cls.of_ensemble(

@@ -1,6 +1,6 @@
-"""A prediction of one sequence as a folder: a page, animations, curves with intervals, and the numbers as tables.
+"""One forecast as a folder: a page, animations, curves with intervals, and the numbers as tables.
 
-It is made of the first sample of a forecast file, whether or not what came is known already.
+It is made of one sample of a forecast file, whether or not what came is known already.
 """
 
 import csv
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from framecast.core.domain import Domain
-from framecast.core.files import write_atomically
+from framecast.core.files import FORECAST_PAGE, new_folder, write_atomically
 from framecast.core.text import plain_row
 from framecast.data.archive.guard import undamaged
-from framecast.data.forecasts import forecast_domain, open_forecast
+from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
+from framecast.reports.clock import Clock
 from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
 from framecast.reports.page import Page, Section, render
@@ -28,16 +29,15 @@ from framecast.reports.provenance import Origin, title
 from framecast.reports.strip import strip
 from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
-from framecast.reports.wording import inline, short
+from framecast.reports.wording import counted, inline, short
 from framecast.verification.pool import videos
-from framecast.verification.quantities import QUANTITIES, Quantity, measure, relabelled
+from framecast.verification.quantities import Quantity, measure, quantities_of
 from framecast.verification.recalibration.calibration import Calibration, carried, intervals
 from framecast.verification.summary import quantity_info
+from framecast.videos.calendar import Calendar
+from framecast.videos.directions import area_weights
 
 PAGE = "index.html"
-CURVE = QUANTITIES[0]
-"""The quantity of each frame that is drawn."""
-
 _MODEL = Look("Forecast", "#0072B2", "-", "o")
 _MADE = ("sampler", "steps", "seed", "members", "framecast_version")
 _FILM_BYTES = 1_500_000
@@ -74,11 +74,12 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The first sample of a forecast file; physical units, NaN where masked or not known.
+    """One sample of a forecast file; physical units, NaN where masked or not known.
 
     Attributes:
         sequence: its name.
-        issue: time of the last frame seen.
+        issue: time of the last frame seen, on an even clock.
+        calendar: how that is read.
         channels: names of the channels that are forecast.
         past: these channels in the past, ``[channel, past time, y, x]``; NaN where one was not seen.
         members: ``[member, channel, lead time, y, x]``.
@@ -90,10 +91,12 @@ class Sample:
         calibration: the recalibration of the model's intervals, if there is one that holds for this forecast.
         domain: what kind of data it is.
         quantities: derived quantities under the labels of the domain.
+        weights: areas of the pixels, on a grid of latitudes.
     """
 
     sequence: str
     issue: np.datetime64
+    calendar: Calendar
     channels: list[str]
     past: torch.Tensor
     members: torch.Tensor
@@ -105,13 +108,16 @@ class Sample:
     calibration: Calibration | None
     domain: Domain
     quantities: tuple[Quantity, ...]
+    weights: torch.Tensor | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Sample":
-        """Return the first sample of the forecast file at ``path``."""
-        lazy = open_forecast(path).isel(sample=0)
+        """Return the newest sample of the forecast file at ``path``, the first of equally new ones."""
+        whole = open_forecast(path)
+        clock, calendar = issue_clock(whole)
+        newest = int(clock.argmax())
         with undamaged(path):
-            data = lazy.load()
+            data = whole.isel(sample=newest).load()
         channels = [str(name) for name in data["channel"].values]
         seen = [str(name) for name in data["past_channel"].values]
         known = torch.from_numpy(data["past"].transpose("past_channel", "past_time", "y", "x").values.copy())
@@ -120,10 +126,12 @@ class Sample:
             if name in seen:
                 past[k] = known[seen.index(name)]
         domain = forecast_domain(data)
+        areas = area_weights(data.coords, (data.sizes["y"], data.sizes["x"]))
         calibration, objection = carried(data, where=str(path))
         return cls(
             sequence=str(data["sequence"].values),
-            issue=np.datetime64(data["issue_time"].item(), "ns"),
+            issue=clock[newest],
+            calendar=calendar,
             channels=channels,
             past=past,
             members=videos(data["forecast"], "member"),
@@ -134,8 +142,14 @@ class Sample:
             attrs=dict(data.attrs),
             calibration=None if objection else calibration,
             domain=domain,
-            quantities=relabelled(QUANTITIES, domain.labels),
+            quantities=quantities_of(domain),
+            weights=None if areas is None else torch.from_numpy(areas),
         )
+
+    @property
+    def issued(self) -> str:
+        """When the last frame seen was taken, for a reader."""
+        return self.calendar.moment(self.issue)
 
     @property
     def known(self) -> list[bool]:
@@ -151,11 +165,16 @@ class Sample:
 
     def drawn(self, quantity: Quantity) -> torch.Tensor:
         """Return a quantity of the members, ``[member, channel(, lead time)]``."""
-        return measure(quantity, self.members, self.valid, self.lead_times[0])
+        return measure(quantity, self.members, self.valid, self.lead_times[0], self.weights)
 
     def observed(self, quantity: Quantity) -> torch.Tensor:
         """Return a quantity of what came, ``[channel(, lead time)]``; NaN where it is not known."""
-        return measure(quantity, self.truth, self.valid, self.lead_times[0])
+        return measure(quantity, self.truth, self.valid, self.lead_times[0], self.weights)
+
+    @property
+    def curve(self) -> Quantity:
+        """The quantity of each frame that is drawn."""
+        return next(quantity for quantity in self.quantities if quantity.by_lead)
 
 
 def interval_rows(sample: Sample) -> list[Interval]:
@@ -186,6 +205,34 @@ def interval_rows(sample: Sample) -> list[Interval]:
     return rows
 
 
+def show(forecast: str | Path, out: str | Path, *, overwrite: bool = False, command: str = "") -> Path:
+    """Show the newest forecast of a file as a page, and return the path of the page.
+
+    Args:
+        forecast: what `framecast.forecast` wrote.
+        out: the folder to make: the page, its figures, ``intervals.csv`` and ``prediction.json``.
+        overwrite: whether an existing page may be replaced.
+        command: the command line to print under "how to make this page again".
+
+    Raises:
+        FramecastError: there is no such forecast, or ``out`` exists.
+        DataError: it is not a forecast.
+    """
+    path = Path(forecast)
+    sample = Sample.read(path)
+    facts = {"Sequence": sample.sequence, "Last frame seen": sample.issued}
+    with new_folder(out, overwrite=overwrite, kind=FORECAST_PAGE) as folder:
+        write_prediction(
+            folder,
+            sample,
+            heading=f"A forecast of {sample.sequence}, issued {sample.issued}",
+            facts=facts,
+            command=command,
+            members=path.name,
+        )
+    return Path(out) / PAGE
+
+
 @own_settings()
 def write_prediction(
     folder: Path,
@@ -196,18 +243,20 @@ def write_prediction(
     sections: Sequence[Section] = (),
     facts: dict[str, str],
     command: str = "",
+    members: str = "forecast.zarr",
     credits: str = "",
 ) -> Path:
     """Write the page of ``sample``, its figures and tables into ``folder``, and return the page's path.
 
     Args:
         folder: an existing folder; ``figures/`` in it may hold other figures.
-        sample: of ``forecast.zarr`` in that folder.
+        sample: what is shown.
         heading: of the page.
         named: what a channel is called.
         sections: further parts of the page.
         facts: what the page tells of the making, name to text.
         command: the command line that makes it again.
+        members: the file that holds them.
         credits: whose images they are.
     """
     figures = folder / "figures"
@@ -223,28 +272,24 @@ def write_prediction(
         sections=[*parts, *sections],
         origins=[Origin(str(sample.attrs.get("model", "the model")), list(made.items()))],
         commands=[command] if command else [],
-        files=f"The numbers: intervals.csv, prediction.json. The members: forecast.zarr. {credits}".rstrip(),
+        files=f"The numbers: intervals.csv, prediction.json. The members: {members}. {credits}".rstrip(),
     )
     write_atomically(folder / PAGE, render(page))
     return folder / PAGE
 
 
-def minute(time: np.datetime64) -> str:
-    """Return a time for a reader, UTC."""
-    return str(time.astype("datetime64[m]")).replace("T", " ") + " UTC"
-
-
 def _introduction(sample: Sample) -> str:
-    hours, known = [seconds / 3600 for seconds in sample.lead_times], sum(sample.known)
+    leads, known = sample.lead_times, sum(sample.known)
+    clock = Clock.of(leads[-1])
     words = (
-        f"{len(sample.members)} possible futures of one sequence, {hours[0]:g} to {hours[-1]:g} h ahead, drawn by "
-        f"{sample.attrs.get('model', 'the model')}. "
+        f"{counted(len(sample.members), 'possible future')} of one sequence, {clock.number(leads[0]):.3g} to "
+        f"{clock.text(leads[-1])} ahead, drawn by {sample.attrs.get('model', 'the model')}. "
     )
-    if known == len(hours):
+    if known == len(leads):
         return words + "The observations are shown beside them."
     if known:
-        return words + f"The first {known} of {len(hours)} frames of the observations are shown beside them."
-    return words + "The observations are not known yet: the same command shows them when the images are there."
+        return words + f"{known} of {len(leads)} frames of the observations are shown beside them."
+    return words + "The observations are not known yet: the same command shows them when they are there."
 
 
 def _table(rows: Sequence[Interval], named: Callable[[str], str]) -> Table:
@@ -278,7 +323,7 @@ def _legend(sample: Sample) -> list[str]:
 
 def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
     """Draw one channel: its animation, the curve of its total, and its frames."""
-    channel, curve = sample.channels[k], next(q for q in sample.quantities if q.name == CURVE.name)
+    channel, curve = sample.channels[k], sample.curve
     panels = Panels.of_ensemble(
         past=sample.past[k].numpy(),
         members=sample.members[:, k].numpy(),
@@ -286,7 +331,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         times=[*sample.past_times, *sample.lead_times],
         colours=colour_map(channel, sample.domain),
         unit=sample.unit,
-        title=f"{called}   {minute(sample.issue)}",
+        title=f"{called}   {sample.issued}",
     )
     film = save_film(
         panels,
@@ -295,7 +340,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         alt=f"Animation of {called}: {', '.join(panel.name for panel in panels.panels)}",
         budget=_FILM_BYTES,
     )
-    seen = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0])[k]
+    seen = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0], sample.weights)[k]
     drawn = fan(
         past=seen,
         truth=sample.observed(curve)[k] if any(sample.known) else None,
@@ -336,13 +381,13 @@ def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts:
     writer.writeheader()
     writer.writerows(map(plain_row, plain))
     write_atomically(folder / "intervals.csv", table.getvalue())
-    curve = next(quantity for quantity in sample.quantities if quantity.name == CURVE.name)
+    curve = sample.curve
     members, observed = sample.drawn(curve), sample.observed(curve)
     content = {
         "format": "framecast-prediction",
         "version": 2,
         "sequence": sample.sequence,
-        "issue_time": str(sample.issue.astype("datetime64[ms]")),
+        "issue_time": sample.calendar.iso(sample.issue),
         "lead_times_h": [seconds / 3600 for seconds in sample.lead_times],
         "future_known": sample.known,
         "unit": sample.unit,

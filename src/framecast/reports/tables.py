@@ -8,6 +8,8 @@ from framecast.reports.clock import Clock
 from framecast.reports.style import Look
 from framecast.reports.wording import counted, inline, percent, short, span, with_unit
 from framecast.verification.results import Comparison, ForecastScores, Scores
+from framecast.verification.summary import SCALED
+from framecast.videos.units import by_channel as by_channel_units
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,39 @@ def headline(scores: Scores, looks: dict[str, Look]) -> Table:
     return Table(f"{counted(scores.judged_samples, 'sample')}, all pixels and lead times", columns, rows)
 
 
+def by_channel(scores: Scores, looks: dict[str, Look]) -> Table | None:
+    """Return the shown scores of each of several channels, in their own unit."""
+    rows = []
+    for name, info in scores.score_info.items():
+        units = by_channel_units(scores.unit, len(scores.channels))
+        for k, channel in enumerate(scores.channels if info.shown else ()):
+            unit = units[k] if info.unit == SCALED else info.unit
+            results = [scores[look].scores[name].by_channel for look in looks]
+            if any(result is not None for result in results):
+                cells = [
+                    _NOTHING if own is None else Cell(short(own.at(k)), span(own.at(k).bounds())) for own in results
+                ]
+                rows.append(Row(f"{with_unit(info.label, unit)}: {channel}", info.hint, cells))
+    columns = [Column(""), *(Column(look.label, name in scores.models) for name, look in looks.items())]
+    return Table("Each channel by itself", columns, rows) if rows else None
+
+
+def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
+    """Return the CRPS of each forecast in every part, and the skill of the models against the first baseline."""
+    reference, rows = next(iter(scores.baselines), None), []
+    columns = ["", *(f"CRPS: {look.label}" for look in looks.values())]
+    if reference is not None:
+        columns += [f"Skill of {looks[name].label} against {inline(looks[reference].label)}" for name in scores.models]
+    for part in scores.strata:
+        found = [part.scores[name]["crps"] for name in looks]
+        cells = [Cell(short(own), span(own.bounds())) for own in found]
+        if reference is not None:
+            skills = [part.skill[name][reference] for name in scores.models]
+            cells += [Cell(percent(own), span(own.bounds(), as_percent=True)) for own in skills]
+        rows.append(Row(part.name, counted(part.samples, "sample"), cells))
+    return Table("Parts of what is judged", [Column(text) for text in columns], rows) if rows else None
+
+
 def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the paired differences of each model with every forecast after it, with verdicts."""
     names, rows = shown(scores), []
@@ -149,12 +184,22 @@ def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
 def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the Brier score of each event and its skill against the baselines, one row for each forecast."""
     references, rows = scores.baselines, []
-    columns = ["", "Brier score", *(f"Brier skill against {inline(looks[name].label)}" for name in references)]
+    columns = [
+        "",
+        "Brier score",
+        "ROC area",
+        "CRPS above it",
+        *(f"Brier skill against {inline(looks[name].label)}" for name in references),
+    ]
     for threshold in scores.thresholds:
         for name, look in looks.items():
             found, key = scores[name], f"brier_{threshold:g}"
             skills = [found.skill.get(other, {}).get(key) for other in references]
-            cells = [Cell(short(found[key].total), span(found[key].total.bounds()))]
+            area, beyond = found.events[f"{threshold:g}"].roc_area, found.scores.get(f"twcrps_{threshold:g}")
+            cells = [
+                _NOTHING if own is None else Cell(short(own), span(own.bounds()))
+                for own in (found[key].total, area, None if beyond is None else beyond.total)
+            ]
             cells += [
                 _NOTHING if skill is None else Cell(percent(skill.total), span(skill.total.bounds(), as_percent=True))
                 for skill in skills

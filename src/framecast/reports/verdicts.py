@@ -1,14 +1,18 @@
 """The result in sentences. A verdict is given only where the 95 % interval excludes zero, or the nominal value."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from framecast.reports.style import Look
 from framecast.reports.tables import LEVEL
-from framecast.reports.wording import counted, inline, listed, percent
+from framecast.reports.wording import counted, inline, listed, percent, short
 from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import ENOUGH_BLOCKS
 from framecast.verification.results import Comparison, Difference, ForecastScores, IntervalScores, Scores
 from framecast.verification.scores import Estimate
+from framecast.videos.units import by_channel
 
 
 def title(scores: Scores, looks: dict[str, Look]) -> str:
@@ -30,13 +34,106 @@ def introduction(scores: Scores, longest: str) -> str:
 def verdicts(scores: Scores, looks: dict[str, Look]) -> list[str]:
     """Return one sentence on models against each other, on each model against each baseline, and on its spread."""
     models = set(scores.models)
-    sentences = [_between(p, scores, looks) for p in scores.differences if {p.first, p.second} <= models]
+    sentences = [
+        _but(_between(p, scores, looks), [_opposite(p.first, p.second, p.scores["crps"].verdict, scores)])
+        for p in scores.differences
+        if {p.first, p.second} <= models
+    ]
     for name in scores.models:
         found, own = scores[name], looks[name].label
-        sentences += [_skill(own, inline(looks[other].label), entry["crps"]) for other, entry in found.skill.items()]
+        bands = [] if found.point else structure(found, scores.wavelengths_px)
+        for other, entry in found.skill.items():
+            beside = [_opposite(name, other, entry["crps"].verdict, scores)]
+            if entry["crps"].verdict == "better" and any(band.implausible for band in bands):
+                beside.append("its members do not look like observations")
+            sentences.append(_but(_skill(own, inline(looks[other].label), entry["crps"]), beside))
         if not found.point:
+            sentences += _structure(own, bands)
             sentences += _calibration(own, found, scores)
     return sentences
+
+
+@dataclass(frozen=True)
+class Band:
+    """How much structure single members have at scales of one third of the spectrum.
+
+    Attributes:
+        name: ``large``, ``medium`` or ``small``.
+        shortest: shortest wave in it, pixels.
+        longest: longest wave in it.
+        power: power of a member over that of the truth; geometric mean.
+        low: lower end of its 95 % interval, from those of its wavelengths.
+        high: upper end.
+    """
+
+    name: str
+    shortest: float
+    longest: float
+    power: float
+    low: float
+    high: float
+
+    @property
+    def implausible(self) -> bool:
+        """Whether members are noise, or blurred, at these scales: twice or half the power, beyond doubt."""
+        return self.low > 2.0 or self.high < 0.5
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says; nothing where it includes the nominal value of 1."""
+        if self.low > 1:
+            return "too much (noise)" if self.implausible else "too much"
+        if self.high < 1:
+            return "too little (blurred)" if self.implausible else "too little"
+        return ""
+
+
+def structure(found: ForecastScores, wavelengths: Sequence[float]) -> list[Band]:
+    """Return the structure of the members at large, medium and small scales, where spectra are known."""
+    result = found.scores.get("power_ratio")
+    if result is None or not np.isfinite(result.total.value).any():
+        return []
+    low, high = result.total.bounds()
+    bands = []
+    for name, part in zip(("large", "medium", "small"), np.array_split(np.arange(len(wavelengths)), 3), strict=True):
+        curves = [np.asarray(curve)[part] for curve in (result.total.value, low, high)]
+        known = np.all([np.isfinite(curve) & (curve > 0) for curve in curves], axis=0)
+        if known.any():
+            power, least, most = (float(np.exp(np.log(curve[known]).mean())) for curve in curves)
+            bands.append(Band(name, wavelengths[part[-1]], wavelengths[part[0]], power, least, most))
+    return bands
+
+
+def _structure(own: str, bands: Sequence[Band]) -> list[str]:
+    """Return a sentence on whether single members look like observations."""
+    wrong = [band for band in bands if band.verdict]
+    if not bands:
+        return []
+    if not wrong:
+        return [f"The structure of single members of {own} is not distinguishable from that of the observations."]
+    parts = [
+        f"{band.verdict} at {band.name} scales ({short(band.power)} times the power of the observations at waves of "
+        f"{band.shortest:.3g} to {band.longest:.3g} pixels, 95 % interval {short(band.low)} to {short(band.high)})"
+        for band in wrong
+    ]
+    return [f"Single members of {own} have {'; '.join(parts)}."]
+
+
+def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
+    """Return which shown scores say the opposite of the CRPS about two forecasts."""
+    pair = scores.difference(first, second)
+    other = {"better": "worse", "worse": "better"}.get(verdict)
+    if pair is None or other is None:
+        return ""
+    names = [name for name, info in scores.score_info.items() if info.shown and name in pair.scores]
+    labels = [inline(scores.score_info[name].label) for name in names if pair.scores[name].verdict == other]
+    return f"{other} in {listed(labels)}" if labels else ""
+
+
+def _but(sentence: str, beside: Sequence[str]) -> str:
+    """Return a sentence with what must not be overlooked beside it."""
+    parts = [part for part in beside if part]
+    return f"{sentence.removesuffix('.')}; but {', and '.join(parts)}." if parts else sentence
 
 
 def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
@@ -82,6 +179,13 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
 def legend(scores: Scores) -> list[str]:
     """Return how to read the headline table."""
     bootstrap, said = scores.bootstrap, []
+    if scores.scale:
+        said.append(
+            "Over several channels, scores in the unit of the images are means of the channels' own, each in standard "
+            f"deviations (σ) of what is observed in it: {listed(_scales(scores))}."
+        )
+    if scores.weights:
+        said.append(f"Pixels are weighted by the {scores.weights}, their area.")
     if bootstrap.number_of_blocks > 1:
         said.append(
             f"Intervals come from {bootstrap.replicates} bootstrap draws of {_blocks(scores)}, taken to be independent "
@@ -92,6 +196,15 @@ def legend(scores: Scores) -> list[str]:
     if 0 < limit < 0.96:
         said.append(f"With so few members, central intervals reach a coverage of at most {100 * limit:.1f} %.")
     return said
+
+
+def _scales(scores: Scores) -> list[str]:
+    return [
+        f"{short(scale)} {unit} in {name}".replace("  ", " ")
+        for name, scale, unit in zip(
+            scores.channels, scores.scale, by_channel(scores.unit, len(scores.channels)), strict=True
+        )
+    ]
 
 
 def _between(pair: Difference, scores: Scores, looks: dict[str, Look]) -> str:

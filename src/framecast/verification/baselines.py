@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from torch import Tensor
 
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.verification.cases import Baseline, Cases, Drawn
 from framecast.verification.options import Occasions
+from framecast.videos.calendar import Calendar
 
 _SMALLEST_DRAWN = 20
 """Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
@@ -78,7 +79,14 @@ def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.nd
 
 
 def draw_occasions(
-    times: np.ndarray, issue_time: np.datetime64, members: int, *, like: Occasions, seed: int, sample: int
+    times: np.ndarray,
+    issue_time: np.datetime64,
+    members: int,
+    *,
+    like: Occasions,
+    seed: int,
+    sample: int,
+    year: np.timedelta64 = Calendar().year,
 ) -> np.ndarray:
     """Return which training occasions, issued at ``times``, are the climatology of one sample: indices, none twice.
 
@@ -88,7 +96,7 @@ def draw_occasions(
     order = draw_residuals(len(times), len(times), seed=seed, sample=sample)
     if like == "any":
         return order[:members]
-    period = np.timedelta64(1, "D") if like == "hour" else np.timedelta64(31_556_952, "s")
+    period = np.timedelta64(1, "D") if like == "hour" else year
     apart = (times[order] - issue_time) / period % 1.0
     nearest = np.argsort(np.minimum(apart, 1.0 - apart).round(9), kind="stable")
     chosen: np.ndarray = order[nearest[:members]]
@@ -116,11 +124,14 @@ def _climatology(cases: Cases) -> Drawn | None:
     pool = cases.pool("climatology", "occasion")
     if pool is None:
         return None
+    if cases.climatology_like != "any" and cases.calendar.name == "none":
+        raise ConfigError(f"climatology={cases.climatology_like} needs dates, and these forecasts have steps: use any")
     members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
 
     def draw(index: int, past: Tensor) -> Tensor:
         like, time = cases.climatology_like, cases.issue_times[index]
-        return pool[draw_occasions(pool.times, time, members, like=like, seed=cases.seed, sample=index)]
+        year = cases.calendar.year
+        return pool[draw_occasions(pool.times, time, members, like=like, seed=cases.seed, sample=index, year=year)]
 
     return Drawn(members, draw)
 

@@ -4,6 +4,7 @@ from typing import get_args
 
 import numpy as np
 
+from framecast.core.errors import ConfigError
 from framecast.verification.cases import Cases
 from framecast.verification.options import Blocks
 
@@ -14,8 +15,14 @@ ENOUGH_BLOCKS = 8
 
 
 def block_names(cases: Cases, blocks: Blocks) -> list[str]:
-    """Return the block of each sample."""
-    days = [str(np.datetime64(time, "D")) for time in cases.issue_times]
+    """Return the block of each sample.
+
+    Raises:
+        ConfigError: days are asked for, and the times have no dates.
+    """
+    if "day" in blocks and cases.calendar.name == "none":
+        raise ConfigError(f"blocks={blocks} needs dates, and these forecasts have steps: choose sequence or sample")
+    days = [str(np.datetime64(time, "D")) for time in cases.issue_times]  # of the calendar's own, on its even clock
     match blocks:
         case "sequence":
             return list(cases.sequences)
@@ -28,8 +35,8 @@ def block_names(cases: Cases, blocks: Blocks) -> list[str]:
 
 
 def choose_blocks(cases: Cases) -> Blocks:
-    """Return sequences where there are enough of them, else what makes the most blocks."""
-    number = {blocks: len(set(block_names(cases, blocks))) for blocks in ("sequence", "day", "sequence-day")}
-    if number["sequence"] >= ENOUGH_BLOCKS:
+    """Return sequences where there are enough of them, or times have no dates, else what makes the most blocks."""
+    if len(set(cases.sequences)) >= ENOUGH_BLOCKS or cases.calendar.name == "none":
         return "sequence"
-    return max(("sequence", "day", "sequence-day"), key=lambda blocks: number[blocks])
+    known: tuple[Blocks, ...] = ("sequence", "day", "sequence-day")
+    return max(known, key=lambda blocks: len(set(block_names(cases, blocks))))

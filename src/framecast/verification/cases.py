@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions
 from framecast.verification.pool import Pool, finite, videos
+from framecast.verification.scores import uncertainty
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
+from framecast.videos.directions import area_weights
 
 _RANGE_PIXELS = 4_000_000
 """How many observed pixels the range of the observations is taken from."""
@@ -28,13 +31,47 @@ def value_range(known: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Climate:
+    """What is observed in each channel.
+
+    Attributes:
+        data_range: from the 0.1 to the 99.9 percentile, ``[channel]``; 1 where they are one.
+        scale: standard deviation, likewise.
+        uncertainty: CRPS of its climatology, likewise.
+    """
+
+    data_range: np.ndarray
+    scale: np.ndarray
+    uncertainty: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: Sequence[np.ndarray]) -> "Climate":
+        """Return what the known ``pixels`` of each channel are like."""
+        known = [own.astype(np.float64) if own.size else np.zeros(1) for own in pixels]
+        return cls(
+            data_range=np.array([value_range(own) for own in known]),
+            scale=np.array([float(own.std()) or 1.0 for own in known]),
+            uncertainty=np.array([uncertainty(own) for own in known]),
+        )
+
+    def judged(self, weights: np.ndarray | None) -> dict[str, Any]:
+        """Return the arguments of `framecast.verification.catalogue.Judged` that are the same for all samples."""
+        return {
+            "data_range": torch.from_numpy(self.data_range),
+            "scale": torch.from_numpy(self.scale) if len(self.scale) > 1 else None,
+            "uncertainty": torch.from_numpy(self.uncertainty),
+            "weights": None if weights is None else torch.from_numpy(weights),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One sample: what was seen, what came, and what each forecast said. Physical units, NaN where masked.
 
     Attributes:
         index: its number.
         sequence: the name of its sequence.
-        issue_time: the time of the last past frame.
+        issue_time: the time of the last past frame, on an even clock.
         past: the target channels in the past ``[channel, past time, height, width]``; a channel that was not seen
             is NaN.
         truth: ``[channel, time, height, width]``.
@@ -99,8 +136,10 @@ class Cases:
         unit: of all images.
         domain: what kind of data it is.
         sequences: name of each sample's sequence.
-        issue_times: of each sample.
+        issue_times: of each sample, on an even clock.
+        calendar: how they are read.
         baselines: the entries of the catalogue that there is what they need for, by name.
+        scratch: a temporary folder that the files are in, if any.
         seed: chooses what baselines are drawn from.
         climatology_like: which training occasions make the climatology.
     """
@@ -119,6 +158,7 @@ class Cases:
             FramecastError: a file does not exist.
             DataError: a file is not a forecast or is empty; the files do not compare or share no window.
         """
+        self.scratch: object = None
         given = [paths] if isinstance(paths, str | Path) else paths
         self._files = [Unchanged(path) for path in given]
         self.sources = open_sources(paths, reserved=[baseline.name for baseline in baselines])
@@ -131,7 +171,8 @@ class Cases:
         self.cadence = self.lead_times[0]
         self.unit = first.unit
         self.domain = forecast_domain(first.dataset)
-        windows = first.windows
+        self.calendar = first.calendar
+        windows = first.windows(self.calendar)
         self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
         self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
         self.models = [source.name for source in self.sources]
@@ -170,22 +211,26 @@ class Cases:
         return int(data.sizes["y"]), int(data.sizes["x"])
 
     @cached_property
-    def data_range(self) -> np.ndarray:
-        """Range of the observations in each channel, from their 0.1 to their 99.9 percentile; 1 where they are one."""
-        source, ranges = self.sources[0], []
+    def climate(self) -> Climate:
+        """What the observations are like, from millions of their pixels."""
+        source, pixels = self.sources[0], []
         for channel in range(len(self.channels)):
-            truths = source.dataset["truth"].isel(channel=channel)
-            pixels = []
+            truths, own = source.dataset["truth"].isel(channel=channel), []
             for number, *_ in self._shared:
                 truth = source.read(truths.isel(sample=number)).values.ravel()
-                pixels.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
-            ranges.append(value_range(np.concatenate(pixels)))
-        return np.array(ranges)
+                own.append(truth[np.isfinite(truth)][:: max(1, truth.size * len(self) // _RANGE_PIXELS)])
+            pixels.append(np.concatenate(own))
+        return Climate.of(pixels)
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """Areas of the pixels, ``[height, width]`` with a mean of 1, of a grid of latitudes and longitudes."""
+        return area_weights(self.sources[0].dataset.coords, self.size)
 
     @property
     def left_aside(self) -> dict[str, int]:
         """Name of each file's forecast -> number of its windows that another file lacks."""
-        return {source.name: len(source.windows) - len(self) for source in self.sources}
+        return {source.name: source.dataset.sizes["sample"] - len(self) for source in self.sources}
 
     def __getitem__(self, index: int) -> Case:
         samples = [
@@ -211,6 +256,10 @@ class Cases:
             valid=valid,
         )
 
+    def numbers(self, file: int) -> list[int]:
+        """Return the number of each sample in one of the files."""
+        return [numbers[file] for numbers in self._shared]
+
     def truth_of(self, source: Source, index: int) -> Tensor:
         """Return what came after a sample ``[channel, time, height, width]`` as one of the files knows it."""
         number = self._shared[index][self.models.index(source.name)]
@@ -226,7 +275,7 @@ class Cases:
             if not torch.allclose(truth[~unknown], other[~unknown], rtol=1e-4, atol=1e-6):
                 raise DataError(
                     f"{self.sources[0].path.name} and {source.path.name} hold different observations of "
-                    f"{self.sequences[index]} after {np.datetime_as_string(self.issue_times[index], unit='m')}: "
+                    f"{self.sequences[index]} after {self.calendar.text(self.issue_times[index])}: "
                     "forecasts of different archives do not compare; make both for the same archive"
                 )
             truth = torch.where(unknown, torch.nan, truth)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from framecast.verification.quantities import Quantity, dtw_distance, measure
 from framecast.verification.scores import (
+    between_members,
     brier_score,
     crps,
     energy_score,
@@ -27,7 +28,10 @@ from framecast.verification.scores import (
     ensemble_variance,
     fractions,
     power_spectrum,
+    reliability_and_potential,
     similarities,
+    threshold_weighted_crps,
+    variogram_score,
 )
 
 Means = np.ndarray
@@ -49,6 +53,9 @@ class Judged:
         data_range: range of the observations in each channel, for PSNR and SSIM.
         cadence: seconds between frames.
         quantities: the derived quantities of the evaluation.
+        scale: standard deviation of the observations in each channel, of several channels.
+        uncertainty: CRPS of the climatology of the observations in each channel.
+        weights: of the pixels, ``[height, width]``, with a mean of 1; all alike by default.
     """
 
     members: Tensor
@@ -56,6 +63,9 @@ class Judged:
     data_range: Tensor
     cadence: float
     quantities: tuple[Quantity, ...] = ()
+    scale: Tensor | None = None
+    uncertainty: Tensor | None = None
+    weights: Tensor | None = None
 
     @property
     def point(self) -> bool:
@@ -88,6 +98,17 @@ class Judged:
         return power_spectrum(self.truth)
 
     @cached_property
+    def between(self) -> tuple[Tensor, ...]:
+        """What lies between the members, for the reliability part of the CRPS."""
+        return between_members(self.members, self.truth, self.weights)
+
+    @cached_property
+    def unknowable(self) -> Tensor:
+        """`uncertainty` as one bin, ``[channel, 1]``; NaN where it is not known."""
+        known = self.truth.new_full((len(self.truth),), torch.nan) if self.uncertainty is None else self.uncertainty
+        return known[:, None]
+
+    @cached_property
     def similarity(self) -> dict[str, Tensor]:
         """``ssim`` and ``ms_ssim`` of the mean and the first members to the truth, ``[image, channel, time]``."""
         images = torch.cat([self.mean[None], self.members[:_MEMBERS]])
@@ -102,8 +123,8 @@ class Judged:
         """Name of a quantity -> its values ``[member, channel(, time)]`` and the true one ``[channel(, time)]``."""
         return {
             quantity.name: (
-                measure(quantity, self.members, self.valid, self.cadence),
-                measure(quantity, self.truth, self.valid, self.cadence),
+                measure(quantity, self.members, self.valid, self.cadence, self.weights),
+                measure(quantity, self.truth, self.valid, self.cadence, self.weights),
             )
             for quantity in self.quantities
         }
@@ -130,6 +151,7 @@ class Score:
         ensembles: whether it says nothing of a single member.
         skill: whether its skill against each baseline is reported.
         spectral: whether the arrays have a last axis of wavenumbers: ``[channel, time, wavenumber]``.
+        binned: whether the arrays have a last axis, ``[channel, time, bin]``, that ``combine`` takes together.
     """
 
     name: str
@@ -143,11 +165,17 @@ class Score:
     ensembles: bool = False
     skill: bool = False
     spectral: bool = False
+    binned: bool = False
+
+    @property
+    def scaled(self) -> bool:
+        """Whether it is in the unit of the images, so that over channels it needs a common scale."""
+        return self.unit == "{unit}"
 
     def parts(self, sample: Judged) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return sum and count of each array that is averaged; over the pixels of a frame for values of pixels."""
         values = self.function(sample)
-        return [_summed(value, sample.valid) for value in (values if isinstance(values, tuple) else (values,))]
+        return [_summed(value, sample) for value in (values if isinstance(values, tuple) else (values,))]
 
 
 def ratio(above: Means, below: Means) -> Means:
@@ -199,7 +227,14 @@ def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
         unit="",
         skill=True,
     )
-    return (brier, *(_fractions_skill(threshold, width) for width in _WIDTHS if width <= min(size)))
+    beyond = Score(
+        name=f"twcrps_{threshold:g}",
+        label=f"CRPS above {threshold:g}",
+        function=lambda s: threshold_weighted_crps(s.members, s.truth, threshold, fair=not s.point),
+        hint="threshold-weighted",
+        skill=True,
+    )
+    return (brier, beyond, *(_fractions_skill(threshold, width) for width in _WIDTHS if width <= min(size)))
 
 
 def _fractions_skill(threshold: float, width: int) -> Score:
@@ -213,20 +248,26 @@ def _fractions_skill(threshold: float, width: int) -> Score:
     )
 
 
-def _summed(values: Tensor, valid: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _summed(values: Tensor, sample: Judged) -> tuple[np.ndarray, np.ndarray]:
     known = torch.isfinite(values)
-    if values.ndim == 4:
-        known &= valid
+    if values.ndim < 4:
+        return torch.where(known, values, 0.0).double().numpy(), known.numpy()
+    known &= sample.valid
     total = torch.where(known, values, 0.0)
-    if values.ndim == 4:
+    if sample.weights is None:
         return total.sum((-2, -1), dtype=torch.float64).numpy(), known.sum((-2, -1)).numpy()
-    return total.double().numpy(), known.numpy()
+    return (total * sample.weights).sum((-2, -1)).double().numpy(), (known * sample.weights).sum((-2, -1)).numpy()
 
 
 def _energy(sample: Judged) -> Tensor:
+    scale = 1.0 if sample.scale is None else sample.scale[:, None, None, None].to(sample.truth)
     if sample.point:
-        return sample.error.square().nanmean().sqrt()
-    return energy_score(sample.members, sample.truth)
+        return (sample.error / scale).square().nanmean().sqrt()
+    return energy_score(sample.members / scale, sample.truth / scale)
+
+
+def _resolution(*means: Means) -> Means:
+    return np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1])
 
 
 def _member_error(sample: Judged) -> Tensor:
@@ -257,6 +298,40 @@ SCORES = (
         combine=np.sqrt,
         hint="of the ensemble mean; lower is better",
         shown="console",
+    ),
+    Score(
+        name="crps_reliability",
+        label="CRPS, reliability part",
+        function=lambda s: s.between,
+        combine=lambda *means: reliability_and_potential(*means)[0],
+        hint="what recalibration could mend; CRPS = reliability − resolution + uncertainty",
+        ensembles=True,
+        binned=True,
+    ),
+    Score(
+        name="crps_resolution",
+        label="CRPS, resolution part",
+        function=lambda s: (*s.between, s.unknowable),
+        combine=_resolution,
+        better="higher",
+        hint="what is known beyond climatology",
+        ensembles=True,
+        binned=True,
+    ),
+    Score(
+        name="crps_uncertainty",
+        label="CRPS, uncertainty part",
+        function=lambda s: s.unknowable,
+        combine=lambda unknowable: unknowable[..., 0],
+        better=None,
+        hint="CRPS of the climatology of what came",
+        binned=True,
+    ),
+    Score(
+        name="variogram_score",
+        label="Variogram score",
+        function=lambda s: variogram_score(s.members, s.truth),
+        hint="of order 0.5, pixels 1, 2, 4 and 8 apart",
     ),
     Score(name="mae", label="MAE", function=lambda s: s.error.abs(), hint="of the ensemble mean"),
     Score(

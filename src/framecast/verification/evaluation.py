@@ -9,28 +9,40 @@ the same pixels, or the comparison would be between places rather than forecasts
 of the result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 import xarray as xr
 
+from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.progress import note
 from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import BLOCKS, Blocks, block_names, choose_blocks
-from framecast.verification.cases import Baseline, Case, Cases, value_range
+from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
+from framecast.verification.ensembles import as_forecast, stem
 from framecast.verification.maps import Maps
-from framecast.verification.options import Occasions
+from framecast.verification.options import By, Occasions
 from framecast.verification.pool import finite_tensor
-from framecast.verification.quantities import QUANTITIES, Quantity, area_above, relabelled, volume_above
+from framecast.verification.quantities import Quantity, area_above, quantities_of, volume_above
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
-from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
+from framecast.verification.strata import Stratum, find_strata
+from framecast.verification.summary import (
+    draw_scores,
+    forecast_scores,
+    quantity_info,
+    score_info,
+    stratum_scores,
+    summarise,
+)
 from framecast.verification.tally import Tally
 
 __all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
@@ -92,11 +104,17 @@ class Evaluation:
 def evaluate(
     forecasts: str | Path | Sequence[str | Path],
     *,
+    truth: str | Path | None = None,
+    variables: Sequence[str] = (),
     blocks: Blocks = "auto",
     replicates: int = 1000,
     seed: int = 0,
     thresholds: Sequence[float] = (),
     climatology: Occasions = "any",
+    by: Sequence[By] = (),
+    region: Sequence[str] = (),
+    mask: str | Path | None = None,
+    weights: Literal["area", "none"] = "area",
     scores: Sequence[Score] = (),
     quantities: Sequence[Quantity] = (),
     baselines: Sequence[Baseline] = (),
@@ -108,6 +126,10 @@ def evaluate(
         forecasts: folders that ``framecast forecast`` (or `write_forecast`) wrote. Each one's forecast bears its
             model's name, or the file's where that is taken; baselines are made once, from the first file that holds
             what they need.
+        truth: what came, an archive or a gridded file: then a forecast may be an ensemble of any model, a file with a
+            member dimension, a folder or pattern (``members/*.nc``) of files with a member each; see
+            `framecast.verification.ensembles`. None takes what each file holds of the truth.
+        variables: of these ensembles, by default all that have members.
         blocks: what is taken to be independent when intervals are drawn: ``sequence``, ``day``, ``sequence-day``
             or ``sample``; ``auto`` is sequences where there are eight or more, else the finest of sequence, day and
             both together.
@@ -117,6 +139,10 @@ def evaluate(
             fractions skill score, area and volume above it.
         climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
             the nearest ``season``.
+        by: parts that are scored by themselves besides: ``season``, ``month``, ``hour``, ``sequence`` or ``label``.
+        region: parts of the frame, ``NAME=SOUTH:NORTH,WEST:EAST``, likewise.
+        mask: a NetCDF map of classes, likewise; see `framecast.verification.strata`.
+        weights: ``area`` weights pixels by the cosine of their latitude, where rows are latitudes.
         scores: scores besides those of the catalogue; one of the same name takes its place. Likewise
         quantities: derived quantities, and
         baselines: baselines.
@@ -127,26 +153,43 @@ def evaluate(
         DataError: it is not a forecast, nothing in it can be scored, the files do not compare, or one changes
             meanwhile.
     """
+    scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
+    if scratch is not None:
+        forecasts = _paired(forecasts, truth, Path(scratch.name), variables)
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
+    cases.scratch = scratch  # is deleted with the cases
     limits = tuple(sorted({float(value) for value in thresholds}))
-    measured = _measured(quantities, limits, cases.domain.labels, cases.unit)
+    measured = _measured(quantities, limits, cases.domain, cases.unit)
     entries = _entries(scores, measured, limits, cases.size)
-    tallies = {
-        name: Tally(members=members, scores=entries, thresholds=limits) for name, members in cases.members.items()
-    }
+    strata = find_strata(cases, by=by, regions=region, mask=mask)
+    areas = cases.weights if weights == "area" else None
+    shared = cases.climate.judged(areas)
+    scale = cases.climate.scale if len(cases.channels) > 1 else None
+    few = tuple(entry for entry in entries if entry.shown == "console")
+
+    def begun(scores: tuple[Score, ...]) -> dict[str, Tally]:
+        return {name: Tally(members=size, scores=scores, scale=scale) for name, size in cases.members.items()}
+
+    tallies = begun(entries)
+    for tally in tallies.values():
+        tally.thresholds = limits
+    parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [(stratum, begun(few), []) for stratum in strata]
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
-    data_range = torch.from_numpy(cases.data_range)
     for index in range(len(cases)):
         case = cases[index]
         observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
-        truth = torch.where(case.valid, case.truth, torch.nan)
+        came = torch.where(case.valid, case.truth, torch.nan)
         for name, members in case.forecasts.items():
-            sample = Judged(
-                members=members, truth=truth, data_range=data_range, cadence=cases.cadence, quantities=measured
-            )
+            sample = Judged(members=members, truth=came, cadence=cases.cadence, quantities=measured, **shared)
             tallies[name].record(sample)
             maps[name].record(sample)
+            for stratum, own, _ in parts:
+                if stratum.holds(index):
+                    inside = came if stratum.pixels is None else torch.where(stratum.pixels, came, torch.nan)
+                    own[name].record(replace(sample, truth=inside, quantities=()))
+        for stratum, _, numbers in parts:
+            numbers += [index] if stratum.holds(index) else []
         if progress is not None:
             progress(index + 1, len(cases))
     cases.check_unchanged()
@@ -157,7 +200,8 @@ def evaluate(
             "check that the file holds more than NaN"
         )
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
-    bootstrap = Bootstrap(block_names(cases, chosen), replicates=replicates, seed=seed)
+    names = block_names(cases, chosen)
+    bootstrap = Bootstrap(names, replicates=replicates, seed=seed)
     return Evaluation(
         cases=cases,
         maps=maps,
@@ -170,10 +214,36 @@ def evaluate(
             thresholds=limits,
             blocks=chosen,
             observed=(int(observed[0]), int(observed[1])),
+            weights="" if areas is None else "cosine of the latitude",
+            strata=[
+                stratum_scores(
+                    stratum.name,
+                    own,
+                    cases,
+                    few,
+                    Bootstrap([names[k] for k in numbers], replicates=replicates, seed=seed),
+                )
+                for stratum, own, numbers in parts
+            ],
         ),
         samples=sample_scores(cases, tallies, entries),
         quantities=measured,
     )
+
+
+def _paired(
+    forecasts: str | Path | Sequence[str | Path], truth: Any, scratch: Path, variables: Sequence[str]
+) -> list[Path]:
+    """Write every forecast with its truth into the folder ``scratch``, and say what was decided."""
+    given = [forecasts] if isinstance(forecasts, str | Path) else list(forecasts)
+    written = []
+    for k, path in enumerate(given):
+        own = scratch / str(k) / f"{stem(path)}.zarr"
+        own.parent.mkdir()
+        for remark in as_forecast(path, truth, own, variables=variables):
+            note(remark)
+        written.append(own)
+    return written
 
 
 def score(
@@ -186,6 +256,7 @@ def score(
     thresholds: Sequence[float] = (),
     scores: Sequence[Score] = (),
     quantities: Sequence[Quantity] = (),
+    weights: Any = None,
     blocks: Sequence[str] | None = None,
     replicates: int = 1000,
     seed: int = 0,
@@ -197,7 +268,7 @@ def score(
             ``[member, height, width]``, ``[member, time, height, width]``, ``[member, channel, time, height, width]``
             or ``[sample, member, channel, time, height, width]``. A DataArray with the dimensions of a forecast file
             (``sample``, ``member``, ``channel``, ``lead_time``, ``y``, ``x``) may have them in any order and lack any
-            but ``y`` and ``x``.
+            but ``y`` and ``x``; coordinates that both have must be the same, in any order.
         truth: observed values, likewise without members; NaN where unknown.
         cadence: seconds between frames.
         unit: of the images. A DataArray's attribute ``units`` by default.
@@ -206,6 +277,7 @@ def score(
         thresholds: values whose exceedance is scored as an event.
         scores: scores besides those of the catalogue.
         quantities: derived quantities besides those of the catalogue.
+        weights: of the pixels, ``[height, width]`` or what spreads to it, such as ``cos(latitude)[:, None]``.
         blocks: the block of each sample, for the intervals; each sample is one by default.
         replicates: number of bootstrap draws.
         seed: random seed of the draws.
@@ -226,13 +298,17 @@ def score(
         raise DataError("there is no pixel where the truth and the ensemble are known: nothing can be judged")
     limits = tuple(sorted({float(value) for value in thresholds}))
     size = (members.shape[-2], members.shape[-1])
-    measured = _measured(quantities, limits, {}, unit)
+    measured = _measured(quantities, limits, find_domain({}, unit=unit, channels=()), unit)
     entries = _entries(scores, measured, limits, size)
-    ranges = _ranges(observed, data_range)
-    tally = Tally(members=members.shape[1], scores=entries, thresholds=limits)
+    several = observed.shape[1] > 1
+    climate = Climate.of([own[torch.isfinite(own)].numpy() for own in observed.unbind(1)])
+    if data_range is not None:
+        climate = replace(climate, data_range=np.full(observed.shape[1], data_range, np.float64))
+    shared = climate.judged(_areas(weights, size))
+    tally = Tally(members=members.shape[1], scores=entries, thresholds=limits, scale=climate.scale if several else None)
     for one, came, judged in zip(members, observed, valid, strict=True):
         known = torch.where(judged, came, torch.nan)
-        tally.record(Judged(members=one, truth=known, data_range=ranges, cadence=cadence, quantities=measured))
+        tally.record(Judged(members=one, truth=known, cadence=cadence, quantities=measured, **shared))
     bootstrap = Bootstrap(blocks or [str(k) for k in range(len(members))], replicates=replicates, seed=seed)
     draws = draw_scores(tally, entries, bootstrap)
     found = ForecastScores(**forecast_scores(tally, bootstrap, draws=draws, kind="model", label="forecast"))
@@ -246,11 +322,11 @@ def score(
 
 
 def _measured(
-    quantities: Sequence[Quantity], thresholds: Sequence[float], labels: Mapping[str, str], unit: str
+    quantities: Sequence[Quantity], thresholds: Sequence[float], domain: Domain, unit: str
 ) -> tuple[Quantity, ...]:
     """Return the derived quantities of an evaluation: the catalogue's, those of thresholds, the user's."""
     above = [make(value, unit) for value in thresholds for make in (area_above, volume_above)]
-    return _joined((*relabelled(QUANTITIES, labels), *above), quantities)
+    return _joined((*quantities_of(domain), *above), quantities)
 
 
 def _entries(
@@ -269,13 +345,32 @@ def _arrays(ensemble: Any, truth: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``[sample, member, channel, time, height, width]`` and the same without members."""
     dims = ("sample", "member", "channel", "lead_time", "y", "x")
     without = tuple(name for name in dims if name != "member")
-    members, observed = _ordered(ensemble, dims), _ordered(truth, without)
+    members, observed = _ordered(ensemble, dims), _ordered(_aligned(truth, ensemble), without)
     if members.shape[:1] + members.shape[2:] != observed.shape:
         raise ConfigError(
             f"the ensemble is {_text(ensemble)} and the truth {_text(truth)}: the truth must have the shape of the "
             "ensemble without members ([member, height, width] up to [sample, member, channel, time, height, width])"
         )
     return members, observed
+
+
+def _aligned(truth: Any, ensemble: Any) -> Any:
+    """Return the truth with the coordinates of the ensemble, in its order.
+
+    Raises:
+        DataError: one of them is not in the truth.
+    """
+    if not isinstance(truth, xr.DataArray) or not isinstance(ensemble, xr.DataArray):
+        return truth
+    for dim in truth.dims:
+        if dim in ensemble.dims and dim in truth.coords and dim in ensemble.coords:
+            own = ensemble[dim].values
+            if np.array_equal(truth[dim].values, own):
+                continue
+            if missing := sorted(set(own.tolist()) - set(truth[dim].values.tolist())):
+                raise DataError(f"the truth has no {dim} {missing[0]}, which the ensemble has: nothing is interpolated")
+            truth = truth.sel({dim: own})
+    return truth
 
 
 def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
@@ -298,11 +393,17 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
     return finite_tensor(values)
 
 
-def _ranges(truth: torch.Tensor, given: float | Sequence[float] | None) -> torch.Tensor:
-    if given is not None:
-        return torch.as_tensor(given, dtype=torch.float64).expand(truth.shape[1])
-    found = [value_range(own[torch.isfinite(own)].numpy()) for own in truth.unbind(1)]
-    return torch.tensor(found, dtype=torch.float64)
+def _areas(weights: Any, size: tuple[int, int]) -> np.ndarray | None:
+    """Return the weights of the pixels with a mean of 1."""
+    if weights is None:
+        return None
+    values = np.asarray(getattr(weights, "values", weights), np.float64)
+    if isinstance(weights, xr.DataArray) and weights.dims == ("y",):
+        values = values[:, None]
+    try:
+        return np.broadcast_to(values / values.mean(), size).copy()
+    except ValueError:
+        raise ConfigError(f"weights are {_text(values)} and a frame {_text(np.empty(size))}") from None
 
 
 def _text(array: Any) -> str:

@@ -1,12 +1,13 @@
 """What can be set about judging forecasts. Light, so that the command line can show it at once."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from framecast.core.errors import ConfigError
 
 Blocks = Literal["auto", "sequence", "day", "sequence-day", "sample"]
 Occasions = Literal["any", "hour", "season"]
+By = Literal["season", "month", "hour", "sequence", "label"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,10 @@ class EvaluationOptions:
         seed: random seed for the bootstrap and the dressed-persistence baseline.
         thresholds: also score forecasts of exceeding these thresholds, in the unit of the images.
         climatology: training windows that make the climatology: all windows, same hour of day, or same season.
+        by: also score the parts apart: season, month, hour, sequence or label; again for another.
+        region: also score a part of the frame, NAME=SOUTH:NORTH,WEST:EAST; again for another.
+        mask: also score the classes of a NetCDF map of whole numbers, such as land and sea, apart.
+        weights: how pixels are weighted: by their area where rows are latitudes, or all alike.
     """
 
     blocks: Blocks = "auto"
@@ -27,9 +32,15 @@ class EvaluationOptions:
     seed: int = 0
     thresholds: tuple[float, ...] = ()
     climatology: Occasions = "any"
+    by: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    mask: str | None = None
+    weights: Literal["area", "none"] = "area"
 
     def __post_init__(self) -> None:
         if self.replicates < 100:
             raise ConfigError(f"replicates is {self.replicates}; intervals need at least 100 bootstrap draws")
+        if unknown := [each for each in self.by if each not in get_args(By)]:
+            raise ConfigError(f"by is {unknown[0]!r}; forecasts are told apart by {', '.join(get_args(By))}")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; it must not be negative")

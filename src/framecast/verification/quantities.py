@@ -9,6 +9,9 @@ frames at the lead times :math:`c, 2c, \ldots, Fc`:
 - integral, :math:`c \sum` total, in the unit of the images times hours;
 - mean and maximum pixel; area and volume above a threshold.
 
+Where a sum over pixels means nothing, as that of temperatures, the mean over the area takes the place of the total; on
+grids of latitudes pixels are weighted by their area in it.
+
 To add one, write a function of a video and its entry in `QUANTITIES`, or hand a `Quantity` of your own to `evaluate`.
 What a kind of data calls them stands in its domain (`framecast.core.domain.Domain.labels`).
 
@@ -22,6 +25,8 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from framecast.core.domain import Domain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,7 @@ class Quantity:
         relative: whether errors and widths are given relative to the truth, and recalibrated in units of the
             ensemble's spread; false for times.
         headline: whether tables, charts and verdicts show it.
+        by_area: whether it is linear in means over the area, so that pixels are weighted by theirs.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Quantity:
     by_lead: bool = False
     relative: bool = True
     headline: bool = False
+    by_area: bool = False
 
 
 def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tuple[Quantity, ...]:
@@ -83,6 +90,23 @@ def integral(video: Tensor, cadence: float) -> Tensor:
 def mean_value(video: Tensor, cadence: float = 0.0) -> Tensor:
     """Return the mean over all pixels and frames of ``[..., time, height, width]``."""
     return video.double().nanmean(dim=(-3, -2, -1))
+
+
+def area_mean(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the mean over the pixels of each frame of ``[..., height, width]``; NaN for a frame without any."""
+    return video.double().nanmean(dim=(-2, -1))
+
+
+def peak_mean(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the largest `area_mean` over the frames of ``[..., time, height, width]``; NaN if one frame's is."""
+    return area_mean(video).amax(dim=-1)
+
+
+def time_of_peak_mean(video: Tensor, cadence: float) -> Tensor:
+    """Return the hours from the issue time to the largest `area_mean`; see `time_of_peak`."""
+    curve = area_mean(video)
+    hours = (curve.argmax(dim=-1) + 1).double() * (cadence / 3600)
+    return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
 
 
 def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
@@ -123,10 +147,32 @@ QUANTITIES = (
     Quantity(name="mean", label="Mean", function=mean_value),
     Quantity(name="maximum", label="Maximum pixel", function=maximum),
 )
-"""The quantities of every evaluation; `area_above` and `volume_above` are added for each threshold."""
+"""The quantities of data whose sums mean something; `area_above` and `volume_above` are added for each threshold."""
+
+AREA_MEANS = (
+    Quantity(name="area_mean", label="Area mean", function=area_mean, by_lead=True, by_area=True),
+    Quantity(name="mean", label="Mean", function=mean_value, headline=True, by_area=True),
+    Quantity(name="peak_mean", label="Peak of the area mean", function=peak_mean, headline=True, by_area=True),
+    Quantity(
+        name="time_of_peak",
+        label="Time of peak",
+        function=time_of_peak_mean,
+        unit="h",
+        relative=False,
+        headline=True,
+        by_area=True,
+    ),
+    Quantity(name="maximum", label="Maximum pixel", function=maximum, headline=True),
+)
+"""The quantities of all other data."""
 
 
-def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float) -> Tensor:
+def quantities_of(domain: Domain) -> tuple[Quantity, ...]:
+    """Return the quantities of a kind of data, under the labels that it gives them."""
+    return relabelled(QUANTITIES if domain.totals else AREA_MEANS, domain.labels)
+
+
+def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float, weights: Tensor | None = None) -> Tensor:
     """Return a quantity of members or of the truth, on the pixels that are judged.
 
     Members and truth are measured on the same pixels: a member that lacks one of them, and a frame without any, has
@@ -137,11 +183,16 @@ def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float) ->
         video: ``[..., channel, time, height, width]``, unit of the images.
         valid: the judged pixels, broadcast against ``video``.
         cadence: seconds.
+        weights: of the pixels, ``[height, width]``, for quantities by area.
 
     Returns:
         ``[..., channel]``, with a last axis of time for a quantity of each frame; float64.
     """
-    values = quantity.function(torch.where(valid, video, torch.nan), cadence).double()
+    judged = torch.where(valid, video, torch.nan)
+    if weights is not None and quantity.by_area:
+        share = torch.where(valid, weights, torch.nan).nanmean(dim=(-2, -1), keepdim=True)
+        judged = judged * (weights / share)
+    values = quantity.function(judged, cadence).double()
     complete = ~(torch.isnan(video) & valid).flatten(-2).any(-1) & valid.flatten(-2).any(-1)
     return torch.where(complete if quantity.by_lead else complete.all(-1), values, torch.nan)
 

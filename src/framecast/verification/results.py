@@ -42,10 +42,12 @@ class ScoreResult:
     Attributes:
         total: over all pixels and lead times; for a spectral score one value for each wavelength.
         by_lead: for each lead time, where the score has one.
+        by_channel: for each of several channels, in the unit of the images.
     """
 
     total: Estimate
     by_lead: Estimate | None = None
+    by_channel: Estimate | None = None
 
     @property
     def value(self) -> float:
@@ -132,12 +134,20 @@ class EventResult:
         probability: mean forecast probability.
         observed: fraction in which it happened.
         fraction: of the pixels.
+        hit_rate: fraction of the events that are warned of, by falling probability that warns.
+        false_alarm_rate: fraction of the non-events that are warned of, likewise.
+        roc_area: area under the curve of both: 0.5 is no skill, 1 perfect discrimination.
+        economic_value: of the best warning, for each of `Scores.cost_loss`.
     """
 
     base_rate: float
     probability: np.ndarray
     observed: Estimate
     fraction: np.ndarray
+    hit_rate: np.ndarray | None = None
+    false_alarm_rate: np.ndarray | None = None
+    roc_area: Estimate | None = None
+    economic_value: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +239,25 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StratumScores:
+    """How forecasts do in a part of what is judged: a season, a region, a class of a mask.
+
+    Attributes:
+        name: such as ``season JJA`` or ``region alps``.
+        samples: with a judged pixel in it.
+        judged_pixels: over samples, channels and lead times.
+        scores: name of the forecast -> name of the score -> its value.
+        skill: name of the model -> name of the baseline -> skill in CRPS.
+    """
+
+    name: str
+    samples: int
+    judged_pixels: int
+    scores: dict[str, dict[str, Estimate]]
+    skill: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """The result of an evaluation; ``scores["model"]["crps"].value`` is one number of it.
 
@@ -251,6 +280,11 @@ class Scores:
         forecasts: name -> what is known of it, the models first.
         differences: of each pair of forecasts.
         provenance: name of a model -> attributes of its file.
+        scale: of several channels: standard deviation of the observations in each. Scores in the unit of the images
+            are given over channels as the mean of theirs in these units.
+        weights: what pixels are weighted by; empty where all weigh alike.
+        cost_loss: ratios of cost to loss of the economic value.
+        strata: scores in parts of what is judged.
     """
 
     samples: int
@@ -271,6 +305,10 @@ class Scores:
     forecasts: dict[str, ForecastScores]
     differences: list[Difference]
     provenance: dict[str, dict[str, Any]]
+    scale: list[float] = field(default_factory=list)
+    weights: str = ""
+    cost_loss: list[float] = field(default_factory=list)
+    strata: list[StratumScores] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> ForecastScores:
         return self.forecasts[name]

@@ -26,7 +26,7 @@ class SampleScores:
     Attributes:
         index: number of the sample.
         sequence: where it is from.
-        issue_time: time of the last past frame, ISO 8601.
+        issue_time: time of the last past frame, ISO 8601; since the start, where there are no dates.
         truth: mean absolute value of what came; NaN where nothing is judged.
         forecasts: name of the forecast -> name of the score -> its value in this sample, NaN likewise.
     """
@@ -47,7 +47,7 @@ def sample_scores(cases: Cases, tallies: Mapping[str, Tally], scores: Sequence[S
         SampleScores(
             index=k,
             sequence=cases.sequences[k],
-            issue_time=str(np.datetime64(cases.issue_times[k], "s")),
+            issue_time=cases.calendar.iso(cases.issue_times[k]),
             truth=float(truth[k]),
             forecasts={
                 name: {score: float(column[k]) for score, column in own.items()} for name, own in values.items()

@@ -17,6 +17,7 @@ from framecast.core.errors import DataError
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import issue_clock, open_forecast
 from framecast.verification.recalibration.calibration import Calibration, carried
+from framecast.videos.calendar import Calendar
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ class Source:
             return array.load()
 
     @property
-    def windows(self) -> list[tuple[str, np.datetime64, int]]:
-        """Sequence, issue time and, should a file hold a window twice, its occurrence index."""
+    def calendar(self) -> Calendar:
+        """How issue times are read, which are kept on an even clock."""
+        return issue_clock(self.dataset)[1]
+
+    def windows(self, calendar: Calendar) -> list[tuple[str, np.datetime64, int]]:
+        """Sequence, issue time on the clock of ``calendar``, and the occurrence index of a window held twice."""
         seen: Counter[tuple[str, np.datetime64]] = Counter()
         windows = []
-        for sequence, time in zip(self.dataset["sequence"].values, issue_clock(self.dataset)[0], strict=True):
+        clock = calendar.on_this_clock(*issue_clock(self.dataset))
+        for sequence, time in zip(self.dataset["sequence"].values, clock, strict=True):
             windows.append((str(sequence), time, seen[str(sequence), time]))
             seen[str(sequence), time] += 1
         return windows
@@ -114,7 +120,8 @@ def shared_windows(sources: Sequence[Source]) -> list[tuple[int, ...]]:
     Raises:
         DataError: they have no window in common.
     """
-    numbers = [{window: k for k, window in enumerate(source.windows)} for source in sources]
+    calendar = sources[0].calendar
+    numbers = [{window: k for k, window in enumerate(source.windows(calendar))} for source in sources]
     shared = [tuple(number[window] for number in numbers) for window in numbers[0] if all(window in n for n in numbers)]
     if not shared:
         counts = ", ".join(f"{source.path.name} {len(number)}" for source, number in zip(sources, numbers, strict=True))
@@ -155,6 +162,7 @@ def _agree(first: Source, other: Source) -> None:
         ("the channels", ", ".join(first.channels), ", ".join(other.channels)),
         ("the unit", first.unit or "none", other.unit or "none"),
         ("frames of", _size(first.dataset), _size(other.dataset)),
+        ("the calendar", first.calendar.name, other.calendar.name),
         ("lead times of", _hours(first.lead_times), _hours(other.lead_times)),
     ):
         if ours != theirs:

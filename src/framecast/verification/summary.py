@@ -35,6 +35,7 @@ from framecast.verification.results import (
     ScoreResult,
     Scores,
     SpreadBins,
+    StratumScores,
 )
 from framecast.verification.scores import (
     LEVELS,
@@ -44,11 +45,19 @@ from framecast.verification.scores import (
     central_interval,
     covered,
     crps,
+    economic_value,
     interval_score,
+    roc,
 )
 from framecast.verification.scores.bootstrap import mean
 from framecast.verification.sources import Source
 from framecast.verification.tally import Tally
+
+COST_LOSS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99)
+"""Ratios of cost to loss for which the economic value is given."""
+
+SCALED = "σ"
+"""Unit of scores over several channels: the standard deviation of what is observed in each."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ def summarise(
     thresholds: Sequence[float],
     blocks: Blocks,
     observed: tuple[int, int],
+    weights: str = "",
+    strata: Sequence[StratumScores] = (),
 ) -> Scores:
     """Return the results of an evaluation.
 
@@ -104,7 +115,7 @@ def summarise(
         unit=cases.unit,
         channels=cases.channels,
         lead_times_h=[seconds / 3600 for seconds in cases.lead_times],
-        data_range=cases.data_range.tolist(),
+        data_range=cases.climate.data_range.tolist(),
         wavelengths_px=(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)).tolist(),
         thresholds=list(thresholds),
         climatology_like=cases.climatology_like,
@@ -114,7 +125,10 @@ def summarise(
             replicates=bootstrap.replicates,
             seed=bootstrap.seed,
         ),
-        score_info={score.name: score_info(score, cases.unit) for score in scores},
+        score_info={
+            score.name: score_info(score, cases.unit if len(cases.channels) == 1 or not score.scaled else SCALED)
+            for score in scores
+        },
         quantity_info={quantity.name: quantity_info(quantity, cases.unit) for quantity in quantities},
         models=cases.models,
         forecasts={name: ForecastScores(**found) for name, found in forecasts.items()},
@@ -123,6 +137,42 @@ def summarise(
             for a, b in combinations(draws, 2)
         ],
         provenance={source.name: _provenance(source) for source in cases.sources},
+        scale=cases.climate.scale.tolist() if len(cases.channels) > 1 else [],
+        weights=weights,
+        cost_loss=list(COST_LOSS),
+        strata=list(strata),
+    )
+
+
+def stratum_scores(
+    name: str, tallies: Mapping[str, Tally], cases: Cases, scores: Sequence[Score], bootstrap: Bootstrap
+) -> StratumScores:
+    """Return the scores of a part of what is judged.
+
+    Args:
+        name: of the part.
+        tallies: the sums of its samples and pixels.
+        cases: what it is a part of.
+        scores: entries of the catalogue that were summed.
+        bootstrap: the draws of its blocks.
+    """
+    judged = np.array(tallies[cases.models[0]].count)
+    draws = {own: draw_scores(tally, scores, bootstrap) for own, tally in tallies.items()}
+    references = [other for other, baseline in cases.baselines.items() if baseline.reference and other in draws]
+    return StratumScores(
+        name=name,
+        samples=int(judged.any(axis=(1, 2)).sum()),
+        judged_pixels=int(judged.sum()),
+        scores={
+            own: {key: bootstrap.summarise(each.total) for key, each in found.items()} for own, found in draws.items()
+        },
+        skill={
+            own: {
+                other: bootstrap.summarise(skill(draws[own]["crps"].total, draws[other]["crps"].total))
+                for other in references
+            }
+            for own in cases.models
+        },
     )
 
 
@@ -154,10 +204,12 @@ def _draws(tally: Tally, score: Score, bootstrap: Bootstrap) -> Draws:
     return Draws(bootstrap.draws(total), None if by_lead is None else bootstrap.draws(by_lead))
 
 
-def _result(draws: Draws, bootstrap: Bootstrap) -> ScoreResult:
+def _result(tally: Tally, score: Score, draws: Draws, bootstrap: Bootstrap) -> ScoreResult:
+    by_channel = tally.statistic(score, by_channel=True) if tally.scale is not None and not score.spectral else None
     return ScoreResult(
         total=bootstrap.summarise(draws.total),
         by_lead=None if draws.by_lead is None else bootstrap.summarise(draws.by_lead),
+        by_channel=None if by_channel is None else bootstrap.estimate(by_channel),
     )
 
 
@@ -173,7 +225,7 @@ def forecast_scores(
         "members": tally.members,
         "missing_members": int(np.sum(tally.missing)),
         "scores": {
-            score.name: _result(draws.get(score.name) or _draws(tally, score, bootstrap), bootstrap)
+            score.name: _result(tally, score, draws.get(score.name) or _draws(tally, score, bootstrap), bootstrap)
             for score in tally.scores
         },
         "quantities": {name: _quantity(*tally.quantity(name), bootstrap, point=tally.point) for name in tally.values},
@@ -284,11 +336,17 @@ def _event(tables: np.ndarray, bootstrap: Bootstrap) -> EventResult:
     points, probability, happened = np.moveaxis(tables[:, tables[..., 0].sum(0) > 0], -1, 0)
     count = points.sum(0)
     observed: Estimate = bootstrap.estimate(mean(happened, points))
+    hits, alarms, _ = roc(count, happened.sum(0))
+    base_rate = float(ratio(happened.sum(), count.sum()))
     return EventResult(
-        base_rate=float(ratio(happened.sum(), count.sum())),
+        base_rate=base_rate,
         probability=ratio(probability.sum(0), count),
         observed=observed,
         fraction=ratio(count, count.sum()),
+        hit_rate=hits,
+        false_alarm_rate=alarms,
+        roc_area=bootstrap.estimate(lambda weights: roc(weights @ points, weights @ happened)[2]),
+        economic_value=economic_value(hits, alarms, base_rate, COST_LOSS),
     )
 
 

@@ -31,6 +31,7 @@ class Tally:
         members: number of members; one is a point forecast.
         scores: the entries that are summed.
         thresholds: of events, in the unit of the images.
+        scale: standard deviation of the observations in each channel, of several channels.
         count: judged pixels ``[channel, time]``.
         missing: member values that were NaN at them, likewise.
         truth: sum of the absolute truth, likewise.
@@ -45,6 +46,7 @@ class Tally:
     members: int
     scores: tuple[Score, ...]
     thresholds: Sequence[float] = ()
+    scale: Array | None = None
     count: list[Array] = field(default_factory=list)
     missing: list[Array] = field(default_factory=list)
     truth: list[Array] = field(default_factory=list)
@@ -76,23 +78,45 @@ class Tally:
         if not sample.point:
             self._bin(sample.variance[valid], sample.error[valid])
 
-    def statistic(self, score: Score, *, by_lead: bool = False) -> Statistic | None:
-        """Return the score as a function of the weights of the samples; ``None`` if it has no value by lead time."""
+    def statistic(self, score: Score, *, by_lead: bool = False, by_channel: bool = False) -> Statistic | None:
+        """Return the score as a function of the weights of the samples; ``None`` if it has no value by lead time.
+
+        Over several channels it is the mean of theirs, of a score in the unit of the images each in units of `scale`.
+        """
         arrays = self._stacked(score)
         axes = self._averaged(score, arrays[0][0].ndim, by_lead=by_lead)
-        if axes is None:
+        if axes is None or (by_channel and not self._has_channels(score)):
             return None
         means = [mean(total.sum(axes), count.sum(axes)) for total, count in arrays]
-        return lambda weights: score.combine(*(part(weights) for part in means))
+
+        def statistic(weights: Array) -> Array:
+            values = np.asarray(score.combine(*(part(weights) for part in means)))
+            return values if by_channel else self._over_channels(score, values)
+
+        return statistic
 
     def per_sample(self, score: Score) -> Array:
         """Return the score of each sample, NaN where nothing is judged; ``[sample]``."""
         means = []
         for total, count in self._stacked(score):
-            axes = tuple(range(1, total.ndim))
-            number = count.sum(axes)
-            means.append(np.divide(total.sum(axes), number, out=np.full(len(number), np.nan), where=number > 0))
-        return np.asarray(score.combine(*means))
+            axes = self._averaged(score, total.ndim, by_lead=False) or ()
+            above, number = total.sum(axes), count.sum(axes)
+            means.append(np.divide(above, number, out=np.full(number.shape, np.nan), where=number > 0))
+        return self._over_channels(score, np.asarray(score.combine(*means)))
+
+    def _has_channels(self, score: Score) -> bool:
+        return self.parts[score.name][0][0][0].ndim > score.spectral + score.binned
+
+    def _over_channels(self, score: Score, values: Array) -> Array:
+        """Return the mean over the channels, the second axis, of those that have a value."""
+        if not self._has_channels(score):
+            return values
+        if self.scale is not None and score.scaled:
+            values = values / self.scale.reshape(1, -1, *[1] * (values.ndim - 2))
+        known = np.isfinite(values)
+        count = known.sum(1)
+        total = np.where(known, values, 0.0).sum(1)
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
     def quantity(self, name: str) -> tuple[Tensor, Tensor]:
         """Return a quantity of the members ``[member, sample, channel(, time)]`` and of the truth."""
@@ -117,11 +141,11 @@ class Tally:
         ]
 
     def _averaged(self, score: Score, axes: int, *, by_lead: bool) -> tuple[int, ...] | None:
-        """Return the axes of ``[sample, channel, time, ...]`` that are averaged over, beside the samples."""
-        last = axes - score.spectral
-        if not by_lead:
-            return tuple(range(1, last))
-        return (1,) if last == 3 else None
+        """Return the axes of ``[sample, channel, time, ...]`` that are averaged over, beside samples and channels."""
+        last = axes - score.spectral - score.binned
+        if by_lead:
+            return () if last == 3 else None
+        return tuple(range(2, last))
 
     def _bin(self, variance: Tensor, error: Tensor) -> None:
         octave = torch.floor(torch.log2(variance.sqrt().double()) * _BINS_PER_OCTAVE)

@@ -68,6 +68,34 @@ class Calendar:
         attributes = self.attributes
         return np.asarray(cftime.num2date(self.encode(clock), attributes["units"], attributes["calendar"]))
 
+    def on_this_clock(self, clock: Clock, calendar: "Calendar") -> Clock:
+        """Return times on the clock of ``calendar``, which may count from another origin, on this one's.
+
+        Raises:
+            DataError: it is another calendar.
+        """
+        if calendar == self:
+            return clock
+        if calendar.name != self.name:
+            raise DataError(f"times are of the calendars {self.name} and {calendar.name}; they must share one")
+        origin = cftime.datetime(*map(int, calendar.origin.split("-")), calendar=self.name)
+        apart = cftime.date2num(origin, self.attributes["units"], calendar=self.name)
+        return clock + np.timedelta64(int(apart), "us").astype("timedelta64[ns]")
+
+    def moment(self, time: np.datetime64) -> str:
+        """Return `text` as it stands in a heading: dates of the ordinary calendar are UTC."""
+        return f"{self.text(time)} UTC" if self.ordinary else self.text(time)
+
+    def iso(self, time: np.datetime64) -> str:
+        """Return `text` to the second as tables hold it: ``2017-08-13T06:00:00``."""
+        return self.text(time, "s").replace(" ", "T")
+
+    @property
+    def year(self) -> np.timedelta64:
+        """The length of a year; that of the seasons in the ordinary calendar."""
+        days = {"noleap": 365, "365_day": 365, "all_leap": 366, "366_day": 366, "360_day": 360}.get(self.name, 365.2425)
+        return np.timedelta64(round(days * 86400), "s")
+
     def parse(self, text: str) -> np.datetime64:
         """Return the time on the clock that is written ``2017-08-13T06:00``, or ``90s`` where there are no dates.
 

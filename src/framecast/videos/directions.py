@@ -4,6 +4,9 @@ References:
     CF Conventions 1.11, sections 4.1, 4.2 and 5.2.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -30,6 +33,16 @@ def _is_angle(variable: xr.DataArray, units: tuple[str, ...], standard: str, nam
         return True
     known = "standard_name" in attrs or str(attrs.get("units", "degrees")).lower() not in ("degrees", "degree", "deg")
     return not known and str(variable.name).lower() in names
+
+
+def area_weights(coords: Mapping[Any, xr.DataArray], size: tuple[int, int]) -> npt.NDArray[np.float64] | None:
+    """Return the areas of the pixels of a grid of latitudes, ``[height, width]`` with a mean of 1; None for others."""
+    named = [coords[name] for name in ("y", "lat") if name in coords]
+    rows = next((variable for variable in named if variable.dims == ("y",)), None)
+    if rows is None or not is_latitude(rows):
+        return None
+    area = np.cos(np.deg2rad(rows.values.astype(np.float64)))
+    return np.broadcast_to((area / area.mean())[:, None], size).copy()
 
 
 def tells_position(variable: xr.DataArray) -> bool:

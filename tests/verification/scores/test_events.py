@@ -110,3 +110,44 @@ def test_fractions_at_the_border_and_with_unknown_pixels_are_those_of_a_slow_cou
 def test_where_nothing_happens_both_sums_are_zero() -> None:
     above, below = fractions(torch.zeros(3, 2, 8, 8), torch.zeros(2, 8, 8), 1.0, width=3)
     assert above.tolist() == below.tolist() == [0.0, 0.0]
+
+
+class TestDiscriminationAndValue:
+    def test_a_perfect_forecast_and_one_that_knows_nothing(self):
+        from framecast.verification.scores.events import economic_value, roc
+
+        hits, alarms, area = roc(np.array([70.0, 30.0]), np.array([0.0, 30.0]))
+        assert area == 1 and hits.tolist() == [0, 1, 1] and alarms.tolist() == [0, 0, 1]
+        assert economic_value(hits, alarms, 0.3, (0.1, 0.3, 0.8)) == pytest.approx([1, 1, 1])
+        hits, alarms, area = roc(np.array([40.0, 60.0]), np.array([12.0, 18.0]))
+        assert area == pytest.approx(0.5)
+        assert economic_value(hits, alarms, 0.3, (0.1, 0.3, 0.8)) == pytest.approx([0, 0, 0])
+
+    def test_the_area_is_how_often_an_event_has_the_higher_probability(self):
+        """The Mann-Whitney statistic, ties counted half."""
+        from framecast.verification.scores.events import roc
+
+        random = np.random.default_rng(0)
+        bins, happened = random.integers(0, 6, 400), random.random(400) < 0.4
+        bins = np.where(happened, np.minimum(bins + 1, 5), bins)
+        points = np.bincount(bins, minlength=6).astype(float)
+        events = np.bincount(bins, weights=happened, minlength=6)
+        with_event, without = bins[happened][:, None], bins[~happened]
+        expected = (with_event > without).mean() + 0.5 * (with_event == without).mean()
+        assert roc(points, events)[2] == pytest.approx(expected)
+        assert np.isnan(roc(points, np.zeros(6))[2])
+
+    def test_the_value_by_the_costs_that_it_saves(self):
+        """Richardson's value from expenses counted case by case, for one warning."""
+        from framecast.verification.scores.events import economic_value
+
+        hit, miss, alarm, quiet = 30, 10, 20, 140
+        rate, total = 40 / 200, 200
+        for ratio in (0.1, 0.2, 0.5, 0.8):
+            forecast = (hit + alarm) * ratio + miss
+            climate = min(ratio * total, hit + miss)
+            perfect = (hit + miss) * ratio
+            own = (climate - forecast) / (climate - perfect)
+            rates = np.array([0.0, hit / 40, 1.0]), np.array([0.0, alarm / 160, 1.0])
+            assert economic_value(*rates, rate, [ratio]) == pytest.approx([max(own, 0.0)])
+        assert quiet == total - hit - miss - alarm

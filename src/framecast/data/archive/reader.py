@@ -8,7 +8,7 @@ Pixels are physical and unquantised. NaN is a pixel that was not seen (outside t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ class Archive:
 
     @property
     def calendar(self) -> Calendar:
-        """The calendar of the times; the format requires the same one for all sequences."""
+        """How times are read: that of the first sequence, on whose clock those of all are."""
         return self._open(self.sequences[0]).calendar
 
     @property
@@ -254,7 +254,13 @@ class Archive:
     def _open(self, name: str) -> "_Sequence":
         if name not in self._opened:
             with undamaged(f"{self.path}/{name}"):
-                self._opened[name] = self._open_sequence(name)
+                found = self._open_sequence(name)
+            if name != self.sequences[0] and found.calendar != (own := self.calendar):
+                try:
+                    found = replace(found, times=own.on_this_clock(found.times, found.calendar), calendar=own)
+                except DataError as error:
+                    raise DataError(f"{self.path}: {error} (the first one is that of {self.sequences[0]})") from None
+            self._opened[name] = found
         return self._opened[name]
 
     def _open_sequence(self, name: str) -> "_Sequence":

@@ -36,6 +36,7 @@ def _add_commands(app: "typer.Typer") -> None:
 CORONA = Domain(
     name=NAME,
     recognises=_recognises,
+    totals=True,
     labels=SOLAR.labels,
     colours=SOLAR.colours,
     oracle=_oracle,

@@ -38,6 +38,7 @@ def _add_commands(app: "typer.Typer") -> None:
 SOLAR = Domain(
     name=NAME,
     recognises=_recognises,
+    totals=True,
     labels={
         "total": "Flux",
         "peak": "Maximum flux",

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from framecast.core.errors import DataError
 from framecast.verification.blocks import Blocks, block_names, choose_blocks
 from framecast.verification.cases import Cases
-from framecast.verification.quantities import QUANTITIES, Quantity, measure, total
+from framecast.verification.quantities import Quantity, measure, quantities_of, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
 from framecast.verification.sources import Source
 
@@ -42,15 +41,16 @@ def calibrate(
             f"{source.path} holds {source.dataset.attrs['split']} windows, which the model has learnt: forecast others "
             "to calibrate on, with --split validation"
         )
-    entries = (*QUANTITIES, *quantities)
+    entries = (*quantities_of(cases.domain), *quantities)
+    weights = None if cases.weights is None else torch.from_numpy(cases.weights)
     members: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
     truths: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
     for k in range(len(cases)):
         case = cases[k]
         for quantity in entries:
             forecasts = case.forecasts[source.name]
-            members[quantity.name].append(measure(quantity, forecasts, case.valid, cases.cadence))
-            truths[quantity.name].append(measure(quantity, case.truth, case.valid, cases.cadence))
+            members[quantity.name].append(measure(quantity, forecasts, case.valid, cases.cadence, weights))
+            truths[quantity.name].append(measure(quantity, case.truth, case.valid, cases.cadence, weights))
         if progress is not None:
             progress(k + 1, len(cases))
     cases.check_unchanged()
@@ -83,7 +83,7 @@ def window_names(cases: Cases, source: Source) -> list[str]:
     Two archives may know different things by one name at one time, as any two simulations do: the sum of what came, to
     five digits, tells them apart. It is that of the file alone, whatever others lack.
     """
-    times = np.datetime_as_string(cases.issue_times, unit="s")
+    times = [cases.calendar.iso(time) for time in cases.issue_times]
     sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
     return [
         f"{sequence}@{time}={value:.5g}" for sequence, time, value in zip(cases.sequences, times, sums, strict=True)

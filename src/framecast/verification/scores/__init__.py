@@ -11,21 +11,43 @@ What is missing is NaN, and the rule is the same everywhere:
 """
 
 from framecast.verification.scores.bootstrap import Bootstrap, Estimate
-from framecast.verification.scores.ensemble import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
-from framecast.verification.scores.events import brier_score, exceedance, fractions, reliability
+from framecast.verification.scores.decomposition import (
+    between_members,
+    reliability_and_potential,
+    uncertainty,
+)
+from framecast.verification.scores.ensemble import (
+    crps,
+    energy_score,
+    ensemble_mean,
+    ensemble_variance,
+    rank_histogram,
+    threshold_weighted_crps,
+)
+from framecast.verification.scores.events import (
+    brier_score,
+    economic_value,
+    exceedance,
+    fractions,
+    reliability,
+    roc,
+)
 from framecast.verification.scores.image import ms_ssim, similarities, ssim
 from framecast.verification.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
 from framecast.verification.scores.spectrum import power_spectrum
+from framecast.verification.scores.variogram import variogram_score
 
 __all__ = [
     "LEVELS",
     "Bootstrap",
     "Estimate",
     "attainable",
+    "between_members",
     "brier_score",
     "central_interval",
     "covered",
     "crps",
+    "economic_value",
     "energy_score",
     "ensemble_mean",
     "ensemble_variance",
@@ -36,6 +58,11 @@ __all__ = [
     "power_spectrum",
     "rank_histogram",
     "reliability",
+    "reliability_and_potential",
+    "roc",
     "similarities",
     "ssim",
+    "threshold_weighted_crps",
+    "uncertainty",
+    "variogram_score",
 ]

@@ -42,6 +42,20 @@ def crps(
     return torch.where(known, error - half_difference, torch.nan)
 
 
+def threshold_weighted_crps(
+    forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], threshold: float, *, fair: bool = True
+) -> Float[Tensor, " *shape"]:
+    r"""Return the CRPS of what lies above ``threshold``, :math:`\int_t^\infty (F(z) - 1\{y \le z\})^2 dz`.
+
+    It is the CRPS of members and truth that are raised to the threshold where they are below it.
+
+    References:
+        Gneiting & Ranjan (2011), "Comparing density forecasts using threshold- and quantile-weighted scoring rules", J.
+        Bus. Econ. Stat. 29; Allen et al. (2023), SIAM/ASA J. Uncertain. Quantif. 11, eq. 8 (chaining function).
+    """
+    return crps(forecast.clamp(min=threshold), truth.clamp(min=threshold), fair=fair)
+
+
 def ensemble_mean(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " *shape"]:
     """Return the mean of the members that are present."""
     return forecast.nanmean(dim=0)

@@ -4,6 +4,9 @@ An event's probability is the share of the members in which it happens. NaN memb
 member is NaN, the point is NaN or left out.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -70,6 +73,56 @@ def reliability(
     place = torch.floor(probability * (bins - 1) + 0.5).long()
     columns = (torch.ones_like(probability), probability, happened)
     return torch.stack([torch.bincount(place, weights=values, minlength=bins).double() for values in columns], dim=1)
+
+
+def roc(points: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the relative operating characteristic of warnings at every probability, from the bins of `reliability`.
+
+    Args:
+        points: number of points by rising probability, ``[..., bin]``.
+        happened: number of events among them.
+
+    Returns:
+        Hit rate and false alarm rate ``[..., bin + 1]``, from the highest probability that warns to none, and the area
+        under the curve ``[...]``: 0.5 for no skill, 1 for perfect discrimination; NaN without an event, or without a
+        point where there is none.
+
+    References:
+        Mason (1982), "A model for assessment of weather forecasts", Aust. Meteorol. Mag. 30.
+    """
+    rates = []
+    for count in (happened, points - happened):
+        total = count.sum(-1, keepdims=True)
+        passed = np.cumsum(count[..., ::-1], axis=-1)
+        share = np.divide(passed, total, out=np.full(passed.shape, np.nan), where=total > 0)
+        rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=-1))
+    hits, alarms = rates
+    return hits, alarms, np.asarray(np.trapezoid(hits, alarms, axis=-1))
+
+
+def economic_value(hits: np.ndarray, alarms: np.ndarray, base_rate: float, cost_loss: Sequence[float]) -> np.ndarray:
+    r"""Return what the best warning is worth to those who lose L where the event finds them unprotected, at cost C.
+
+    1 is the saving of a perfect forecast, 0 that of knowing how often the event happens, for each ratio C/L:
+
+    .. math:: V = \frac{\min(\alpha, s) - F \alpha (1 - s) + H s (1 - \alpha) - s}{\min(\alpha, s) - s \alpha}
+
+    Args:
+        hits: hit rates H of the warnings to choose from.
+        alarms: their false alarm rates F.
+        base_rate: s.
+        cost_loss: ratios :math:`\alpha`, between 0 and 1.
+
+    References:
+        Richardson (2000), "Skill and relative economic value of the ECMWF ensemble prediction system", Q. J. R.
+        Meteorol. Soc. 126, eq. 8.
+    """
+    ratio = np.asarray(cost_loss)[:, None]
+    least = np.minimum(ratio, base_rate)
+    saved = least - alarms * ratio * (1 - base_rate) + hits * base_rate * (1 - ratio) - base_rate
+    possible = least - base_rate * ratio
+    value = np.divide(saved, possible, out=np.full(saved.shape, np.nan), where=possible > 0)
+    return np.asarray(value.max(axis=1))
 
 
 def fractions(

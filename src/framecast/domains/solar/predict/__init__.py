@@ -129,7 +129,7 @@ def predict(
                 issue=issue.time,
                 draw=draw,
                 command=command,
-                task=Task("members", show=lambda task: show("members", int(task.done), members)),
+                task=Task("members", show=lambda task: show("members", round(task.done * members), members)),
             ),
         )
         seen = f"{frames.past} frames of {', '.join(frames.past_channels)} Å every {format_duration(frames.cadence)}"

@@ -1,21 +1,19 @@
 """From one tracked region to a forecast file of one sample, with the future beside it where it is known."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from framecast.core.errors import DataError
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
-from framecast.data.forecasts import SampleInfo, write_forecast
-from framecast.data.windows import Window, check_fit
+from framecast.data.windows import check_fit
 from framecast.domains.solar.predict.region import minute, slack
 from framecast.domains.solar.quality import explain
-from framecast.models.archive_forecast import sample_key
+from framecast.models.archive_forecast import forecast_windows, plan_forecast
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
+from framecast.models.selection import Selection
 from framecast.videos.frames import FrameSpec
 
 
@@ -28,7 +26,7 @@ def forecast_region(
     draw: Draw,
     command: str = "",
     task: Task | None = None,
-) -> int:
+) -> None:
     """Forecast the only sequence of ``archive`` from the frame at ``issue`` on.
 
     Args:
@@ -38,10 +36,7 @@ def forecast_region(
         issue: time of the last frame seen.
         draw: which members, and how.
         command: the command line, for the provenance record.
-        task: is advanced by the members as they are finished.
-
-    Returns:
-        How many frames of the future are known.
+        task: stands at 1 when all members are finished.
 
     Raises:
         DataError: a past frame is missing, doubtful, or lies too far beyond the limb.
@@ -52,7 +47,7 @@ def forecast_region(
     step = np.timedelta64(round(frames.cadence * 1e9), "ns")
     past_times = [issue + (k + 1 - frames.past) * step for k in range(frames.past)]
     rows = [_nearest(times, time, frames) for time in past_times]
-    check_fit(archive, FrameSpec(**{**vars(frames), "future_channels": frames.past_channels}))
+    check_fit(archive, frames, past_only=True)
     for time, row in zip(past_times, rows, strict=True):
         if row is None:
             raise DataError(f"the frame of {minute(time)} is missing: nothing can be forecast without it")
@@ -69,33 +64,9 @@ def forecast_region(
             f"{masked:.0%} of a frame seen lies beyond the limb, and the model knows up to {max_masked:.0%}: "
             "choose a --center nearer to the middle of the disk"
         )
-    truth = np.full(frames.future_shape, np.nan, np.float32)
-    known = 0
-    seen = [channel for channel in frames.future_channels if channel in archive.channels]
-    for k in range(frames.future):
-        row = _nearest(times, issue + (k + 1) * step, frames)
-        if row is not None and not quality[row] and seen:
-            known += 1
-            for channel in seen:
-                truth[frames.future_channels.index(channel), k] = archive.read(name, [row], [channel])[0, 0]
-    last = rows[-1]
-    assert last is not None
-    window = Window(name, tuple(row for row in rows if row is not None), times[last], times[rows[0] or 0], times[last])
-    draw = replace(draw, sample=sample_key(window), options=forecaster.settle(draw.options))
-    attrs = forecaster.file_attributes(draw, archive=archive.path.name, split="prediction", command=command)
-    with write_forecast(
-        out,
-        frames=frames,
-        samples=[SampleInfo(sequence=name, issue_time=window.issue_time)],
-        members=len(draw.members),
-        unit=archive.unit,
-        attrs=attrs,
-        dressing=None,
-        overwrite=True,
-    ) as writer:
-        drawn = forecaster.draw(torch.from_numpy(past), draw, task=task)
-        writer.write(0, past=past, truth=truth, forecast=drawn.numpy())
-    return known
+    plan = plan_forecast(forecaster, archive, Selection(time=str(issue)[:19]))
+    for _ in forecast_windows(forecaster, plan, out, draw, command=command, overwrite=True, task=task):
+        pass
 
 
 def _nearest(times: np.ndarray, wanted: np.datetime64, frames: FrameSpec) -> int | None:

@@ -20,7 +20,7 @@ from framecast.reports.brightness import Brightness
 from framecast.reports.page import Section
 from framecast.reports.picture import save_figure
 from framecast.reports.prediction import PAGE as PAGE
-from framecast.reports.prediction import Sample, minute
+from framecast.reports.prediction import Sample
 from framecast.reports.style import chart
 
 _ACROSS = 640
@@ -48,7 +48,7 @@ def write_prediction(
     return prediction.write_prediction(
         folder,
         sample,
-        heading=f"A forecast of the Sun, issued {minute(sample.issue)}",
+        heading=f"A forecast of the Sun, issued {sample.issued}",
         named=lambda channel: f"{channel} Å",
         sections=[Section(name="disk", title="Location on the disk", pictures=[disk])],
         facts=facts,

@@ -1,0 +1,62 @@
+"""Which pasts of an archive are forecast, and how far. Light, so that the command line can show it at once."""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+from framecast.core.errors import ConfigError
+from framecast.core.options import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from framecast.videos.frames import FrameSpec
+
+Side = Literal["train", "validation", "test", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which pasts of an archive are forecast, and how far; of the first four at most one.
+
+    Attributes:
+        latest: only from the newest past, in every sequence that has it; nothing is needed of what follows.
+        time: only from the past that ends at this time (UTC), such as 2021-07-14T12:00; since the start, such as 90min,
+            where the archive has no dates.
+        all_windows: from every past, whether or not the archive holds what followed.
+        split: hindcasts, whose future the archive holds: of a side of the model's own split, or of all windows.
+            [default: validation for the archive of the training, else as --all-windows]
+        horizon: how far, such as 24h; beyond the model's own frames each member is continued from its own forecast.
+            [default: the model's frames]
+        limit: at most so many windows, evenly spaced.
+    """
+
+    latest: bool = False
+    time: str | None = None
+    all_windows: bool = False
+    split: Side | None = None
+    horizon: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [field.name for field in fields(self)[:4] if getattr(self, field.name) not in (None, False)]
+        if len(given) > 1:
+            flags = [f"--{name.replace('_', '-')}" for name in given]
+            raise ConfigError(f"{' and '.join(flags)} choose different windows: give one of them")
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"limit is {self.limit}; at least one window is forecast")
+
+    def frames_ahead(self, frames: "FrameSpec") -> int:
+        """Return how many frames are forecast by a model of ``frames``.
+
+        Raises:
+            ConfigError: the horizon is not a duration, or no multiple of the model's cadence.
+        """
+        if self.horizon is None:
+            return frames.future
+        seconds = parse_duration(self.horizon)
+        count = round(seconds / frames.cadence)
+        if count < 1 or abs(seconds - count * frames.cadence) > 1e-6 * seconds:
+            near = format_duration(max(count, 1) * frames.cadence)
+            raise ConfigError(
+                f"horizon is {self.horizon} and the model has a frame every {format_duration(frames.cadence)}: give a "
+                f"multiple of that, such as {near}"
+            )
+        return count

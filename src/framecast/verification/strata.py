@@ -1,0 +1,151 @@
+"""Parts of what is judged, scored by themselves: seasons, months, hours, sequences, labels, regions, classes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from torch import Tensor, from_numpy
+
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.importers.formats import open_decoded
+from framecast.importers.options import ImportOptions
+from framecast.verification.cases import Cases
+from framecast.verification.options import By
+
+_SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stratum:
+    """One part.
+
+    Attributes:
+        name: what it is called.
+        samples: numbers of the samples in it; None for all.
+        pixels: the pixels in it ``[height, width]``; None for all.
+    """
+
+    name: str
+    samples: frozenset[int] | None = None
+    pixels: Tensor | None = None
+
+    def holds(self, index: int) -> bool:
+        """Whether a sample is in it."""
+        return self.samples is None or index in self.samples
+
+
+def find_strata(
+    cases: Cases, *, by: Sequence[By] = (), regions: Sequence[str] = (), mask: str | Path | None = None
+) -> list[Stratum]:
+    """Return the parts that are asked for.
+
+    Args:
+        cases: what is judged.
+        by: what tells samples apart.
+        regions: ``NAME=SOUTH:NORTH,WEST:EAST`` in degrees, or in the unit of ``y`` and ``x`` where there are no
+            latitudes and longitudes.
+        mask: a NetCDF file with a variable of whole numbers ``[y, x]`` on the grid of the forecast; each is a class,
+            called by CF's ``flag_meanings`` where it has them.
+
+    Raises:
+        ConfigError: a region is written wrongly, or samples cannot be told apart so.
+        DataError: there are no positions, or the mask has another grid.
+    """
+    found = [stratum for each in by for stratum in _by(cases, each)]
+    found += [_region(cases, text) for text in regions]
+    return found + ([] if mask is None else _classes(cases, Path(mask)))
+
+
+def _by(cases: Cases, what: By) -> list[Stratum]:
+    names = _names(cases, what)
+    return [
+        Stratum(name=f"{what} {name}", samples=frozenset(k for k, own in enumerate(names) if own == name))
+        for name in sorted(set(names))
+    ]
+
+
+def _names(cases: Cases, what: By) -> list[str]:
+    if what == "sequence":
+        return list(cases.sequences)
+    if what == "label":
+        data = cases.sources[0].dataset
+        if "label" not in data:
+            raise ConfigError("--by label needs forecasts of an archive with labels, made by this version")
+        numbers = cases.numbers(0)
+        return [str(data["label"].values[number]) or "unknown" for number in numbers]
+    if cases.calendar.name == "none":
+        raise ConfigError(f"--by {what} needs dates, and these forecasts have steps")
+    texts = [cases.calendar.iso(time) for time in cases.issue_times]
+    if what == "hour":
+        return [text[11:13] for text in texts]
+    months = [text.split("-")[-2] for text in texts]
+    return months if what == "month" else [_SEASONS[int(month) % 12 // 3] for month in months]
+
+
+def _region(cases: Cases, text: str) -> Stratum:
+    number = r"\s*(-?[\d.]+)\s*"
+    fields = re.fullmatch(rf"(.+)={number}:{number},{number}:{number}", text)
+    if fields is None:
+        raise ConfigError(f"--region is {text!r}; write NAME=SOUTH:NORTH,WEST:EAST, such as alps=43:48,5:16")
+    south, north, west, east = map(float, fields.groups()[1:])
+    y, x = _position(cases, "lat", "y"), _position(cases, "lon", "x")
+    inside = (y >= south) & (y <= north)
+    around = (x - west) % 360 <= (east - west) % 360 if east < west or x.max() > 180 else (x >= west) & (x <= east)
+    pixels = inside & around
+    if not pixels.any():
+        raise DataError(
+            f"the region {text} holds no pixel: the frame goes from {y.min():g} to {y.max():g} and from {x.min():g} to "
+            f"{x.max():g}"
+        )
+    return Stratum(name=f"region {fields.group(1)}", pixels=from_numpy(pixels))
+
+
+def _position(cases: Cases, angle: str, axis: str) -> np.ndarray:
+    """Return a coordinate of every pixel."""
+    data = cases.sources[0].dataset
+    name = angle if angle in data.coords else axis
+    if name not in data.coords:
+        raise DataError(f"{cases.sources[0].path.name} does not say where its pixels are: regions need coordinates")
+    own = data[name].transpose(*(dim for dim in ("y", "x") if dim in data[name].dims))
+    values = own.values if own.ndim == 2 else own.values[:, None] if own.dims == ("y",) else own.values[None]
+    return np.broadcast_to(values.astype(np.float64), cases.size)
+
+
+def _classes(cases: Cases, path: Path) -> list[Stratum]:
+    if not path.is_file():
+        raise FramecastError(f"there is no file {path}: give the NetCDF file of a mask")
+    data = open_decoded(path, ImportOptions()).dataset
+    maps = [variable for variable in data.data_vars.values() if variable.squeeze().ndim == 2]
+    if len(maps) != 1:
+        raise DataError(f"{path} holds {len(maps)} variables of rows and columns; a mask has one, of whole numbers")
+    mask = _upward(maps[0].squeeze())
+    if mask.shape != cases.size:
+        raise DataError(
+            f"the mask {path} has {mask.shape[0]}×{mask.shape[1]} pixels and the forecast {cases.size[0]}×"
+            f"{cases.size[1]}: bring it to the grid of the forecast, nothing is interpolated here"
+        )
+    known = np.unique(mask[np.isfinite(mask)])
+    if len(known) > 100:
+        raise DataError(f"{path} has {len(known)} different values; a mask has a whole number for each class")
+    meanings = dict(
+        zip(
+            np.atleast_1d(maps[0].attrs.get("flag_values", [])).tolist(),
+            str(maps[0].attrs.get("flag_meanings", "")).split(),
+            strict=False,
+        )
+    )
+    return [
+        Stratum(name=f"class {meanings.get(value, f'{value:g}')}", pixels=from_numpy(mask == value))
+        for value in known.tolist()
+    ]
+
+
+def _upward(mask: xr.DataArray) -> np.ndarray:
+    """Return the values, rows to the north and columns to the east where coordinates tell."""
+    for dim in mask.dims:
+        if dim in mask.coords and mask.sizes[dim] > 1 and mask[dim].values[0] > mask[dim].values[-1]:
+            mask = mask.isel({dim: slice(None, None, -1)})
+    return np.asarray(mask.values, np.float64)
