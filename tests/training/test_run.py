@@ -171,14 +171,14 @@ def test_a_link_to_a_folder_stays_one(run, tmp_path):
 
 def test_a_folder_without_a_checkpoint_may_be_begun_with_another_recipe(tmp_path):
     run, record = Run(tmp_path / "run"), {"hashes": {}, "archive": "a.zarr"}
-    run.begin("name: one\n", record, overwrite=False)
+    run.begin("target: future\n", record, overwrite=False)
     run.log(event="step", step=1, loss=0.5)
-    run.begin("name: two\n", record, overwrite=False)
-    assert (tmp_path / "run" / "recipe.yaml").read_text() == "name: two\n"
+    run.begin("target: change\n", record, overwrite=False)
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == "target: change\n"
     assert not (tmp_path / "run" / "log.jsonl").exists()
     (tmp_path / "run" / "checkpoints" / "00000001").mkdir(parents=True)
     with pytest.raises(ConfigError, match="another recipe"):
-        run.begin("name: one\n", record, overwrite=False)
+        run.begin("target: future\n", record, overwrite=False)
 
 
 @pytest.mark.parametrize(("error", "kept"), [(ValueError, False), (KeyboardInterrupt, True), (None, True)])

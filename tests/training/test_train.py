@@ -226,7 +226,6 @@ def test_another_recipe_in_the_same_folder_is_refused(small_run, small_archive, 
     [
         (["data.past=20"], "too short for one window"),
         (["data.past_channels=['304']"], "304"),
-        (["network.kind=palette-video-deep", "network.width=4"], "width 24 is not divisible by 16"),
         (["data.past_channels=['193']"], "94 among the past channels"),
         (["data.cadence=3h"], "3h"),
         (["diffusion.grid.kind=fast-ddpm-uniform"], "never trained"),

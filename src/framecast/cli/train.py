@@ -14,7 +14,12 @@ from framecast.core.errors import ConfigError
 
 def train(
     config: Annotated[
-        str, typer.Argument(metavar="CONFIG", help="A built-in recipe, such as tiny, or the path of a YAML file.")
+        str,
+        typer.Argument(
+            metavar="CONFIG",
+            help="A recipe: auto (fits itself to data, machine and --budget), tiny or another built-in one, or a YAML "
+            "file; or the folder of a run, to train it further.",
+        ),
     ],
     changes: Annotated[
         list[str] | None,
@@ -25,6 +30,10 @@ def train(
     data: Annotated[Path | None, typer.Option("--data", help="The archive to train on.", metavar="ARCHIVE")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The run's folder. An unfinished run there is resumed.", metavar="RUN")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Time that the run may take, such as 20min, in place of the recipe's steps."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Device to train on: cpu, cuda, cuda:1. [default: the GPU if there is one]")
@@ -40,18 +49,22 @@ def train(
     """
     note(f"reading recipe {config}")
     import framecast as fc
-    from framecast.training.recipe import dump_recipe
+    from framecast.training.recipe import dump_recipe, settings
 
-    recipe = fc.load_recipe(config, changes or ())
+    further = (Path(config) / "recipe.yaml").is_file()
+    wanted = settings(changes or ())
+    if budget is not None:
+        wanted = {"training.steps": None, "training.epochs": None, "training.budget": budget, **wanted}
+    recipe = fc.load_recipe(Path(config) / "recipe.yaml" if further else config, wanted)
     if print_config:
         for line in dump_recipe(recipe).splitlines():
             say(line)
         return
-    if out is None:
+    if out is None and not further:
         raise ConfigError("training needs --data ARCHIVE and --out RUN")
     with Stop().on_signals() as stop:
-        run = fc.train(recipe, data, out=out, device=device, overwrite=overwrite, stop=stop)
+        run = fc.train(config, data, out=out, device=device, overwrite=overwrite, stop=stop, **wanted)
     if stop.signal is not None:
         note(f"{stop.reason}: step {run.step} is saved; rerun the same command to resume")
         raise typer.Exit(128 + stop.signal if stop.signal != signal.SIGINT else INTERRUPTED)
-    say(str(out))
+    say(str(run.path))

@@ -36,6 +36,8 @@ class Display:
         elif isinstance(event, Validated):
             self.validation = event.loss
             self.task.reach(event.step, note=self.remark())
+            if event.skill is not None:
+                self.task.tell(f"step {event.step}: {quality(event.skill)}")
 
     def _begin(self, step: int, damaged: tuple[str, ...]) -> None:
         for finding in damaged:
@@ -56,6 +58,17 @@ class Display:
         if self.skipped:
             parts.append(f"{self.skipped} skipped")
         return ", ".join(parts)
+
+
+def quality(skill: float) -> str:
+    """Return in words how good small ensembles are, from their skill against persistence in CRPS."""
+    if not math.isfinite(skill):
+        return "members are not finite, or nothing is known of the truth"
+    if skill < -0.5:
+        return f"members are still noise: their CRPS is {1 - skill:.2g} times that of persistence"
+    if abs(skill) < 0.02:
+        return "forecasts are about as good as persistence (CRPS)"
+    return f"CRPS {100 * abs(skill):.0f} % {'below' if skill > 0 else 'above'} that of persistence"
 
 
 def memory() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from framecast.data.archive.reader import Archive
 from framecast.data.datasets import Windows
 from framecast.networks import NetworkOptions, OwnNetwork
 from framecast.training.display import Display
+from framecast.training.estimate import Cost, measure_cost
 from framecast.training.loggers import open_watchers
 from framecast.training.prepare import OwnData, Prepared, prepare
-from framecast.training.recipe import Recipe, load_recipe
+from framecast.training.recipe import Recipe, built_in_recipes, load_recipe
 from framecast.training.run import Run
 from framecast.training.train import Begun, run_training
 
@@ -28,7 +30,7 @@ def train(
     recipe: str | Path | Recipe,
     data: Archive | Windows | str | Path | None = None,
     *,
-    out: str | Path,
+    out: str | Path | None = None,
     validation: Windows | None = None,
     network: nn.Module | NetworkOptions | Mapping[str, Any] | None = None,
     device: str | torch.device | None = None,
@@ -39,13 +41,14 @@ def train(
 ) -> Run:
     """Train a recipe, and return the run; `framecast.load` takes it.
 
-    Repeat the call to resume an interrupted run. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
+    Repeat the call to resume an interrupted run. With the folder of a run for a recipe that run is trained further,
+    up to ``training={"steps": …}`` of the whole. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
     ``torchrun``, several processes train together.
 
     Args:
-        recipe: the name of a built-in recipe, the path of a YAML file, or a recipe.
+        recipe: the name of a built-in recipe, the path of a YAML file, the folder of a run, or a recipe.
         data: an open archive or its path, or a dataset of your own; omitted if the recipe has ``data.windows``.
-        out: the run's folder.
+        out: the run's folder; a built-in recipe is then called like it. Left out only to train a run further.
         validation: the validation windows, for a dataset of your own.
         network: in place of the recipe's: how one is built, such as ``networks.VideoUNet(width=32)``, or any module
             that can be called like `framecast.networks.Network`, which is then changed in place; or settings.
@@ -64,17 +67,42 @@ def train(
     """
     if network is not None:
         changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network
+    before = Run(recipe) if isinstance(recipe, str | Path) and (Path(recipe) / "recipe.yaml").is_file() else None
+    if before is not None:
+        recipe, out = before.path / "recipe.yaml", before.path if out is None else out
+        data = before.archive() if data is None else data
+    if out is None:
+        raise ConfigError("training needs the folder of the run (out, --out RUN)")
     wanted = load_recipe(recipe, changes)
+    if str(recipe) in built_in_recipes() and "name" not in changes:
+        wanted = replace(wanted, name=Path(out).resolve().name)
     place = choose_device(device)
     processes = join(cpu=place.type == "cpu")
     prepared = prepare(wanted, open_data(wanted, data, validation))
+    cost = None
+    if prepared.recipe.training.budget is not None:
+        cost = processes.share(lambda: measure_cost(prepared, place))
+        prepared = _within_budget(prepared, Run(out), cost, overwrite=overwrite)
     last = prepared.recipe.training.last_step
     with ExitStack() as stack:
         task = stack.enter_context(track("training", last, progress))
         task.tell(_describe(prepared, str(place), processes))
+        task.tell(prepared.choices)
         task.tell(prepared.stretch)
+        if progress is True and processes.first and Run(out).step < last:
+            cost = cost or measure_cost(prepared, place)
+            for line in cost.describe(last - Run(out).step, prepared) if cost else ():
+                task.tell(line)
         shown: list[Any] = [Display(task, Path(out), prepared.recipe.training)]
-        events = run_training(prepared, out, device=place, overwrite=overwrite, stop=stop, processes=processes)
+        events = run_training(
+            prepared,
+            out,
+            device=place,
+            overwrite=overwrite,
+            longer=before is not None,
+            stop=stop,
+            processes=processes,
+        )
         for event in events:
             if isinstance(event, Begun) and processes.first:
                 names, plain = prepared.recipe.watch.to, to_plain(prepared.recipe)
@@ -85,6 +113,19 @@ def train(
             for each in shown:
                 each.see(event)
     return Run(out)
+
+
+def _within_budget(prepared: Prepared, run: Run, cost: Cost | None, *, overwrite: bool) -> Prepared:
+    """Return the same with the steps that its budget allows; those of the run that has begun in its folder."""
+    training = prepared.recipe.training
+    own = {} if overwrite else run.settings().get("training")
+    steps = own.get("steps") if isinstance(own, dict) else None
+    if not isinstance(steps, int):
+        if cost is None:
+            raise ConfigError("training.budget needs a network that framecast builds: give training.steps")
+        steps = cost.steps_in(str(training.budget))
+    training = replace(training, steps=steps, budget=None)
+    return replace(prepared, recipe=replace(prepared.recipe, training=training))
 
 
 def open_data(

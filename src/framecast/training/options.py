@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from framecast.core.errors import ConfigError
+from framecast.core.options import parse_duration
 from framecast.training.reconstruction import WIDEST
 
 _LARGEST_RATE = 10.0
@@ -16,8 +17,9 @@ class TrainingOptions:
     """The settings of a training run; the defaults are those of Francisco et al. (2024) where they give one.
 
     Attributes:
-        steps: optimizer steps of the whole run; give this or ``epochs``.
+        steps: optimizer steps of the whole run; give this, ``epochs`` or ``budget``.
         epochs: passes over the training windows.
+        budget: time that the run may take on the machine where it begins, such as ``20min``.
         batch: windows per optimizer step, over all its parts.
         accumulate: parts into which each batch is cut to fit into memory; each draws its own times and noise.
         learning_rate: AdamW's, after the warm-up.
@@ -51,6 +53,7 @@ class TrainingOptions:
 
     steps: int | None = None
     epochs: float | None = None
+    budget: str | None = None
     batch: int = 16
     accumulate: int = 1
     learning_rate: float = 3e-4
@@ -85,11 +88,16 @@ class TrainingOptions:
 
     def _length(self) -> Iterator[str]:
         """Yield what is wrong about how long the run is."""
-        if (self.steps is None) == (self.epochs is None):
+        if sum(value is not None for value in (self.steps, self.epochs, self.budget)) != 1:
             yield (
-                f"training.steps is {self.steps} and training.epochs is {self.epochs}: "
-                "set one of them, and the other to null"
+                f"training.steps is {self.steps}, training.epochs is {self.epochs} and training.budget is "
+                f"{self.budget}: set one of them, and the others to null"
             )
+        if self.budget is not None:
+            try:
+                parse_duration(self.budget)
+            except ConfigError as error:
+                yield f"training.budget: {error}"
         for name in ("steps", "epochs"):
             value = getattr(self, name)
             if value is not None and not value > 0:

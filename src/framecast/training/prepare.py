@@ -111,6 +111,19 @@ class Prepared:
         return replace(self, recipe=recipe, model=replace(self.model, sampling=drawing))
 
     @property
+    def choices(self) -> str:
+        """What is trained, on one line."""
+        frames, training, archive = self.model.frames, self.recipe.training, getattr(self.data, "archive", None)
+        patches = ""
+        if archive is not None and (frames.height, frames.width) != (archive.height, archive.width):
+            patches = f" in patches of {frames.height}×{frames.width} out of {archive.height}×{archive.width} pixels"
+        width = f", width {own}" if (own := getattr(self.model.network, "width", None)) else ""
+        return (
+            f"{frames.past} past and {frames.future} future frames every {format_duration(frames.cadence)}{patches}"
+            f"{width}, batches of {training.batch}"
+        )
+
+    @property
     def stretch(self) -> str:
         """The stretch of each channel and why it was chosen, on one line."""
         parts = (f"{name} {stretch.describe()}" for name, stretch in self.model.normaliser.stretches.items())
@@ -130,6 +143,7 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     """
     if isinstance(data, OwnData):
         return _prepare_own(recipe, data)
+    recipe = fit_to(recipe, data)
     frames = frame_spec(recipe.data, data)
     _check_recipe(recipe, frames)
     windows, split, sides = divide(recipe, data)
@@ -140,15 +154,68 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
                 "or give more or longer sequences"
             )
     recipe = replace(recipe, data=replace(recipe.data, split=split))
+    frames = _patched(frames, recipe.data.patch)
     divided = ArchiveData(archive=data, windows=windows, sides=sides)
     classes = _labels(divided, divided.dataset("train", frames, recipe.training)) if recipe.data.labels else ()
     unit = select(data.unit, data.channels, channels_of(frames))
     return _describe(recipe, divided, frames, unit=unit, classes=classes)
 
 
+_LENGTHS = ((6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (2, 1), (1, 1))
+"""Past and future frames that ``auto`` tries, the first first."""
+
+_ENOUGH_WINDOWS = 30
+_WHOLE = 96
+"""Frames of up to so many pixels a side are trained on as wholes."""
+
+
+def fit_to(recipe: Recipe, archive: Archive) -> Recipe:
+    """Return the recipe with numbers in the place of ``auto``, chosen from the archive and the machine.
+
+    The longest past and future that leave a few tens of training windows; patches where frames are large.
+
+    Raises:
+        DataError: the archive is too short for any.
+    """
+    options = recipe.data
+    if options.patch == "auto":
+        large = archive.height * archive.width > _WHOLE**2
+        options = replace(options, patch=(128 if torch.cuda.is_available() else 64) if large else None)
+    if "auto" not in (options.past, options.future):
+        return replace(recipe, data=options)
+    found, reason = None, DataError(f"{archive.path} holds no window")
+    for past, future in _LENGTHS:
+        own = replace(
+            options,
+            past=past if options.past == "auto" else options.past,
+            future=future if options.future == "auto" else options.future,
+        )
+        try:
+            _, _, sides = divide(replace(recipe, data=own), archive)
+        except DataError as error:
+            reason = error
+            continue
+        if all(sides[side] for side in SIDES):
+            found = found or own
+            if len(sides["train"]) >= _ENOUGH_WINDOWS:
+                return replace(recipe, data=own)
+    if found is None:
+        raise reason
+    return replace(recipe, data=found)
+
+
+def _patched(frames: FrameSpec, patch: int | str | None) -> FrameSpec:
+    """Return ``frames`` of the size that is trained on."""
+    if not isinstance(patch, int):
+        return frames
+    return replace(frames, height=min(patch, frames.height), width=min(patch, frames.width))
+
+
 def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
     if not len(data.train) or not len(data.validation):
         raise DataError(f"there are {data.describe()} windows: both sides need at least one")
+    if recipe.data.patch is not None and recipe.data.patch != "auto":
+        raise ConfigError("data.patch needs an archive: let the windows of a dataset of your own be patches themselves")
     frames = own_frame_spec(recipe.data, data.train)
     _check_recipe(recipe, frames)
     classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
@@ -156,6 +223,7 @@ def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
         raise DataError(f"data.labels is true, and {type(data.train).__name__} has no attribute classes: name them")
     options = replace(
         recipe.data,
+        patch=None,
         past=frames.past,
         future=frames.future,
         past_channels=frames.past_channels,
@@ -203,6 +271,7 @@ def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Divi
     Raises:
         FramecastError: there is no window, or they cannot be divided this way.
     """
+    recipe = fit_to(recipe, archive)
     options = recipe.data
     frames = frame_spec(options, archive)
     windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
@@ -287,6 +356,8 @@ def _hash_of_names(windows: Windows) -> str:
 
 def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
     """Return the frame specification that ``options`` mean for ``archive``."""
+    if not isinstance(options.past, int) or not isinstance(options.future, int):
+        raise ConfigError("data.past and data.future are auto, which needs the archive: see fit_to")
     past_channels = options.past_channels or archive.channels
     return FrameSpec(
         past_channels=past_channels,

@@ -35,9 +35,11 @@ class DataOptions:
     Attributes:
         past_channels: channels that are seen; ``None`` takes all of the archive.
         future_channels: channels that are forecast; ``None`` takes all that are seen.
-        past: frames seen.
+        past: frames seen; ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
         future: frames forecast.
         cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
+        patch: side of the square that is cut from each frame in training, another one at every look, so that memory and
+            time depend on it and not on the frame; forecasts are of whole frames. ``None`` takes whole frames.
         stride: start a window at every so many frames of the archive.
         max_masked: fraction of masked pixels in a frame above which a window is left out.
         curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
@@ -55,9 +57,10 @@ class DataOptions:
 
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None
-    past: int = 6
-    future: int = 6
+    past: int | Literal["auto"] = 6
+    future: int | Literal["auto"] = 6
     cadence: str | None = None
+    patch: int | Literal["auto"] | None = None
     stride: int = 1
     max_masked: float = 0.25
     curve: Curve | Literal["auto"] = "auto"
@@ -71,8 +74,10 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         for name in ("past", "future", "stride", "spread"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"data.{name} is {getattr(self, name)}; it must be positive")
+            if (value := getattr(self, name)) != "auto" and not value > 0:
+                raise ConfigError(f"data.{name} is {value}; it must be positive")
+        if isinstance(self.patch, int) and self.patch < 8:
+            raise ConfigError(f"data.patch is {self.patch}; a patch has at least 8 pixels on each side")
         if not 0 <= self.max_masked <= 1:
             raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:
@@ -152,6 +157,15 @@ def load_recipe(source: str | Path | Recipe, changes: Sequence[str] | Mapping[st
     for key, value in pairs:
         _set(plain, key, value)
     return from_plain(Recipe, plain, where=where, trusted=True)
+
+
+def settings(changes: Sequence[str]) -> dict[str, Any]:
+    """Return ``section.key=value``, as they are typed, as dotted names and values.
+
+    Raises:
+        ConfigError: one of them is written wrongly.
+    """
+    return dict(_settings(dict(map(_parse, changes))))
 
 
 def dump_recipe(recipe: Recipe) -> str:

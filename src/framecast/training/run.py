@@ -37,7 +37,14 @@ _LOST_DATA = (
     "what the run was trained on is unknown: restore the file, choose another --out, or pass --overwrite to start over"
 )
 
-_WITHOUT_EFFECT = ("watch.", "training.keep", "training.checkpoint_every", "training.workers", "training.cache_gib")
+_WITHOUT_EFFECT = (
+    "name",
+    "watch.",
+    "training.keep",
+    "training.checkpoint_every",
+    "training.workers",
+    "training.cache_gib",
+)
 """Settings, or beginnings of their names, that change nothing about the weights: a run may go on with others."""
 
 
@@ -125,13 +132,19 @@ class Run:
             return {}
         return plain if isinstance(plain, dict) else {}
 
-    def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool) -> None:
+    def archive(self) -> str | None:
+        """Return the path of the archive that it was trained on, as far as that is known."""
+        found = _read_record(self.path / "data.json").get("archive")
+        return str(found) if found else None
+
+    def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool, longer: bool = False) -> None:
         """Make the folder, or take up the run in it if ``recipe`` (resolved, as YAML) and ``data`` are the same.
 
         Args:
             recipe: the resolved recipe as YAML.
             data: what the run is trained on, JSON values.
             overwrite: whether a different run may be replaced.
+            longer: whether it may be the run of a recipe with fewer steps.
 
         Raises:
             ConfigError: the folder holds a run of another recipe or other data.
@@ -143,7 +156,11 @@ class Run:
         if recipe_path.is_file() and empty and _differences(recipe_path, recipe):
             (self.path / "log.jsonl").unlink(missing_ok=True)
         elif recipe_path.is_file() and not overwrite:
-            if different := _differences(recipe_path, recipe):
+            different = _differences(recipe_path, recipe)
+            if longer and different == ["training.steps"]:
+                self._check_longer(recipe)
+                different = []
+            if different:
                 raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
             if data_path.is_file() and (changed := _changed(_read_record(data_path), data)):
                 raise ConfigError(self._other(changed, data_path))
@@ -153,6 +170,11 @@ class Run:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
+
+    def _check_longer(self, recipe: str) -> None:
+        steps = parse_yaml(recipe, "recipe.yaml")["training"]["steps"]
+        if steps < self.step:
+            raise ConfigError(f"{self.path} has made {self.step} steps: training.steps={steps} is not more")
 
     def hold(self) -> None:
         """Keep other processes from training in the folder until `release`, or until this process ends in any way.

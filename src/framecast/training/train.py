@@ -27,9 +27,12 @@ from framecast.training.run import Run
 from framecast.training.sharding import shard
 from framecast.training.snapshots import is_due, save_snapshot
 from framecast.training.spikes import Spikes
-from framecast.training.watching import Watched, look
+from framecast.training.watching import Watched, WatchOptions, look
 
 _LOG_EVERY = 10
+
+_SMALL = WatchOptions(windows=2, members=4)
+"""The forecasts that are compared with persistence at every validation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +46,15 @@ class Begun:
 
 @dataclass(frozen=True, kw_only=True)
 class Validated:
-    """A validation: the averaged network's loss on windows it was not trained on, and whether it is the best yet."""
+    """A validation: the averaged network's loss on windows it was not trained on, and whether it is the best yet.
+
+    ``skill`` is how far the CRPS of a few small ensembles is below persistence's; ``None`` without persistence.
+    """
 
     step: int
     loss: float
     best: bool
+    skill: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,7 @@ def run_training(
     *,
     device: str | torch.device = "cpu",
     overwrite: bool = False,
+    longer: bool = False,
     stop: Callable[[], bool] = lambda: False,
     processes: Processes | None = None,
 ) -> Iterator[Event]:
@@ -88,6 +96,7 @@ def run_training(
         out: the run's folder.
         device: where to train.
         overwrite: whether a different run in that folder may be replaced.
+        longer: whether a run in that folder that has fewer steps is trained further.
         stop: asked after each step; true in any process writes a checkpoint and ends the run.
         processes: that train together; this one alone by default.
 
@@ -107,7 +116,7 @@ def run_training(
         stack.callback(run.release)
         stack.enter_context(_matmul(options.matmul))
         unbegun = stack.enter_context(ExitStack())
-        checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite))
+        checkpoint, damaged = processes.share(lambda: _open(run, prepared, overwrite=overwrite, longer=longer))
         if checkpoint is None and processes.first:
             unbegun.push(run.discard)
         session = _Session(prepared, run, place, precision, processes, checkpoint)
@@ -220,15 +229,25 @@ class _Session:
             loss = validation_loss(
                 self.generator, conditioning, self._validation, self.options, processes=self.processes
             )
+        skill = self._forecasts(_SMALL).scores.get("skill")
         better = loss < self.best[0]
         if better:
             self.best = loss, self.state.step
         if self.processes.first:
-            self.run.log(event="validation", step=self.state.step, loss=_finite(loss), best=better)
-        return Validated(step=self.state.step, loss=loss, best=better)
+            self.run.log(
+                event="validation", step=self.state.step, loss=_finite(loss), best=better, skill=_finite(skill)
+            )
+        return Validated(step=self.state.step, loss=loss, best=better, skill=skill)
 
     def look(self) -> Watched:
         """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
+        seen = self._forecasts(self.prepared.recipe.watch)
+        if self.processes.first:
+            scores = {name: _finite(value) for name, value in seen.scores.items()}
+            self.run.log(event="scores", step=self.state.step, **scores)
+        return seen
+
+    def _forecasts(self, options: WatchOptions) -> Watched:
         # In the precision of the training: measured by each process for itself, it might not be the same in all.
         model = self.prepared.model
         if model.sampling.precision == "auto":
@@ -236,11 +255,7 @@ class _Session:
             model = replace(model, sampling=replace(model.sampling, precision=own))
         forecaster = Forecaster(model, self.generator)
         with self.state.ema.within(self.state.network):
-            seen = look(forecaster, self._validation, self.prepared.recipe.watch, step=self.state.step)
-        if self.processes.first:
-            scores = {name: _finite(value) for name, value in seen.scores.items()}
-            self.run.log(event="scores", step=self.state.step, **scores)
-        return seen
+            return look(forecaster, self._validation, options, step=self.state.step)
 
     def save(self) -> Saved:
         """Write a checkpoint; the other processes wait until it is on the disk."""
@@ -304,10 +319,10 @@ def _setting(plain: dict[str, Any], section: str, known: tuple[str, ...]) -> Any
     return found if found in known else None
 
 
-def _open(run: Run, prepared: Prepared, *, overwrite: bool) -> tuple[Path | None, tuple[str, ...]]:
+def _open(run: Run, prepared: Prepared, *, overwrite: bool, longer: bool) -> tuple[Path | None, tuple[str, ...]]:
     """Make the run's folder or look into the one that is there, and hold it; see `Run.begin` and `Run.newest`."""
     run.hold()  # before it may be replaced
-    run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite)
+    run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite, longer=longer)
     run.hold()
     checkpoint, damaged = run.newest()
     return checkpoint, tuple(damaged)

@@ -13,6 +13,7 @@ from framecast.data.datasets import Samples
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance
+from framecast.videos.target import latest_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,8 @@ class Watched:
 
     Attributes:
         step: after which.
-        scores: by name, in physical units: ``crps``, ``rmse`` of the ensemble mean, and ``spread_skill``.
+        scores: by name, in physical units: ``crps``, ``rmse`` of the ensemble mean, and ``spread_skill``; ``skill``,
+            how far the CRPS is below persistence's, where the past shows what is forecast.
         truth: of the first window, ``[channel, time, y, x]``.
         members: of its forecast, ``[member, channel, time, y, x]``.
     """
@@ -59,19 +61,27 @@ class Watched:
 def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, step: int) -> Watched:
     """Forecast the windows and score them; the same windows with the same noise at every call."""
     count = min(options.windows, len(windows))
-    truths, drawn = [], []
+    truths, drawn, lasts = [], [], []
+    frames = forecaster.frames
+    shown = set(frames.future_channels) <= set(frames.past_channels)
     for place in range(count):
         sample = windows[place * len(windows) // count]
         truths.append(sample.future)
+        lasts.append(latest_frame(sample.past, frames) if shown else torch.full_like(sample.future[:, :1], torch.nan))
         draw = Draw(members=range(options.members), sample=place, options=forecaster.sampling)
         drawn.append(forecaster.draw(sample.past, draw))
     truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
     error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
     spread = ensemble_variance(members).nanmean().sqrt().item()
+    score = crps(members, truth)
+    of_channel = (0, 2, 3, 4)
+    persistence = (torch.stack(lasts) - truth).abs().nanmean(of_channel)
+    skill = (1 - score.nanmean(of_channel) / persistence).mean().item()
     return Watched(
         step=step,
         scores={
-            "crps": crps(members, truth).nanmean().item(),
+            "crps": score.nanmean().item(),
+            **({"skill": skill} if shown else {}),
             "rmse": error,
             "spread_skill": spread / error if error > 0 else math.nan,
         },

@@ -1,0 +1,125 @@
+"""What a training will take, measured before its first step on a small patch, and how long it may be for a budget."""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from framecast.core.errors import ConfigError
+from framecast.core.machine import total_memory
+from framecast.core.options import parse_duration
+from framecast.data.datasets import Sample
+from framecast.generators.batch_random import BatchRandom
+from framecast.models.config import attach, build_network
+from framecast.networks import OwnNetwork, padding
+from framecast.training.objective import Objective
+from framecast.training.prepare import ArchiveData, Prepared
+
+_SIDE = 64
+_WINDOWS = 2
+_COPIES = 5
+"""Numbers kept for each weight: itself, its gradient, two moments, its average."""
+
+_USED = 0.85
+"""Fraction of a budget that steps may take; the rest is for reading, validations and checkpoints."""
+
+_LONG = 6 * 3600.0
+_FEWEST = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What the training of a recipe takes on this machine.
+
+    Attributes:
+        seconds: of one step.
+        memory: bytes while a step is made, with the frames that are held in memory.
+    """
+
+    seconds: float
+    memory: float
+
+    def steps_in(self, budget: str) -> int:
+        """Return how many steps a budget of time is enough for.
+
+        Raises:
+            ConfigError: it is enough for hardly any.
+        """
+        steps = int(_USED * parse_duration(budget) / self.seconds)
+        if steps < _FEWEST:
+            raise ConfigError(
+                f"training.budget is {budget}, and a step takes about {self.seconds:.3g} s here: give more time, or "
+                "make steps cheaper with data.patch, network.width or training.batch"
+            )
+        return steps
+
+    def describe(self, steps: int, prepared: Prepared) -> list[str]:
+        """Return how long so many steps take, with a way out where that is much; one line each."""
+        seconds, memory = steps * self.seconds, total_memory()
+        said = [
+            f"estimate: {_told(seconds)} for {steps} steps of {self.seconds:.3g} s on this machine, "
+            f"{self.memory / 1e9:.2g} GB of memory"
+        ]
+        frames = prepared.model.frames
+        smaller = f"data.patch={max(32, min(frames.height, frames.width) // 4 // 8 * 8)}"
+        ways = f"smaller: {smaller}, framecast import --coarsen, training.batch, training.steps or --budget"
+        if memory is not None and self.memory > 0.8 * memory:
+            said.append(f"that is more than this machine has to spare ({memory / 1e9:.3g} GB); {ways}")
+        elif seconds > _LONG:
+            said.append(ways)
+        return said
+
+
+def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
+    """Return what training takes, from a step on a patch of the frames; None for a network given as a module."""
+    if isinstance(prepared.model.network, OwnNetwork) and prepared.model.network.module is not None:
+        return None
+    model, options = prepared.model, prepared.recipe.training
+    with torch.random.fork_rng(devices=[]):
+        generator = attach(model, build_network(model).to(device))
+    network, frames = generator.network, model.frames
+    rows, columns = padding(network, frames.height, frames.width)
+    side = _SIDE + max(padding(network, _SIDE, _SIDE))
+    height, width = (min(side, length) for length in (frames.height + rows, frames.width + columns))
+    more = (frames.height + rows) * (frames.width + columns) / (height * width)
+    small = replace(frames, height=height, width=width)
+    objective = Objective(generator, model.conditioning, replace(options, label_dropout=0.0))
+    unknown = torch.full((_WINDOWS,), len(model.labels))
+    batch = Sample(_steady(small.past_shape), _steady(small.future_shape), unknown)
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    def step() -> float:
+        began = time.perf_counter()
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = objective(batch, BatchRandom(0, 0, total=_WINDOWS)).mean()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - began
+
+    step()  # the first time libraries choose their kernels
+    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    activations = sum(size for place, size in kept.items() if place not in own) / _WINDOWS * more
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    seconds = min(step() for _ in range(2)) / _WINDOWS * more
+    held = 0
+    if isinstance(prepared.data, ArchiveData) and device.type == "cpu":
+        held = min(prepared.data.archive.nbytes(), int(options.cache_gib * 2**30))
+    part = options.batch // options.accumulate
+    return Cost(seconds=seconds * options.batch, memory=part * activations + _COPIES * weights + held)
+
+
+def _steady(shape: tuple[int, ...]) -> Tensor:
+    """Return videos of this shape whose values are those of no data, but finite."""
+    return torch.linspace(0.5, 1.5, _WINDOWS * torch.Size(shape).numel()).reshape(_WINDOWS, *shape)
+
+
+def _told(seconds: float) -> str:
+    if seconds < 120:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 2 * 3600 else f"about {seconds / 3600:.0f} h"
