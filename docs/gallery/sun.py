@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import framecast as fc
+from framecast.domains.solar.colours import passband_colours
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.projection import unproject
@@ -70,7 +71,7 @@ for line, (name, frames) in zip(axes, rows.items(), strict=True):
     line[0].set_ylabel(name)
     for cell, frame, hour in zip(line, frames.values, hours, strict=True):
         shown = np.sqrt(np.clip(frame, 0, None))
-        picture = cell.imshow(shown, origin="lower", vmin=0, vmax=brightest**0.5, cmap="sdoaia171")
+        picture = cell.imshow(shown, origin="lower", vmin=0, vmax=brightest**0.5, cmap=passband_colours("171"))
         cell.set(xticks=[], yticks=[], title=f"{hour:+.0f} h" if line is axes[0] else "")
 figure.colorbar(picture, ax=axes, label="square root of the intensity in DN/s", shrink=0.5)
 plt.show()
