@@ -165,7 +165,7 @@ class TestNoWindow:
         ("spec", "words"),
         [
             (frame_spec(15, 10), ("15 past and 10 future frames every 1h", "24 h", "19 h")),
-            (frame_spec(cadence=5400.0), ("28 missing frame", "every 1h", "no multiple")),
+            (frame_spec(cadence=5400.0), ("28 missing frame", "every 1h", "multiple")),
             (frame_spec(past_channels=("193", "171"), future_channels=("335",)), ("171, 335", "193, 94")),
             (frame_spec(height=4), ("3×4", "4×4")),
         ],
