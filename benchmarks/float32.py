@@ -29,12 +29,12 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from ensemble import drawing
-from framecast.core.machine import processor
+from framecast.core.machine import keep_freed_blocks, processor
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine
 from framecast.generators.denoiser import Denoiser
 from framecast.models.members import chunk_size
-from framecast.networks import PaletteVideo, VideoUNetConfig
+from framecast.networks import PaletteVideo, VideoUNet
 from operators import share_of_operators
 
 FRAMES = 6
@@ -44,7 +44,7 @@ FRAMES = 6
 class Job:
     """One row of the table: ``members`` × ``evaluations`` of a forecast, and a training step of ``batch`` windows."""
 
-    config: VideoUNetConfig | PaletteVideo
+    config: VideoUNet | PaletteVideo
     size: int
     members: int
     evaluations: int
@@ -59,7 +59,7 @@ class Job:
         return network
 
 
-SUN = VideoUNetConfig(width=32, multipliers=(1, 2, 4, 4))
+SUN = VideoUNet(width=32, multipliers=(1, 2, 4, 4))
 """The network of `sun-171`."""
 
 JOBS = (
@@ -120,6 +120,8 @@ def without_kernels() -> Iterator[None]:
 
     with (
         patch("framecast.networks.kernels.fuses", lambda x: False),
+        patch("framecast.networks.layout.fuses", lambda x: False),
+        patch("framecast.networks.layout.exact", lambda x: False),
         patch("framecast.networks.layout.temporal_convolution", plain),
     ):
         yield
@@ -134,6 +136,7 @@ def main() -> None:
     parser.add_argument("--operators", action="store_true", help="print where the time of each row goes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_blocks()  # as a forecast and training do
     clock = time.process_time if options.threads == 1 else time.perf_counter
 
     def seconds(call: Callable[[], object]) -> float:

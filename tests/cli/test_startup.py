@@ -1,5 +1,6 @@
 """What a command loads before it says something: names of modules, not times, which depend on the machine."""
 
+import os
 import subprocess
 import sys
 
@@ -42,6 +43,20 @@ def test_importing_the_package_loads_nothing():
     code = "import sys, framecast; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {name.partition(".")[0] for name in done.stdout.split()}.isdisjoint({*HEAVY, "numpy", "rich", "typer"})
+
+
+@pytest.mark.parametrize(("before", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_that_wait_sleep_unless_told_otherwise(before, policy):
+    code = (
+        "import atexit, os, sys\n"
+        "atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY']))\n"
+        "from framecast.cli import main\n"
+        "sys.argv = ['framecast', '--version']\n"
+        "main()"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | before
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.split()[-1] == policy
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ CODE = """
 import ctypes
 from pathlib import Path
 
-from framecast.core.machine import return_freed_blocks
+from framecast.core.machine import keep_freed_blocks, return_freed_blocks
 
 
 def resident():
@@ -39,8 +39,37 @@ def left_behind():
 libc.free(libc.malloc(30_000_000))  # from here on glibc takes up to 30 MB from the heap
 usual = left_behind()
 assert return_freed_blocks()
+assert not keep_freed_blocks()
 print(usual, left_behind())
 """
+
+
+KEEPING = """
+import resource
+
+import numpy as np
+
+from framecast.core.machine import keep_freed_blocks
+
+
+def faults():
+    '''Return how often memory came from the system while 20 blocks of 16 MB were filled, one after another.'''
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.full(2_000_000, 1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+assert keep_freed_blocks()
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tells glibc")
+def test_freed_blocks_are_kept():
+    done = subprocess.run([sys.executable, "-c", KEEPING], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000  # of 78,000 pages
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tells glibc")

@@ -123,6 +123,9 @@ def main() -> None:
     """The entry point of the ``framecast`` command."""
     # Processes that it starts must not import what lies in the working folder, as Python does by default.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    # Threads that wait for each other sleep. By default they try again and again, and where other programs want the
+    # cores, that is what the cores are then busy with: two threads become several times slower than one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = run()
     except Exception as error:  # with --debug

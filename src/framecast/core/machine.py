@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _X86 = ("x86_64", "amd64")
 
-_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+_returning = False
 
 THRESHOLD = 1_000_000
 """Bytes from which on a block is mapped by itself: below the activations of a network, above everything small."""
@@ -52,16 +54,6 @@ def cores() -> int:
     return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1
 
 
-def free_cores() -> int:
-    """Return the cores that other work leaves free, at least one.
-
-    More threads than that wait for each other: every operation ends when the last of them has had its turn.
-    """
-    import psutil
-
-    return max(1, cores() - round(psutil.getloadavg()[0]))
-
-
 def total_memory() -> int:
     """Return the bytes of main memory."""
     import psutil
@@ -69,17 +61,34 @@ def total_memory() -> int:
     return int(psutil.virtual_memory().total)
 
 
+def keep_freed_blocks() -> bool:
+    """Let freed memory stay for the next allocation, unless it is to be returned; return whether it could be told.
+
+    glibc takes blocks of up to 32 MB from a heap or from the system, depending on what a program has freed so far. A
+    network frees and allocates the same large blocks in every evaluation: fetched from the system they come page by
+    page, each emptied first, which takes as long as computing what is written into them. Only glibc on Linux can be
+    told, for the rest of the process; elsewhere nothing is changed.
+    """
+    return not _returning and _tell_glibc(_M_MMAP_THRESHOLD, 2**25) and _tell_glibc(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 def return_freed_blocks() -> bool:
     """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; return whether it could be told.
 
-    glibc learns from what a program frees: blocks up to 32 MB soon come from a heap, which shrinks only at its end. A
-    training step that computes activations anew leaves gaps in it, and the process holds half as much again as it uses.
-    With a fixed threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``). Only
-    glibc on Linux can be told; elsewhere nothing is changed.
+    Left to itself glibc soon takes blocks up to 32 MB from a heap, which shrinks only at its end. A training step that
+    computes activations anew leaves gaps in it, and the process holds half as much again as it uses. With a fixed
+    threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``). That is less memory
+    for more time: a step takes up to twice as long. Only glibc on Linux can be told; elsewhere nothing is changed.
     """
+    global _returning
+    _returning = _tell_glibc(_M_MMAP_THRESHOLD, THRESHOLD)
+    return _returning
+
+
+def _tell_glibc(parameter: int, value: int) -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
-    return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, THRESHOLD))
+    return bool(ctypes.CDLL(None).mallopt(parameter, value))
 
 
 def peak_memory() -> int | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from framecast.core.errors import ConfigError
-from framecast.core.machine import total_memory
+from framecast.core.machine import keep_freed_blocks, total_memory
 from framecast.core.seeding import MemberNoise
 from framecast.diffusion.sampler import Noise
 from framecast.diffusion.sampling import SamplingOptions
@@ -24,9 +24,8 @@ _CHUNK_BYTES = 2**27
 """What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
 
 Where it is fastest, not what there is room for: much less leaves matrix products too small, and much more is up to
-twice as slow per member, as tensors outgrow the caches and malloc fetches them anew from the system each time. A fixed
-number, since under bf16 members depend in their last digits on how the ensemble is cut, and they should be the same
-tomorrow.
+twice as slow per member, as tensors outgrow the caches and what malloc keeps for the next time. A fixed number, since
+under bf16 members depend in their last digits on how the ensemble is cut, and they should be the same tomorrow.
 """
 
 _GPU_SHARE = 0.25
@@ -112,6 +111,8 @@ def draw_members(
     """
     check_memory(len(draw.members), shape)
     device, members = condition.device, draw.members
+    if device.type == "cpu":
+        keep_freed_blocks()
     size = draw.chunk or chunk_size(generator.network, condition.shape, device)
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framecast.core.errors import ConfigError
-from framecast.networks.kernels import temporal_convolution
+from framecast.networks.kernels import affine, exact, fuses, norm, temporal_convolution
 
 Video = Float[Tensor, "batch time _ _ _"]
 """``[batch, time, height, width, channel]``: size and channels change on the way, samples and frames never do."""
@@ -52,8 +52,16 @@ class SpatialConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel, stride=stride, padding=(kernel - 1) // 2, bias=bias)
 
     def forward(self, x: Video) -> Video:
-        """Convolve every frame."""
+        """Convolve every frame; in training, where it cuts frames into squares, as a linear map of each square."""
+        squares = self.kernel_size == self.stride and self.padding == (0, 0)
+        if squares and torch.is_grad_enabled() and fuses(x):
+            return self._map_squares(x)
         return as_video(super().forward(as_frames(x)), x.shape[1])
+
+    def _map_squares(self, x: Video) -> Video:
+        side = self.stride[0]
+        squares = x.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4).flatten(4)
+        return affine(squares, self.weight.permute(0, 2, 3, 1).flatten(1), self.bias)
 
 
 class TemporalConv(nn.Conv2d):
@@ -93,18 +101,21 @@ class VideoNorm(nn.GroupNorm):
         super().__init__(groups, channels)
 
     def forward(self, x: Video, scale: Tensor | None = None, shift: Tensor | None = None) -> Video:
-        """Normalise on the view ``[B, C, T·H, W]``, for which a CPU has a native channels-last kernel.
+        """Normalise: in float32 on a CPU with one group by `kernels.norm`, the affine maps as one.
 
-        In inference on a CPU, with one group, as the norm of one row per sample: no row is divided among threads. The
-        affine map of the norm and that of a modulation are then one.
+        Elsewhere on a CPU on the view ``[B, C, T·H, W]``, for which it has a native channels-last kernel; in inference
+        with one group as the norm of one row per sample: no row is divided among threads.
 
         Args:
             x: the video.
             scale: per sample and channel, that the result is multiplied by, ``[B, 1, 1, 1, C]``.
             shift: that is then added to it, of the same shape.
         """
-        if self.num_groups == 1 and for_each_sample(x):
-            return self._row_by_row(x, scale, shift)
+        if self.num_groups == 1 and (exact(x) or for_each_sample(x)):
+            weight, bias = (value.to(x.dtype)[None, None, None, None] for value in (self.weight, self.bias))
+            if scale is not None and shift is not None:
+                weight, bias = weight * scale, torch.addcmul(shift, bias, scale)
+            return norm(x, weight, bias, eps=self.eps) if exact(x) else self._row_by_row(x, weight, bias)
         normed = self.by_moments(x) if x.is_cuda else self._native(x)
         return normed if scale is None or shift is None else torch.addcmul(shift, normed, scale)
 
@@ -113,10 +124,7 @@ class VideoNorm(nn.GroupNorm):
         image = x.reshape(batch, time * height, width, channels).permute(0, 3, 1, 2)
         return super().forward(image).permute(0, 2, 3, 1).reshape(x.shape)
 
-    def _row_by_row(self, x: Video, scale: Tensor | None, shift: Tensor | None) -> Video:
-        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        if scale is not None and shift is not None:
-            weight, bias = weight * scale, torch.addcmul(shift, bias, scale)
+    def _row_by_row(self, x: Video, weight: Tensor, bias: Tensor) -> Video:
         row = x.flatten(1)
         normed = functional.layer_norm(row, row.shape[1:], eps=self.eps).view(x.shape)
         return torch.addcmul(bias, normed, weight, out=normed)

@@ -35,7 +35,7 @@ from torch.utils.checkpoint import checkpoint
 from framecast.core.errors import ConfigError
 from framecast.networks.base import NetworkOptions
 from framecast.networks.embedding import Embedding, sinusoids
-from framecast.networks.kernels import linear, linear_add, linear_silu
+from framecast.networks.kernels import linear, linear_silu
 from framecast.networks.layout import (
     SampleLinear,
     SpatialConv,
@@ -118,7 +118,7 @@ class MixingBlock(nn.Module):
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
         """Apply the block."""
         mixed = self.temporal(self.spatial(self.modulate(x, embedding)))
-        return linear_add(linear_silu(mixed, self.widen), self.narrow, x)
+        return linear(linear_silu(mixed, self.widen), self.narrow, x)
 
 
 def rotary_angles(shape: tuple[int, int, int], pairs: int, device: torch.device) -> Float[Tensor, "tokens pairs"]:

@@ -14,7 +14,7 @@ from framecast.core.configuration import to_plain
 from framecast.core.distributed import Processes
 from framecast.core.environment import describe_environment
 from framecast.core.errors import DataError
-from framecast.core.machine import return_freed_blocks
+from framecast.core.machine import keep_freed_blocks, return_freed_blocks
 from framecast.models.checkpoint import save_weights
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
@@ -166,8 +166,9 @@ class _Session:
         self.prepared, self.run, self.precision, self.processes = prepared, run, precision, processes
         self.options = prepared.recipe.training
         torch.manual_seed(self.options.seed)
-        if place.type == "cpu" and getattr(prepared.recipe.network, "checkpointing", False):
-            return_freed_blocks()
+        if place.type == "cpu":
+            spares_memory = getattr(prepared.recipe.network, "checkpointing", False)
+            return_freed_blocks() if spares_memory else keep_freed_blocks()
         network = build_network(prepared.model).to(place)
         if self.options.shard and processes.count > 1:
             shard(network, processes)

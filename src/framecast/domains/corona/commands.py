@@ -3,8 +3,6 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +14,6 @@ from framecast.cli.console import note, progress, say
 from framecast.cli.options import takes_options
 from framecast.core.errors import FramecastError
 from framecast.core.files import refuse_existing, write_atomically
-from framecast.core.machine import free_cores
 from framecast.core.options import Seconds
 
 MARKER = ".framecast-demo"
@@ -88,8 +85,7 @@ def demo(
 
     note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
     command = shlex.join(["framecast", *sys.argv[1:]])
-    with _free_threads():
-        fc.forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, split="test", limit=WINDOWS, command=command)
+    fc.forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, split="test", limit=WINDOWS, command=command)
 
     note(f"3/3  scores and pictures -> {report}")
     evaluation = fc.evaluate(forecast)
@@ -103,19 +99,6 @@ def _write(out: Path, **options: Any) -> None:
 
     with progress("regions", options["regions"]) as task:
         fc.write_corona(out, **options, progress=task.reach)
-
-
-@contextmanager
-def _free_threads() -> Iterator[None]:
-    """Let PyTorch use no more threads than there are free cores; the demo is often tried on a machine at work."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(before, free_cores()))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def clear(out: Path) -> None:
