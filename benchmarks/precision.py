@@ -7,7 +7,8 @@ Prints one table: seconds of a forecast for {this processor as it is, told to co
 {float32, bf16, auto} × {1, 2 threads}. Each setting is a process of its own, since PyTorch and oneDNN read what they
 may use when they are loaded; the processes stay and take turns, so that another program slows all of them alike.
 ``auto / best`` is the median over rounds of the time under auto over that of the faster precision in the same round.
-On a processor without AVX-512 the two kinds are the same, and the table shows how far its figures scatter.
+Threads wait as they do under the command ``framecast``: asleep. On a processor without AVX-512 the two kinds are the
+same, and the table shows how far its figures scatter.
 """
 
 import argparse
@@ -33,7 +34,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | KINDS[kind] | {"OMP_NUM_THREADS": str(threads)},
+            env=os.environ | KINDS[kind] | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"},
         )
         self.chosen = self._answer()
 

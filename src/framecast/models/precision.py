@@ -65,7 +65,7 @@ def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: C
     kept = _read(record)
     if kept is None:
         ratio = _measure(network, [torch.zeros(_BATCH, *shape, device=device) for shape in (x, past)], job)
-        kept = record | {"ratio": ratio, "measured": time.strftime("%Y-%m-%d")}
+        kept = record | {"ratio": ratio, "measured": time.strftime("%Y-%m-%d", time.gmtime())}
         where = "measured once" if _keep(kept) else f"measured; {cache_folder()} cannot be written to keep it"
     else:
         where = f"measured on {kept['measured']}"
