@@ -10,6 +10,7 @@ import typer
 from framecast.cli.console import note, say
 from framecast.cli.options import takes_options
 from framecast.cli.sampling import Ensemble, Running, Sampling
+from framecast.core.errors import ConfigError
 from framecast.models.selection import Selection
 
 
@@ -35,6 +36,10 @@ def forecast(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
     """Forecast from the newest past of an archive, or from many. The same command again resumes an interrupted one."""
+    if page is not None and out.suffix == ".nc":
+        raise ConfigError(
+            f"--page reads a forecast in Zarr and {out} is NetCDF: let OUT end in .zarr, or leave --page out"
+        )
     note(f"forecasting {archive} with {model}")
     import framecast as fc
 
