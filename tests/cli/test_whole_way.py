@@ -96,7 +96,7 @@ def test_the_same_training_again_is_complete_already(folder, capsys):
             "clip names 95; what is forecast is 193, 211, 94",
         ),
         (["forecast", "run", "corona.zarr", "x", "--split", "yesterday"], "yesterday"),
-        (["demo", "--out", "run"], "no demo"),
+        (["demo", "--out", "run"], "other than a demo"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

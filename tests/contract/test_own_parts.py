@@ -171,7 +171,10 @@ def test_a_score_a_quantity_and_a_baseline_from_python_and_the_command_line(smal
     judged = fc.evaluate(file, replicates=100, progress=False, **own)
     stored = fc.open_forecast(file)
     error = stored["forecast"].mean("member") - stored["truth"]
-    assert judged.scores["tiny"]["bias"].value == pytest.approx(float(error.mean()), rel=1e-4)
+    by_channel = error.mean([dim for dim in error.dims if dim != "channel"]).values
+    bias = judged.scores["tiny"]["bias"]
+    assert bias.by_channel.value == pytest.approx(by_channel, rel=1e-4)
+    assert bias.value == pytest.approx((by_channel / judged.scores.scale).mean(), rel=1e-4)
     truth = stored["truth"].isel(sample=0)
     reach = truth.max(("lead_time", "y", "x")) - truth.min(("lead_time", "y", "x"))
     assert judged.quantities[-1].function(torch.from_numpy(truth.transpose("channel", ...).values), 1.0).numpy() == (

@@ -107,7 +107,7 @@ def test_what_cannot_be_averaged_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="earliest is at step 10"):
         make_average(tmp_path, 0.1, step=5)
     (tmp_path / "averages" / "00000020.safetensors").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="no snapshot of averages"):
+    with pytest.raises(DataError, match="not a snapshot of averages"):
         make_average(tmp_path, 0.1)
 
 

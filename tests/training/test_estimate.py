@@ -115,7 +115,7 @@ def test_padding_does_not_change_what_is_inside(wide):
     x, past, time = torch.randn(1, 1, 2, 43, 70), torch.randn(1, 1, 2, 43, 70), torch.tensor([0.3])
     edges = (0, 2, 0, 5, 0, 0)
     with torch.no_grad():
-        own = generator.predict(x, time, past, None)
+        own = generator.output(x, time, past, None)
         wider = generator.network(pad(x, edges, mode="replicate"), time, pad(past, edges, mode="replicate"), None)
     assert torch.equal(own, wider[..., :43, :70])
 

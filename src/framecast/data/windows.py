@@ -211,7 +211,7 @@ def _runs(
     count = frames.past + frames.future
     slack = round(tolerance * frames.cadence * 1e9)
     clock = times.astype("datetime64[ns]").astype(np.int64)
-    if (count - 1) * frames.cadence * 1e9 > int(clock[-1]) - int(clock[0]) + slack:
+    if (needed - 1) * frames.cadence * 1e9 > int(clock[-1]) - int(clock[0]) + slack:
         return np.zeros((0, count), np.int64), np.zeros(0, bool)
     offsets = np.array([round(k * frames.cadence * 1e9) for k in range(count)])
     starts = np.arange(0, len(clock), stride)

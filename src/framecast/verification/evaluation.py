@@ -30,7 +30,7 @@ from framecast.verification.ensembles import as_forecast, stem
 from framecast.verification.maps import Maps
 from framecast.verification.options import By, Occasions
 from framecast.verification.pool import finite_tensor
-from framecast.verification.quantities import Quantity, area_above, quantities_of, volume_above
+from framecast.verification.quantities import QUANTITIES, Quantity, area_above, quantities_of, volume_above
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
@@ -159,7 +159,7 @@ def evaluate(
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
     cases.scratch = scratch  # is deleted with the cases
     limits = tuple(sorted({float(value) for value in thresholds}))
-    measured = _measured(quantities, limits, cases.domain, cases.unit)
+    measured = _measured((*_calibrated(cases), *quantities), limits, cases.domain, cases.unit)
     entries = _entries(scores, measured, limits, cases.size)
     strata = find_strata(cases, by=by, regions=region, mask=mask)
     areas = cases.weights if weights == "area" else None
@@ -327,6 +327,13 @@ def _measured(
     """Return the derived quantities of an evaluation: the catalogue's, those of thresholds, the user's."""
     above = [make(value, unit) for value in thresholds for make in (area_above, volume_above)]
     return _joined((*quantities_of(domain), *above), quantities)
+
+
+def _calibrated(cases: Cases) -> list[Quantity]:
+    """Return the totals that a forecast brings a calibration of, whatever kind of data it says that it is."""
+    known = {quantity.name for quantity in quantities_of(cases.domain)}
+    scales = [calibration.scales for source in cases.sources if (calibration := source.recalibration[0]) is not None]
+    return [entry for entry in QUANTITIES if entry.name not in known and any(entry.name in names for names in scales)]
 
 
 def _entries(

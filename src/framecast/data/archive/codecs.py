@@ -60,6 +60,7 @@ class Packing:
         kind: one of `PACKED`; empty where they are not packed.
         behind: bytes of checksums behind a packed chunk.
         most: bytes that a chunk may have when it is unpacked.
+        text: whether chunks hold texts, each behind its length; their number comes first, in four bytes.
         chunks: in a shard; 0 where there are no shards.
         index: bytes of the index at the end of a shard.
     """
@@ -67,6 +68,7 @@ class Packing:
     kind: str
     behind: int
     most: int
+    text: bool = False
     chunks: int = 0
     index: int = 0
 
@@ -93,6 +95,8 @@ class Packing:
         size = _SIZES[self.kind](packed) if self.kind else len(content)
         if size > self.most:
             raise ValueError(f"a chunk of {len(content)} bytes claims {size}; at most {self.most} are unpacked")
+        if self.text and not self.kind and 4 * (count := int.from_bytes(content[:4], "little")) > len(packed):
+            raise ValueError(f"a chunk of {len(content)} bytes claims {count} texts")
 
 
 def find_packing(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Packing:
@@ -101,17 +105,18 @@ def find_packing(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Packing:
     Raises:
         ValueError: they are packed several times, or something follows that cannot be looked through.
     """
-    kind, behind, most = "", 0, MOST_CHUNK_BYTES
+    kind, behind, most, text = "", 0, MOST_CHUNK_BYTES, False
     for name, configuration in codecs:
         name = name.removeprefix("numcodecs.")
         most //= _GROWTH.get(name, 1)
+        text |= name == TEXT
         if not kind:
             kind = name if name in PACKED else ""
         elif name in _BEHIND and configuration.get("location", "end") == "end":
             behind += 4
         else:
             raise ValueError(f"the codec {name} follows {kind}; only a checksum at the end may")
-    return Packing(kind, behind, most)
+    return Packing(kind, behind, most, text)
 
 
 def _blosc_size(content: memoryview) -> int:

@@ -195,7 +195,7 @@ def test_a_server_that_dies_midway_leaves_whole_files_and_the_rest_is_fetched_la
             if done == 2:
                 server.__exit__()
 
-        with pytest.raises(DataError, match="goes on where it stopped"):
+        with pytest.raises(DataError, match="the same command resumes"):
             fetch(times, [171], tmp_path, source=SynopticSource(base_url=server.url), transfer=transfer, progress=die)
         server.__exit__ = lambda *error: None
     with serve_archive(archive) as server:
