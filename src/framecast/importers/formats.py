@@ -116,9 +116,6 @@ def open_source(
     if not with_places:
         raise FramecastError(f"{sources[0]} holds no file that can be imported: known are {', '.join(_endings())}")
     files = [File(path=Path(str(place)), decoded=open_decoded(place, options, importer)) for place in with_places]
-    for file in files:
-        if (made := str(file.decoded.dataset.attrs.get("format", ""))).startswith("framecast-"):
-            raise FramecastError(f"{file.path} is a {made.replace('-', ' ')} already: there is nothing to import")
     local = [place for place in with_places if isinstance(place, Path)]
     groups = _sequences(files, options)
     if options.sequence in _APART:
@@ -152,11 +149,18 @@ def _sequences(files: Sequence[File], options: ImportOptions) -> dict[str, list[
     return found
 
 
-def open_decoded(place: Path | str, options: ImportOptions, importer: str | None = None) -> Decoded:
-    """Return the variables of one file, store or address of any known kind, decoded; see `open_source`."""
+def open_decoded(
+    place: Path | str, options: ImportOptions, importer: str | None = None, *, foreign: bool = True
+) -> Decoded:
+    """Return the variables of one file, store or address of any known kind, decoded; see `open_source`.
+
+    A file that framecast wrote is refused where it must be ``foreign``.
+    """
     kind = _format(place, importer)
     with undamaged(place):
         stored = kind.open(place, options)  # type: ignore[arg-type]
+        if foreign and (made := str(stored.attrs.get("format", ""))).startswith("framecast-"):
+            raise FramecastError(f"{place} is a {made.replace('-', ' ')} already: there is nothing to import")
         if options.group is None and not any(variable.ndim >= 2 for variable in stored.data_vars.values()):
             _name_groups(place, kind)
         for variable in stored.variables.values():

@@ -424,7 +424,7 @@ def _own_runs(path: Path) -> Iterator[Run]:
 
 def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> Iterator[Run]:
     """Yield the runs that a file holds, one for each reference time."""
-    decoded = open_decoded(path, ImportOptions())
+    decoded = open_decoded(path, ImportOptions(), foreign=False)
     data = decoded.dataset
     dim = next((name for name in map(str, data.dims) if _is(data, name, _MEMBER, "realization")), None)
     gridded = [
