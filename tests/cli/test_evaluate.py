@@ -54,7 +54,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     first, second = (gaussian_forecast(tmp_path / f"{name}.zarr", samples=8, sequences=8) for name in ("a", "b"))
     result = invoke(first, second, "--out", tmp_path / "out", "--replicates", 200, "--thresholds", "90,110")
     assert result.exit_code == 0, result.output
-    assert "a against b: undecided" in result.stdout
+    assert "difference between a and b is undecided" in result.stdout
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert scores["schema_version"] == 3
     assert scores["thresholds"] == [90.0, 110.0]
