@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -233,7 +233,8 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
 
 def _trained_on(config: ModelConfig, archive: Archive) -> bool:
     """Whether the windows of ``archive`` on the training side are those that the model was trained on."""
-    known = config.provenance.get("training", {}).get("hashes", {}).get("train")
+    hashes = config.training.get("hashes")
+    known = hashes.get("train") if isinstance(hashes, Mapping) else None
     frames = replace(config.frames, height=archive.height, width=archive.width)
     try:
         windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)

@@ -1,5 +1,6 @@
 """Everything about a model but its weights, as one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -79,10 +80,16 @@ class ModelConfig:
         return select(self.unit, channels_of(self.frames), self.frames.future_channels)
 
     @property
+    def training(self) -> Mapping[str, Any]:
+        """What is recorded of the training; empty where nothing is."""
+        record = self.provenance.get("training")
+        return record if isinstance(record, Mapping) else {}
+
+    @property
     def domain(self) -> Domain:
         """What kind of data it was trained on."""
         channels = (*self.frames.past_channels, *self.frames.future_channels)
-        return find_domain(self.provenance.get("training"), unit=self.unit, channels=channels)
+        return find_domain(self.training, unit=self.unit, channels=channels)
 
     @property
     def representation(self) -> Representation:

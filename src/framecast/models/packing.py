@@ -56,7 +56,7 @@ def halved(name: str, value: Tensor) -> Tensor:
 
 def without_paths(config: ModelConfig) -> dict[str, Any]:
     """Return the provenance with the training archive's name instead of its place on one machine."""
-    training = dict(config.provenance.get("training", {}))
+    training = dict(config.training)
     if "archive" in training:
         training["archive"] = Path(training["archive"]).name
     return config.provenance | ({"training": training} if training else {})

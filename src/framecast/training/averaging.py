@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from framecast.models.checkpoint import stored
 from framecast.training.reconstruction import exponent
-from framecast.training.sharding import like, whole
+from framecast.training.sharding import like, reshard, whole
 
 Decay = Callable[[int], float]
 
@@ -52,7 +52,8 @@ class Average:
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
         """Return the ``state_dict`` with the averages, whole and on the CPU; if it is divided, in every process."""
-        named = network.state_dict()  # first: it brings the parameters of a divided network back to their parts
+        reshard(network)
+        named = network.state_dict()
         first = {id(parameter): name for name, parameter in network.named_parameters()}
         for name, parameter in network.named_parameters(remove_duplicate=False):  # shared weights have two names
             named[name] = self.values[first[id(parameter)]]
@@ -67,6 +68,7 @@ class Average:
     @contextmanager
     def within(self, network: nn.Module) -> Iterator[nn.Module]:
         """Give ``network`` the averaged weights for the block that follows, and then its own back, bit by bit."""
+        reshard(network)
         parameters = list(network.parameters())
         own = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
@@ -74,6 +76,7 @@ class Average:
         try:
             yield network
         finally:
+            reshard(network)
             with torch.no_grad():
                 _copy(own, parameters)
 

@@ -23,6 +23,13 @@ def shard(network: nn.Module, processes: Processes) -> None:
     fully_shard(network, mesh=init_device_mesh(device.type, (processes.count,)))
 
 
+def reshard(network: nn.Module) -> None:
+    """Divide parameters again that a pass left gathered; the network goes on computing with those until then."""
+    again = getattr(network, "reshard", None)  # what fully_shard makes of a network has it
+    if again is not None:
+        again()
+
+
 def is_sharded(network: nn.Module) -> bool:
     """Whether the parameters of ``network`` are divided."""
     return any(_is_divided(parameter) for parameter in network.parameters())

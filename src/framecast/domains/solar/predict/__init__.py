@@ -153,7 +153,7 @@ def predict(
 
 def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOptions:
     """Return how the images of the model's training were made, with the options in its place."""
-    images = config.provenance.get("training", {}).get("images", {})
+    images = config.training.get("images", {})
     known = {"off_limb": images.get("off_limb"), "rotation": str(images.get("rotation", "")).partition(" ")[0]}
     known["pixel"] = options.pixel or images.get("pixel_arcsec")
     return PrepareOptions(
