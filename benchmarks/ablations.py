@@ -34,7 +34,7 @@ from framecast.training import TrainingState, fit
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import Recipe, load_recipe
 from framecast.verification.baselines import draw_residuals, dressed_persistence
-from framecast.verification.quantities import flux, quantities
+from framecast.verification.quantities import integral, peak, total
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.target import latest_frame
@@ -242,7 +242,7 @@ def judge(forecaster: Forecaster, windows: WindowDataset, residuals: np.ndarray)
         seconds += time.process_time() - began
         chosen = torch.from_numpy(residuals[draw_residuals(len(residuals), 40, seed=0, sample=index)])
         dressed = dressed_persistence(latest_frame(past, windows.frames)[:, 0], chosen)
-        curves, true_curve = flux(drawn)[:, 0], flux(truth)[0]
+        curves, true_curve = total(drawn)[:, 0], total(truth)[0]
         case = {
             "crps": crps(drawn, truth).mean(dim=(0, 2, 3)),
             "dressed": crps(dressed, truth).mean(dim=(0, 2, 3)),
@@ -252,10 +252,10 @@ def judge(forecaster: Forecaster, windows: WindowDataset, residuals: np.ndarray)
             "true_power": power_spectrum(truth).mean(dim=(0, 1)),
             "flux": (crps(curves, true_curve) / true_curve).mean(),
         }
-        theirs, true = quantities(curves, windows.frames.cadence), quantities(true_curve, windows.frames.cadence)
-        for name in ("mpf", "fluence"):
-            low, high = torch.quantile(theirs[name], torch.tensor([0.05, 0.95]))
-            case[name] = (low <= true[name]) & (true[name] <= high)
+        for name, quantity in (("mpf", peak), ("fluence", integral)):
+            theirs, true = (quantity(video, windows.frames.cadence)[..., 0] for video in (drawn, truth))
+            low, high = torch.quantile(theirs.double(), torch.tensor([0.05, 0.95], dtype=torch.float64))
+            case[name] = (low <= true) & (true <= high)
         for name, value in case.items():
             sums[name].append(value.double().numpy())
     mean = {name: np.mean(values, axis=0) for name, values in sums.items()}
