@@ -416,5 +416,5 @@ def test_the_command_says_what_it_understood_first_and_what_comes_next_last(tmp_
     assert result.exit_code == 0, result.output
     lines = result.output.strip().splitlines()
     assert lines[0] == "rain in mm/h: time time, rows y, columns x"
-    assert lines[-1].startswith(f"next: framecast train tiny --data {tmp_path}/a.zarr --out runs/a data.past=1")
+    assert lines[-1].startswith(f"next: framecast train auto --data {tmp_path}/a.zarr --out runs/a")
     assert "data.max_masked=0.55" in lines[-1]

@@ -136,6 +136,26 @@ def test_auto_fits_itself_to_archive_and_budget_and_takes_the_folders_name(wide,
     assert fc.load(run).name == "rain"
 
 
+def test_a_short_budget_takes_a_narrower_network_and_resumes_with_it(wide, tmp_path, monkeypatch):
+    """Half as wide until the least steps fit, never wider again, and not below the narrowest."""
+
+    def cost(prepared, place):
+        return Cost(seconds=0.085 * prepared.recipe.network.width / 8, memory=0)
+
+    monkeypatch.setattr("framecast.training.job.measure_cost", cost)
+    settings = {"data.max_masked": 0.5, "training.batch": 1, "training.validation_windows": 1, "sampling.steps": 2}
+    settings |= {"training.precision": "float32", "network.blocks": 1, "data.past": 1, "data.future": 1}
+    settings |= {"training.budget": "4.5s", "training.least_steps": 20}
+    run = fc.train("auto", wide, out=tmp_path / "run", progress=False, stop=lambda: True,
+                   **settings)  # fmt: skip
+    kept = run.settings()
+    assert (run.step, kept["network"]["width"], kept["training"]["steps"]) == (1, 16, 22)
+    monkeypatch.setattr("framecast.training.job.measure_cost", lambda *_: pytest.fail("measured again"))
+    again = fc.train("auto", wide, out=tmp_path / "run", progress=False,
+                     **settings)  # fmt: skip
+    assert again.step == 22
+
+
 def test_a_finished_run_is_trained_further(wide, tmp_path):
     out = tmp_path / "run"
     assert fc.train(recipe(), wide, out=out, progress=False).step == 4

@@ -14,9 +14,6 @@ from framecast.importers.options import ImportOptions
 if TYPE_CHECKING:
     from framecast.importers.importing import Imported
 
-_DIVISOR = 8
-"""Sides that can be halved three times suit every network."""
-
 _LARGE = 128 * 128
 """Pixels of a frame above which training on a processor takes hours."""
 
@@ -79,9 +76,6 @@ def _explain(imported: "Imported") -> None:
             note(f"left out: {count} frames that {why}")
     for decided in imported.notes:
         note(decided)
-    height, width = (side // _DIVISOR * _DIVISOR for side in (imported.height, imported.width))
-    if (height, width) != (imported.height, imported.width) and height and width:
-        note(f"most networks need sides that {_DIVISOR} divides: --multiple {_DIVISOR} would keep {height}×{width}")
     if imported.height * imported.width > _LARGE:
         factor = next(k for k in range(2, 10**6) if imported.height * imported.width / k**2 <= _LARGE)
         note(
@@ -92,10 +86,7 @@ def _explain(imported: "Imported") -> None:
 
 def _next_command(imported: "Imported", out: Path) -> str:
     """Return the command that trains on the archive, with the frames and masks that it has."""
-    words = ["framecast", "train", "tiny", "--data", str(out), "--out", f"runs/{out.stem}"]
-    frames = max(2, min(imported.longest // 4, 12))
-    past = min(4, frames - 1)
-    words += [f"data.past={past}", f"data.future={min(6, frames - past)}"]
+    words = ["framecast", "train", "auto", "--data", str(out), "--out", f"runs/{out.stem}"]
     if imported.unknown > 0.2:
         words.append(f"data.max_masked={min(1.0, round(imported.unknown + 0.05, 2)):g}")
     return shlex.join(words)

@@ -17,6 +17,8 @@ Progress = bool | Callable[[int, int | None], object]
 SECONDS_BETWEEN_LINES = 15.0
 SECONDS_TO_FIRST_LINE = 3.0
 _SECONDS_BETWEEN_UPDATES = 0.2
+_TELLING = 0.05
+"""Fraction of the whole from which a first advance alone tells how long the rest will take."""
 
 
 def note(text: str) -> None:
@@ -57,11 +59,12 @@ class Task:
         self.total = total
         self.remark = ""
         self._show, self._audible = show, audible
-        self._began, self._first = time.monotonic(), 0
+        self._began, self._first = time.monotonic(), 0.0
+        self._rated: tuple[float, float] | None = None  # when something had been done for the first time, and how much
 
     def begin(self, done: int) -> None:
         """Begin at ``done``, where earlier work left off: it does not count for the time that is left."""
-        self._first, self._began = done, time.monotonic()
+        self._began, self._first, self._rated = time.monotonic(), done, None
         self.reach(done)
 
     def advance(self, steps: int = 1, *, note: str | None = None) -> None:
@@ -73,6 +76,8 @@ class Task:
         self.done = done
         self.total = total if total is not None else self.total
         self.remark = note if note is not None else self.remark
+        if self._rated is None and done > self._first:
+            self._rated = time.monotonic(), done
         self._show(self)
 
     def tell(self, text: str) -> None:
@@ -87,9 +92,14 @@ class Task:
         return "  ".join(filter(None, [f"{self.description}: {count}", self.remark, self._left()]))
 
     def _left(self) -> str:
-        """Return how long it will take at the rate so far; empty where that is unknown or nothing is left."""
-        made, left = self.done - self._first, (self.total or self.done) - self.done
-        taken = time.monotonic() - self._began
+        """Return how long it will take at the rate so far; empty where that is unknown or nothing is left.
+
+        The first advance, which holds what is loaded and opened, counts only where it is a good part of the whole.
+        """
+        since, first = self._rated or (0.0, self.done)
+        if self.done == first and self.total and (self.done - self._first) / self.total > _TELLING:
+            since, first = self._began, self._first
+        made, left, taken = self.done - first, (self.total or self.done) - self.done, time.monotonic() - since
         if made <= 0 or left <= 0 or taken < 1:
             return ""
         seconds = round(taken / made * left)

@@ -40,13 +40,17 @@ class Cost:
     seconds: float
     memory: float
 
+    def allows(self, budget: str) -> int:
+        """Return how many steps a budget of time is enough for."""
+        return int(_USED * parse_duration(budget) / self.seconds)
+
     def steps_in(self, budget: str) -> int:
         """Return how many steps a budget of time is enough for.
 
         Raises:
             ConfigError: it is enough for hardly any.
         """
-        steps = int(_USED * parse_duration(budget) / self.seconds)
+        steps = self.allows(budget)
         if steps < _FEWEST:
             raise ConfigError(
                 f"training.budget is {budget}, and a step takes about {self.seconds:.3g} s here: give more time, or "

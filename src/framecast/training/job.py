@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -24,6 +24,9 @@ from framecast.training.prepare import OwnData, Prepared, prepare
 from framecast.training.recipe import Recipe, built_in_recipes, load_recipe
 from framecast.training.run import Run
 from framecast.training.train import Begun, run_training
+
+_NARROWEST = 8
+"""Channels of the narrowest network that a budget may lead to."""
 
 
 def train(
@@ -81,8 +84,9 @@ def train(
     prepared = prepare(wanted, open_data(wanted, data, validation))
     cost = None
     if prepared.recipe.training.budget is not None:
-        cost = processes.share(lambda: measure_cost(prepared, place))
-        prepared = _within_budget(prepared, Run(out), cost, overwrite=overwrite)
+        whole = prepared
+        fitted = processes.share(lambda: _fit_to_budget(whole, Run(out), place, overwrite=overwrite))
+        prepared, cost = whole.of_length(fitted.steps, width=fitted.width), fitted.cost
     last = prepared.recipe.training.last_step
     with ExitStack() as stack:
         task = stack.enter_context(track("training", last, progress))
@@ -115,17 +119,31 @@ def train(
     return Run(out)
 
 
-def _within_budget(prepared: Prepared, run: Run, cost: Cost | None, *, overwrite: bool) -> Prepared:
-    """Return the same with the steps that its budget allows; those of the run that has begun in its folder."""
-    training = prepared.recipe.training
-    own = {} if overwrite else run.settings().get("training")
-    steps = own.get("steps") if isinstance(own, dict) else None
-    if not isinstance(steps, int):
+class _Fitted(NamedTuple):
+    """What a budget allows, and what a step then costs; a cost of None was not measured."""
+
+    steps: int
+    width: int | None
+    cost: Cost | None
+
+
+def _fit_to_budget(prepared: Prepared, run: Run, place: torch.device, *, overwrite: bool) -> _Fitted:
+    """Return the steps that a budget allows and the width of the network; those of the run that has begun."""
+    training, own = prepared.recipe.training, {} if overwrite else run.settings()
+    width: int | None = getattr(prepared.recipe.network, "width", None)
+    steps, begun = (own.get(section) for section in ("training", "network"))
+    if isinstance(steps, dict) and isinstance(steps.get("steps"), int):
+        if training.least_steps is not None and isinstance(begun, dict):
+            width = begun.get("width", width)
+        return _Fitted(steps["steps"], width, None)
+    budget, least = str(training.budget), training.least_steps or 0
+    while True:
+        cost = measure_cost(prepared.of_length(1, width=width), place)
         if cost is None:
             raise ConfigError("training.budget needs a network that framecast builds: give training.steps")
-        steps = cost.steps_in(str(training.budget))
-    training = replace(training, steps=steps, budget=None)
-    return replace(prepared, recipe=replace(prepared.recipe, training=training))
+        if width is None or width // 2 < _NARROWEST or cost.allows(budget) >= least:
+            return _Fitted(cost.steps_in(budget), width, cost)
+        width //= 2
 
 
 def open_data(

@@ -20,6 +20,8 @@ class TrainingOptions:
         steps: optimizer steps of the whole run; give this, ``epochs`` or ``budget``.
         epochs: passes over the training windows.
         budget: time that the run may take on the machine where it begins, such as ``20min``.
+        least_steps: where the budget allows fewer steps than that, a narrower network is trained; ``None`` trains the
+            network as it is.
         batch: windows per optimizer step, over all its parts.
         accumulate: parts into which each batch is cut to fit into memory; each draws its own times and noise.
         learning_rate: AdamW's, after the warm-up.
@@ -54,6 +56,7 @@ class TrainingOptions:
     steps: int | None = None
     epochs: float | None = None
     budget: str | None = None
+    least_steps: int | None = None
     batch: int = 16
     accumulate: int = 1
     learning_rate: float = 3e-4
@@ -98,7 +101,7 @@ class TrainingOptions:
                 parse_duration(self.budget)
             except ConfigError as error:
                 yield f"training.budget: {error}"
-        for name in ("steps", "epochs"):
+        for name in ("steps", "epochs", "least_steps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 yield f"training.{name} is {value}; it must be positive"

@@ -110,6 +110,13 @@ class Prepared:
         recipe = replace(self.recipe, training=options, sampling=drawing)
         return replace(self, recipe=recipe, model=replace(self.model, sampling=drawing))
 
+    def of_length(self, steps: int, *, width: int | None) -> "Prepared":
+        """Return the same of so many steps in place of a budget, with a network of this width where it has one."""
+        network = self.recipe.network if width is None else replace(self.recipe.network, width=width)  # type: ignore[call-arg]
+        training = replace(self.recipe.training, steps=steps, budget=None, least_steps=None)
+        recipe = replace(self.recipe, network=network, training=training)
+        return replace(self, recipe=recipe, model=replace(self.model, network=network))
+
     @property
     def choices(self) -> str:
         """What is trained, on one line."""
