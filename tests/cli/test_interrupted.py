@@ -48,6 +48,7 @@ def test_a_signal_to_an_import_says_what_is_saved_and_it_resumes(tmp_path, numbe
     assert run(["import", str(tmp_path / "rain.nc"), str(tmp_path / "a.zarr")]) == 0
 
 
+@pytest.mark.slow
 def test_a_signal_to_a_forecast_says_what_is_saved_and_it_resumes(small_archive, small_run, tmp_path):
     words = ["forecast", str(small_run), str(small_archive), "f.zarr", "--members", "100", "--split", "all"]
     complete = tmp_path / ".f.zarr.partial/complete/c"

@@ -163,6 +163,7 @@ def test_an_importer_from_python_and_the_command_line(tmp_path):
     np.testing.assert_array_equal(fc.open_archive(tmp_path / "b.zarr").read("film", range(4))[0], values)
 
 
+@pytest.mark.slow
 def test_a_score_a_quantity_and_a_baseline_from_python_and_the_command_line(small_run, small_archive, tmp_path, capsys):
     from own_parts import BIAS, MEAN_PAST, REACH
 

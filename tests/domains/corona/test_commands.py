@@ -8,6 +8,7 @@ from framecast.cli import run
 pytestmark = pytest.mark.thorough
 
 
+@pytest.mark.slow
 def test_the_demo_goes_the_whole_way(tmp_path, monkeypatch, capsys):
     for name, value in {"REGIONS": 24, "FRAMES": 12, "WINDOWS": 2, "MEMBERS": 3}.items():
         monkeypatch.setattr(sys.modules["framecast.domains.corona.commands"], name, value)
