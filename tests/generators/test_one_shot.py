@@ -119,3 +119,26 @@ def test_the_deterministic_network_says_the_same_every_time(prepared, past):
     condition = torch.randn(3, 3, 2, 16, 24)
     first, second = (generator.training_loss(x0, condition, random=BatchRandom(k, total=3)) for k in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (24, 40), (37, 61)])
+def test_tiles_are_blended_without_a_seam(size):
+    """A network that works pixel by pixel says in tiles what it says of the whole frame."""
+
+    class Local(torch.nn.Module):
+        divisor = 4
+
+        def forward(self, x, time, past, label):
+            assert max(x.shape[-2:]) <= 16
+            return 2 * x + past[:, :1, -1:]
+
+    class Whole(Local):
+        def forward(self, x, time, past, label):
+            return 2 * x + past[:, :1, -1:]
+
+    x, past = torch.randn(2, 1, 3, *size), torch.randn(2, 1, 2, *size)
+    drawn = [
+        OneShot(network(), loss=EnsembleLoss(), members=2).output(x, torch.zeros(2), past, None, tile=tile)
+        for network, tile in ((Local, 16), (Whole, None))
+    ]
+    torch.testing.assert_close(*drawn)

@@ -159,3 +159,16 @@ class TestFit:
     def test_a_constant_that_rounds(self):
         with pytest.raises(DataError, match="constant"):
             fit_stretch(np.full(864, 7.0), curve="log1p")
+
+
+def test_below_the_threshold_it_is_exactly_dry():
+    stretch = fit_stretch(np.array([0.0, 0.0, 0.05, 0.5, 4.0]), curve="log1p", dry=0.1)
+    values = torch.tensor([0.0, 0.05, 0.0999, 0.1, 3.0, torch.nan])
+    z = stretch.forward(values)
+    assert z[0] == z[1] == z[2] < z[3]
+    nearly = stretch.inverse(z + 0.02)
+    assert (nearly[:3] == 0).all()
+    torch.testing.assert_close(stretch.inverse(z)[3:], values[3:], equal_nan=True)
+    assert "zero below 0.1" in stretch.describe()
+    with pytest.raises(ConfigError, match="dry"):
+        Stretch(dry=0.0)

@@ -24,6 +24,7 @@ from framecast.cli.forecast import forecast
 from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.machine import machine
+from framecast.cli.netcdf import netcdf
 from framecast.cli.split import split
 from framecast.cli.stopping import Interruption
 from framecast.cli.train import train
@@ -48,6 +49,7 @@ add(app, forecast, example="framecast forecast runs/rain rain.zarr few.zarr --me
 add(app, evaluate, example="framecast evaluate forecast.zarr --out events --thresholds 1,5")
 add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
 add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
+add(app, netcdf, example="framecast netcdf forecast.zarr nowcast.nc --layout pysteps --sample 3")
 add(app, average, example="framecast average runs/rain rain-average --width 0.1")
 add(app, info, example="framecast info rain.zarr")
 add(app, machine, example="framecast machine")

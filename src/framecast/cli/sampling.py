@@ -23,6 +23,7 @@ class Sampling:
         guidance: weight of the label; 1 samples as trained. [default: the model's]
         clip: clip the pixels of a channel to this range during sampling; repeat for other channels.
             [default: the model's]
+        tile: evaluate larger frames in overlapping squares of this side. [default: the model's]
     """
 
     sampler: str | None = None
@@ -31,6 +32,7 @@ class Sampling:
     precision: Literal["auto", "float32", "bf16"] | None = None
     guidance: float | None = None
     clip: dict[str, tuple[float, float]] | None = None
+    tile: int | None = None
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
 from framecast.data.windows import ABSENT, Window, check_fit
 from framecast.videos.frames import FrameSpec
+from framecast.videos.motion import Motion, Part
+from framecast.videos.target import advected_frames, seen_before
 
 _PATCHES_DRAWN = 4
 """Patches among which the one with the fewest unknown pixels is taken."""
@@ -64,11 +66,14 @@ class Sample(NamedTuple):
         future: ``[channel, time, height, width]`` of the future channels, likewise.
         label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
             the null class of `framecast.diffusion.guidance`.
+        moved: ``[channel, time, height, width]``, the last frame of the past moved on to each lead time, found in whole
+            frames (see `framecast.videos.target.advected_frames`); None where it was not asked for.
     """
 
     past: Tensor
     future: Tensor
     label: Tensor
+    moved: Tensor | None = None
 
 
 class Samples(Dataset[Sample], ABC):
@@ -99,7 +104,7 @@ class Samples(Dataset[Sample], ABC):
 
     def sample(self, index: int, *, epoch: int | None = None) -> Sample:
         """Return window ``index``; augmented as ``epoch`` says if one is given."""
-        return Sample(*(values[0] for values in self.batch([index], epoch)))
+        return Sample(*(None if values is None else values[0] for values in self.batch([index], epoch)))
 
     def label(self, index: int) -> int:
         """Return the class of window ``index``, or the number of classes if unknown."""
@@ -160,6 +165,7 @@ class WindowDataset(Samples):
         cache_bytes: sequences stay in memory once they are read, if all that are used fit into this.
         flips: axes along which a window may be mirrored, ``("x",)``, ``("y",)`` or both, where physics has no preferred
             direction; only samples drawn with an epoch are mirrored.
+        motion: moves the last frame on to the lead times, once for each window, in whole frames; None moves nothing.
         seed: of the mirroring.
     """
 
@@ -171,6 +177,7 @@ class WindowDataset(Samples):
         *,
         cache_bytes: int = 2**30,
         flips: Sequence[str] = (),
+        motion: Motion | None = None,
         seed: int = 0,
     ) -> None:
         self.patched = frames.height < archive.height or frames.width < archive.width
@@ -193,6 +200,7 @@ class WindowDataset(Samples):
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
         self._flips = tuple(sorted(set(flips)))
         self._seed = seed
+        self._motion, self._flows = motion, _Flows(cache_bytes)
         total = sum(len(archive.times(name)) for name in {window.sequence for window in windows})
         self.cached = total * len(self._channels) * archive.height * archive.width * 4 <= cache_bytes
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
@@ -211,14 +219,16 @@ class WindowDataset(Samples):
             raise IndexError(f"window {index} of {len(self.windows)}")
         window = self.windows[index]
         video = self._read(window)
-        if self.patched:
-            video = self._patch(video, index, -1 if epoch is None else epoch)
+        part = self._patch(video, index, -1 if epoch is None else epoch) if self.patched else (slice(None), slice(None))
+        moved = self._moved(video, index, part)
+        video = np.ascontiguousarray(video[..., *part])
         past = torch.from_numpy(video[self._past, : self.frames.past])
         future = torch.from_numpy(video[self._future, self.frames.past :])
         axes = [] if epoch is None else self._mirrored(index, epoch)
         if axes:
             past, future = past.flip(axes), future.flip(axes)
-        return Sample(past, future, torch.tensor(self.label(index)))
+            moved = None if moved is None else moved.flip(axes)
+        return Sample(past, future, torch.tensor(self.label(index)), moved)
 
     def label(self, index: int) -> int:
         """Return the class of window ``index``: that of its last past frame, or the number of classes if unknown."""
@@ -231,8 +241,20 @@ class WindowDataset(Samples):
     def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
         """Return the windows ``indices`` stacked along a batch axis in front."""
         samples = [self.sample(int(index), epoch=epoch) for index in indices]
-        past, future, label = zip(*samples, strict=True)
-        return Sample(torch.stack(past), torch.stack(future), torch.stack(label))
+        past, future, label, moved = zip(*samples, strict=True)
+        stacked = None if self._motion is None else torch.stack(moved)
+        return Sample(torch.stack(past), torch.stack(future), torch.stack(label), stacked)
+
+    def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor | None:
+        """Return a part of the last frame moved on along the motion of the whole ``[channel, time, y, x]``."""
+        if self._motion is None:
+            return None
+        past = torch.from_numpy(video[self._past, : self.frames.past])
+        flow = self._flows.get(index)
+        if flow is None:
+            flow = self._motion.estimate(seen_before(past, self.frames))
+            self._flows.keep(index, flow)
+        return advected_frames(past, self.frames, flow, part=part)
 
     def _read(self, window: Window) -> npt.NDArray[np.float32]:
         """Return ``[channel, time, y, x]`` of the channels in use."""
@@ -251,25 +273,42 @@ class WindowDataset(Samples):
         whole[np.ix_([self._channels.index(name) for name in self._stored], places)] = video
         return whole
 
-    def _patch(self, video: npt.NDArray[np.float32], index: int, epoch: int) -> npt.NDArray[np.float32]:
+    def _patch(self, video: npt.NDArray[np.float32], index: int, epoch: int) -> Part:
         """Return a patch of ``[channel, time, y, x]``: of a few that (seed, epoch, index) draw, the most known one."""
         size = self.frames.height, self.frames.width
         key = np.array([self._seed, epoch], np.int64).view(np.uint64)
         draws = np.random.Philox(key=key, counter=[index, 0, 0, 2]).random_raw(2 * _PATCHES_DRAWN)
-        best, least = video[..., : size[0], : size[1]], np.inf
+        best, least = (slice(0, size[0]), slice(0, size[1])), np.inf
         for row, column in draws.reshape(-1, 2):
             top, left = int(row) % (video.shape[2] - size[0] + 1), int(column) % (video.shape[3] - size[1] + 1)
-            patch = video[..., top : top + size[0], left : left + size[1]]
-            unknown = int(np.isnan(patch).sum())
+            patch = slice(top, top + size[0]), slice(left, left + size[1])
+            unknown = int(np.isnan(video[..., *patch]).sum())
             if unknown < least:
                 best, least = patch, unknown
             if not unknown:
                 break
-        return np.ascontiguousarray(best)
+        return best
 
     def _mirrored(self, index: int, epoch: int) -> list[int]:
         bits = int(np.random.Philox(key=[self._seed, epoch], counter=[index, 0, 0, 1]).random_raw())
         return [-1 if axis == "x" else -2 for place, axis in enumerate(self._flips) if bits >> place & 1]
+
+
+class _Flows:
+    """The motion of windows by their index, until it takes so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._kept: dict[int, Tensor] = {}
+
+    def get(self, index: int) -> Tensor | None:
+        flow = self._kept.get(index)
+        return None if flow is None else flow.float()
+
+    def keep(self, index: int, flow: Tensor) -> None:
+        if flow.numel() * 2 <= self._left:
+            self._left -= flow.numel() * 2
+            self._kept[index] = flow.half()
 
 
 @lru_cache(maxsize=4)

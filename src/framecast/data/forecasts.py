@@ -79,6 +79,7 @@ class ForecastWriter:
         truth: np.ndarray,
         forecast: np.ndarray,
         oracle: np.ndarray | None = None,
+        motion: np.ndarray | None = None,
     ) -> None:
         """Write one sample; all arrays in physical units, NaN where masked.
 
@@ -88,11 +89,14 @@ class ForecastWriter:
             truth: ``[channel, lead_time, y, x]``.
             forecast: ``[member, channel, lead_time, y, x]``.
             oracle: like ``forecast``, for files opened with an oracle.
+            motion: ``[channel, component, y, x]``, pixels per frame, for files opened with motion.
         """
         self._array("past")[sample] = np.moveaxis(past, -4, -3)
         self._array("truth")[sample] = np.moveaxis(truth, -4, -3)
         if oracle is not None:
             self._array("oracle")[sample] = np.moveaxis(oracle, -4, -3)
+        if motion is not None:
+            self._array("motion")[sample] = motion
         self._array("forecast")[sample] = np.moveaxis(forecast, -4, -3)
         self._array("complete")[sample] = True
 
@@ -114,6 +118,7 @@ def write_forecast(
     dressing: np.ndarray | None,
     climatology: Climatology | None = None,
     oracle: bool = False,
+    motion: bool = False,
     open_precision: bool = False,
     positions: Mapping[str, Any] | None = None,
     calendar: Calendar = Calendar(),
@@ -139,6 +144,7 @@ def write_forecast(
             where a future channel is not among the past channels and no last frame exists.
         climatology: what came on training occasions, or ``None``.
         oracle: whether an oracle ensemble will be written too.
+        motion: whether the motion that the forecast relies on will be written too.
         positions: coordinates of the pixels as xarray takes them, such as ``{"y": ("y", y, {"units": "m"})}``.
         calendar: how issue times are read, which are on its clock.
         inputs: name of what is read (the archive, the model) -> its fingerprint.
@@ -152,7 +158,7 @@ def write_forecast(
     draws = 0 if dressing is None else len(dressing)
     times = [] if climatology is None else [str(time) for time in climatology.times]
     asked = {name: value for name, value in attrs.items() if name not in _WITHOUT_EFFECT}
-    shapes = [frames.past_shape, frames.future_shape, members, oracle, draws]
+    shapes = [frames.past_shape, frames.future_shape, members, oracle, draws, *([motion] if motion else [])]
     windows = [[info.sequence, str(info.issue_time)] for info in samples]
     job = Job(kind="forecast", options=digest(asked, shapes, times, windows), inputs=inputs or {})
     with building(path, overwrite=overwrite, kind=FORECAST) as partial:
@@ -166,6 +172,8 @@ def write_forecast(
             coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
             _allocate(group, frames, len(samples), members, oracle=oracle)
+            if motion:
+                _allocate_motion(group, frames, len(samples))
             _describe_values(group, unit, positions or {})
             if dressing is not None:
                 values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
@@ -333,6 +341,13 @@ def _allocate(group: zarr.Group, frames: FrameSpec, samples: int, members: int, 
     group.create_array(
         "complete", shape=(samples,), dtype=bool, chunks=(1,), dimension_names=("sample",), fill_value=False
     )
+
+
+def _allocate_motion(group: zarr.Group, frames: FrameSpec, samples: int) -> None:
+    shape = (samples, len(frames.future_channels), 2, frames.height, frames.width)
+    array = _create(group, "motion", ("sample", "channel", "component", "y", "x"), shape)
+    array.attrs["long_name"] = "motion along which the last frame is advected, first along x and then along y"
+    array.attrs["units"] = "pixels per frame"
 
 
 def _create(

@@ -35,6 +35,7 @@ def fit_normaliser(
     curve: Curve | Literal["auto"] | Mapping[str, Curve | Literal["auto"]] = "auto",
     softening: float | Mapping[str, float | None] | None = None,
     saturation: float | Mapping[str, float | None] | None = None,
+    dry: float | Mapping[str, float | None] | None = None,
     seed: int = 0,
     pixels: int = _PIXELS,
 ) -> Normaliser:
@@ -46,6 +47,7 @@ def fit_normaliser(
             `framecast.videos.stretch_choice`.
         softening: for all channels, or by channel, physical unit; None is 1, or chosen with the curve.
         saturation: for all channels, or by channel, physical unit.
+        dry: for all channels, or by channel, physical unit; see `Stretch`.
         seed: which windows are looked at.
         pixels: of each channel.
 
@@ -58,6 +60,7 @@ def fit_normaliser(
     curves: dict[str, Curve | Literal["auto"]] = _by_channel("curve", curve, channels)
     softenings = _by_channel("softening", softening, channels)
     saturations = _by_channel("saturation", saturation, channels)
+    wet = _by_channel("dry", dry, channels)
     per_window = frames.height * frames.width * (frames.past + frames.future)
     chosen = _choose(train, max(16, pixels // per_window), seed)
     values: dict[str, list[npt.NDArray[np.float32]]] = {channel: [] for channel in channels}
@@ -73,11 +76,10 @@ def fit_normaliser(
         chosen_curve = curves[name]
         try:
             if chosen_curve == "auto":
-                stretches[name] = choose_stretch(kept, softening=bend, saturation=top)
+                stretches[name] = choose_stretch(kept, softening=bend, saturation=top, dry=wet[name])
             else:
-                stretches[name] = fit_stretch(
-                    kept, curve=chosen_curve, softening=1.0 if bend is None else bend, saturation=top
-                )
+                bend = 1.0 if bend is None else bend
+                stretches[name] = fit_stretch(kept, curve=chosen_curve, softening=bend, saturation=top, dry=wet[name])
         except DataError as error:
             raise DataError(f"channel {name}: {error}") from None
     return Normaliser(stretches=stretches)
@@ -90,8 +92,8 @@ def fit_change_scale(
 
         scale[c][k] = sqrt(mean((z_future[c, k] - z_last[c])²))
 
-    It is taken about zero, so that the encoded change has a mean square of one, over at most so many ``windows`` that
-    ``seed`` chooses. Masked pixels are left out.
+    The last frame is the moved one where samples have it. It is taken about zero, so that the encoded change has a mean
+    square of one, over at most so many ``windows`` that ``seed`` chooses. Masked pixels are left out.
 
     Raises:
         ConfigError: a future channel is not among the past channels.
@@ -103,7 +105,8 @@ def fit_change_scale(
     chosen = _choose(train, windows, seed)
     for start in range(0, len(chosen), _BATCH):
         sample = train.batch(chosen[start : start + _BATCH])
-        last = normaliser.forward(latest_frame(sample.past, frames), frames.future_channels)
+        latest = latest_frame(sample.past, frames) if sample.moved is None else sample.moved
+        last = normaliser.forward(latest, frames.future_channels)
         change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
         seen = torch.isfinite(change)
         total += torch.where(seen, change, 0.0).square().sum(dim=(0, -2, -1))

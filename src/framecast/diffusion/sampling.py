@@ -29,6 +29,9 @@ class SamplingOptions:
         clip: name of a channel -> lowest and highest value of its pixels in physical units: every estimate of the
             clean video is brought within them, and the noise that a step carries over is derived from what is then
             left. Nothing is clipped by default, since the brightest pixels are often what matters.
+        tile: pixels of the side of the squares in which the network is evaluated; they overlap by a quarter and are
+            blended, so that a frame of any size needs the memory of a tile and the network sees the size it was trained
+            on. Members stay whole: their noise is that of the frame. By default the frame is evaluated at once.
     """
 
     sampler: AnySampler = DPMSolverPP()
@@ -37,6 +40,7 @@ class SamplingOptions:
     guidance: Guidance = Guidance()
     precision: Literal["auto", "float32", "bf16"] = "auto"
     clip: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tile: int | None = None
 
     def __post_init__(self) -> None:
         for name, kind, example in (("sampler", Sampler, "DDIM"), ("grid", Grid, "Trailing")):
@@ -46,6 +50,8 @@ class SamplingOptions:
             raise ConfigError(f"sampling.steps is {self.steps}; at least one network evaluation is needed")
         if self.steps > 10**6:
             raise ConfigError(f"sampling.steps is {self.steps}; at most 1000000 network evaluations are possible")
+        if self.tile is not None and self.tile < 8:
+            raise ConfigError(f"sampling.tile is {self.tile}; a tile has at least 8 pixels on each side")
         for channel, (low, high) in self.clip.items():
             if not low < high:
                 raise ConfigError(f"sampling.clip of {channel} is {low:g} to {high:g}; the first must be the lower one")

@@ -73,7 +73,14 @@ class Denoiser(Generator):
             grid.times(schedule)
 
     def forward(
-        self, x_t: Videos, t: Times, past: Pasts, label: Labels | None = None, *, guidance: Guidance | None = None
+        self,
+        x_t: Videos,
+        t: Times,
+        past: Pasts,
+        label: Labels | None = None,
+        *,
+        guidance: Guidance | None = None,
+        tile: int | None = None,
     ) -> Videos:
         """Return the estimate of the clean video. Guidance costs a network input twice as large.
 
@@ -83,6 +90,7 @@ class Denoiser(Generator):
             past: what is seen; with frame masks, the condition.
             label: class of every element.
             guidance: how strongly the label is followed.
+            tile: see `SamplingOptions`.
 
         Raises:
             ConfigError: guidance without a label or without classes.
@@ -90,9 +98,9 @@ class Denoiser(Generator):
         if self.frame_masks:
             x_t = keep_observed(x_t, past)
         if guidance is not None and guidance.acts:
-            F = self._guided(x_t, t, past, label, guidance)
+            F = self._guided(x_t, t, past, label, guidance, tile)
         else:
-            F = self._predict(x_t, t, past, label)
+            F = self._predict(x_t, t, past, label, tile)
         x0 = self.prediction.x0(self.schedule(t), x_t, F)
         return keep_observed(x0, past) if self.frame_masks else x0
 
@@ -141,7 +149,7 @@ class Denoiser(Generator):
         """Return x0 at the end of the sampler's way through the grid's times; it begins with draw 0 of the noise."""
 
         def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-            x0: Tensor = self(x_t, t, past, label, guidance=options.guidance)
+            x0: Tensor = self(x_t, t, past, label, guidance=options.guidance, tile=options.tile)
             return x0 if bounds is None else x0.clamp(*bounds)
 
         def draw(k: int) -> Tensor:
@@ -163,17 +171,19 @@ class Denoiser(Generator):
         """Return diffusion times for one training batch, on the CPU; see `framecast.diffusion.draws`."""
         return self.draw.times(self.schedule, self.grid, batch, generator)
 
-    def _predict(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+    def _predict(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None, tile: int | None = None) -> Tensor:
         time = self.schedule.network_time(t).to(device=x_t.device, dtype=torch.float32)
-        return self.output(x_t, time, past, label)
+        return self.output(x_t, time, past, label, tile=tile)
 
-    def _guided(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None, guidance: Guidance) -> Tensor:
+    def _guided(
+        self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None, guidance: Guidance, tile: int | None
+    ) -> Tensor:
         if label is None or not self.classes:
             raise ConfigError(
                 f"guidance scale {guidance.scale} needs a label, and a network trained with classes and with labels "
                 f"dropped; this one has {self.classes} classes: use scale 1"
             )
         labels = torch.cat([label, torch.full_like(label, self.classes)])
-        twice = self._predict(x_t.repeat(2, 1, 1, 1, 1), t.repeat(2), past.repeat(2, 1, 1, 1, 1), labels)
+        twice = self._predict(x_t.repeat(2, 1, 1, 1, 1), t.repeat(2), past.repeat(2, 1, 1, 1, 1), labels, tile)
         conditional, unconditional = twice.chunk(2)
         return guidance.combine(conditional, unconditional, t)

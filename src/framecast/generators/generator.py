@@ -8,6 +8,7 @@ Everything above this folder treats them alike.
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -39,14 +40,27 @@ class Generator(nn.Module, ABC):
         self.network = network
         self.classes = classes
 
-    def output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
-        """Return the network's output, of the shape and type of ``x``.
+    def output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None, *, tile: int | None = None) -> Tensor:
+        """Return the network's output, of the shape and type of ``x``; larger frames in squares of ``tile`` pixels.
 
         Frames whose sides the network cannot divide are continued by their border pixels, and its output is cut back.
 
         Raises:
             ConfigError: it has another shape, as that of a network of one's own may.
         """
+        if tile is None or max(x.shape[-2:]) <= tile:
+            return self._output(x, time, past, label)
+        total, weights = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
+        for rows in _cuts(x.shape[-2], tile):
+            for columns in _cuts(x.shape[-1], tile):
+                weight = _ramp(rows).to(x)[:, None] * _ramp(columns).to(x)
+                part = self._output(x[..., rows, columns], time, past[..., rows, columns], label)
+                total[..., rows, columns] += weight * part
+                weights[rows, columns] += weight
+        return total / weights
+
+    def _output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+        """Return the network's output for whole frames."""
         divisor = int(getattr(self.network, "divisor", 1))
         rows, columns = (-side % divisor for side in x.shape[-2:])
         if rows or columns:
@@ -101,3 +115,18 @@ class Generator(nn.Module, ABC):
     @abstractmethod
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
         """Return what a forecast must say of how it was drawn, as JSON values."""
+
+
+def _cuts(length: int, tile: int) -> list[slice]:
+    """Return the fewest parts of ``tile`` pixels, evenly spaced, that overlap by a quarter at least."""
+    if length <= tile:
+        return [slice(0, length)]
+    count = 1 + -(-(length - tile) // (tile - tile // 4))
+    starts = [round(k * (length - tile) / (count - 1)) for k in range(count)]
+    return [slice(start, start + tile) for start in starts]
+
+
+def _ramp(part: slice) -> Tensor:
+    """Return the weight of each pixel across a part: least at its ends."""
+    place = torch.arange(part.stop - part.start)
+    return torch.minimum(place + 1, place.flip(0) + 1).float()

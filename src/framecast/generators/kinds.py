@@ -121,10 +121,10 @@ class OneShotOptions(GeneratorOptions):
 
     def check(self, options: SamplingOptions) -> None:
         """Raise `ConfigError` if a sampler, grid, number of steps or guidance is asked for."""
-        if options != SamplingOptions(precision=options.precision, clip=options.clip):
+        if options != SamplingOptions(precision=options.precision, clip=options.clip, tile=options.tile):
             raise ConfigError(
                 "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or "
-                "guidance; of sampling only precision and clip can be set"
+                "guidance; of sampling only precision, clip and tile can be set"
             )
 
 

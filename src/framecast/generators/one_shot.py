@@ -33,10 +33,10 @@ class OneShot(Generator):
         self.ensemble_loss = loss
         self.members = members
 
-    def forward(self, noise: Videos, past: Pasts, label: Labels | None = None) -> Videos:
+    def forward(self, noise: Videos, past: Pasts, label: Labels | None = None, *, tile: int | None = None) -> Videos:
         """Return x0 for white ``noise``."""
         x = torch.zeros_like(noise) if self.ensemble_loss.kind == "mse" else coloured(noise, slope=0.0)
-        return self.output(x, x.new_zeros(x.shape[0]), past, label).to(noise.dtype)
+        return self.output(x, x.new_zeros(x.shape[0]), past, label, tile=tile).to(noise.dtype)
 
     def training_loss(
         self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
@@ -58,7 +58,7 @@ class OneShot(Generator):
         bounds: Bounds | None = None,
     ) -> Videos:
         """Return one member for every condition; draw 0 of the noise is all it takes."""
-        drawn: Tensor = self(noise(0), past, label)
+        drawn: Tensor = self(noise(0), past, label, tile=options.tile)
         return drawn if bounds is None else drawn.clamp(*bounds)
 
     def describe(self, options: SamplingOptions) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import parse_duration
 from framecast.data.archive.guard import check_frame, undamaged
 from framecast.importers.axes import find_axes
 from framecast.importers.base import Recording
@@ -15,6 +16,7 @@ from framecast.importers.decoding import Decoded, as_text
 from framecast.importers.expressions import evaluate, names_in
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
+from framecast.importers.rain import COLLECTED_OVER, RainRate, rain_rate
 from framecast.importers.times import frame_times, within
 from framecast.importers.values import ValueWatch, means, to_float32
 from framecast.videos.units import convert, convertible, joined, known, same_unit, unit_of_expression
@@ -47,6 +49,9 @@ class Gridded(Recording):
         self._expressions = self._channel_expressions(members)
         self.channels = list(self._expressions)
         self._stored_units = [self._stored_unit(channel) for channel in self.channels]
+        self._rain = [
+            self._rain_rate(channel, own) for channel, own in zip(self.channels, self._stored_units, strict=True)
+        ]
         pairs = zip(self.channels, self._stored_units, strict=True)
         self.units = tuple(self._unit(channel, stored) for channel, stored in pairs)
         self.unit = joined(self.units)
@@ -98,7 +103,10 @@ class Gridded(Recording):
     def attrs(self) -> dict[str, Any]:
         """What was done with the stored values."""
         options = self._options
-        computed = {"computed": options.expressions} if options.expressions else {}
+        computed: dict[str, Any] = {"computed": options.expressions} if options.expressions else {}
+        rain = {channel: own.said for channel, own in zip(self.channels, self._rain, strict=True) if own is not None}
+        computed |= {"rain_rate_from": rain} if rain else {}
+        computed |= {"dry_below": options.dry_below} if options.dry_below is not None else {}
         return {"scale": options.scale, "offset": options.offset, "coarsened": options.coarsen, **computed}
 
     @property
@@ -139,12 +147,13 @@ class Gridded(Recording):
         for k, (text, member) in enumerate(self._expressions.values()):
             found = values[text] if text in values else evaluate(text, values)
             found = found[:, member] if found.shape[1] > 1 else found[:, 0]
-            stored, unit = self._stored_units[k], self.units[k]
-            frames[:, k] = convert(found, stored, unit) if self._converts(stored, unit) else found
+            frames[:, k] = self._in_unit(found, k)
         if self._options.mask is not None:
             raw = {name: self._stored(name, sequence, indices) for name in self._sources(self._options.mask)}
             unknown = np.broadcast_to(evaluate(self._options.mask, raw), (len(indices), 1, *frames.shape[2:]))
             frames[np.broadcast_to(unknown, frames.shape)] = np.nan
+        if self._options.dry_below is not None:
+            frames[frames < self._options.dry_below] = 0
         k = self._options.coarsen
         if k > 1:
             frames = frames.reshape(*frames.shape[:2], self.height, k, self.width, k).mean((3, 5), dtype=np.float32)
@@ -213,10 +222,29 @@ class Gridded(Recording):
         units = {name: "" if unit.lower() in _NO_UNIT else unit for name, unit in units.items()}
         return units[text] if text in units else unit_of_expression(text, units, evaluate)
 
+    def _in_unit(self, values: npt.NDArray[np.floating], channel: int) -> npt.NDArray[np.floating]:
+        """Return stored values of a channel in its unit."""
+        stored, unit, rain = self._stored_units[channel], self.units[channel], self._rain[channel]
+        if rain is not None:
+            return rain.convert(values)
+        return convert(values, stored, unit) if self._converts(stored, unit) else values
+
+    def _rain_rate(self, channel: str, stored: str) -> RainRate | None:
+        """Return how values become a rate of rain, where a rate is asked for and the source has another form."""
+        options, asked = self._options, self._options.unit_of(channel)
+        if asked is None or same_unit(stored, asked) or options.scale != 1 or options.offset != 0:
+            return None
+        over = options.collected_over
+        said = [self._dataset[name].attrs.get(COLLECTED_OVER) for name in self._sources(self._expressions[channel][0])]
+        collected = parse_duration(over) if over else next((float(each) for each in said if each), None)
+        return rain_rate(stored, asked, zr=(options.zr[0], options.zr[1]), collected=collected, channel=channel)
+
     def _unit(self, channel: str, stored: str) -> str:
         asked = self._options.unit_of(channel)
         if asked is None:
             return stored
+        if self._rain_rate(channel, stored) is not None:
+            return asked
         if self._converts(stored, asked) and not convertible(stored, asked):
             raise DataError(
                 f"{channel} is in {stored} in {self._path.name}, which cannot be converted to {asked}: "
@@ -230,13 +258,15 @@ class Gridded(Recording):
         return bool(known(stored) and known(asked) and not same_unit(stored, asked) and not scaled)
 
     def _named(self) -> str:
-        pairs = list(zip(self.channels, self.units, self._stored_units, strict=True))
+        said = [own if rain is None else rain.said for own, rain in zip(self._stored_units, self._rain, strict=True)]
+        pairs = list(zip(self.channels, self.units, said, strict=True))
         if self.axes.channel is not None and len(set(self.units)) == 1:
             pairs = [(", ".join(self.axes.variables), *pairs[0][1:])]
         texts = []
         for k, (channel, unit, stored) in enumerate(pairs):
             follows = k + 1 < len(pairs) and pairs[k + 1][1:] == (unit, stored)
-            converted = f" (converted from {stored})" if self._converts(stored, unit) else ""
+            converts = stored not in self._stored_units or self._converts(stored, unit)
+            converted = f" (converted from {stored})" if converts else ""
             texts.append(channel if follows else f"{channel} in {unit or 'unknown units'}{converted}")
         return ", ".join(texts)
 

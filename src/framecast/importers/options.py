@@ -25,9 +25,13 @@ class ImportOptions:
         dims: names of the dimensions in their order, such as ``sample,y,x,time``, where the source has none.
         name: name of the sequence if there is only one; by default that of the source.
         group: group of a NetCDF, HDF5 or Zarr source that holds the frames.
-        unit: physical unit, or CHANNEL=UNIT. Values are converted from the unit of the source where that is known.
+        unit: physical unit, or CHANNEL=UNIT. Values are converted from the unit of the source where that is known; to a
+            rate of rain such as ``mm/h`` also from reflectivity and from totals.
         scale: factor from stored to physical values
         offset: offset added to the scaled values. CF attributes are applied before both.
+        zr: a and b of Z = a R^b, by which reflectivity in dBZ becomes mm/h.
+        collected_over: interval of which totals of rain are, such as ``5min``, where the source does not say.
+        dry_below: physical values below this become exactly 0, before pixels are averaged.
         missing: stored values that mean unknown.
         mask: expression of variables that is true where pixels are unknown, such as ``lsm > 0.5``.
         region: west, south, east and north edge: longitudes and latitudes, or x and y where there are none.
@@ -53,6 +57,9 @@ class ImportOptions:
     unit: tuple[str, ...] = ()
     scale: float = 1.0
     offset: float = 0.0
+    zr: tuple[float, ...] = field(default=(200.0, 1.6), metadata={"metavar": "A,B"})
+    collected_over: str | None = None
+    dry_below: float | None = None
     missing: tuple[float, ...] = ()
     mask: str | None = None
     region: tuple[float, ...] = field(default=(), metadata={"metavar": "W,S,E,N"})
@@ -76,6 +83,10 @@ class ImportOptions:
             raise ConfigError(f"coarsen {self.coarsen} and multiple {self.multiple}: both must be 1 or more")
         if self.region and (len(self.region) != 4 or self.region[1] >= self.region[3]):
             raise ConfigError(f"region {self.region}: give west, south, east and north, such as -10,50,2,58")
+        if len(self.zr) != 2 or min(self.zr) <= 0:
+            raise ConfigError(f"zr {self.zr}: give the two positive numbers of Z = a R^b, such as 200,1.6")
+        if self.collected_over is not None:
+            parse_duration(self.collected_over)
         if self.cadence is not None and not float(self.seconds or 0) > 0:
             raise ConfigError(f"a cadence of {self.cadence} s is impossible: give the time between two frames")
 

@@ -15,6 +15,7 @@ from framecast.importers.lazy import outer, unread
 from framecast.importers.netcdf import check_hdf5
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
+from framecast.importers.rain import COLLECTED_OVER
 
 _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (r"_fmi\.radar\.composite.*\.pgm(\.gz)?", "fmi_pgm", {}),
@@ -45,6 +46,8 @@ def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
     name = "reflectivity" if about["unit"] == "dBZ" else "rain_rate" if "/" in about["unit"] else "rain"
     data = xr.Dataset({name: variable.copy(deep=False)})
     data[name].attrs["grid_mapping"] = "crs"
+    if name == "rain" and about.get("accutime"):
+        data[name].attrs[COLLECTED_OVER] = 60.0 * float(about["accutime"])
     pyproj = needed("pyproj", "radar", "radar composites")
     with contextlib.suppress(pyproj.exceptions.CRSError):
         data["crs"] = ((), 0, _plain(pyproj.CRS.from_user_input(about["projection"]).to_cf()))

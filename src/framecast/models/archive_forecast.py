@@ -335,14 +335,15 @@ def forecast_windows(
     reported: list[int] = []
     warned: list[str] = []
 
-    def drawn(index: int, chosen: range) -> np.ndarray:
+    def drawn(index: int, chosen: range) -> tuple[np.ndarray, np.ndarray | None]:
         past, window = windows[index].past, plan.chosen[index]
+        flow = forecaster.motion(past)
         label = _observed(windows, index) if draw.label == OBSERVED else draw.label
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
             warned.append(out_of_range)
             warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
         own = replace(settled, members=chosen, sample=sample_key(window), label=label)
-        videos = forecaster.draw_frames(past, own, frames.future)
+        videos = forecaster.draw_frames(past, own, frames.future, flow=flow)
         if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
             warnings.warn(
@@ -351,14 +352,15 @@ def forecast_windows(
                 FramecastWarning,
                 stacklevel=2,
             )
-        return videos.numpy()
+        return videos.numpy(), None if flow is None else flow.numpy()
 
-    def write(writer: ForecastWriter, index: int, videos: np.ndarray) -> None:
+    def write(writer: ForecastWriter, index: int, videos: np.ndarray, flow: np.ndarray | None) -> None:
         sample, window = windows[index], plan.chosen[index]
         perfect = None
         if oracle is not None and window.complete:
             perfect = oracle(window, frames=frames, members=members, seed=seed)
-        writer.write(index, past=sample.past.numpy(), truth=sample.future.numpy(), forecast=videos, oracle=perfect)
+        past, truth = sample.past.numpy(), sample.future.numpy()
+        writer.write(index, past=past, truth=truth, forecast=videos, oracle=perfect, motion=flow)
 
     def begin() -> AbstractContextManager[ForecastWriter]:
         return write_forecast(
@@ -374,6 +376,7 @@ def forecast_windows(
             dressing=_dressing(plan, seed),
             climatology=_climatology(plan, seed),
             oracle=oracle is not None,
+            motion=forecaster.conditioning.representation.moves,
             open_precision=draw.options.precision == "auto",
             positions=common_positions(archive, plan.chosen.sequences),
             calendar=archive.calendar,
@@ -404,14 +407,15 @@ def forecast_windows(
         if done:
             yield done
         for index in missing[processes.rank : alone : processes.count]:
-            write(writer, index, drawn(index, range(members)))
+            write(writer, index, *drawn(index, range(members)))
             done, part = done + processes.count, 0.0
             yield done
         share = range(processes.rank * members // processes.count, (processes.rank + 1) * members // processes.count)
         for index in missing[alone:]:
             parts = processes.gather(drawn(index, share) if share else None)
             if processes.first:
-                write(writer, index, np.concatenate([own for own in parts if own is not None]))
+                own = [part for part in parts if part is not None]
+                write(writer, index, np.concatenate([videos for videos, _ in own]), own[0][1])
             done, part = done + 1, 0.0
             yield done
         processes.share(unchanged.check)

@@ -54,6 +54,7 @@ class Choices(TypedDict, total=False):
     steps: int | None
     guidance: Guidance | float | None
     clip: dict[str, tuple[float, float]] | None
+    tile: int | None
     precision: Literal["auto", "float32", "bf16"] | None
 
 
@@ -188,8 +189,8 @@ class Forecaster:
             horizon: how far, such as ``24h``; beyond the model's F frames each member is continued from its own.
             progress: whether to show how many members are finished, or a function that is called with their number and
                 how many there will be.
-            choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance``, ``precision`` and
-                ``clip`` (channel -> lowest and highest value), in place of the model's own.
+            choices: ``sampler``, ``grid``, ``steps`` (network evaluations per member), ``guidance``, ``precision``,
+                ``tile`` and ``clip`` (channel -> lowest and highest value), in place of the model's own.
 
         Returns:
             ``(member, lead_time, channel, y, x)`` in the physical unit, with ``valid_time`` where the past has times;
@@ -306,13 +307,21 @@ class Forecaster:
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
         return torch.where(marks.cpu()[:, None, None], known.cpu(), generated).flip(turned_axes(video))
 
-    def draw(self, past: Tensor, draw: Draw, *, task: Task | None = None) -> Tensor:
+    def motion(self, past: Tensor) -> Tensor | None:
+        """Return the motion of ``past`` ``[channel, time, y, x]``, where the model moves its last frame on.
+
+        Pixels per frame along x and y, ``[future channel, 2, y, x]``; see `framecast.videos.motion`.
+        """
+        return self.conditioning.representation.flow(past)
+
+    def draw(self, past: Tensor, draw: Draw, *, flow: Tensor | None = None, task: Task | None = None) -> Tensor:
         """Return members as a tensor on the CPU, ``[member, channel, lead time, y, x]`` in physical units.
 
         Args:
             past: ``[channel, time, y, x]`` for all members or ``[member, channel, time, y, x]`` for each, physical
                 units, NaN where masked.
             draw: which members, and how.
+            flow: motion of the past, for a model that is given it; by default what `motion` finds.
             task: is advanced by the members as they are finished.
 
         Raises:
@@ -325,22 +334,28 @@ class Forecaster:
         if pasts.ndim == 4:
             pasts = pasts[None]
         draw = replace(draw, options=self.settle(draw.options))
+        moved = self.conditioning.moved(
+            pasts, None if flow is None else flow.to(pasts).expand(len(pasts), -1, -1, -1, -1)
+        )
         chunks = draw_members(
             self.generator,
-            self.conditioning.condition(pasts),
+            self.conditioning.condition(pasts, moved=moved),
             self.conditioning.shape(*pasts.shape[-2:]),
             draw,
             class_index=self._class(draw.label),
-            bounds=self._bounds(pasts, draw.options),
+            bounds=self._bounds(pasts, draw.options, moved),
         )
         drawn = []
         for chosen, x0 in chunks:
-            drawn.append(self.conditioning.future(x0, pasts[chosen] if len(pasts) > 1 else pasts).cpu())
+            own = [None if v is None else v[chosen] if len(v) > 1 else v for v in (pasts, moved)]
+            drawn.append(self.conditioning.future(x0, own[0], moved=own[1]).cpu())
             if task is not None:
                 task.advance(len(x0))
         return torch.cat(drawn)
 
-    def draw_blocks(self, past: Tensor, draw: Draw, *, task: Task | None = None) -> Iterator[Tensor]:
+    def draw_blocks(
+        self, past: Tensor, draw: Draw, *, flow: Tensor | None = None, task: Task | None = None
+    ) -> Iterator[Tensor]:
         """Yield members block after block of F frames, without end, each from its own last P frames; see `draw`.
 
         Raises:
@@ -348,7 +363,8 @@ class Forecaster:
         """
         frames, pasts, order = self.frames, past[None], self._order()
         for block in count():
-            drawn = self.draw(pasts if block else past, replace(draw, block=block), task=task)
+            given = (pasts, None) if block else (past, flow)
+            drawn = self.draw(given[0], replace(draw, block=block), flow=given[1], task=task)
             yield drawn
             pasts = torch.cat([pasts.expand(len(drawn), *pasts.shape[1:]), drawn[:, order]], dim=-3)
             pasts = pasts[..., -frames.past :, :, :]
@@ -364,11 +380,13 @@ class Forecaster:
             )
         return [future.index(name) for name in past]
 
-    def draw_frames(self, past: Tensor, draw: Draw, ahead: int, *, task: Task | None = None) -> Tensor:
+    def draw_frames(
+        self, past: Tensor, draw: Draw, ahead: int, *, flow: Tensor | None = None, task: Task | None = None
+    ) -> Tensor:
         """Return members of ``ahead`` frames: the first of the model's own, or so many blocks; see `draw`."""
         if ahead <= self.frames.future:
-            return self.draw(past, draw, task=task)[..., :ahead, :, :]
-        blocks = islice(self.draw_blocks(past, draw, task=task), -(-ahead // self.frames.future))
+            return self.draw(past, draw, flow=flow, task=task)[..., :ahead, :, :]
+        blocks = islice(self.draw_blocks(past, draw, flow=flow, task=task), -(-ahead // self.frames.future))
         return torch.cat(list(blocks), dim=-3)[..., :ahead, :, :]
 
     def intervals(self, ensemble: xr.DataArray, *, calibrated: bool = True) -> xr.Dataset:
@@ -403,6 +421,7 @@ class Forecaster:
             "framecast_version": __version__,
             "seed": draw.seed,
             "precision": options.precision,
+            **({"tile": options.tile} if options.tile is not None else {}),
             **({"clip": {name: list(bounds) for name, bounds in options.clip.items()}} if options.clip else {}),
             **self.generator.describe(options),
         }
@@ -426,8 +445,8 @@ class Forecaster:
         attrs = {"unit": self.unit, "units": self.unit, **self.provenance(draw)}
         return attrs if draw.label is None else {**attrs, "label": draw.label}
 
-    def _bounds(self, past: Tensor, options: SamplingOptions) -> Bounds | None:
-        return self.conditioning.bounds(past, options.clip) if options.clip else None
+    def _bounds(self, past: Tensor, options: SamplingOptions, moved: Tensor | None = None) -> Bounds | None:
+        return self.conditioning.bounds(past, options.clip, moved=moved) if options.clip else None
 
     def _class(self, label: str | None) -> int | None:
         if label is None:

@@ -113,7 +113,8 @@ def draw_members(
     device, members = condition.device, draw.members
     if device.type == "cpu":
         keep_freed_blocks()
-    size = draw.chunk or chunk_size(generator.network, condition.shape, device)
+    evaluated = [*condition.shape[:-2], *(min(side, draw.options.tile or side) for side in condition.shape[-2:])]
+    size = draw.chunk or chunk_size(generator.network, evaluated, device)
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))
         numbers = list(members[chosen])

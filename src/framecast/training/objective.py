@@ -29,7 +29,11 @@ class Objective(nn.Module):
         """Return the loss of each window of ``batch`` (physical units), ``[batch]``, for what is drawn for it."""
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
-        singles = [self.conditioning.example(past[k, None], future[k, None], own) for k, own in enumerate(random.own)]
+        moved = [None] * len(past) if batch.moved is None else batch.moved.to(device, non_blocking=True).split(1)
+        singles = [
+            self.conditioning.example(past[k, None], future[k, None], own, moved=moved[k])
+            for k, own in enumerate(random.own)
+        ]
         x0, condition, known = Example(*(torch.cat(parts) for parts in zip(*singles, strict=True)))
         label = self._label(batch.label, random).to(device) if self.generator.classes else None
         with autocast(device, self.options.precision):

@@ -20,11 +20,10 @@ from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import WindowList, find_windows, manifest_hash
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import OwnNetwork, check_size
-from framecast.training.options import TrainingOptions
 from framecast.training.recipe import DataOptions, Recipe
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
-from framecast.videos.target import AnyTarget, Change, Future, check_target
+from framecast.videos.target import Advected, AnyTarget, Change, Future, check_target
 from framecast.videos.units import select
 
 
@@ -36,11 +35,17 @@ class ArchiveData:
     windows: WindowList
     sides: dict[str, WindowList]
 
-    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> WindowDataset:
+    def dataset(self, side: str, frames: FrameSpec, recipe: Recipe) -> WindowDataset:
         """Return the windows of a side, ready to be read."""
-        cache = int(training.cache_gib * 2**30)
+        training = recipe.training
         return WindowDataset(
-            self.archive, self.sides[side], frames, cache_bytes=cache, flips=training.flips, seed=training.seed
+            self.archive,
+            self.sides[side],
+            frames,
+            cache_bytes=int(training.cache_gib * 2**30),
+            flips=training.flips,
+            motion=recipe.motion if recipe.target == "advected" else None,
+            seed=training.seed,
         )
 
     def record(self, recipe: Recipe) -> dict[str, Any]:
@@ -73,7 +78,7 @@ class OwnData:
     validation: Windows
     classes: tuple[str, ...] = ()
 
-    def dataset(self, side: str, frames: FrameSpec, training: TrainingOptions) -> OwnSamples:
+    def dataset(self, side: str, frames: FrameSpec, recipe: Recipe) -> OwnSamples:
         """Return the windows of a side, ready to be read."""
         return OwnSamples(self.train if side == "train" else self.validation, frames, self.classes)
 
@@ -101,7 +106,7 @@ class Prepared:
 
     def dataset(self, side: str) -> Samples:
         """Return the windows of a side, ready to be read."""
-        return self.data.dataset(side, self.model.frames, self.recipe.training)
+        return self.data.dataset(side, self.model.frames, self.recipe)
 
     def in_precision(self, *, training: Any, sampling: Any) -> "Prepared":
         """Return the same with these precisions in the recipe and the model."""
@@ -165,7 +170,7 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     recipe = replace(recipe, data=replace(recipe.data, split=split))
     frames = _patched(frames, recipe.data.patch)
     divided = ArchiveData(archive=data, windows=windows, sides=sides)
-    classes = _labels(divided, divided.dataset("train", frames, recipe.training)) if recipe.data.labels else ()
+    classes = _labels(divided, divided.dataset("train", frames, recipe)) if recipe.data.labels else ()
     unit = select(data.unit, data.channels, channels_of(frames))
     return _describe(recipe, divided, frames, unit=unit, classes=classes)
 
@@ -253,7 +258,7 @@ def _describe(
     recipe: Recipe, data: ArchiveData | OwnData, frames: FrameSpec, *, unit: str, classes: tuple[str, ...]
 ) -> Prepared:
     """Fit the stretch and describe the model."""
-    train = data.dataset("train", frames, recipe.training)
+    train = data.dataset("train", frames, recipe)
     recipe = replace(recipe, training=recipe.training.resolved(len(train)))
     normaliser = _normaliser(train, recipe.data)
     model = ModelConfig(
@@ -261,7 +266,7 @@ def _describe(
         unit=unit,
         frames=frames,
         normaliser=normaliser,
-        target=_target(recipe.target, train, normaliser, recipe.training.seed),
+        target=_target(recipe, train, normaliser),
         network=recipe.network,
         generator=recipe.generator,
         sampling=recipe.sampling,
@@ -385,6 +390,7 @@ def _normaliser(train: Samples, options: DataOptions) -> Normaliser:
         curve=options.curve,
         softening=_for_all(options.softening, train.frames, None),
         saturation=_for_all(options.saturation, train.frames, None),
+        dry=_for_all(options.dry, train.frames, None),
     )
     stretches = fitted.stretches.items()
     return Normaliser(
@@ -397,7 +403,8 @@ def _for_all(given: Mapping[str, float], frames: FrameSpec, default: None) -> di
     return {name: given.get(name, default) for name in (*frames.past_channels, *frames.future_channels)}
 
 
-def _target(kind: str, train: Samples, normaliser: Normaliser, seed: int) -> AnyTarget:
-    if kind == "future":
+def _target(recipe: Recipe, train: Samples, normaliser: Normaliser) -> AnyTarget:
+    if recipe.target == "future":
         return Future()
-    return Change(scale=fit_change_scale(train, normaliser, seed=seed))
+    scale = fit_change_scale(train, normaliser, seed=recipe.training.seed)
+    return Change(scale=scale) if recipe.target == "change" else Advected(scale=scale, motion=recipe.motion)

@@ -25,6 +25,7 @@ from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOp
 from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
+from framecast.videos.motion import AnyMotion, OpticalFlow
 from framecast.videos.normalise import Curve
 
 
@@ -45,6 +46,7 @@ class DataOptions:
         curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
         softening: physical unit at which the curve begins to compress, where it is not 1 or chosen: channel → value.
         saturation: physical unit above which pixels are clipped, where they are: channel → value.
+        dry: physical unit below which values are exactly zero, before and after, such as 0.1 mm/h: channel → value.
         centre: what the mean pixel becomes.
         spread: what one standard deviation becomes.
         labels: whether the network is told the archive's label of each window, the class of what is going to happen.
@@ -66,6 +68,7 @@ class DataOptions:
     curve: Curve | Literal["auto"] = "auto"
     softening: dict[str, float] = field(default_factory=dict)
     saturation: dict[str, float] = field(default_factory=dict)
+    dry: dict[str, float] = field(default_factory=dict)
     centre: float = 0.0
     spread: float = 1.0
     labels: bool = False
@@ -91,7 +94,9 @@ class Recipe:
     Attributes:
         name: what forecasts will call the model.
         data: windows and stretch.
-        target: what x0 stands for: the ``future`` itself, or its ``change`` since the last frame.
+        target: what x0 stands for: the ``future`` itself, its ``change`` since the last frame, or that since the last
+            frame ``advected`` to each lead time, which the network is then given, too.
+        motion: how the motion is known along which frames are advected.
         network: which network, with its options.
         diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
         one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
@@ -102,7 +107,8 @@ class Recipe:
 
     name: str
     data: DataOptions = field(default_factory=DataOptions)
-    target: Literal["future", "change"] = "change"
+    target: Literal["future", "change", "advected"] = "change"
+    motion: AnyMotion = OpticalFlow()
     network: AnyNetwork
     diffusion: DiffusionOptions | None = None
     one_shot: OneShotOptions | None = None

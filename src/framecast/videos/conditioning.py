@@ -40,29 +40,39 @@ class Conditioning:
     @property
     def channels(self) -> int:
         """How many channels the condition has."""
-        return len(self.representation.frames.past_channels)
+        return self.representation.condition_channels
 
-    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
+    def moved(self, past: Tensor, flow: Tensor | None = None) -> Tensor | None:
+        """Return the last frame of ``past`` moved on to each lead time, where the model is given it.
+
+        What the other methods take, and find for themselves if it is not given: it is found once for each past.
+        """
+        return self.representation.moved(past, flow)
+
+    def example(self, past: Tensor, future: Tensor, random: torch.Generator, *, moved: Tensor | None = None) -> Example:
         """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
-        x0, known = self.representation.encode(past, future)
-        return Example(x0, self.condition(past), known)
+        moved = self.moved(past) if moved is None else moved
+        x0, known = self.representation.encode(past, future, moved)
+        return Example(x0, self.condition(past, moved=moved), known)
 
-    def condition(self, past: Tensor) -> Tensor:
+    def condition(self, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
         """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
-        return self.representation.encode_past(past)
+        return self.representation.encode_past(past, moved)
 
     def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the shape ``[channel, time, height, width]`` of what is generated."""
         frames = self.representation.frames
         return len(frames.future_channels), frames.future, height, width
 
-    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+    def bounds(
+        self, past: Tensor, clip: Mapping[str, tuple[float, float]], *, moved: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the lowest and the highest x0 that ``clip`` (physical units, by channel) allows after ``past``."""
-        return self.representation.bounds(past, clip)
+        return self.representation.bounds(past, clip, moved)
 
-    def future(self, x0: Tensor, past: Tensor) -> Tensor:
+    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
         """Return the future in physical units that the generated ``x0`` stands for."""
-        return self.representation.decode(x0, past)
+        return self.representation.decode(x0, past, moved)
 
 
 class GivenFrames(Conditioning):
@@ -92,14 +102,14 @@ class GivenFrames(Conditioning):
         """Those of the video, and one that marks the given frames."""
         return super().channels + 1
 
-    def example(self, past: Tensor, future: Tensor, random: torch.Generator) -> Example:
+    def example(self, past: Tensor, future: Tensor, random: torch.Generator, *, moved: Tensor | None = None) -> Example:
         """Return the whole video as x0 and randomly chosen frames of it as condition."""
         frames = self.representation.frames
         video, known = self._encode(torch.cat([past, future], dim=-3))
         observed = self.masks.draw(len(video), frames.past, frames.future, random).to(video.device)
         return Example(video, make_condition(video, observed), known)
 
-    def condition(self, past: Tensor) -> Tensor:
+    def condition(self, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
         """Return the condition of a forecast: the past is given."""
         frames = self.representation.frames
         empty = torch.zeros_like(past[..., :1, :, :]).expand(*past.shape[:-3], frames.future, *past.shape[-2:])
@@ -128,12 +138,14 @@ class GivenFrames(Conditioning):
         frames = self.representation.frames
         return len(frames.future_channels), frames.past + frames.future, height, width
 
-    def bounds(self, past: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
+    def bounds(
+        self, past: Tensor, clip: Mapping[str, tuple[float, float]], *, moved: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the bounds of every frame; given frames are put back into what is clipped."""
         low, high = (limit[:, :, :1] for limit in self.representation.limits(past, clip))
         return low, high
 
-    def future(self, x0: Tensor, past: Tensor) -> Tensor:
+    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
         """Return the future frames of the generated video in physical units."""
         return self.representation.decode(x0[..., self.representation.frames.past :, :, :], past)
 

@@ -31,6 +31,8 @@ class Stretch:
             noise about an empty sky); ``linear`` and ``asinh`` keep it.
         softening: physical unit at which the curve turns from linear to compressed.
         saturation: physical unit above which values are clipped, in both directions; ``None`` clips nothing.
+        dry: physical unit below which values are exactly zero, such as the least rain that counts; ``None`` where
+            zeros are like other values.
         mean: mean of the curve's values over training pixels.
         std: their standard deviation.
         reason: why the curve was chosen, where it was chosen from the data.
@@ -39,15 +41,15 @@ class Stretch:
     curve: Curve = "log1p"
     softening: float = 1.0
     saturation: float | None = None
+    dry: float | None = None
     mean: float = 0.0
     std: float = 1.0
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if not (self.softening > 0 and self.std > 0 and (self.saturation is None or self.saturation > 0)):
-            raise ConfigError(
-                f"softening {self.softening}, std {self.std} and saturation {self.saturation} must be positive"
-            )
+        numbers = {name: getattr(self, name) for name in ("softening", "std", "saturation", "dry")}
+        if wrong := [name for name, value in numbers.items() if value is not None and not value > 0]:
+            raise ConfigError(f"{wrong[0]} of a stretch is {numbers[wrong[0]]}; it must be positive")
 
     @property
     def floor(self) -> float | None:
@@ -56,7 +58,8 @@ class Stretch:
 
     def describe(self) -> str:
         """Return curve, softening and the reason for them on one line, such as ``linear (signed)``."""
-        return describe_stretch(self.curve, softening=self.softening, saturation=self.saturation, reason=self.reason)
+        said = describe_stretch(self.curve, softening=self.softening, saturation=self.saturation, reason=self.reason)
+        return said + (f", zero below {self.dry:g}" if self.dry is not None else "")
 
     def placed(self, *, centre: float, spread: float) -> "Stretch":
         """Return the stretch that gives ``centre + spread·z`` where this one gives z."""
@@ -91,6 +94,8 @@ class Stretch:
         return self._clip(x * self.softening)
 
     def _clip(self, physical: Tensor) -> Tensor:
+        if self.dry is not None:
+            physical = torch.where(physical < self.dry, 0.0, physical)
         if self.floor is None and self.saturation is None:
             return physical
         return physical.clamp(min=self.floor, max=self.saturation)
@@ -142,6 +147,7 @@ def fit_stretch(
     curve: Curve = "log1p",
     softening: float = 1.0,
     saturation: float | None = None,
+    dry: float | None = None,
     reason: str = "",
 ) -> Stretch:
     """Return the stretch whose output has mean 0 and standard deviation 1 over the finite ``pixels`` of one channel.
@@ -152,7 +158,7 @@ def fit_stretch(
     finite = torch.from_numpy(np.asarray(pixels, dtype=np.float64)[np.isfinite(pixels)])
     if finite.numel() == 0:
         raise DataError("a channel holds no finite pixel in the training windows: check the archive's masks")
-    stretch = Stretch(curve=curve, softening=softening, saturation=saturation, reason=reason)
+    stretch = Stretch(curve=curve, softening=softening, saturation=saturation, dry=dry, reason=reason)
     if stretch.floor is not None and loss_below_floor(finite.numpy()) > TRACE:
         below = finite < stretch.floor
         raise DataError(

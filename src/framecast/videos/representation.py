@@ -4,6 +4,9 @@
     future --normalise, subtract the last frame (or not)------> x0
     x0     --add the last frame (or not), undo the stretch----> future
 
+The last frame is the latest value of each pixel, or that moved on to each lead time: then the condition has the moved
+frames, too.
+
 Everything that must travel with the weights for a forecast to mean anything is here: the frame specification, the
 stretch, and what x0 stands for.
 """
@@ -19,7 +22,15 @@ from framecast.core.configuration import kind_of
 from framecast.core.errors import DataError
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
-from framecast.videos.target import AnyTarget, Change, check_target, latest_frame
+from framecast.videos.target import (
+    Advected,
+    AnyTarget,
+    Change,
+    advected_frames,
+    check_target,
+    latest_frame,
+    seen_before,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,32 +50,77 @@ class Representation:
     def __post_init__(self) -> None:
         check_target(kind_of(self.target), self.frames)
 
+    @property
+    def moves(self) -> bool:
+        """Whether the last frame is moved on."""
+        return isinstance(self.target, Advected)
+
+    @property
+    def condition_channels(self) -> int:
+        """How many channels `encode_past` returns."""
+        return len(self.frames.past_channels) + (len(self.frames.future_channels) if self.moves else 0)
+
+    def flow(self, past: Float[Tensor, "*batch channel time height width"]) -> Tensor | None:
+        """Return the motion of a past, ``[..., future channel, 2, height, width]``, where the last frame is moved on.
+
+        In pixels per frame along x and y; see `framecast.videos.motion`.
+        """
+        if not isinstance(self.target, Advected):
+            return None
+        return self.target.motion.estimate(seen_before(past, self.frames))
+
+    def moved(
+        self, past: Float[Tensor, "*batch channel time height width"], flow: Tensor | None = None
+    ) -> Tensor | None:
+        """Return the last frame of a past moved on to each lead time, physical units; see `advected_frames`.
+
+        None where the target is not of this kind; the motion is that of `flow` if it is not given.
+        """
+        flow = self.flow(past) if flow is None or not self.moves else flow
+        return None if flow is None else advected_frames(past, self.frames, flow)
+
     def encode_past(
-        self, past: Float[Tensor, "*batch channel time height width"]
-    ) -> Float[Tensor, "*batch channel time height width"]:
+        self, past: Float[Tensor, "*batch channel time height width"], moved: Tensor | None = None
+    ) -> Float[Tensor, "*batch condition_channel condition_time height width"]:
         """Return the condition for a past in physical units: normalised, masked pixels at the training mean (zero).
+
+        Args:
+            past: of the channels and frames of the specification.
+            moved: what `moved` returned for this past, which is found here if it is not given. These frames become
+                channels beside those of the past, on one axis of ``max(P, F)`` frames, where lead time k is frame k
+                and the past stands last, its first frame repeated in front.
 
         Raises:
             DataError: channels or frames are not those of the frame specification.
         """
         self._check(past, len(self.frames.past_channels), self.frames.past, "past")
-        return torch.nan_to_num(self.normaliser.forward(past, self.frames.past_channels), nan=0.0)
+        condition = torch.nan_to_num(self.normaliser.forward(past, self.frames.past_channels), nan=0.0)
+        if not self.moves:
+            return condition
+        base = torch.nan_to_num(self._base(past, moved), nan=0.0)
+        missing = self.frames.future - self.frames.past
+        if missing > 0:
+            condition = torch.cat([*[condition[..., :1, :, :]] * missing, condition], dim=-3)
+        elif missing < 0:
+            base = torch.cat([base, *[base[..., -1:, :, :]] * -missing], dim=-3)
+        return torch.cat([condition, base], dim=-4)
 
     def encode(
         self,
         past: Float[Tensor, "*batch past_channel past height width"],
         future: Float[Tensor, "*batch channel future height width"],
+        moved: Tensor | None = None,
     ) -> tuple[Float[Tensor, "*batch channel future height width"], Bool[Tensor, "*batch channel future height width"]]:
         """Return x0 for a future, and which of its pixels are known (the loss counts only those).
 
-        Both videos are in physical units, NaN where masked.
+        Both videos are in physical units, NaN where masked; ``moved`` as for `encode_past`.
 
         Raises:
             DataError: channels or frames are not those of the frame specification.
         """
         self._check(future, len(self.frames.future_channels), self.frames.future, "future")
         normalised = self.normaliser.forward(future, self.frames.future_channels)
-        x0 = self.target.encode(normalised, self._last(past))
+        x0 = self.target.encode(normalised, self._base(past, moved))
         known = torch.isfinite(x0)
         return torch.where(known, x0, 0.0), known
 
@@ -72,26 +128,30 @@ class Representation:
         self,
         x0: Float[Tensor, "*batch channel future height width"],
         past: Float[Tensor, "*#batch past_channel past height width"],
+        moved: Tensor | None = None,
     ) -> Float[Tensor, "*batch channel future height width"]:
         """Return the future in physical units; the inverse of `encode`.
 
         Pixels that no past frame shows (such as those outside a radar's range) are NaN wherever the channel
         is seen at all.
         """
-        last = self._last(past)
-        normalised = self.target.decode(x0, torch.nan_to_num(last, nan=0.0))
+        base = self._base(past, moved)
+        normalised = self.target.decode(x0, torch.nan_to_num(base, nan=0.0))
         physical = self.normaliser.inverse(normalised, self.frames.future_channels)
-        return torch.where(torch.isnan(last), torch.nan, physical)
+        return torch.where(torch.isnan(base), torch.nan, physical)
 
     def bounds(
-        self, past: Float[Tensor, "batch past_channel past height width"], clip: Mapping[str, tuple[float, float]]
+        self,
+        past: Float[Tensor, "batch past_channel past height width"],
+        clip: Mapping[str, tuple[float, float]],
+        moved: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return x0 of the lowest and of the highest future that ``clip`` allows; infinite where it names no channel.
 
         Both can be broadcast against x0 ``[batch, channel, future, height, width]``; ``clip`` has physical values.
         """
-        last = torch.nan_to_num(self._last(past), nan=0.0)
-        low, high = (self.target.encode(limit, last) for limit in self.limits(past, clip))
+        base = torch.nan_to_num(self._base(past, moved), nan=0.0)
+        low, high = (self.target.encode(limit, base) for limit in self.limits(past, clip))
         return low, high
 
     def limits(self, like: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
@@ -105,16 +165,20 @@ class Representation:
         )
         return low, high
 
-    def _last(self, past: Tensor) -> Tensor:
-        """Return the latest value every pixel had, normalised, ``[..., channel, 1, height, width]``.
+    def _base(self, past: Tensor, moved: Tensor | None) -> Tensor:
+        """Return what the future is compared with, normalised: the last frame or, where it is moved, F of them.
 
-        A block missing from the last frame is taken from the frame before. Where the channels to forecast are not
-        all seen there is no last frame: zeros, which only a target that ignores it may meet.
+        ``[..., channel, 1 or F, height, width]``; the latest value every pixel had, so that a block missing from the
+        last frame is taken from the frame before. Where the channels to forecast are not all seen there is no last
+        frame: zeros, which only a target that ignores it may meet.
         """
         if not set(self.frames.future_channels) <= set(self.frames.past_channels):
             assert not isinstance(self.target, Change)
             return torch.zeros_like(past[..., :1, :1, :, :])
-        return self.normaliser.forward(latest_frame(past, self.frames), self.frames.future_channels)
+        if self.moves and moved is None:
+            moved = self.moved(past)
+        last = latest_frame(past, self.frames) if moved is None else moved
+        return self.normaliser.forward(last, self.frames.future_channels)
 
     def _check(self, video: Tensor, channels: int, count: int, what: str) -> None:
         if video.ndim < 4 or video.shape[-4] != channels or video.shape[-3] != count:

@@ -32,7 +32,11 @@ _SAMPLE = 1_000_000
 
 
 def choose_stretch(
-    pixels: npt.NDArray[np.floating], *, softening: float | None = None, saturation: float | None = None
+    pixels: npt.NDArray[np.floating],
+    *,
+    softening: float | None = None,
+    saturation: float | None = None,
+    dry: float | None = None,
 ) -> Stretch:
     """Return the stretch that suits the finite ``pixels`` of one channel; its ``reason`` says why in a few words.
 
@@ -48,10 +52,11 @@ def choose_stretch(
     sample = finite[:: max(1, finite.size // _SAMPLE)]
     curve, reason = _signed(sample) if loss_below_floor(finite) > TRACE else _positive(sample)
     if curve == "linear":
-        return fit_stretch(finite, curve="linear", softening=softening or 1.0, saturation=saturation, reason=reason)
+        softening = softening or 1.0
+        return fit_stretch(finite, curve="linear", softening=softening, saturation=saturation, dry=dry, reason=reason)
     nonzero = np.abs(sample[sample != 0]) if curve == "asinh" else sample[sample > 0]
     bend = softening or float(f"{np.median(nonzero):.2g}")
-    return fit_stretch(finite, curve=curve, softening=bend, saturation=saturation, reason=reason)
+    return fit_stretch(finite, curve=curve, softening=bend, saturation=saturation, dry=dry, reason=reason)
 
 
 def _signed(sample: npt.NDArray[np.float64]) -> tuple[Curve, str]:

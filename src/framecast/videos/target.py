@@ -1,8 +1,9 @@
-"""What the diffusion generates: the future itself, or the change since the last frame.
+"""What the diffusion generates: the future itself, or the change since the last frame, still or moved on.
 
 Most of the next frame is the last one. A network that generates the change spends nothing on reproducing what is
 already known, and its samples are sharp at the first lead time. The change is measured in units of its own standard
-deviation per channel and lead time, so that each lead time weighs the same.
+deviation per channel and lead time, so that each lead time weighs the same. Where everything drifts, the frame that
+changes is the last one advected to the lead time (`framecast.videos.motion`).
 
 Everything here is in normalised units (see `framecast.videos.normalise`).
 """
@@ -17,6 +18,7 @@ from torch import Tensor
 from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError
 from framecast.videos.frames import FrameSpec
+from framecast.videos.motion import AnyMotion, OpticalFlow, Part, advect
 
 
 class Target(ABC):
@@ -28,8 +30,8 @@ class Target(ABC):
 
         Args:
             future: ``[..., channel, time, height, width]``.
-            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``; zeros where the past
-                does not show them.
+            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``, or moved on to each
+                lead time, ``[..., channel, time, height, width]``; zeros where the past does not show them.
         """
 
     @abstractmethod
@@ -79,13 +81,26 @@ class Change(Target):
         return torch.tensor(self.scale, dtype=like.dtype, device=like.device)[:, :, None, None]
 
 
-AnyTarget = Annotated[Target, OneOf(Future, Change)]
+@dataclass(frozen=True, kw_only=True)
+class Advected(Change):
+    """x0 is ``(future - last frame advected to the lead time) / scale``; the network is given the advected frames, too.
+
+    Attributes:
+        scale: see `Change`, here of the change since the advected frame.
+        motion: how the motion of a past is known.
+    """
+
+    kind: Literal["advected"] = "advected"  # type: ignore[assignment]
+    motion: AnyMotion = OpticalFlow()
+
+
+AnyTarget = Annotated[Target, OneOf(Future, Change, Advected)]
 
 
 def check_target(kind: str, frames: FrameSpec) -> None:
-    """Raise `ConfigError` if the ``change`` of a channel is asked for that is not among the past channels."""
+    """Raise `ConfigError` if the change of a channel is asked for that is not among the past channels."""
     unseen = [name for name in frames.future_channels if name not in frames.past_channels]
-    if kind == "change" and unseen:
+    if kind != "future" and unseen:
         raise ConfigError(
             f"the change since the last frame needs {', '.join(unseen)} among the past channels "
             f"({', '.join(frames.past_channels)}): add it, or use target=future"
@@ -101,10 +116,40 @@ def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
     Raises:
         ConfigError: a future channel is not among the past channels.
     """
-    check_target("change", frames)
-    video = past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
+    video = seen_before(past, frames)
     latest = video[..., :1, :, :]
     for k in range(1, video.shape[-3]):
         frame = video[..., k : k + 1, :, :]
         latest = torch.where(torch.isnan(frame), latest, frame)
     return latest
+
+
+def seen_before(past: Tensor, frames: FrameSpec) -> Tensor:
+    """Return the future channels of ``past`` ``[..., past channel, time, height, width]``.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
+    """
+    check_target("change", frames)
+    return past[..., [frames.past_channels.index(name) for name in frames.future_channels], :, :, :]
+
+
+def advected_frames(
+    past: Tensor, frames: FrameSpec, flow: Tensor, *, part: Part = (slice(None), slice(None))
+) -> Tensor:
+    """Return the latest value of each pixel moved on along ``flow``, ``[..., channel, lead time, height, width]``.
+
+    Args:
+        past: ``[..., past channel, time, height, width]``, NaN where masked.
+        frames: of the model.
+        flow: pixels per frame, ``[..., channel, 2, height, width]``; see `framecast.videos.motion`.
+        part: rows and columns that are wanted.
+
+    Returns:
+        Where nothing that was seen arrives, the pixel keeps its latest value; NaN where it never had one.
+    """
+    latest = latest_frame(past, frames)
+    moved = advect(latest.squeeze(-3), flow, frames.future, part=part)
+    latest = latest[..., *part]
+    seen = torch.isfinite(moved) & torch.isfinite(latest)
+    return torch.where(seen, moved, latest)

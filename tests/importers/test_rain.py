@@ -1,0 +1,86 @@
+"""Rain as a rate: reflectivity and totals, by their formulas."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.data.archive.reader import Archive
+from framecast.importers.importing import import_data
+from framecast.importers.rain import rain_rate
+
+KNOWN = {"zr": (200.0, 1.6), "collected": None, "channel": "rain"}
+
+
+def test_marshall_and_palmer():
+    """23 dBZ are 1 mm/h: 10 log10(200) = 23.01."""
+    rate = rain_rate("dBZ", "mm/h", **KNOWN)
+    values = rate.convert(np.array([10 * np.log10(200), 10 * np.log10(200 * 10**1.6), np.nan]))
+    np.testing.assert_allclose(values, [1, 10, np.nan])
+    assert "200" in rate.said
+    assert "1.6" in rate.said
+    other = rain_rate("dBZ", "m/s", **{**KNOWN, "zr": (316.0, 1.5)})
+    np.testing.assert_allclose(other.convert(np.array([25.0])), (10**2.5 / 316) ** (1 / 1.5) / 3.6e6)
+
+
+@pytest.mark.parametrize("unit", ["mm", "kg m-2", "m"])
+def test_a_total_over_its_interval(unit):
+    rate = rain_rate(unit, "mm/h", **{**KNOWN, "collected": 300.0})
+    amount = 0.001 if unit == "m" else 1.0
+    np.testing.assert_allclose(rate.convert(np.array([0.0, amount])), [0, 12])
+
+
+def test_a_total_over_an_unknown_interval_is_refused():
+    with pytest.raises(DataError, match="--collected-over"):
+        rain_rate("mm", "mm/h", **KNOWN)
+
+
+def test_other_conversions_are_none_of_its_business():
+    assert rain_rate("K", "degC", **KNOWN) is None
+    assert rain_rate("K", "mm/h", **KNOWN) is None
+
+
+def stored(path: Path, unit: str, values: np.ndarray) -> Path:
+    times = np.datetime64("2020-01-01", "ns") + np.arange(len(values)) * np.timedelta64(5, "m")
+    data = xr.Dataset({"rain": (("time", "y", "x"), values, {"units": unit})}, coords={"time": times})
+    data.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def test_an_import_converts_dries_and_then_averages(tmp_path):
+    values = np.zeros((3, 4, 4), np.float32)
+    values[:, :2, :2] = [[1.0, 0.004], [0.0, 0.5]]  # 12, 0.048, 0 and 6 mm/h
+    source = stored(tmp_path / "rain.nc", "mm", values)
+    out = tmp_path / "rain.zarr"
+    import_data(source, out, unit="mm/h", collected_over="5min", dry_below=0.1, coarsen=2, progress=False)
+    archive = Archive.open(out)
+    assert archive.unit == "mm/h"
+    frame = archive.read(archive.sequences[0])[0, 0]
+    np.testing.assert_allclose(frame, [[4.5, 0], [0, 0]], rtol=1e-6)
+    assert archive.attrs["rain_rate_from"] == {"rain": "mm over 5 min"}
+    assert archive.attrs["dry_below"] == 0.1
+
+
+def test_impossible_options_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="zr"):
+        import_data(tmp_path, tmp_path / "out.zarr", zr=(200.0,))
+    with pytest.raises(ConfigError):
+        import_data(tmp_path, tmp_path / "out.zarr", collected_over="soon")
+
+
+@pytest.mark.slow
+def test_the_files_of_three_services(real_data, tmp_path):
+    """The rates are those of pysteps' own readers and formulas."""
+    pytest.importorskip("pysteps")
+    for name, unit in (("fmi/20160928", "dBZ"), ("mch/20150515", "mm"), ("knmi", "mm")):
+        folder = real_data / "radar-rain" / name
+        files = sorted(folder.iterdir())[:2]
+        import_data(files, tmp_path / "raw.zarr", overwrite=True, progress=False, cadence="5min")
+        import_data(files, tmp_path / "rate.zarr", unit="mm/h", overwrite=True, progress=False, cadence="5min")
+        raw, rate = (Archive.open(tmp_path / each) for each in ("raw.zarr", "rate.zarr"))
+        assert raw.unit == unit
+        values = raw.read(raw.sequences[0])
+        expected = 12 * values if unit == "mm" else (10 ** (values.astype(float) / 10) / 200) ** (1 / 1.6)
+        np.testing.assert_allclose(rate.read(rate.sequences[0]), expected, rtol=1e-5)
