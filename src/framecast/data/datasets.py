@@ -20,6 +20,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
 from framecast.data.windows import ABSENT, Window, check_fit
+from framecast.videos.forcings import CLOCKS, assemble, channels_of_forcings, frame_times
 from framecast.videos.frames import FrameSpec
 from framecast.videos.motion import Motion, Part
 from framecast.videos.target import advected_frames, seen_before
@@ -68,12 +69,15 @@ class Sample(NamedTuple):
             the null class of `framecast.diffusion.guidance`.
         moved: ``[channel, time, height, width]``, the last frame of the past moved on to each lead time, found in whole
             frames (see `framecast.videos.target.advected_frames`); None where it was not asked for.
+        forcing: ``[plane, P + F, height, width]``, what is known in advance (see `framecast.videos.forcings`); None
+            where nothing is.
     """
 
     past: Tensor
     future: Tensor
     label: Tensor
     moved: Tensor | None = None
+    forcing: Tensor | None = None
 
 
 class Samples(Dataset[Sample], ABC):
@@ -166,6 +170,7 @@ class WindowDataset(Samples):
         flips: axes along which a window may be mirrored, ``("x",)``, ``("y",)`` or both, where physics has no preferred
             direction; only samples drawn with an epoch are mirrored.
         motion: moves the last frame on to the lead times, once for each window, in whole frames; None moves nothing.
+        forcings: what is known in advance: clocks, and channels of the archive; see `framecast.videos.forcings`.
         seed: of the mirroring.
     """
 
@@ -178,6 +183,7 @@ class WindowDataset(Samples):
         cache_bytes: int = 2**30,
         flips: Sequence[str] = (),
         motion: Motion | None = None,
+        forcings: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
         self.patched = frames.height < archive.height or frames.width < archive.width
@@ -194,7 +200,16 @@ class WindowDataset(Samples):
         self.windows = windows
         self.frames = frames
         self.classes = archive.classes
-        self._channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
+        self.forcings = tuple(forcings)
+        known = channels_of_forcings(self.forcings)
+        if unknown := [name for name in known if name not in archive.channels]:
+            raise DataError(
+                f"{archive.path} lacks {', '.join(unknown)}, which data.forcings names; known are "
+                f"{', '.join((*CLOCKS, *archive.channels))}"
+            )
+        if set(self.forcings) & set(CLOCKS) and not archive.calendar.ordinary:
+            raise DataError(f"{archive.path} has no dates of the usual calendar, from which hour and season come")
+        self._channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels, *known)))
         self._stored = tuple(channel for channel in self._channels if channel in archive.channels)
         self._past = [self._channels.index(channel) for channel in frames.past_channels]
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
@@ -228,7 +243,10 @@ class WindowDataset(Samples):
         if axes:
             past, future = past.flip(axes), future.flip(axes)
             moved = None if moved is None else moved.flip(axes)
-        return Sample(past, future, torch.tensor(self.label(index)), moved)
+        forcing = self._forcing(video, window)
+        if axes and forcing is not None:
+            forcing = forcing.flip(axes)
+        return Sample(past, future, torch.tensor(self.label(index)), moved, forcing)
 
     def label(self, index: int) -> int:
         """Return the class of window ``index``: that of its last past frame, or the number of classes if unknown."""
@@ -241,9 +259,16 @@ class WindowDataset(Samples):
     def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
         """Return the windows ``indices`` stacked along a batch axis in front."""
         samples = [self.sample(int(index), epoch=epoch) for index in indices]
-        past, future, label, moved = zip(*samples, strict=True)
-        stacked = None if self._motion is None else torch.stack(moved)
-        return Sample(torch.stack(past), torch.stack(future), torch.stack(label), stacked)
+        return Sample(*(None if own[0] is None else torch.stack(own) for own in zip(*samples, strict=True)))
+
+    def _forcing(self, video: npt.NDArray[np.float32], window: Window) -> Tensor | None:
+        """Return the planes of what is known in advance, from ``[channel, time, y, x]``."""
+        if not self.forcings:
+            return None
+        names = channels_of_forcings(self.forcings)
+        given = {name: torch.from_numpy(video[self._channels.index(name)]) for name in names}
+        times = frame_times(window.issue_time, self.frames)
+        return assemble(self.forcings, times, given, (video.shape[-2], video.shape[-1]))
 
     def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor | None:
         """Return a part of the last frame moved on along the motion of the whole ``[channel, time, y, x]``."""

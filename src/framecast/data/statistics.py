@@ -13,6 +13,7 @@ import torch
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.datasets import Samples, epoch_order
+from framecast.videos.forcings import channels_of_forcings, planes
 from framecast.videos.normalise import Curve, Normaliser, fit_stretch
 from framecast.videos.stretch_choice import choose_stretch
 from framecast.videos.target import latest_frame
@@ -56,7 +57,9 @@ def fit_normaliser(
         DataError: a channel is constant or wholly masked, or a curve given by name would lose its negative values.
     """
     frames = train.frames
-    channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
+    forcings = getattr(train, "forcings", ())
+    known = channels_of_forcings(forcings)
+    channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels, *known)))
     curves: dict[str, Curve | Literal["auto"]] = _by_channel("curve", curve, channels)
     softenings = _by_channel("softening", softening, channels)
     saturations = _by_channel("saturation", saturation, channels)
@@ -65,8 +68,12 @@ def fit_normaliser(
     chosen = _choose(train, max(16, pixels // per_window), seed)
     values: dict[str, list[npt.NDArray[np.float32]]] = {channel: [] for channel in channels}
     for index in chosen:
-        past, future, *_ = train.sample(index)
-        for video, names in ((past, frames.past_channels), (future, frames.future_channels)):
+        sample = train.sample(index)
+        videos = [(sample.past, frames.past_channels), (sample.future, frames.future_channels)]
+        if sample.forcing is not None and known:
+            places = [planes(forcings[: forcings.index(name)]) for name in known]
+            videos.append((sample.forcing[places], known))
+        for video, names in videos:
             for k, name in enumerate(names):
                 finite = video[k].numpy()
                 values[name].append(finite[np.isfinite(finite)])

@@ -331,19 +331,20 @@ def forecast_windows(
     attrs = forecaster.file_attributes(settled, archive=str(archive.path.resolve()), split=plan.side, command=command)
     if domain.name:
         attrs[ATTRIBUTE] = domain.name
-    windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0)
+    windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0, forcings=forecaster.config.forcings)
     reported: list[int] = []
     warned: list[str] = []
 
     def drawn(index: int, chosen: range) -> tuple[np.ndarray, np.ndarray | None]:
-        past, window = windows[index].past, plan.chosen[index]
+        given, window = windows[index], plan.chosen[index]
+        past = given.past
         flow = forecaster.motion(past)
         label = _observed(windows, index) if draw.label == OBSERVED else draw.label
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
             warned.append(out_of_range)
             warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
         own = replace(settled, members=chosen, sample=sample_key(window), label=label)
-        videos = forecaster.draw_frames(past, own, frames.future, flow=flow)
+        videos = forecaster.draw_frames(past, own, frames.future, flow=flow, forcing=given.forcing)
         if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
             warnings.warn(

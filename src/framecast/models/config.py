@@ -40,6 +40,7 @@ class ModelConfig:
         network: which network, with its options.
         generator: what turns the network's output into members: a diffusion, or one shot.
         sampling: how members are drawn by default.
+        forcings: what the network is told in advance; see `framecast.videos.forcings`.
         labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
         stride: of its windows, see `framecast.training.recipe.DataOptions`.
@@ -59,6 +60,7 @@ class ModelConfig:
     network: AnyNetwork
     generator: AnyGenerator
     sampling: SamplingOptions = SamplingOptions()
+    forcings: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     split: AnySplit = AutoSplit()
     stride: int = 1
@@ -94,7 +96,9 @@ class ModelConfig:
     @property
     def representation(self) -> Representation:
         """How videos are put before the network."""
-        return Representation(frames=self.frames, normaliser=self.normaliser, target=self.target)
+        return Representation(
+            frames=self.frames, normaliser=self.normaliser, target=self.target, forcings=self.forcings
+        )
 
     @property
     def conditioning(self) -> Conditioning:

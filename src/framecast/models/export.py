@@ -96,9 +96,9 @@ def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = Non
     generator = forecaster.generator
     if check := getattr(generator.network, "check_size", None):
         check(height, width)  # a graph is of one size, and pads nothing
-    past = torch.zeros(batch, len(frames.past_channels), frames.past, height, width)
-    generated = torch.zeros(batch, *forecaster.conditioning.shape(height, width))
-    condition = forecaster.conditioning.condition(past)
+    conditioning = forecaster.conditioning
+    generated = torch.zeros(batch, *conditioning.shape(height, width))
+    condition = torch.zeros(batch, conditioning.channels, conditioning.condition_frames, height, width)
     if isinstance(generator, Denoiser):
         inputs = {"x_t": generated, "t": torch.full((batch,), 0.5), "past": condition}
     else:
@@ -128,6 +128,7 @@ def describe_export(forecaster: Forecaster, inputs: dict[str, Tensor], format: F
         "unit": forecaster.unit,
         "normaliser": to_plain(representation.normaliser),
         "target": to_plain(representation.target),
+        **({"forcings": list(representation.forcings)} if representation.forcings else {}),
         "labels": [*forecaster.labels, "unknown"] if forecaster.labels else [],
         "sampling": _describe_sampling(forecaster),
     }

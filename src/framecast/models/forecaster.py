@@ -1,7 +1,7 @@
 """Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import count, islice
@@ -29,12 +29,15 @@ from framecast.models.selection import Selection
 from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
+from framecast.videos.forcings import assemble, channels_of_forcings
 from framecast.videos.frames import FrameSpec
 from framecast.videos.labelled import (
     Video,
     Videos,
     is_batch,
+    issue_times,
     one_video,
+    pixels_of,
     to_ensemble,
     to_tensor,
     turned_axes,
@@ -171,6 +174,7 @@ class Forecaster:
         seed: int = 0,
         chunk: int | None = None,
         horizon: str | None = None,
+        forcings: Mapping[str, Any] | None = None,
         progress: Progress = False,
         **choices: Unpack[Choices],
     ) -> xr.DataArray:
@@ -186,6 +190,9 @@ class Forecaster:
             seed: the same seed gives the same members; member m does not depend on ``members``. Of many pasts each has
                 noise of its own, the first that of a single one.
             chunk: members drawn at once; by default as many as are drawn fastest.
+            forcings: for models that are told something in advance: each channel of it by name, ``[time]`` or
+                ``[time, y, x]`` in physical units for the past frames and all that are forecast. Clocks follow from the
+                times of the past, which must then be a DataArray with dates.
             horizon: how far, such as ``24h``; beyond the model's F frames each member is continued from its own.
             progress: whether to show how many members are finished, or a function that is called with their number and
                 how many there will be.
@@ -216,7 +223,8 @@ class Forecaster:
                 )
                 if lost := self.normaliser.losses(pixels, self.frames.past_channels):
                     warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
-                drawn = self.draw_frames(pixels, own, ahead, task=task)
+                known = self.forcing(each, forcings or {}, ahead)
+                drawn = self.draw_frames(pixels, own, ahead, forcing=known, task=task)
                 ensembles.append(to_ensemble(drawn, each, self.frames, attrs=self._attrs(own)))
         if not is_batch(past):
             return ensembles[0]
@@ -231,6 +239,7 @@ class Forecaster:
         members: int = 20,
         seed: int = 0,
         chunk: int | None = None,
+        forcings: Mapping[str, Any] | None = None,
         **choices: Unpack[Choices],
     ) -> Iterator[xr.DataArray]:
         """Forecast further than the model's F frames, block by block, each member from its own past.
@@ -245,6 +254,7 @@ class Forecaster:
             members: see `forecast`.
             seed: see `forecast`.
             chunk: see `forecast`.
+            forcings: see `forecast`.
             choices: see `forecast`.
 
         Yields:
@@ -257,7 +267,8 @@ class Forecaster:
             raise ConfigError(f"blocks is {blocks}; a forecast has at least one")
         past, options = one_video(past), self.settle(self.options(**choices))
         draw = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
-        drawn = self.draw_blocks(to_tensor(past, self.frames, unit=self.config.past_unit), draw)
+        known = self.forcing(past, forcings or {}, blocks * self.frames.future)
+        drawn = self.draw_blocks(to_tensor(past, self.frames, unit=self.config.past_unit), draw, forcing=known)
         for block, videos in enumerate(islice(drawn, blocks)):
             yield to_ensemble(videos, past, self.frames, attrs=self._attrs(draw), first_lead=block * self.frames.future)
 
@@ -314,7 +325,40 @@ class Forecaster:
         """
         return self.conditioning.representation.flow(past)
 
-    def draw(self, past: Tensor, draw: Draw, *, flow: Tensor | None = None, task: Task | None = None) -> Tensor:
+    def forcing(self, past: Video, given: Mapping[str, Any], ahead: int) -> Tensor | None:
+        """Return what the model is told in advance for a past and ``ahead`` frames, ``[plane, P + ahead, y, x]``.
+
+        Raises:
+            ConfigError: something of it is not given, or nothing of this name is wanted.
+            DataError: it has no value in a frame, or another number of frames or pixels.
+        """
+        names, frames = self.config.forcings, replace(self.frames, future=ahead)
+        if unknown := sorted(set(given) - set(channels_of_forcings(names))):
+            raise ConfigError(
+                f"{unknown[0]} is given in advance, and {self.name} is told {', '.join(names) or 'nothing'} in advance"
+            )
+        if not names:
+            return None
+        values = {name: torch.as_tensor(np.array(value, dtype=np.float32)) for name, value in given.items()}
+        for name, own in values.items():
+            if own.ndim not in (1, 3) or len(own) != frames.past + ahead:
+                raise DataError(
+                    f"{name} is given in the shape {list(own.shape)}; it must be [time] or [time, y, x] with "
+                    f"{frames.past} past and {ahead} future frames"
+                )
+            if own.ndim == 3:
+                values[name] = own.flip(turned_axes(one_video(past)))
+        return assemble(names, issue_times(past, frames), values, pixels_of(past))
+
+    def draw(
+        self,
+        past: Tensor,
+        draw: Draw,
+        *,
+        flow: Tensor | None = None,
+        forcing: Tensor | None = None,
+        task: Task | None = None,
+    ) -> Tensor:
         """Return members as a tensor on the CPU, ``[member, channel, lead time, y, x]`` in physical units.
 
         Args:
@@ -322,6 +366,7 @@ class Forecaster:
                 units, NaN where masked.
             draw: which members, and how.
             flow: motion of the past, for a model that is given it; by default what `motion` finds.
+            forcing: what is known in advance, ``[plane, P + F, y, x]``, for a model that is told it.
             task: is advanced by the members as they are finished.
 
         Raises:
@@ -337,9 +382,10 @@ class Forecaster:
         moved = self.conditioning.moved(
             pasts, None if flow is None else flow.to(pasts).expand(len(pasts), -1, -1, -1, -1)
         )
+        known = None if forcing is None else forcing.to(pasts).expand(len(pasts), *forcing.shape)
         chunks = draw_members(
             self.generator,
-            self.conditioning.condition(pasts, moved=moved),
+            self.conditioning.condition(pasts, moved=moved, forcing=known),
             self.conditioning.shape(*pasts.shape[-2:]),
             draw,
             class_index=self._class(draw.label),
@@ -354,9 +400,17 @@ class Forecaster:
         return torch.cat(drawn)
 
     def draw_blocks(
-        self, past: Tensor, draw: Draw, *, flow: Tensor | None = None, task: Task | None = None
+        self,
+        past: Tensor,
+        draw: Draw,
+        *,
+        flow: Tensor | None = None,
+        forcing: Tensor | None = None,
+        task: Task | None = None,
     ) -> Iterator[Tensor]:
         """Yield members block after block of F frames, without end, each from its own last P frames; see `draw`.
+
+        The ``forcing`` has as many future frames as will be drawn.
 
         Raises:
             ConfigError: the model sees a channel that it does not forecast.
@@ -364,7 +418,8 @@ class Forecaster:
         frames, pasts, order = self.frames, past[None], self._order()
         for block in count():
             given = (pasts, None) if block else (past, flow)
-            drawn = self.draw(given[0], replace(draw, block=block), flow=given[1], task=task)
+            known = None if forcing is None else forcing[:, block * frames.future :][:, : frames.past + frames.future]
+            drawn = self.draw(given[0], replace(draw, block=block), flow=given[1], forcing=known, task=task)
             yield drawn
             pasts = torch.cat([pasts.expand(len(drawn), *pasts.shape[1:]), drawn[:, order]], dim=-3)
             pasts = pasts[..., -frames.past :, :, :]
@@ -381,13 +436,24 @@ class Forecaster:
         return [future.index(name) for name in past]
 
     def draw_frames(
-        self, past: Tensor, draw: Draw, ahead: int, *, flow: Tensor | None = None, task: Task | None = None
+        self,
+        past: Tensor,
+        draw: Draw,
+        ahead: int,
+        *,
+        flow: Tensor | None = None,
+        forcing: Tensor | None = None,
+        task: Task | None = None,
     ) -> Tensor:
         """Return members of ``ahead`` frames: the first of the model's own, or so many blocks; see `draw`."""
-        if ahead <= self.frames.future:
-            return self.draw(past, draw, flow=flow, task=task)[..., :ahead, :, :]
-        blocks = islice(self.draw_blocks(past, draw, flow=flow, task=task), -(-ahead // self.frames.future))
-        return torch.cat(list(blocks), dim=-3)[..., :ahead, :, :]
+        blocks = -(-ahead // self.frames.future)
+        if forcing is not None:  # frames beyond those wanted are drawn and cut off: they may be told anything
+            more = self.frames.past + blocks * self.frames.future - forcing.shape[1]
+            forcing = torch.cat([forcing, *[forcing[:, -1:]] * more], dim=1)
+        if blocks == 1:
+            return self.draw(past, draw, flow=flow, forcing=forcing, task=task)[..., :ahead, :, :]
+        drawn = islice(self.draw_blocks(past, draw, flow=flow, forcing=forcing, task=task), blocks)
+        return torch.cat(list(drawn), dim=-3)[..., :ahead, :, :]
 
     def intervals(self, ensemble: xr.DataArray, *, calibrated: bool = True) -> xr.Dataset:
         """Return central intervals of every derived quantity of an ensemble that this model drew.

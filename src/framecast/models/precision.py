@@ -91,8 +91,8 @@ def forget_measurements() -> int:
 def _shapes(conditioning: Conditioning) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shapes ``[channel, time, height, width]`` of one condition and of what is generated from it."""
     frames = conditioning.representation.frames
-    condition = conditioning.condition(torch.ones(1, *frames.past_shape))
-    return tuple(condition.shape[1:]), conditioning.shape(frames.height, frames.width)
+    size = frames.height, frames.width
+    return (conditioning.channels, conditioning.condition_frames, *size), conditioning.shape(*size)
 
 
 def _divisible(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from framecast.models.config import attach, build_network
 from framecast.networks import OwnNetwork, padding
 from framecast.training.objective import Objective
 from framecast.training.prepare import ArchiveData, Prepared
+from framecast.videos.forcings import planes
 
 _SIDE = 64
 _WINDOWS = 2
@@ -90,7 +91,14 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
     small = replace(frames, height=height, width=width)
     objective = Objective(generator, model.conditioning, replace(options, label_dropout=0.0))
     unknown = torch.full((_WINDOWS,), len(model.labels))
-    batch = Sample(_steady(small.past_shape), _steady(small.future_shape), unknown)
+    representation, count = model.representation, frames.past + frames.future
+    batch = Sample(
+        _steady(small.past_shape),
+        _steady(small.future_shape),
+        unknown,
+        moved=_steady(small.future_shape) if representation.moves else None,
+        forcing=_steady((planes(model.forcings), count, height, width)) if model.forcings else None,
+    )
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

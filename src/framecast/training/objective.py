@@ -29,9 +29,12 @@ class Objective(nn.Module):
         """Return the loss of each window of ``batch`` (physical units), ``[batch]``, for what is drawn for it."""
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
-        moved = [None] * len(past) if batch.moved is None else batch.moved.to(device, non_blocking=True).split(1)
+        moved, forcing = (
+            [None] * len(past) if beside is None else beside.to(device, non_blocking=True).split(1)
+            for beside in (batch.moved, batch.forcing)
+        )
         singles = [
-            self.conditioning.example(past[k, None], future[k, None], own, moved=moved[k])
+            self.conditioning.example(past[k, None], future[k, None], own, moved=moved[k], forcing=forcing[k])
             for k, own in enumerate(random.own)
         ]
         x0, condition, known = Example(*(torch.cat(parts) for parts in zip(*singles, strict=True)))

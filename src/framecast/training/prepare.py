@@ -1,7 +1,7 @@
 """From a recipe and an archive, or a dataset of one's own, to everything a training run starts from."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from framecast.data.windows import WindowList, find_windows, manifest_hash
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import OwnNetwork, check_size
 from framecast.training.recipe import DataOptions, Recipe
+from framecast.videos.forcings import channels_of_forcings
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import Advected, AnyTarget, Change, Future, check_target
@@ -45,6 +46,7 @@ class ArchiveData:
             cache_bytes=int(training.cache_gib * 2**30),
             flips=training.flips,
             motion=recipe.motion if recipe.target == "advected" else None,
+            forcings=recipe.data.forcings,
             seed=training.seed,
         )
 
@@ -230,6 +232,8 @@ def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
         raise DataError(f"there are {data.describe()} windows: both sides need at least one")
     if recipe.data.patch is not None and recipe.data.patch != "auto":
         raise ConfigError("data.patch needs an archive: let the windows of a dataset of your own be patches themselves")
+    if recipe.data.forcings:
+        raise ConfigError("data.forcings needs an archive; windows of your own can have them as channels of the past")
     frames = own_frame_spec(recipe.data, data.train)
     _check_recipe(recipe, frames)
     classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
@@ -267,6 +271,7 @@ def _describe(
         frames=frames,
         normaliser=normaliser,
         target=_target(recipe, train, normaliser),
+        forcings=recipe.data.forcings,
         network=recipe.network,
         generator=recipe.generator,
         sampling=recipe.sampling,
@@ -385,12 +390,14 @@ def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
 
 
 def _normaliser(train: Samples, options: DataOptions) -> Normaliser:
+    frames, known = train.frames, channels_of_forcings(options.forcings)
+    channels = (*frames.past_channels, *frames.future_channels, *known)
     fitted = fit_normaliser(
         train,
         curve=options.curve,
-        softening=_for_all(options.softening, train.frames, None),
-        saturation=_for_all(options.saturation, train.frames, None),
-        dry=_for_all(options.dry, train.frames, None),
+        softening=_for_all(options.softening, channels),
+        saturation=_for_all(options.saturation, channels),
+        dry=_for_all(options.dry, channels),
     )
     stretches = fitted.stretches.items()
     return Normaliser(
@@ -398,9 +405,9 @@ def _normaliser(train: Samples, options: DataOptions) -> Normaliser:
     )
 
 
-def _for_all(given: Mapping[str, float], frames: FrameSpec, default: None) -> dict[str, Any]:
-    """Return a value for every channel: the one given, else ``default``."""
-    return {name: given.get(name, default) for name in (*frames.past_channels, *frames.future_channels)}
+def _for_all(given: Mapping[str, float], channels: Sequence[str]) -> dict[str, Any]:
+    """Return a value for every channel: the one given, else none."""
+    return {name: given.get(name) for name in channels}
 
 
 def _target(recipe: Recipe, train: Samples, normaliser: Normaliser) -> AnyTarget:

@@ -36,6 +36,8 @@ class DataOptions:
     Attributes:
         past_channels: channels that are seen; ``None`` takes all of the archive.
         future_channels: channels that are forecast; ``None`` takes all that are seen.
+        forcings: what is known in advance and told to the network for past and future frames: ``hour`` (UTC),
+            ``season``, and channels of the archive that are known of the future, too.
         past: frames seen; ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
         future: frames forecast.
         cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
@@ -59,6 +61,7 @@ class DataOptions:
 
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None
+    forcings: tuple[str, ...] = ()
     past: int | Literal["auto"] = 6
     future: int | Literal["auto"] = 6
     cadence: str | None = None

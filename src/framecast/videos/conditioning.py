@@ -40,7 +40,12 @@ class Conditioning:
     @property
     def channels(self) -> int:
         """How many channels the condition has."""
-        return self.representation.condition_channels
+        return self.representation.condition_shape[0]
+
+    @property
+    def condition_frames(self) -> int:
+        """How many frames the condition has."""
+        return self.representation.condition_shape[1]
 
     def moved(self, past: Tensor, flow: Tensor | None = None) -> Tensor | None:
         """Return the last frame of ``past`` moved on to each lead time, where the model is given it.
@@ -49,15 +54,23 @@ class Conditioning:
         """
         return self.representation.moved(past, flow)
 
-    def example(self, past: Tensor, future: Tensor, random: torch.Generator, *, moved: Tensor | None = None) -> Example:
+    def example(
+        self,
+        past: Tensor,
+        future: Tensor,
+        random: torch.Generator,
+        *,
+        moved: Tensor | None = None,
+        forcing: Tensor | None = None,
+    ) -> Example:
         """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
         moved = self.moved(past) if moved is None else moved
         x0, known = self.representation.encode(past, future, moved)
-        return Example(x0, self.condition(past, moved=moved), known)
+        return Example(x0, self.condition(past, moved=moved, forcing=forcing), known)
 
-    def condition(self, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
+    def condition(self, past: Tensor, *, moved: Tensor | None = None, forcing: Tensor | None = None) -> Tensor:
         """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
-        return self.representation.encode_past(past, moved)
+        return self.representation.encode_past(past, moved, forcing)
 
     def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the shape ``[channel, time, height, width]`` of what is generated."""
@@ -89,6 +102,8 @@ class GivenFrames(Conditioning):
     def __init__(self, representation: Representation, masks: FrameMasks) -> None:
         super().__init__(representation)
         frames = representation.frames
+        if representation.forcings:
+            raise ConfigError("frame masks do not go with data.forcings: leave one of them out")
         if frames.past_channels != frames.future_channels or not isinstance(representation.target, Future):
             channels = f"{list(frames.past_channels)} and {list(frames.future_channels)}"
             raise ConfigError(
@@ -102,14 +117,27 @@ class GivenFrames(Conditioning):
         """Those of the video, and one that marks the given frames."""
         return super().channels + 1
 
-    def example(self, past: Tensor, future: Tensor, random: torch.Generator, *, moved: Tensor | None = None) -> Example:
+    @property
+    def condition_frames(self) -> int:
+        """Those of the whole video."""
+        return self.representation.frames.past + self.representation.frames.future
+
+    def example(
+        self,
+        past: Tensor,
+        future: Tensor,
+        random: torch.Generator,
+        *,
+        moved: Tensor | None = None,
+        forcing: Tensor | None = None,
+    ) -> Example:
         """Return the whole video as x0 and randomly chosen frames of it as condition."""
         frames = self.representation.frames
         video, known = self._encode(torch.cat([past, future], dim=-3))
         observed = self.masks.draw(len(video), frames.past, frames.future, random).to(video.device)
         return Example(video, make_condition(video, observed), known)
 
-    def condition(self, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
+    def condition(self, past: Tensor, *, moved: Tensor | None = None, forcing: Tensor | None = None) -> Tensor:
         """Return the condition of a forecast: the past is given."""
         frames = self.representation.frames
         empty = torch.zeros_like(past[..., :1, :, :]).expand(*past.shape[:-3], frames.future, *past.shape[-2:])

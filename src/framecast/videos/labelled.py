@@ -13,6 +13,7 @@ from framecast.core.errors import DataError
 from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
 from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
+from framecast.videos.forcings import frame_times
 from framecast.videos.frames import FrameSpec
 from framecast.videos.units import by_channel, convert, select
 
@@ -164,6 +165,22 @@ def to_ensemble(
         attrs=dict(attrs),
         name="forecast",
     )
+
+
+def issue_times(video: Video, frames: FrameSpec) -> np.ndarray | None:
+    """Return the times of a past and of what is forecast from it, ``[P + F]``; None where it has no dates."""
+    video = one_video(video)
+    if not isinstance(video, xr.DataArray) or (times := _clock(video)) is None or video["time"].dtype.kind == "m":
+        return None
+    return frame_times(times[-1], frames)
+
+
+def pixels_of(video: Video) -> tuple[int, int]:
+    """Return height and width of a past."""
+    video = one_video(video)
+    if isinstance(video, xr.DataArray):
+        return int(video.sizes["y"]), int(video.sizes["x"])
+    return int(video.shape[-2]), int(video.shape[-1])
 
 
 def _clock(video: xr.DataArray) -> np.ndarray | None:

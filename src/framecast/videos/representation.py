@@ -19,7 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from framecast.core.configuration import kind_of
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
+from framecast.videos.forcings import planes
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import (
@@ -41,11 +42,13 @@ class Representation:
         frames: which channels and frames are seen and forecast.
         normaliser: the stretch of every channel.
         target: what x0 stands for.
+        forcings: what is known in advance; see `framecast.videos.forcings`.
     """
 
     frames: FrameSpec
     normaliser: Normaliser
     target: AnyTarget
+    forcings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_target(kind_of(self.target), self.frames)
@@ -56,9 +59,11 @@ class Representation:
         return isinstance(self.target, Advected)
 
     @property
-    def condition_channels(self) -> int:
-        """How many channels `encode_past` returns."""
-        return len(self.frames.past_channels) + (len(self.frames.future_channels) if self.moves else 0)
+    def condition_shape(self) -> tuple[int, int]:
+        """How many channels and frames `encode_past` returns."""
+        frames, beside = self.frames, 2 * planes(self.forcings)
+        channels = len(frames.past_channels) + (len(frames.future_channels) if self.moves else 0) + beside
+        return channels, max(frames.past, frames.future) if self.moves or beside else frames.past
 
     def flow(self, past: Float[Tensor, "*batch channel time height width"]) -> Tensor | None:
         """Return the motion of a past, ``[..., future channel, 2, height, width]``, where the last frame is moved on.
@@ -80,7 +85,10 @@ class Representation:
         return None if flow is None else advected_frames(past, self.frames, flow)
 
     def encode_past(
-        self, past: Float[Tensor, "*batch channel time height width"], moved: Tensor | None = None
+        self,
+        past: Float[Tensor, "*batch channel time height width"],
+        moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> Float[Tensor, "*batch condition_channel condition_time height width"]:
         """Return the condition for a past in physical units: normalised, masked pixels at the training mean (zero).
 
@@ -89,21 +97,41 @@ class Representation:
             moved: what `moved` returned for this past, which is found here if it is not given. These frames become
                 channels beside those of the past, on one axis of ``max(P, F)`` frames, where lead time k is frame k
                 and the past stands last, its first frame repeated in front.
+            forcing: what is known in advance, ``[..., plane, P + F, height, width]`` (`framecast.videos.forcings`):
+                its past and its future become channels likewise.
 
         Raises:
+            ConfigError: the model has forcings, and none are given.
             DataError: channels or frames are not those of the frame specification.
         """
         self._check(past, len(self.frames.past_channels), self.frames.past, "past")
         condition = torch.nan_to_num(self.normaliser.forward(past, self.frames.past_channels), nan=0.0)
-        if not self.moves:
+        seen, ahead = [condition], []
+        if self.moves:
+            ahead.append(torch.nan_to_num(self._base(past, moved), nan=0.0))
+        if self.forcings:
+            known = self._forcing(forcing)
+            seen.append(known[..., : self.frames.past, :, :])
+            ahead.append(known[..., self.frames.past :, :, :])
+        if not ahead:
             return condition
-        base = torch.nan_to_num(self._base(past, moved), nan=0.0)
         missing = self.frames.future - self.frames.past
         if missing > 0:
-            condition = torch.cat([*[condition[..., :1, :, :]] * missing, condition], dim=-3)
+            seen = [torch.cat([*[video[..., :1, :, :]] * missing, video], dim=-3) for video in seen]
         elif missing < 0:
-            base = torch.cat([base, *[base[..., -1:, :, :]] * -missing], dim=-3)
-        return torch.cat([condition, base], dim=-4)
+            ahead = [torch.cat([video, *[video[..., -1:, :, :]] * -missing], dim=-3) for video in ahead]
+        return torch.cat([*seen, *ahead], dim=-4)
+
+    def _forcing(self, forcing: Tensor | None) -> Tensor:
+        """Return the planes of the forcings, channels normalised and 0 where unknown."""
+        if forcing is None:
+            raise ConfigError(f"the model is told {', '.join(self.forcings)} in advance: give forcings")
+        parts = []
+        for name in self.forcings:
+            count = planes([name])
+            part, forcing = forcing[..., :count, :, :, :], forcing[..., count:, :, :, :]
+            parts.append(part if count == 2 else torch.nan_to_num(self.normaliser.forward(part, [name]), nan=0.0))
+        return torch.cat(parts, dim=-4)
 
     def encode(
         self,

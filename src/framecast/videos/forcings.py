@@ -1,0 +1,95 @@
+"""What is known in advance: the hour, the season, and planes or numbers that are given for past and future alike.
+
+A forcing is told to the network beside the past: its values in the frames that are seen and in those that are forecast.
+Clocks (`hour` in UTC, `season`) come from the times of the frames, as the cosine and the sine of their angle; every
+other forcing is a channel of the archive that is known in advance, such as orography, the height of the Sun, or the
+forecast of another model.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.videos.frames import FrameSpec
+
+CLOCKS = ("hour", "season")
+"""Forcings that follow from the time alone."""
+
+_DAY = np.timedelta64(86400, "s")
+
+
+def planes(forcings: Sequence[str]) -> int:
+    """Return how many planes these forcings are: two for a clock, one for a channel."""
+    return sum(2 if name in CLOCKS else 1 for name in forcings)
+
+
+def channels_of_forcings(forcings: Sequence[str]) -> tuple[str, ...]:
+    """Return the forcings that are channels."""
+    return tuple(name for name in forcings if name not in CLOCKS)
+
+
+def frame_times(issue_time: np.datetime64, frames: FrameSpec) -> npt.NDArray[np.datetime64]:
+    """Return the times of the past and future frames of a window, ``[P + F]``."""
+    seconds = [frames.cadence * (k - frames.past + 1) for k in range(frames.past)] + list(frames.lead_times)
+    return issue_time.astype("datetime64[ns]") + np.array([round(each * 1e9) for each in seconds], "timedelta64[ns]")
+
+
+def clock(name: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
+    """Return cosine and sine of the hour or the season at ``times``, ``[2, time]``.
+
+    The hour turns once in a day of UTC, the season once in a calendar year.
+    """
+    period = {"hour": "datetime64[D]", "season": "datetime64[Y]"}[name]
+    start = times.astype(period)
+    length = (start + 1).astype("datetime64[s]") - start.astype("datetime64[s]") if name == "season" else _DAY
+    angle = 2 * np.pi * ((times - start.astype(times.dtype)) / length)
+    return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+
+
+def assemble(
+    forcings: Sequence[str],
+    times: npt.NDArray[np.datetime64] | None,
+    given: Mapping[str, Tensor],
+    size: tuple[int, int],
+) -> Tensor:
+    """Return all planes ``[plane, time, height, width]`` of the ``forcings``, in their order.
+
+    Args:
+        forcings: their names.
+        times: of past and future frames, for clocks.
+        given: each channel ``[time]`` or ``[time, height, width]``, physical units.
+        size: height and width.
+
+    Raises:
+        ConfigError: a forcing is not given.
+        DataError: a forcing has no known value in a frame.
+    """
+    parts: list[Tensor] = []
+    for name in forcings:
+        if name in CLOCKS:
+            if times is None:
+                raise ConfigError(f"{name} needs the times of the frames: give the past as a DataArray with dates")
+            parts.append(torch.from_numpy(clock(name, times))[:, :, None, None])
+        elif name not in given:
+            raise ConfigError(
+                f"the model needs {name} in past and future frames: give it as forcings={{{name!r}: ...}}"
+            )
+        else:
+            values = given[name].float()
+            values = values if values.ndim == 3 else values[:, None, None]
+            if (dark := torch.isnan(values).flatten(1).all(dim=1)).any():
+                raise DataError(
+                    f"{name}, which must be known in advance, has no value in frame {int(dark.nonzero()[0])} of past "
+                    "and future: write it for the frames that are forecast, too"
+                )
+            parts.append(values[None])
+    count = {part.shape[1] for part in parts}
+    if len(count) > 1:
+        raise DataError(
+            f"forcings have {' and '.join(map(str, sorted(count)))} frames; give past and future frames of all"
+        )
+    return torch.cat([part.expand(-1, -1, *size) for part in parts])
