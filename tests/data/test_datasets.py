@@ -26,7 +26,7 @@ def test_a_sample_is_its_window(make_archive, cache_bytes):
     data = dataset(make_archive(), cache_bytes=cache_bytes)
     assert data.cached == bool(cache_bytes)
     for index in (0, 7, len(data) - 1):
-        past, future, _ = data[index]
+        past, future, *_ = data[index]
         window = data.windows[index]
         assert (past.shape, future.shape) == (FRAMES.past_shape, FRAMES.future_shape)
         assert past.dtype == future.dtype == torch.float32

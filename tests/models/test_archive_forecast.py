@@ -214,7 +214,7 @@ def test_an_archive_of_another_unit_or_other_channels_is_refused(plan, small_arc
 def test_members_that_diverge_are_warned_of_once(forecaster, plan, tmp_path, monkeypatch):
     whole = forecaster.draw
 
-    def draw(past, wanted, task=None):
+    def draw(past, wanted, **options):
         drawn = whole(past, wanted)
         drawn[1, 0, 2, 3, 4] = torch.inf
         return drawn

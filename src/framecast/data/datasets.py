@@ -68,16 +68,16 @@ class Sample(NamedTuple):
         label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
             the null class of `framecast.diffusion.guidance`.
         moved: ``[channel, time, height, width]``, the last frame of the past moved on to each lead time, found in whole
-            frames (see `framecast.videos.target.advected_frames`); None where it was not asked for.
-        forcing: ``[plane, P + F, height, width]``, what is known in advance (see `framecast.videos.forcings`); None
+            frames (see `framecast.videos.target.advected_frames`); empty where it was not asked for.
+        forcing: ``[plane, P + F, height, width]``, what is known in advance (see `framecast.videos.forcings`); empty
             where nothing is.
     """
 
     past: Tensor
     future: Tensor
     label: Tensor
-    moved: Tensor | None = None
-    forcing: Tensor | None = None
+    moved: Tensor = torch.empty(0)
+    forcing: Tensor = torch.empty(0)
 
 
 class Samples(Dataset[Sample], ABC):
@@ -108,7 +108,7 @@ class Samples(Dataset[Sample], ABC):
 
     def sample(self, index: int, *, epoch: int | None = None) -> Sample:
         """Return window ``index``; augmented as ``epoch`` says if one is given."""
-        return Sample(*(None if values is None else values[0] for values in self.batch([index], epoch)))
+        return Sample(*(values[0] if len(values) else values for values in self.batch([index], epoch)))
 
     def label(self, index: int) -> int:
         """Return the class of window ``index``, or the number of classes if unknown."""
@@ -242,9 +242,9 @@ class WindowDataset(Samples):
         axes = [] if epoch is None else self._mirrored(index, epoch)
         if axes:
             past, future = past.flip(axes), future.flip(axes)
-            moved = None if moved is None else moved.flip(axes)
+            moved = moved.flip(axes) if moved.numel() else moved
         forcing = self._forcing(video, window)
-        if axes and forcing is not None:
+        if axes and forcing.numel():
             forcing = forcing.flip(axes)
         return Sample(past, future, torch.tensor(self.label(index)), moved, forcing)
 
@@ -259,21 +259,21 @@ class WindowDataset(Samples):
     def batch(self, indices: Sequence[int] | npt.NDArray[np.integer], epoch: int | None = None) -> Sample:
         """Return the windows ``indices`` stacked along a batch axis in front."""
         samples = [self.sample(int(index), epoch=epoch) for index in indices]
-        return Sample(*(None if own[0] is None else torch.stack(own) for own in zip(*samples, strict=True)))
+        return Sample(*map(torch.stack, zip(*samples, strict=True)))
 
-    def _forcing(self, video: npt.NDArray[np.float32], window: Window) -> Tensor | None:
-        """Return the planes of what is known in advance, from ``[channel, time, y, x]``."""
+    def _forcing(self, video: npt.NDArray[np.float32], window: Window) -> Tensor:
+        """Return the planes of what is known in advance, from ``[channel, time, y, x]``; empty where nothing is."""
         if not self.forcings:
-            return None
+            return torch.empty(0)
         names = channels_of_forcings(self.forcings)
         given = {name: torch.from_numpy(video[self._channels.index(name)]) for name in names}
         times = frame_times(window.issue_time, self.frames)
         return assemble(self.forcings, times, given, (video.shape[-2], video.shape[-1]))
 
-    def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor | None:
-        """Return a part of the last frame moved on along the motion of the whole ``[channel, time, y, x]``."""
+    def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor:
+        """Return a part of the last frame moved on along the motion of the whole ``[channel, time, y, x]``, or nothing."""
         if self._motion is None:
-            return None
+            return torch.empty(0)
         past = torch.from_numpy(video[self._past, : self.frames.past])
         flow = self._flows.get(index)
         if flow is None:

@@ -70,7 +70,7 @@ def fit_normaliser(
     for index in chosen:
         sample = train.sample(index)
         videos = [(sample.past, frames.past_channels), (sample.future, frames.future_channels)]
-        if sample.forcing is not None and known:
+        if known:
             places = [planes(forcings[: forcings.index(name)]) for name in known]
             videos.append((sample.forcing[places], known))
         for video, names in videos:
@@ -112,7 +112,7 @@ def fit_change_scale(
     chosen = _choose(train, windows, seed)
     for start in range(0, len(chosen), _BATCH):
         sample = train.batch(chosen[start : start + _BATCH])
-        latest = latest_frame(sample.past, frames) if sample.moved is None else sample.moved
+        latest = sample.moved if sample.moved.numel() else latest_frame(sample.past, frames)
         last = normaliser.forward(latest, frames.future_channels)
         change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
         seen = torch.isfinite(change)

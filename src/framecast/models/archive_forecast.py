@@ -344,7 +344,9 @@ def forecast_windows(
             warned.append(out_of_range)
             warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
         own = replace(settled, members=chosen, sample=sample_key(window), label=label)
-        videos = forecaster.draw_frames(past, own, frames.future, flow=flow, forcing=given.forcing)
+        videos = forecaster.draw_frames(
+            past, own, frames.future, flow=flow, forcing=given.forcing if given.forcing.numel() else None
+        )
         if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
             warnings.warn(

@@ -96,8 +96,8 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
         _steady(small.past_shape),
         _steady(small.future_shape),
         unknown,
-        moved=_steady(small.future_shape) if representation.moves else None,
-        forcing=_steady((planes(model.forcings), count, height, width)) if model.forcings else None,
+        moved=_steady(small.future_shape) if representation.moves else torch.empty(0),
+        forcing=_steady((planes(model.forcings), count, height, width)) if model.forcings else torch.empty(0),
     )
     kept: dict[int, int] = {}
 

@@ -30,7 +30,7 @@ class Objective(nn.Module):
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
         moved, forcing = (
-            [None] * len(past) if beside is None else beside.to(device, non_blocking=True).split(1)
+            beside.to(device, non_blocking=True).split(1) if beside.numel() else [None] * len(past)
             for beside in (batch.moved, batch.forcing)
         )
         singles = [

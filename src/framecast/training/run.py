@@ -23,11 +23,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from framecast.core.configuration import from_plain, to_plain
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
 from framecast.core.manifest import check_seal, seal
 from framecast.core.reading import parse_json, parse_yaml, read_json, read_text
 from framecast.core.stored import Format, NewerVersionError, typed
+from framecast.training.recipe import Recipe
 
 FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
 
@@ -341,11 +343,19 @@ def _differences(path: Path, recipe: str) -> list[str]:
     """Return the dotted names of the settings that differ from the recipe at ``path`` and matter for the weights."""
     try:
         text = path.read_text(encoding="utf-8")
-        first, second = (dict(_flat(parse_yaml(own, str(path)))) for own in (text, recipe))
+        first, second = (dict(_flat(_completed(parse_yaml(own, str(path))))) for own in (text, recipe))
     except (ConfigError, UnicodeDecodeError):
         return ["one of them is not valid YAML"]
     names = (name for name in sorted({*first, *second}) if first.get(name) != second.get(name))
     return [name for name in names if not name.startswith(_WITHOUT_EFFECT)]
+
+
+def _completed(plain: Any) -> Any:
+    """Return a recipe with the defaults of settings that did not exist when it was written."""
+    try:
+        return to_plain(from_plain(Recipe, plain, where="recipe", trusted=True))
+    except (ConfigError, ImportError):
+        return plain
 
 
 def _flat(plain: Any, name: str = "") -> Iterator[tuple[str, Any]]:

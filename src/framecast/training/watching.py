@@ -69,7 +69,7 @@ def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, ste
         truths.append(sample.future)
         lasts.append(latest_frame(sample.past, frames) if shown else torch.full_like(sample.future[:, :1], torch.nan))
         draw = Draw(members=range(options.members), sample=place, options=forecaster.sampling)
-        drawn.append(forecaster.draw(sample.past, draw, forcing=sample.forcing))
+        drawn.append(forecaster.draw(sample.past, draw, forcing=sample.forcing if sample.forcing.numel() else None))
     truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
     error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
     spread = ensemble_variance(members).nanmean().sqrt().item()
