@@ -271,7 +271,7 @@ class WindowDataset(Samples):
         return assemble(self.forcings, times, given, (video.shape[-2], video.shape[-1]))
 
     def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor:
-        """Return a part of the last frame moved on along the motion of the whole ``[channel, time, y, x]``, or nothing."""
+        """Return a part of the last frame moved on along the motion of the whole video; empty without motion."""
         if self._motion is None:
             return torch.empty(0)
         past = torch.from_numpy(video[self._past, : self.frames.past])
