@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from framecast.networks import Network as Network
     from framecast.reports.judge import evaluate as evaluate
     from framecast.reports.prediction import show as show
+    from framecast.training.distill import distill as distill
     from framecast.training.job import train as train
     from framecast.training.recipe import load_recipe as load_recipe
     from framecast.verification.evaluation import score as score
@@ -51,6 +52,7 @@ _HOME = {
     "Network": "networks",
     "Windows": "data.datasets",
     "calibrate": "models.calibrate",
+    "distill": "training.distill",
     "evaluate": "reports.judge",
     "forecast": "models.archive_forecast",
     "import_data": "importers.importing",

@@ -65,6 +65,7 @@ def test_threads_that_wait_sleep_unless_told_otherwise(before, policy):
         ("demo",),
         ("synth", "a.zarr"),
         ("train", "tiny", "--data", "a.zarr", "--out", "run"),
+        ("distill", "run", "--out", "fast"),
         ("split", "tiny", "--data", "a.zarr"),
         ("forecast", "sun-171", "a.zarr", "f.zarr"),
         ("evaluate", "f.zarr", "--out", "report"),

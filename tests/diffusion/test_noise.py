@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import pytest
@@ -6,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from framecast.core.errors import ConfigError
-from framecast.diffusion.noise import coloured
+from framecast.diffusion.noise import coloured, smooth_fields
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, broadcast
 from framecast.generators.denoiser import Denoiser
@@ -76,3 +77,20 @@ def test_sampling_gives_back_data_that_are_as_coloured_as_the_noise():
 def test_a_slope_outside_its_range_is_refused():
     with pytest.raises(ConfigError, match=r"noise_slope is 1\.5"):
         DiffusionOptions(noise_slope=1.5)
+
+
+def test_smooth_fields_have_their_variance_length_and_persistence():
+    """Variance 1, correlation exp(-r²/(2 l²)) at distance r for l = 2, 4, 8, and 0.7 from frame to frame."""
+    white = torch.randn(250, 3, 2, 64, 48, generator=torch.Generator().manual_seed(0))
+    fields = smooth_fields(white)
+    assert fields.shape == white.shape
+    for k, length in enumerate((2, 4, 8)):
+        own = fields[:, k]
+        assert own.square().mean().item() == pytest.approx(1.0, rel=0.05)
+        for distance in (1, length, 2 * length):
+            expected = math.exp(-(distance**2) / (2 * length**2))
+            assert (own[..., distance:] * own[..., :-distance]).mean().item() == pytest.approx(expected, abs=0.05)
+            assert (own[..., distance:, :] * own[..., :-distance, :]).mean().item() == pytest.approx(expected, abs=0.05)
+        assert (own[:, 0] * own[:, 1]).mean().item() == pytest.approx(0.7, abs=0.05)
+    assert (fields[:, 0] * fields[:, 1]).mean().abs() < 0.05
+    assert torch.equal(smooth_fields(white[5:7]), fields[5:7])

@@ -14,6 +14,7 @@ from framecast.models.config import attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
 from framecast.training import TrainingState, fit
+from framecast.training.objective import measure_loss
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
@@ -55,6 +56,54 @@ def test_members_are_the_same_however_they_are_drawn(forecaster, past):
         forecaster.draw(past, Draw(members=range(5), options=forecaster.sampling, seed=3, chunk=2))[3:4],
     )
     assert together.std("member").mean() > 0
+
+
+NOISES = {
+    "fields": ("one_shot.pixels=false", "one_shot.fields=3"),
+    "vector": ("one_shot.pixels=false", "network.noise_vector=8"),
+    "all": ("one_shot.fields=2", "network.noise_vector=32"),
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_every_noise_is_a_function_of_seed_and_member(name, archive, past, small_changes, tmp_path):
+    """Bit for bit, however the ensemble is cut and after the model was stored, and members do differ."""
+    model = prepare(load_recipe("tiny", [*small_changes, *ONE_SHOT, *NOISES[name]]), archive).model
+    torch.manual_seed(0)
+    network = build_network(model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    save_weights(tmp_path / "model", model, network.state_dict())
+    forecaster = load(tmp_path / "model")
+    whole = forecaster.draw(past, Draw(members=range(5), options=forecaster.sampling, seed=3))
+    cut = forecaster.draw(past, Draw(members=range(5), options=forecaster.sampling, seed=3, chunk=2))
+    assert torch.equal(whole, cut)
+    alone = forecaster.draw(past, Draw(members=[3], options=forecaster.sampling, seed=3))
+    assert torch.equal(whole[3:4], alone)
+    assert whole.std(dim=0).mean() > 0
+    other = forecaster.draw(past, Draw(members=[3], options=forecaster.sampling, seed=4))
+    assert not torch.equal(other, alone)
+
+
+def test_all_noises_are_trained(archive, small_changes):
+    changes = [*small_changes, *ONE_SHOT, *NOISES["all"], "one_shot.loss={spectral: 0.1, modulus: 0.03}"]
+    prepared = prepare(load_recipe("tiny", changes), archive)
+    generator = attach(prepared.model, build_network(prepared.model))
+    windows = prepared.dataset("train")
+    measure_loss(generator, prepared.model.conditioning, windows, seed=0)
+    state = TrainingState(generator.network, prepared.recipe.training)
+    before = {name: value.clone() for name, value in generator.network.state_dict().items()}
+    for _ in fit(state, generator, prepared.model.conditioning, windows, prepared.recipe.training):
+        pass
+    after = generator.network.state_dict()
+    assert not torch.equal(before["noise.weight"], after["noise.weight"])
+    assert not torch.equal(before["stem.weight"], after["stem.weight"])
+
+
+def test_members_without_any_noise_are_refused(small_changes):
+    with pytest.raises(ConfigError, match="no noise"):
+        load_recipe("tiny", [*small_changes, *ONE_SHOT, "one_shot.pixels=false"])
 
 
 def test_rollouts_work_block_by_block(archive, small_changes):

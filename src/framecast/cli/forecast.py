@@ -16,8 +16,13 @@ from framecast.models.selection import Selection
 
 @takes_options
 def forecast(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A run (its newest checkpoint), a model folder, or a released model.")
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="A run (its newest checkpoint), a model folder, or a released model. Of several, or of a folder of "
+            "them, member m is drawn by model m mod their number.",
+        ),
     ],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose windows are forecast.")],
     out: Annotated[
@@ -30,6 +35,12 @@ def forecast(
     page: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also show the newest forecast as a page in this folder.")
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="A diffusion that refines the members of a one-shot model in --steps (3) evaluations."
+        ),
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network first: takes a minute, pays off for many windows.")
     ] = False,
@@ -40,12 +51,12 @@ def forecast(
         raise ConfigError(
             f"--page reads a forecast in Zarr and {out} is NetCDF: let OUT end in .zarr, or leave --page out"
         )
-    note(f"forecasting {archive} with {model}")
+    note(f"forecasting {archive} with {', '.join(models)}")
     import framecast as fc
 
     command = shlex.join(["framecast", *sys.argv[1:]])
     written = fc.forecast(
-        model,
+        models[0] if len(models) == 1 else models,
         archive,
         out,
         **ensemble.choices,
@@ -53,6 +64,7 @@ def forecast(
         **vars(running),
         **vars(selection),
         compile=compiled,
+        refine=refine,
         overwrite=overwrite,
         command=command,
     )

@@ -31,6 +31,12 @@ def train(
     out: Annotated[
         Path | None, typer.Option("--out", help="The run's folder. An unfinished run there is resumed.", metavar="RUN")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Start from the weights of this model: a run, a model folder or a released model."
+        ),
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Time that the run may take, such as 20min, in place of the recipe's steps."),
@@ -53,6 +59,8 @@ def train(
 
     further = (Path(config) / "recipe.yaml").is_file()
     wanted = settings(changes or ())
+    if start is not None:
+        wanted = {"training.start": start, **wanted}
     if budget is not None:
         wanted = {"training.steps": None, "training.epochs": None, "training.budget": budget, **wanted}
     recipe = fc.load_recipe(Path(config) / "recipe.yaml" if further else config, wanted)

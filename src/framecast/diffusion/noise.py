@@ -7,6 +7,9 @@ then agree on a brightness that nobody knows. Noise that neighbours share, as fr
 linear, and nothing in it asks for the covariance.
 """
 
+import math
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -37,6 +40,32 @@ def coloured(noise: Float[Tensor, "batch channel time height width"], slope: flo
     total = total + (last - side**power) * everywhere
     variance += side ** (-2 * slope) * (1 - 1 / frames) + (side * frames**0.5) ** (-2 * slope)
     return total / variance**0.5
+
+
+_PERSISTENCE = 0.7
+"""Correlation of a smooth field with that of the frame before."""
+
+
+def smooth_fields(white: Float[Tensor, "batch scale time height width"]) -> Tensor:
+    """Return Gaussian fields of variance 1 with one length scale each: 2, 4, 8, … pixels, the k-th 2^(k + 1).
+
+    Field k is white noise whose spectrum is multiplied by exp(-(π l f)²), f in cycles per pixel, so that pixels at a
+    distance r are correlated as exp(-r² / (2 l²)); its edges meet. In time each is autoregressive of first order:
+    n_t = ρ n_(t-1) + sqrt(1 - ρ²) w_t with ρ = 0.7. So is the noise of FourCastNet 3 (Bonev et al. 2025,
+    arXiv 2507.12144). Each batch element is computed by itself, so that its numbers do not depend on the others.
+    """
+    count, height, width = white.shape[1], *white.shape[-2:]
+    rows, columns = torch.fft.fftfreq(height, device=white.device), torch.fft.rfftfreq(width, device=white.device)
+    squared = rows[:, None].square() + columns.square()
+    length = 2.0 ** torch.arange(1, count + 1, device=white.device)
+    gain = torch.exp(-((math.pi * length[:, None, None]) ** 2) * squared)
+    whole = torch.cat([gain, gain[..., 1 : (width + 1) // 2]], dim=-1)  # each coefficient of the full spectrum once
+    gain = (gain / whole.square().mean(dim=(-2, -1), keepdim=True).sqrt())[:, None]
+    smooth = torch.stack([torch.fft.irfft2(torch.fft.rfft2(own) * gain, s=(height, width)) for own in white.float()])
+    frames = [smooth[:, :, 0]]
+    for fresh in smooth[:, :, 1:].unbind(dim=2):
+        frames.append(_PERSISTENCE * frames[-1] + math.sqrt(1 - _PERSISTENCE**2) * fresh)
+    return torch.stack(frames, dim=2)
 
 
 def _spread_means(noise: Tensor, side: int) -> Tensor:

@@ -266,8 +266,32 @@ class FastDDPMNonUniform(FastDDPM):
         return listed
 
 
-AnyGrid = Annotated[Grid, OneOf(Leading, Linspace, Trailing, Quadratic, LogSNR, FastDDPMUniform, FastDDPMNonUniform)]
-AnyTrainedGrid = Annotated[FastDDPM, OneOf(FastDDPMUniform, FastDDPMNonUniform)]
+@dataclass(frozen=True, kw_only=True)
+class Distilled(FastDDPM):
+    """The rows of `Trailing` for so many steps, as all that a network knows: what progressive distillation leaves.
+
+    Attributes:
+        steps: 1 to the number of rows.
+    """
+
+    steps: int = 4
+    kind: Literal["distilled"] = "distilled"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"a distilled model makes {self.steps} steps; it makes at least 1")
+
+    def rows(self, rows: int) -> Int64[Tensor, " n"]:
+        """Return the list for a table of ``rows`` rows, rising."""
+        if self.steps > rows:
+            raise ConfigError(f"{self.steps} distilled steps do not fit a schedule of {rows} rows")
+        return Trailing().rows(rows, self.steps)
+
+
+AnyGrid = Annotated[
+    Grid, OneOf(Leading, Linspace, Trailing, Quadratic, LogSNR, FastDDPMUniform, FastDDPMNonUniform, Distilled)
+]
+AnyTrainedGrid = Annotated[FastDDPM, OneOf(FastDDPMUniform, FastDDPMNonUniform, Distilled)]
 
 
 def rows_to_times(rows: Int64[Tensor, " n"], count: int) -> Float64[Tensor, " n"]:

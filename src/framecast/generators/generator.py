@@ -6,6 +6,7 @@ Everything above this folder treats them alike.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -40,40 +41,61 @@ class Generator(nn.Module, ABC):
         self.network = network
         self.classes = classes
 
-    def output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None, *, tile: int | None = None) -> Tensor:
+    def output(
+        self,
+        x: Tensor,
+        time: Tensor,
+        past: Tensor,
+        label: Tensor | None,
+        *,
+        tile: int | None = None,
+        **further: Tensor,
+    ) -> Tensor:
         """Return the network's output, of the shape and type of ``x``; larger frames in squares of ``tile`` pixels.
 
+        What is ``further`` goes to networks that take it, such as a noise vector.
         Frames whose sides the network cannot divide are continued by their border pixels, and its output is cut back.
 
         Raises:
             ConfigError: it has another shape, as that of a network of one's own may.
         """
         if tile is None or max(x.shape[-2:]) <= tile:
-            return self._output(x, time, past, label)
+            return self._output(x, time, past, label, further)
         total, weights = torch.zeros_like(x), x.new_zeros(x.shape[-2:])
         for rows in _cuts(x.shape[-2], tile):
             for columns in _cuts(x.shape[-1], tile):
                 weight = _ramp(rows).to(x)[:, None] * _ramp(columns).to(x)
-                part = self._output(x[..., rows, columns], time, past[..., rows, columns], label)
+                part = self._output(x[..., rows, columns], time, past[..., rows, columns], label, further)
                 total[..., rows, columns] += weight * part
                 weights[rows, columns] += weight
         return total / weights
 
-    def _output(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:
+    def _output(
+        self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None, further: Mapping[str, Tensor]
+    ) -> Tensor:
         """Return the network's output for whole frames."""
         divisor = int(getattr(self.network, "divisor", 1))
         rows, columns = (-side % divisor for side in x.shape[-2:])
         if rows or columns:
             x_wide, past_wide = (pad(video, (0, columns, 0, rows, 0, 0), mode="replicate") for video in (x, past))
-            F: Tensor = self.network(x_wide, time, past_wide, label)[..., : x.shape[-2], : x.shape[-1]]
+            F: Tensor = self.network(x_wide, time, past_wide, label, **further)[..., : x.shape[-2], : x.shape[-1]]
         else:
-            F = self.network(x, time, past, label)
+            F = self.network(x, time, past, label, **further)
         if F.shape != x.shape:
             raise ConfigError(
                 f"the network returns the shape {list(F.shape)} for x of {list(x.shape)} "
                 "[batch, channel, time, height, width]: it must return the shape of x"
             )
         return F.to(x.dtype)
+
+    def measure(self, examples: Callable[[], Videos], lead: Float[Tensor, "channel time"]) -> None:
+        """Take the units of the loss from training windows, where it has any: called once before training.
+
+        Args:
+            examples: returns the true futures of some training windows in network space, 0 where unknown.
+            lead: standard deviation that x0 is in units of, by channel and lead time.
+        """
+        return
 
     @abstractmethod
     def training_loss(

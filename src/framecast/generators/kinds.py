@@ -21,7 +21,7 @@ from framecast.diffusion.weighting import AnyWeighting, UniformWeighting
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.ensemble_loss import EnsembleLoss
 from framecast.generators.generator import Generator
-from framecast.generators.one_shot import OneShot
+from framecast.generators.one_shot import OneShot, Reading
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.masks import FrameMasks
 from framecast.videos.representation import Representation
@@ -29,6 +29,9 @@ from framecast.videos.representation import Representation
 
 class GeneratorOptions(ABC):
     """A kind of generator. Compare and hash by value; the arguments are the configuration."""
+
+    fields: int = 0
+    """Channels of noise that the network is given beside the past."""
 
     @abstractmethod
     def conditioning(self, representation: Representation) -> Conditioning:
@@ -102,14 +105,25 @@ class OneShotOptions(GeneratorOptions):
     Attributes:
         loss: what the ensembles are judged by.
         members: of each training window's ensemble; 1 with ``loss.kind: mse`` is a deterministic network.
+        pixels: whether noise enters pixel by pixel, in the place of the noisy future of a diffusion.
+        fields: smooth fields of noise that enter beside the past, of 2, 4, 8, … pixels.
+        diffusion: the diffusion that the network was before, which says what it is given and what its output means;
+            ``training.start`` sets it.
     """
 
     loss: EnsembleLoss = EnsembleLoss()
     members: int = 2
+    pixels: bool = True
+    fields: int = 0
+    diffusion: DiffusionOptions | None = None
     kind: Literal["one-shot"] = "one-shot"
 
     def __post_init__(self) -> None:
         self.loss.check(self.members)
+        if not 0 <= self.fields <= 16:
+            raise ConfigError(f"one_shot.fields is {self.fields}; it is a number of length scales, 0 to 16")
+        if self.diffusion and self.diffusion.masks:
+            raise ConfigError("one_shot.diffusion has masks: only a diffusion that is always given the past will do")
 
     def conditioning(self, representation: Representation) -> Conditioning:
         """Return how a past is put before the network: whole."""
@@ -117,7 +131,19 @@ class OneShotOptions(GeneratorOptions):
 
     def attach(self, network: nn.Module, *, classes: int) -> OneShot:
         """Return ``network`` as a one-shot generator."""
-        return OneShot(network, loss=self.loss, members=self.members, classes=classes)
+        reading = Reading()
+        if before := self.diffusion:
+            before.attach(network, classes=classes)  # refuses what is not defined at its noisiest time
+            reading = Reading.at_pure_noise(before.schedule, before.prediction, before.noise_slope)
+        return OneShot(
+            network,
+            loss=self.loss,
+            members=self.members,
+            classes=classes,
+            reading=reading,
+            pixels=self.pixels,
+            fields=self.fields,
+        )
 
     def check(self, options: SamplingOptions) -> None:
         """Raise `ConfigError` if a sampler, grid, number of steps or guidance is asked for."""

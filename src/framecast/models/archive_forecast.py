@@ -69,7 +69,7 @@ class Plan:
 
 
 def forecast(
-    model: Forecaster | str | Path,
+    model: Forecaster | str | Path | Sequence[str | Path],
     archive: Archive | str | Path,
     out: str | Path,
     *,
@@ -84,6 +84,7 @@ def forecast(
     label: str | None = None,
     device: str | torch.device | None = None,
     compile: bool = False,
+    refine: Forecaster | str | Path | None = None,
     overwrite: bool = False,
     trust_code: bool = False,
     progress: Progress = True,
@@ -113,6 +114,8 @@ def forecast(
             without one.
         device: where to compute, for a model that is loaded here; by default the GPU if there is one.
         compile: whether to compile the network first: takes a minute, pays off for many windows.
+        refine: a diffusion whose last ``steps`` (3 by default) each member of a one-shot model goes through; see
+            `Forecaster.refined`.
         overwrite: whether an existing forecast may be replaced.
         trust_code: see `framecast.load`.
         progress: whether to show the windows done, or a function that is called with their number and the total.
@@ -133,6 +136,9 @@ def forecast(
         place = choose_device(device)
         processes = join(cpu=place.type == "cpu")
         model = load(model, device=processes.device(place), trust_code=trust_code)
+    if refine is not None:
+        by = refine if isinstance(refine, Forecaster) else load(refine, device=model.device, trust_code=trust_code)
+        model = model.refined(by)
     draw = Draw(members=numbered(members), seed=seed, label=label, options=model.options(**choices))
     plan = plan_forecast(model, archive if isinstance(archive, Archive) else Archive.open(archive), selection)
     check_label(model.config, plan.archive, label)
@@ -433,11 +439,12 @@ def _evaluations(forecaster: Forecaster, draw: Draw, ahead: int, advance: Callab
     def evaluated(module: object, given: tuple[Tensor, ...], result: object) -> None:
         advance(len(given[0]) / whole)
 
-    handle = forecaster.generator.register_forward_hook(evaluated)
+    handles = [generator.register_forward_hook(evaluated) for generator in forecaster.generators]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _in_precision(draw: Draw, precision: Any) -> Draw:

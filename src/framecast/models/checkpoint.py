@@ -7,7 +7,7 @@ weights and the shape of every tensor are compared before anything is computed w
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
-from framecast.models.header import CONFIG, WEIGHTS, find_model, read_header
+from framecast.models.header import CONFIG, WEIGHTS, find_model, models_below, read_header
+from framecast.models.model_ensemble import ModelEnsemble
 from framecast.networks import OwnNetwork
 from framecast.verification.recalibration.calibration import read_calibration
 
@@ -66,7 +67,7 @@ def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
 
 
 def load(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     network: nn.Module | None = None,
     device: str | torch.device = "cpu",
@@ -74,8 +75,10 @@ def load(
 ) -> Forecaster:
     """Return the forecaster at ``path``: a model folder, a run (its newest checkpoint), or a released model's name.
 
+    Of several paths, or of a folder of runs, member m of a forecast is drawn by model m modulo their number.
+
     Args:
-        path: folder, or name of a released model.
+        path: folder, or name of a released model; or several of them.
         network: the module that takes the weights, for a model whose network does not come with framecast.
         device: device to compute on.
         trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
@@ -85,7 +88,12 @@ def load(
         ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
         FramecastError: the model does not exist or cannot be used; the message says why.
     """
-    folder = find_model(path)
+    paths: Sequence[str | Path] = models_below(path) or [path] if isinstance(path, str | Path) else path
+    if len(paths) != 1:
+        if network is not None:
+            raise ConfigError(f"{len(paths)} models were given, and one network: load models of your own one by one")
+        return ModelEnsemble([load(own, device=device, trust_code=trust_code) for own in paths])
+    folder = find_model(paths[0])
     config = read_config(folder, trust_code=trust_code)
     if network is None:
         network = _build(folder, config, trust_code=trust_code)

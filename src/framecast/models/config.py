@@ -105,11 +105,16 @@ class ModelConfig:
         """What the network is given and what it generates."""
         return self.generator.conditioning(self.representation)
 
+    @property
+    def given_channels(self) -> int:
+        """How many channels the network is given beside the noise or the noisy future."""
+        return self.conditioning.channels + self.generator.fields
+
 
 def build_network(config: ModelConfig) -> nn.Module:
     """Return the network that ``config`` describes, with fresh random weights."""
     return config.network.build(
-        past_channels=config.conditioning.channels,
+        past_channels=config.given_channels,
         future_channels=len(config.frames.future_channels),
         classes=len(config.labels),
     )

@@ -98,7 +98,9 @@ def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = Non
         check(height, width)  # a graph is of one size, and pads nothing
     conditioning = forecaster.conditioning
     generated = torch.zeros(batch, *conditioning.shape(height, width))
-    condition = torch.zeros(batch, conditioning.channels, conditioning.condition_frames, height, width)
+    condition = torch.zeros(batch, forecaster.config.given_channels, conditioning.condition_frames, height, width)
+    if forecaster.config.generator.fields or getattr(generator.network, "noise_vector", 0):
+        raise ConfigError(f"{forecaster.name} takes noise as fields or as a vector, which exported models cannot yet")
     if isinstance(generator, Denoiser):
         inputs = {"x_t": generated, "t": torch.full((batch,), 0.5), "past": condition}
     else:

@@ -1,5 +1,6 @@
 """Ensembles in physical units: a past goes in, an ``xarray.DataArray`` of possible futures comes out."""
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,10 @@ from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.sampler import Sampler
 from framecast.diffusion.sampling import SamplingOptions, parse_part
 from framecast.diffusion.times import Grid
+from framecast.generators.denoiser import Denoiser
 from framecast.generators.generator import Bounds, Generator
+from framecast.generators.one_shot import OneShot
+from framecast.generators.refined import Refined
 from framecast.models.config import ModelConfig
 from framecast.models.intervals import intervals
 from framecast.models.members import Draw, draw_members, numbered
@@ -82,6 +86,11 @@ class Forecaster:
         return self.config.conditioning
 
     @property
+    def generators(self) -> tuple[Generator, ...]:
+        """What evaluates networks to draw the members."""
+        return self.generator.parts if isinstance(self.generator, Refined) else (self.generator,)
+
+    @property
     def name(self) -> str:
         """Name of the model in forecasts."""
         return self.config.name
@@ -120,6 +129,36 @@ class Forecaster:
         """Move the network to ``device`` and return self."""
         self.generator.to(device)
         return self
+
+    def refined(self, by: "Forecaster", *, steps: int = 3, log_snr: float = 0.0) -> "Forecaster":
+        """Return a forecaster whose members are this one-shot model's, noised and denoised by a diffusion's last steps.
+
+        Args:
+            by: a diffusion that sees, forecasts and normalises as this model does, such as the one it started from.
+            steps: network evaluations of the diffusion, beside the one of this model.
+            log_snr: log(alpha / sigma) to which the members are noised; lower leaves more to the diffusion.
+
+        Raises:
+            ConfigError: the models are of other kinds, or differ in what x0 means.
+        """
+        first, then = self.generator, by.generator
+        if not isinstance(first, OneShot) or not isinstance(then, Denoiser):
+            raise ConfigError(
+                f"{self.name} is refined by {by.name}: members of a one-shot model are refined by a diffusion"
+            )
+        if self.config.representation != by.config.representation or self.labels != by.labels:
+            raise ConfigError(
+                f"{self.name} and {by.name} differ in channels, frames, stretch or target: refine by the diffusion "
+                "that the one-shot model started from, trained on the same windows"
+            )
+        digest = hashlib.sha256((self.config.weights_sha256 + by.config.weights_sha256).encode()).hexdigest()
+        config = replace(
+            by.config,
+            name=f"{self.name}+{by.name}",
+            sampling=replace(by.sampling, steps=steps),
+            weights_sha256=digest,
+        )
+        return Forecaster(config, Refined(first, then, log_snr=log_snr))
 
     def compile(self) -> "Forecaster":
         """Compile the network and return self: the first forecast takes a minute longer, those after it less time.

@@ -39,6 +39,15 @@ def count_weights(folder: str | Path) -> int | None:
         return None
 
 
+def models_below(path: str | Path) -> list[Path]:
+    """Return the model folders of the runs and models within a folder that is none itself, in order of their names."""
+    path = Path(path)
+    if not path.is_dir() or (path / CONFIG).is_file() or (path / "checkpoints").exists():
+        return []
+    within = [own for own in sorted(path.iterdir()) if (own / CONFIG).is_file() or (own / "checkpoints").is_dir()]
+    return [find_model(own) for own in within]
+
+
 def find_model(path: str | Path) -> Path:
     """Return the model folder meant by ``path``: itself, the newest checkpoint of a run, or a released model's name.
 

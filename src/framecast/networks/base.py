@@ -13,13 +13,18 @@ _LIVE_PER_CHANNEL = 4
 """Videos as wide as the widest layer that an evaluation keeps at once: what enters, what leaves, and two in between."""
 
 
+ChannelSlices = dict[str, tuple[int, list[tuple[str, str]]]]
+"""Name of a tensor -> the axis that has a slice for each channel or class, and the names of the slices."""
+
+
 class Network(Protocol):
     """Any ``nn.Module`` with this call signature; nothing else is required.
 
     Optional: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
     and frame (see `live_values`); an attribute ``divisor``, which must divide the sides of what it is given, so that
-    other frames are padded for it; and a method ``check_size(height, width)``, which raises `ConfigError` for frames of
-    a size that it cannot take.
+    other frames are padded for it; a method ``check_size(height, width)``, which raises `ConfigError` for frames of
+    a size that it cannot take; and a method ``channel_slices(past, future, classes)``, which says what belongs to
+    which channel (`ChannelSlices`), so that training can start from a model of other channels.
     """
 
     def __call__(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:

@@ -1,10 +1,13 @@
 """Where in the diffusion a sample is, and of which class, as a vector the network can use."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from framecast.core.errors import ConfigError
+from framecast.networks.base import ChannelSlices
 
 
 def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch {width}"]:
@@ -18,6 +21,11 @@ def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch
     exponents = torch.arange(0, width, 2, device=time.device, dtype=torch.float64) / -width
     phases = time.to(phase_type)[:, None] * (10000.0**exponents).to(phase_type)
     return torch.cat([phases.sin(), phases.cos()], dim=1)
+
+
+def label_slices(classes: Sequence[str]) -> ChannelSlices:
+    """Return the rows of the table of a network's `Embedding` by class, if it has any; the null class is the last."""
+    return {"embedding.label.weight": (0, [("class", name) for name in (*classes, "")])} if classes else {}
 
 
 class Embedding(nn.Module):

@@ -148,7 +148,8 @@ class SampleLinear(nn.Linear):
         """Map every row; in inference on a CPU each by itself, as a matrix product of its own."""
         if not for_each_sample(x):
             return super().forward(x)
-        return torch.bmm(x[:, None], self.weight.t().expand(x.shape[0], -1, -1))[:, 0] + self.bias
+        mapped = torch.bmm(x[:, None], self.weight.t().expand(x.shape[0], -1, -1))[:, 0]
+        return mapped if self.bias is None else mapped + self.bias
 
 
 def halve(x: Video) -> Video:

@@ -19,6 +19,7 @@ How the parts are put together, with w the base width (``P`` parameters each, e 
 - A biased 1×1 convolution, which is a linear map of every pixel's channels, gives the output.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -31,8 +32,8 @@ from torch.utils.checkpoint import checkpoint
 
 from framecast.core.errors import ConfigError
 from framecast.networks.attention import SpaceTimeAttention
-from framecast.networks.base import NetworkOptions
-from framecast.networks.embedding import Embedding
+from framecast.networks.base import ChannelSlices, NetworkOptions
+from framecast.networks.embedding import Embedding, label_slices
 from framecast.networks.layout import (
     SampleLinear,
     SpaceTimeConv,
@@ -307,6 +308,17 @@ class PaletteModelVideo(nn.Module):
         for up in self.up:
             video = up(video, skips.pop(), embedding)
         return split(self.last(video), x.shape[2])
+
+    def channel_slices(self, *, past: Sequence[str], future: Sequence[str], classes: Sequence[str]) -> ChannelSlices:
+        """Return the tensors with a slice for each channel or class, the axis of the slices, and their names."""
+        drawn = [("future", name) for name in future]
+        seen = [*(("past", name) for name in past), *drawn]
+        return {
+            "first.layers.0.weight": (1, seen),
+            "last.weight": (0, drawn),
+            "last.bias": (0, drawn),
+            **label_slices(classes),
+        }
 
 
 class PaletteModelVideoDeep(PaletteModelVideo):

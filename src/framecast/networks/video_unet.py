@@ -22,6 +22,7 @@ The norm is the paper's, over a whole sample: it keeps how bright a pixel is bes
 throws away, and on a CPU it is the fastest of all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -33,8 +34,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from framecast.core.errors import ConfigError
-from framecast.networks.base import NetworkOptions
-from framecast.networks.embedding import Embedding, sinusoids
+from framecast.networks.base import ChannelSlices, NetworkOptions
+from framecast.networks.embedding import Embedding, label_slices, sinusoids
 from framecast.networks.kernels import linear, linear_silu
 from framecast.networks.layout import (
     SampleLinear,
@@ -52,6 +53,10 @@ from framecast.networks.layout import (
 
 EMBEDDING = 256
 """Width of the embedding of diffusion time and label, and of the sinusoids of a frame's number."""
+
+
+_NOISE_AT_FIRST = 0.01
+"""Standard deviation of the weights of the noise vector at first: enough to tell members apart, and hardly more."""
 
 
 def start_at_zero(layer: nn.Linear) -> nn.Linear:
@@ -193,6 +198,8 @@ class VideoUNet(NetworkOptions):
         attention_levels: on how many of the lowest resolutions attention sits behind the blocks; 0 for none.
         heads: heads of every attention; twice their number divides the width of each level that has attention.
         patch: side of the square of pixels that enters as one position: 1, 2, 4 or 8.
+        noise_vector: length of a vector of noise that enters through the embedding, for one-shot models (32 in
+            Alet et al. 2025, arXiv 2506.10772); 0 for none.
         checkpointing: compute every block again in the backward pass instead of keeping what is inside it.
     """
 
@@ -204,6 +211,7 @@ class VideoUNet(NetworkOptions):
     attention_levels: int = 0
     heads: int = 4
     patch: int = 2
+    noise_vector: int = 0
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
@@ -222,6 +230,8 @@ class VideoUNet(NetworkOptions):
             raise ConfigError(
                 f"attention_levels is {self.attention_levels}; there are {len(self.multipliers)} resolutions"
             )
+        if not 0 <= self.noise_vector <= 256:
+            raise ConfigError(f"noise_vector is {self.noise_vector}; it is the length of a vector, 0 to 256")
         for multiplier in self.multipliers[len(self.multipliers) - self.attention_levels :]:
             if self.width * multiplier % (2 * self.heads):
                 raise ConfigError(
@@ -268,6 +278,10 @@ class VideoUNetModule(nn.Module):
         self.think = nn.Sequential(
             SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU(), SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU()
         )
+        self.noise_vector = config.noise_vector
+        if config.noise_vector:
+            self.noise = SampleLinear(config.noise_vector, EMBEDDING, bias=False)
+            nn.init.normal_(self.noise.weight, std=_NOISE_AT_FIRST)
         channels, patch = 2 * past_channels + future_channels, config.patch
         self.stem = (
             SpatialConv(channels, widths[0], kernel=patch, stride=patch, bias=True)
@@ -293,6 +307,7 @@ class VideoUNetModule(nn.Module):
         time: Float[Tensor, " batch"],
         past: Float[Tensor, "batch past_channel past height width"],
         label: Int[Tensor, " batch"] | None = None,
+        vector: Float[Tensor, "batch noise_vector"] | None = None,
     ) -> Float[Tensor, "batch future_channel future height width"]:
         """Predict from a noisy future and the past before it.
 
@@ -301,6 +316,7 @@ class VideoUNetModule(nn.Module):
             time: where in the diffusion each sample is, as its schedule tells networks.
             past: ``[B, Cp, P, H, W]``; P and F may differ (see `framecast.networks.layout.join`).
             label: class of each sample; index ``classes`` is the null class, which is also taken without a label.
+            vector: noise of each sample, for a network with ``noise_vector``; none is 0.
 
         Returns:
             The prediction, of the shape of ``x``.
@@ -310,6 +326,8 @@ class VideoUNetModule(nn.Module):
         """
         self.check_size(x.shape[3], x.shape[4])
         embedding = self.think(self.embedding(time, label))
+        if vector is not None:
+            embedding = embedding + self.noise(vector)
         newest = past[:, :, -1:].expand(-1, -1, past.shape[2], -1, -1)
         video = self.stem(join(x, torch.cat([past, newest], dim=1)))
         numbers = torch.arange(video.shape[1], device=x.device, dtype=x.dtype)
@@ -323,6 +341,14 @@ class VideoUNetModule(nn.Module):
             video = level(skips.pop() + double(linear(video, grow)), embedding)  # type: ignore[arg-type]
         pixels = self.last(functional.silu(self.last_norm(video)))
         return split(self._unpatch(pixels), x.shape[2])
+
+    def channel_slices(self, *, past: Sequence[str], future: Sequence[str], classes: Sequence[str]) -> ChannelSlices:
+        """Return the tensors with a slice for each channel or class, the axis of the slices, and their names."""
+        seen = [
+            (group, name) for group, names in (("past", past), ("newest", past), ("future", future)) for name in names
+        ]
+        drawn = [(str(k), name) for k in range(self.config.patch**2) for name in future]
+        return {"stem.weight": (1, seen), "last.weight": (0, drawn), "last.bias": (0, drawn)} | label_slices(classes)
 
     def _unpatch(self, x: Tensor) -> Tensor:
         """Lay the channels of every position out as its square of pixels: undoes the patches of the stem."""

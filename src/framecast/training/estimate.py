@@ -13,7 +13,7 @@ from framecast.data.datasets import Sample
 from framecast.generators.batch_random import BatchRandom
 from framecast.models.config import attach, build_network
 from framecast.networks import OwnNetwork, padding
-from framecast.training.objective import Objective
+from framecast.training.objective import Objective, true_futures
 from framecast.training.prepare import ArchiveData, Prepared
 from framecast.videos.forcings import planes
 
@@ -99,6 +99,8 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
         moved=_steady(small.future_shape) if representation.moves else torch.empty(0),
         forcing=_steady((planes(model.forcings), count, height, width)) if model.forcings else torch.empty(0),
     )
+    lead = torch.ones(len(small.future_channels), small.future)
+    generator.measure(lambda: true_futures(representation, batch), lead)
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ def fit(
         generator.train()
         rate = learning_rate(state.step, options)
         for group in state.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         state.optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=device)
         for part in range(share.parts):

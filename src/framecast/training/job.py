@@ -36,6 +36,7 @@ def train(
     out: str | Path | None = None,
     validation: Windows | None = None,
     network: nn.Module | NetworkOptions | Mapping[str, Any] | None = None,
+    start: str | Path | None = None,
     device: str | torch.device | None = None,
     overwrite: bool = False,
     progress: Progress = True,
@@ -55,6 +56,7 @@ def train(
         validation: the validation windows, for a dataset of your own.
         network: in place of the recipe's: how one is built, such as ``networks.VideoUNet(width=32)``, or any module
             that can be called like `framecast.networks.Network`, which is then changed in place; or settings.
+        start: a model to start from, in place of ``training.start``; see `framecast.training.start`.
         device: device to train on; by default the GPU if there is one.
         overwrite: whether a different run in that folder may be replaced.
         progress: whether to show steps and losses, or a function that is called with the steps made and their number.
@@ -70,6 +72,8 @@ def train(
     """
     if network is not None:
         changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network
+    if start is not None:
+        changes["training.start"] = str(start)
     before = Run(recipe) if isinstance(recipe, str | Path) and (Path(recipe) / "recipe.yaml").is_file() else None
     if before is not None:
         recipe, out = before.path / "recipe.yaml", before.path if out is None else out
@@ -93,6 +97,8 @@ def train(
         task.tell(_describe(prepared, str(place), processes))
         task.tell(prepared.choices)
         task.tell(prepared.stretch)
+        if prepared.origin:
+            task.tell(prepared.origin)
         if progress is True and processes.first and Run(out).step < last:
             cost = cost or measure_cost(prepared, place)
             for line in cost.describe(last - Run(out).step, prepared) if cost else ():

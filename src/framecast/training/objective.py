@@ -8,12 +8,17 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from framecast.data.datasets import Sample
+from framecast.data.datasets import Sample, Samples, epoch_order
 from framecast.diffusion.guidance import drop_labels
 from framecast.generators.batch_random import BatchRandom
 from framecast.generators.generator import Generator
 from framecast.training.options import TrainingOptions
 from framecast.videos.conditioning import Conditioning, Example
+from framecast.videos.representation import Representation
+from framecast.videos.target import Change
+
+_EXAMPLES = 128
+"""Training windows that the units of a loss are taken from."""
 
 
 class Objective(nn.Module):
@@ -48,6 +53,27 @@ class Objective(nn.Module):
         classes, share = self.generator.classes, self.options.label_dropout
         singles = [drop_labels(label[k, None], classes, own, probability=share) for k, own in enumerate(random.own)]
         return torch.cat(singles)
+
+
+def true_futures(representation: Representation, batch: Sample) -> Tensor:
+    """Return x0 of the futures of ``batch``, 0 where they are unknown."""
+    moved = batch.moved if batch.moved.numel() else None
+    x0, known = representation.encode(batch.past, batch.future, moved)
+    return torch.where(known, x0, 0.0)
+
+
+def measure_loss(generator: Generator, conditioning: Conditioning, windows: Samples, *, seed: int) -> None:
+    """Let ``generator`` take the units of its loss from some of the training ``windows`` (see `Generator.measure`)."""
+    device = next(generator.parameters()).device
+    chosen = epoch_order(len(windows), seed=seed, epoch=0)[:_EXAMPLES].tolist()
+
+    def examples() -> Tensor:
+        found = [true_futures(conditioning.representation, windows.batch([index])) for index in chosen]
+        return torch.cat(found).to(device)
+
+    frames, target = windows.frames, conditioning.representation.target
+    scale = target.scale if isinstance(target, Change) else ((1.0,) * frames.future,) * len(frames.future_channels)
+    generator.measure(examples, torch.tensor(scale))
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:

@@ -1,7 +1,7 @@
 """What can be set about training."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from framecast.core.errors import ConfigError
@@ -17,6 +17,10 @@ class TrainingOptions:
     """The settings of a training run; the defaults are those of Francisco et al. (2024) where they give one.
 
     Attributes:
+        start: a model to start from, a run's or model's folder or the name of a released one: its weights instead of
+            random ones, and what the recipe leaves open (see `framecast.training.start`).
+        rates: factors on the learning rate by part of the network, such as ``{down: 0.1, stem: 0}``: of the tensors
+            whose names begin so, 0 for those that stay as they are.
         steps: optimizer steps of the whole run; give this, ``epochs`` or ``budget``.
         epochs: passes over the training windows.
         budget: time that the run may take on the machine where it begins, such as ``20min``.
@@ -53,6 +57,8 @@ class TrainingOptions:
         cache_gib: an archive smaller than this is held in memory.
     """
 
+    start: str | None = None
+    rates: dict[str, float] = field(default_factory=dict)
     steps: int | None = None
     epochs: float | None = None
     budget: str | None = None
@@ -115,6 +121,9 @@ class TrainingOptions:
         for name in ("weight_decay", "warmup", "ema_start", "workers", "cache_gib", "seed"):
             if getattr(self, name) < 0:
                 yield f"training.{name} is {getattr(self, name)}; it must not be negative"
+        for part, factor in self.rates.items():
+            if not 0 <= factor <= 1:
+                yield f"training.rates has {factor} for {part}; a factor lies between 0 (frozen) and 1"
         if self.learning_rate > _LARGEST_RATE:
             yield f"training.learning_rate is {self.learning_rate:g}; it can be at most {_LARGEST_RATE:g}"
         if not 0 <= self.ema < 1:

@@ -21,6 +21,7 @@ from framecast.data.windows import WindowList, find_windows, manifest_hash
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import OwnNetwork, check_size
 from framecast.training.recipe import DataOptions, Recipe
+from framecast.training.start import Start, differences, inherit, open_start
 from framecast.videos.forcings import channels_of_forcings
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
@@ -105,6 +106,7 @@ class Prepared:
     recipe: Recipe
     data: ArchiveData | OwnData
     model: ModelConfig
+    start: Start | None = None
 
     def dataset(self, side: str) -> Samples:
         """Return the windows of a side, ready to be read."""
@@ -145,10 +147,18 @@ class Prepared:
         parts = (f"{name} {stretch.describe()}" for name, stretch in self.model.normaliser.stretches.items())
         return f"stretch: {'; '.join(parts)}"
 
+    @property
+    def origin(self) -> str:
+        """The model that the run starts from and what differs from it, on one line; empty without one."""
+        if self.start is None:
+            return ""
+        changed = "; ".join(differences(self.model, self.start)) or "nothing"
+        return f"starting from {self.start.config.name} ({self.start.path}); different: {changed}"
+
     @cached_property
     def data_record(self) -> dict[str, Any]:
-        """What the run must remember of its data."""
-        return self.data.record(self.recipe)
+        """What the run must remember of its data, and of the model that it starts from."""
+        return self.data.record(self.recipe) | ({"start": self.start.record} if self.start else {})
 
 
 def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
@@ -157,8 +167,15 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     Raises:
         FramecastError: data and recipe do not go together; the message says why.
     """
+    start = open_start(recipe)
+    if start is not None:
+        recipe = inherit(recipe, start)
+    elif recipe.network is None:
+        raise ConfigError(
+            f"recipe {recipe.name} has no network: name one, or a model to start from (training.start, --start MODEL)"
+        )
     if isinstance(data, OwnData):
-        return _prepare_own(recipe, data)
+        return _prepare_own(recipe, data, start)
     recipe = fit_to(recipe, data)
     frames = frame_spec(recipe.data, data)
     _check_recipe(recipe, frames)
@@ -174,7 +191,7 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
     divided = ArchiveData(archive=data, windows=windows, sides=sides)
     classes = _labels(divided, divided.dataset("train", frames, recipe)) if recipe.data.labels else ()
     unit = select(data.unit, data.channels, channels_of(frames))
-    return _describe(recipe, divided, frames, unit=unit, classes=classes)
+    return _describe(recipe, divided, frames, start, unit=unit, classes=classes)
 
 
 _LENGTHS = ((6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (2, 1), (1, 1))
@@ -227,7 +244,7 @@ def _patched(frames: FrameSpec, patch: int | str | None) -> FrameSpec:
     return replace(frames, height=min(patch, frames.height), width=min(patch, frames.width))
 
 
-def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
+def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared:
     if not len(data.train) or not len(data.validation):
         raise DataError(f"there are {data.describe()} windows: both sides need at least one")
     if recipe.data.patch is not None and recipe.data.patch != "auto":
@@ -249,7 +266,8 @@ def _prepare_own(recipe: Recipe, data: OwnData) -> Prepared:
         cadence=format_duration(frames.cadence),
     )
     unit = str(getattr(data.train, "unit", "1"))
-    return _describe(replace(recipe, data=options), replace(data, classes=classes), frames, unit=unit, classes=classes)
+    recipe, data = replace(recipe, data=options), replace(data, classes=classes)
+    return _describe(recipe, data, frames, start, unit=unit, classes=classes)
 
 
 def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
@@ -259,18 +277,29 @@ def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
 
 
 def _describe(
-    recipe: Recipe, data: ArchiveData | OwnData, frames: FrameSpec, *, unit: str, classes: tuple[str, ...]
+    recipe: Recipe,
+    data: ArchiveData | OwnData,
+    frames: FrameSpec,
+    start: Start | None,
+    *,
+    unit: str,
+    classes: tuple[str, ...],
 ) -> Prepared:
     """Fit the stretch and describe the model."""
     train = data.dataset("train", frames, recipe)
     recipe = replace(recipe, training=recipe.training.resolved(len(train)))
-    normaliser = _normaliser(train, recipe.data)
+    assert recipe.network is not None  # without one there is a start, from which it was taken
+    if start is not None and recipe.distillation is not None:  # what is learnt is a function of these numbers
+        normaliser, target = start.config.normaliser, start.config.target
+    else:
+        normaliser = _normaliser(train, recipe.data, start)
+        target = _target(recipe, train, normaliser)
     model = ModelConfig(
         name=recipe.name,
         unit=unit,
         frames=frames,
         normaliser=normaliser,
-        target=_target(recipe, train, normaliser),
+        target=target,
         forcings=recipe.data.forcings,
         network=recipe.network,
         generator=recipe.generator,
@@ -281,7 +310,7 @@ def _describe(
         max_masked=recipe.data.max_masked,
     )
     _check_model(model)
-    return Prepared(recipe=recipe, data=data, model=model)
+    return Prepared(recipe=recipe, data=data, model=model, start=start)
 
 
 def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Division]:
@@ -389,13 +418,20 @@ def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
     )
 
 
-def _normaliser(train: Samples, options: DataOptions) -> Normaliser:
+def _normaliser(train: Samples, options: DataOptions, start: Start | None) -> Normaliser:
+    """Return the stretches, fitted to the training windows; a curve that is open is that of the model to start from."""
     frames, known = train.frames, channels_of_forcings(options.forcings)
     channels = (*frames.past_channels, *frames.future_channels, *known)
+    curve: Any = options.curve
+    softening = _for_all(options.softening, channels)
+    if start is not None and curve == "auto":
+        taken = start.curves(tuple(softening))
+        curve = {name: own for name, (own, _) in taken.items()}
+        softening = {name: bend if softening[name] is None else softening[name] for name, (_, bend) in taken.items()}
     fitted = fit_normaliser(
         train,
-        curve=options.curve,
-        softening=_for_all(options.softening, channels),
+        curve=curve,
+        softening=softening,
         saturation=_for_all(options.saturation, channels),
         dry=_for_all(options.dry, channels),
     )

@@ -91,6 +91,23 @@ class DataOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DistillationOptions:
+    """What a student learns from, a diffusion model; stretch and target are that model's.
+
+    Attributes:
+        teacher: a run's or model's folder, or the name of a released model.
+        steps: of the teacher's from noise to the clean video, an even number; the student makes half as many.
+    """
+
+    teacher: str
+    steps: int
+
+    def __post_init__(self) -> None:
+        if self.steps < 2 or self.steps % 2:
+            raise ConfigError(f"distillation.steps is {self.steps}; the teacher makes an even number of steps")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training run.
 
@@ -100,9 +117,10 @@ class Recipe:
         target: what x0 stands for: the ``future`` itself, its ``change`` since the last frame, or that since the last
             frame ``advected`` to each lead time, which the network is then given, too.
         motion: how the motion is known along which frames are advected.
-        network: which network, with its options.
+        network: which network, with its options; may be left out where ``training.start`` names a model that has one.
         diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
         one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
+        distillation: train on what a diffusion does in two steps, so that one step does it (``framecast distill``).
         training: steps, batch, optimizer, precision, checkpoints.
         watch: what is shown of a run while it goes on.
         sampling: how members are drawn by default.
@@ -112,9 +130,10 @@ class Recipe:
     data: DataOptions = field(default_factory=DataOptions)
     target: Literal["future", "change", "advected"] = "change"
     motion: AnyMotion = OpticalFlow()
-    network: AnyNetwork
+    network: AnyNetwork | None = None
     diffusion: DiffusionOptions | None = None
     one_shot: OneShotOptions | None = None
+    distillation: DistillationOptions | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
     watch: WatchOptions = field(default_factory=WatchOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
@@ -135,6 +154,9 @@ class Recipe:
             self.generator.check(self.sampling)
         except ConfigError as error:
             yield str(error)
+        ours = self.one_shot
+        if ours and self.network and not (ours.pixels or ours.fields or getattr(self.network, "noise_vector", 0)):
+            yield "one_shot has no noise, so that all members would be the same: use pixels, fields or noise_vector"
         if self.diffusion and self.diffusion.masks and self.target != "future":
             yield f"diffusion.masks needs target=future, and target is {self.target}"
 

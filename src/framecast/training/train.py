@@ -13,20 +13,25 @@ import torch
 from framecast.core.configuration import to_plain
 from framecast.core.distributed import Processes
 from framecast.core.environment import describe_environment
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.machine import keep_freed_blocks, return_freed_blocks
-from framecast.models.checkpoint import save_weights
+from framecast.generators.denoiser import Denoiser
+from framecast.generators.generator import Generator
+from framecast.generators.student import Student
+from framecast.models.checkpoint import load, save_weights
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.precision import Choice, asked, choose
 from framecast.training import Stepped, TrainingState, fit, validation_loss
 from framecast.training.batches import cut
+from framecast.training.objective import measure_loss
 from framecast.training.prepare import Prepared
-from framecast.training.recipe import dump_recipe
+from framecast.training.recipe import Recipe, dump_recipe
 from framecast.training.run import Run
 from framecast.training.sharding import shard
 from framecast.training.snapshots import is_due, save_snapshot
 from framecast.training.spikes import Spikes
+from framecast.training.start import load_start
 from framecast.training.watching import Watched, WatchOptions, look
 
 _LOG_EVERY = 10
@@ -169,10 +174,14 @@ class _Session:
         if place.type == "cpu":
             spares_memory = getattr(prepared.recipe.network, "checkpointing", False)
             return_freed_blocks() if spares_memory else keep_freed_blocks()
-        network = build_network(prepared.model).to(place)
+        network = build_network(prepared.model)
+        if checkpoint is None and prepared.start is not None:
+            load_start(network, prepared.model, prepared.start)
+        network = network.to(place)
         if self.options.shard and processes.count > 1:
             shard(network, processes)
-        self.generator = attach(prepared.model, network)
+        self.generator = _learning(attach(prepared.model, network), prepared.recipe, place)
+        measure_loss(self.generator, prepared.model.conditioning, prepared.dataset("train"), seed=self.options.seed)
         self.state = TrainingState(network, self.options)
         self.best: tuple[float, int | None] = math.inf, None
         self.seconds = 0.0
@@ -284,12 +293,27 @@ class _Session:
         provenance = {
             "steps": self.state.step,
             "training": self.prepared.data_record,
+            **({"start": self.prepared.start.record} if self.prepared.start else {}),
             "best_validation_loss": _finite(self.best[0]),
             "seed": self.options.seed,
             "precision": self.options.precision,
             **{name: self.environment[name] for name in ("versions", "framecast_commit", "commit")},
         }
         return replace(self.prepared.model, provenance=provenance)
+
+
+def _learning(generator: Generator, recipe: Recipe, device: torch.device) -> Generator:
+    """Return ``generator``, or with a teacher the student that it is while it is trained.
+
+    Raises:
+        ConfigError: student or teacher is not a diffusion.
+    """
+    if recipe.distillation is None:
+        return generator
+    teacher = load(recipe.distillation.teacher, device=device).generator
+    if not isinstance(teacher, Denoiser) or not isinstance(generator, Denoiser) or teacher.frame_masks:
+        raise ConfigError(f"{recipe.distillation.teacher} cannot be distilled: it must be a diffusion without masks")
+    return Student(generator, teacher, steps=recipe.distillation.steps)
 
 
 def _precision(run: Run, prepared: Prepared, device: torch.device, *, overwrite: bool) -> tuple[Choice, str]:
