@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("training/",),
     # The doors: pages, pictures and commands. They import what is heavy where they need it.
     ("reports/",),
+    ("view/",),
     ("cli/", "__main__"),
     # What belongs to one kind of data: it may use everything, and nothing imports from it (see `core.domain`).
     ("domains/",),

@@ -29,6 +29,7 @@ from framecast.cli.netcdf import netcdf
 from framecast.cli.split import split
 from framecast.cli.stopping import Interruption
 from framecast.cli.train import train
+from framecast.cli.view import view
 from framecast.core.domain import built_in_domains, domains
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ add(app, evaluate, example="framecast evaluate forecast.zarr --out events --thre
 add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
 add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
 add(app, netcdf, example="framecast netcdf forecast.zarr nowcast.nc --layout pysteps --sample 3")
+add(app, view, example="framecast view forecast.zarr")
 add(app, average, example="framecast average runs/rain rain-average --width 0.1")
 add(app, info, example="framecast info rain.zarr")
 add(app, machine, example="framecast machine")

@@ -298,6 +298,7 @@ def forecast_windows(
     overwrite: bool = False,
     processes: Processes | None = None,
     task: Task | None = None,
+    appeared: Callable[[Tensor, Tensor, Tensor], object] | None = None,
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
@@ -320,6 +321,8 @@ def forecast_windows(
         processes: that share the work; this one alone by default.
         task: is told the precision and why, and stands where the samples are, with the part of the present one, after
             each network evaluation.
+        appeared: is given the past, the truth and the members so far of a window, each time that ``draw.chunk`` more
+            members are drawn.
 
     Raises:
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
@@ -345,14 +348,20 @@ def forecast_windows(
         given, window = windows[index], plan.chosen[index]
         past = given.past
         flow = forecaster.motion(past)
+        size = len(chosen) if appeared is None else draw.chunk or len(chosen)
         label = _observed(windows, index) if draw.label == OBSERVED else draw.label
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
             warned.append(out_of_range)
             warnings.warn(f"past of {window.id}: {out_of_range}", FramecastWarning, stacklevel=2)
-        own = replace(settled, members=chosen, sample=sample_key(window), label=label)
-        videos = forecaster.draw_frames(
-            past, own, frames.future, flow=flow, forcing=given.forcing if given.forcing.numel() else None
-        )
+        own = replace(settled, sample=sample_key(window), label=label)
+        forcing = given.forcing if given.forcing.numel() else None
+        parts: list[Tensor] = []
+        for first in range(0, len(chosen), size):
+            some = replace(own, members=chosen[first : first + size])
+            parts.append(forecaster.draw_frames(past, some, frames.future, flow=flow, forcing=forcing))
+            if appeared is not None:
+                appeared(past, given.future, torch.cat(parts))
+        videos = torch.cat(parts)
         if not reported and (lost := diverged(videos, past, frames)):
             reported.append(index)
             warnings.warn(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 
 from framecast.core.domain import Domain
 from framecast.core.files import FORECAST_PAGE, new_folder, write_atomically
@@ -114,10 +115,14 @@ class Sample:
     def read(cls, path: Path) -> "Sample":
         """Return the newest sample of the forecast file at ``path``, the first of equally new ones."""
         whole = open_forecast(path)
+        return cls.of(whole, int(issue_clock(whole)[0].argmax()), where=path)
+
+    @classmethod
+    def of(cls, whole: xr.Dataset, number: int, *, where: Path) -> "Sample":
+        """Return the sample of this number of an opened forecast file, which is at ``where``."""
         clock, calendar = issue_clock(whole)
-        newest = int(clock.argmax())
-        with undamaged(path):
-            data = whole.isel(sample=newest).load()
+        with undamaged(where):
+            data = whole.isel(sample=number).load()
         channels = [str(name) for name in data["channel"].values]
         seen = [str(name) for name in data["past_channel"].values]
         known = torch.from_numpy(data["past"].transpose("past_channel", "past_time", "y", "x").values.copy())
@@ -127,10 +132,10 @@ class Sample:
                 past[k] = known[seen.index(name)]
         domain = forecast_domain(data)
         areas = area_weights(data.coords, (data.sizes["y"], data.sizes["x"]))
-        calibration, objection = carried(data, where=str(path))
+        calibration, objection = carried(data, where=str(where))
         return cls(
             sequence=str(data["sequence"].values),
-            issue=clock[newest],
+            issue=clock[number],
             calendar=calendar,
             channels=channels,
             past=past,

@@ -1,0 +1,63 @@
+"""``framecast view``: forecasts in a browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framecast.cli.console import note, say
+from framecast.cli.options import takes_options
+from framecast.cli.sampling import Running
+from framecast.core.errors import ConfigError, FramecastError
+
+
+@takes_options
+def view(
+    *,
+    forecasts: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FORECAST...", help="What `framecast forecast` wrote; several are compared."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Report of these forecasts, shown as the page Verification.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Model to draw forecasts with on the page Forecast.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="ARCHIVE", help="Archive whose windows the model may forecast.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for forecasts that are kept; those in it are opened. [default: working directory]",
+        ),
+    ] = None,
+    running: Running,
+    host: Annotated[str, typer.Option(help="Address to listen on; all but loopback ask for a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
+    public: Annotated[
+        str, typer.Option(metavar="URL", help="Address under which a proxy shows it, such as https://example.org/view.")
+    ] = "",
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Look at forecasts in a browser: play windows, ask pixels, compare models, draw new ones."""
+    given = [*(forecasts or []), *(sorted(keep.glob("*.zarr")) if keep is not None else [])]
+    if not given and model is None:
+        raise ConfigError("there is nothing to show: name a forecast, or a model with --model")
+    if model is None and data is not None:
+        raise ConfigError("--data names what a model forecasts: name the model with --model")
+    note(f"opening {', '.join(map(str, given)) or model}")
+    try:
+        from framecast.view.app import application
+    except ModuleNotFoundError as error:
+        raise FramecastError(
+            f"{error.name} is not installed (required to view): pip install 'framecast[view]'"
+        ) from None
+    from framecast.view.library import opened
+    from framecast.view.serve import access, serve
+
+    who = access(host, public)
+    with opened(forecasts) as library:
+        serve(application(library, root=who.path), who, host=host, port=port, public=public, browser=browser, say=say)

@@ -1,0 +1,263 @@
+"""Jobs in processes of their own: few at a time, bounded in memory and time, ended with whoever asked for them.
+
+A job is a request as JSON on the standard input of `framecast.view.worker`, which answers with one line of JSON for
+each thing that it has to say. Whoever asked for a job has to ask for its state again and again; when nobody does for a
+while (the page was closed), the job is ended.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from framecast.core.errors import FramecastError
+from framecast.core.text import one_line
+from framecast.view.library import UnknownError
+
+Said = Callable[["Job", dict[str, Any]], object]
+
+
+class BusyError(FramecastError):
+    """There is no room for another job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What jobs may take.
+
+    Attributes:
+        running: jobs at a time.
+        waiting: jobs that wait for their turn.
+        each: jobs of one page, running and waiting.
+        memory: bytes of one job.
+        seconds: of one job.
+        patience: seconds after which a job is ended that nobody asks for.
+        finished: jobs that are remembered.
+    """
+
+    running: int = 2
+    waiting: int = 20
+    each: int = 3
+    memory: int = 8 * 2**30
+    seconds: float = 3600.0
+    patience: float = 60.0
+    finished: int = 50
+
+
+@dataclass(eq=False)
+class Job:
+    """One job.
+
+    Attributes:
+        key: its name in addresses.
+        owner: who asked for it.
+        request: what was asked for.
+        folder: where it may write.
+        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
+        part: how much is done, 0 to 1.
+        told: what it last said of itself.
+        found: what it answered.
+    """
+
+    key: str
+    owner: str
+    request: dict[str, Any]
+    folder: Path
+    state: str = "waiting"
+    part: float = 0.0
+    told: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
+    began: float = 0.0
+    seen: float = field(default_factory=time.monotonic)
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended in any way."""
+        return self.state in ("done", "failed", "cancelled")
+
+    def plain(self) -> dict[str, Any]:
+        """Return its state as JSON values."""
+        return {"key": self.key, "state": self.state, "part": self.part, "told": self.told, "found": self.found}
+
+
+class Jobs:
+    """The jobs of one server.
+
+    Args:
+        scratch: folder in which each job has one of its own.
+        limits: what they may take.
+        said: is given each message of a job, and the job; an error of its own ends the job.
+    """
+
+    def __init__(self, scratch: Path, limits: Limits = Limits(), said: Said = lambda job, message: None) -> None:
+        self._scratch, self._limits, self._said = scratch, limits, said
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._watch = threading.Thread(target=self._watching, name="jobs", daemon=True)
+        self._watch.start()
+
+    def begin(self, request: dict[str, Any], owner: str) -> Job:
+        """Take a job on.
+
+        Raises:
+            BusyError: there are too many already, of this owner or of all.
+        """
+        with self._lock:
+            active = [job for job in self._jobs.values() if not job.over]
+            if sum(job.owner == owner for job in active) >= self._limits.each:
+                raise BusyError(f"{self._limits.each} jobs of this page are not done: cancel one, or wait for it")
+            if len(active) >= self._limits.running + self._limits.waiting:
+                raise BusyError("many jobs are waiting already: try again later")
+            job = Job(secrets.token_hex(8), owner, request, self._scratch)
+            job.folder = self._scratch / f"job-{job.key}"
+            job.folder.mkdir(parents=True)
+            self._jobs[job.key] = job
+            self._forget()
+            self._start()
+        return job
+
+    def of(self, key: str, owner: str) -> Job:
+        """Return a job of this owner; asking for it keeps it alive.
+
+        Raises:
+            UnknownError: there is none.
+        """
+        job = self._jobs.get(key)
+        if job is None or job.owner != owner:
+            raise UnknownError("there is no such job: it was ended, or the server was started anew")
+        job.seen = time.monotonic()
+        return job
+
+    def cancel(self, job: Job, why: str = "cancelled") -> None:
+        """End a job; one that is over stays as it is."""
+        with self._lock:
+            if not job.over:
+                job.state, job.told = "cancelled", why
+                _kill(job.process)
+            self._start()
+
+    def close(self) -> None:
+        """End all jobs."""
+        self._closed.set()
+        for job in list(self._jobs.values()):
+            self.cancel(job, "the server was stopped")
+        self._watch.join(5)
+
+    def _start(self) -> None:
+        running = sum(job.state == "running" for job in self._jobs.values())
+        for job in list(self._jobs.values()):
+            if running >= self._limits.running or self._closed.is_set():
+                return
+            if job.state == "waiting":
+                running += 1
+                job.state, job.began = "running", time.monotonic()
+                job.process = _process()
+                threading.Thread(target=self._follow, args=(job, job.process), daemon=True).start()
+
+    def _follow(self, job: Job, process: "subprocess.Popen[str]") -> None:
+        """Read what a job says until it ends."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with process.stdin as stream:
+                json.dump(job.request | {"folder": str(job.folder)}, stream)
+            for message in _messages(process.stdout):
+                job.part = float(message.get("part", job.part))
+                job.told = one_line(message.get("told", job.told), most=500)
+                if "found" in message:
+                    job.found |= message["found"]
+                if "failed" in message:
+                    raise FramecastError(message["failed"])
+                self._said(job, message)
+            code = process.wait()
+            if code:
+                raise FramecastError(f"the process ended unexpectedly (code {code})")
+            outcome, told = "done", job.told
+        except (FramecastError, OSError, ValueError) as error:
+            outcome, told = "failed", one_line(error, most=1000)
+        finally:
+            _kill(process)
+        with self._lock:
+            if not job.over:
+                job.state, job.told = outcome, told
+            if job.state != "done":
+                shutil.rmtree(job.folder, ignore_errors=True)
+            self._start()
+
+    def _watching(self) -> None:
+        """End jobs that take too much, and those that nobody asks for."""
+        while not self._closed.wait(0.5):
+            for job in list(self._jobs.values()):
+                if job.over:
+                    continue
+                now = time.monotonic()
+                if now - job.seen > self._limits.patience:
+                    self.cancel(job, "nobody asked for it any more")
+                elif job.state == "running" and now - job.began > self._limits.seconds:
+                    self.cancel(job, f"it took more than {self._limits.seconds / 60:.0f} minutes")
+                elif job.process is not None and _memory(job.process.pid) > self._limits.memory:
+                    self.cancel(job, f"it took more than {self._limits.memory / 2**30:.3g} GiB of memory")
+
+    def _forget(self) -> None:
+        over = [job for job in self._jobs.values() if job.over]
+        for job in over[: max(0, len(over) - self._limits.finished)]:
+            del self._jobs[job.key]
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _process() -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "framecast.view.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        start_new_session=os.name == "posix",
+    )
+
+
+def _messages(stream: Any) -> Iterator[dict[str, Any]]:
+    for line in stream:
+        try:
+            message = json.loads(line)
+        except ValueError:  # something that a library printed
+            continue
+        if isinstance(message, dict):
+            yield message
+
+
+def _kill(process: "subprocess.Popen[str] | None") -> None:
+    """End a process and those that it started."""
+    if process is None or process.poll() is not None:
+        return
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _memory(pid: int) -> int:
+    """Return the bytes of memory of a process and those that it started."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return sum(own.memory_info().rss for own in (process, *process.children(recursive=True)))
+    except psutil.Error:
+        return 0

@@ -1,0 +1,296 @@
+"""The forecast files that are shown, and their windows, read one at a time and kept while there is room."""
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import Colormap
+
+from framecast.core.errors import FramecastError
+from framecast.core.machine import cores
+from framecast.core.text import visible
+from framecast.data.archive.format import POSITIONS
+from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
+from framecast.data.netcdf import is_netcdf
+from framecast.reports.colours import colour_map
+from framecast.reports.prediction import Sample
+from framecast.verification.ensembles import as_forecast
+from framecast.verification.quantities import quantities_of
+from framecast.verification.recalibration.calibration import carried
+from framecast.videos.units import by_channel
+
+_CACHE_BYTES = 2**30
+_LONGEST = 300
+_UNIX = np.datetime64("1970-01-01", "ns")
+
+
+class UnknownError(FramecastError):
+    """What was asked for is not there."""
+
+
+class ForecastFile:
+    """One opened forecast file.
+
+    Attributes:
+        key: its name in addresses.
+        path: as it was given.
+        data: the file, lazy; its coordinates are in memory.
+        stored: the forecast file that is read: ``path`` itself, or what was made of it.
+        listed: whether it stands among the files that a person chooses from.
+    """
+
+    def __init__(self, key: str, path: Path, stored: Path, listed: bool) -> None:
+        self.key, self.path, self.stored, self.listed = key, path, stored, listed
+        data = open_forecast(stored)
+        self.data = data.assign_coords({name: data[name].load() for name in data.coords})
+        self._written = _written(stored)
+
+    @property
+    def changed(self) -> bool:
+        """Whether another file has taken its place since it was opened."""
+        return _written(self.stored) != self._written
+
+    @property
+    def version(self) -> str:
+        """A text that is another one when the file is written anew."""
+        return f"{self._written[0]:x}"
+
+    @property
+    def windows(self) -> int:
+        """Number of windows."""
+        return int(self.data.sizes["sample"])
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels that are forecast."""
+        return [str(name) for name in self.data["channel"].values]
+
+    @property
+    def name(self) -> str:
+        """What a person calls the forecast: its model and its file."""
+        return visible(self.data.attrs.get("model") or self.path.stem, most=_LONGEST)
+
+    @cached_property
+    def colours(self) -> list[Colormap]:
+        """The colour map of each channel."""
+        return [colour_map(name, forecast_domain(self.data)) for name in self.channels]
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What a browser needs to know of it, as JSON values; all texts are those of the file."""
+        data = self.data
+        domain = forecast_domain(data)
+        unit = str(data.attrs.get("unit", ""))
+        calibration, objection = carried(data, where=str(self.path))
+        units = by_channel(unit, data.sizes["channel"])
+        return {
+            "key": self.key,
+            "name": self.name,
+            "file": visible(self.path.name, most=_LONGEST),
+            "windows": self.windows,
+            "members": int(data.sizes["member"]),
+            "height": int(data.sizes["y"]),
+            "width": int(data.sizes["x"]),
+            "channels": [
+                {"name": visible(name, most=_LONGEST), "unit": visible(own, most=60), "colours": colours.name}
+                for name, own, colours in zip(self.channels, units, self.colours, strict=True)
+            ],
+            "past": (data["past_time"].values / np.timedelta64(1, "s")).tolist(),
+            "leads": (data["lead_time"].values / np.timedelta64(1, "s")).tolist(),
+            "calibrated": calibration is not None and objection is None,
+            "objection": visible(objection) if objection else None,
+            "quantities": [
+                {"name": q.name, "label": q.label, "unit": q.unit, "by_lead": q.by_lead} for q in quantities_of(domain)
+            ],
+            "attributes": {
+                visible(k, most=80): visible(_shown(v)) for k, v in data.attrs.items() if k != "calibration"
+            },
+        }
+
+    @cached_property
+    def table(self) -> dict[str, Any]:
+        """The windows as columns: names of sequences, and for each window which it is of and when it was issued."""
+        clock, calendar = issue_clock(self.data)
+        names, numbers = np.unique([str(name) for name in self.data["sequence"].values], return_inverse=True)
+        dated = calendar.name != "none"
+        found: dict[str, Any] = {
+            "sequences": [visible(name, most=_LONGEST) for name in names.tolist()],
+            "sequence": numbers.tolist(),
+            "issue": [calendar.text(time) for time in clock],
+            "seconds": ((clock - _UNIX) / np.timedelta64(1, "s")).tolist(),
+            "suffix": " UTC" if calendar.ordinary else "",
+            "dated": dated,
+        }
+        if "label" in self.data.coords:
+            found["label"] = [visible(label, most=80) for label in self.data["label"].values]
+        return found
+
+    def positions(self) -> dict[str, Any]:
+        """Return where pixels are: for each coordinate its name, unit and values, ``[y]``, ``[x]`` or ``[y][x]``."""
+        found = {}
+        for name in POSITIONS[:-1]:
+            if name in self.data.coords:
+                variable = self.data[name]
+                about = variable.attrs
+                found[name] = {
+                    "name": visible(about.get("long_name") or about.get("standard_name") or name, most=60),
+                    "unit": visible(about.get("units", ""), most=40),
+                    "axes": [str(dim) for dim in variable.dims],
+                    "values": np.nan_to_num(variable.values.astype(np.float64)).tolist(),
+                }
+        return found
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _written(path: Path) -> tuple[int, int]:
+    try:
+        about = (path / "zarr.json").stat()
+    except OSError:
+        return 0, 0
+    return about.st_mtime_ns, about.st_ino
+
+
+class Library:
+    """The files that were named at the start, and those that were kept since. Nothing else is ever read."""
+
+    def __init__(self, paths: Sequence[Path] = ()) -> None:
+        self._files: dict[str, ForecastFile] = {}
+        self._samples: OrderedDict[tuple[str, int], Sample] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._reading: dict[tuple[str, int], threading.Lock] = {}
+        self._room = threading.BoundedSemaphore(max(2, cores()))
+        self._scratch = TemporaryDirectory(prefix="framecast-view-")
+        for path in paths:
+            self.add(path)
+
+    def close(self) -> None:
+        """Remove what was written beside the files."""
+        self._scratch.cleanup()
+
+    @property
+    def all(self) -> list[ForecastFile]:
+        """The files in their order, those being drawn too."""
+        return list(self._files.values())
+
+    @property
+    def files(self) -> list[ForecastFile]:
+        """The files that a person chooses from, in their order."""
+        return [file for file in self.all if file.listed]
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that is removed in the end."""
+        return Path(self._scratch.name)
+
+    def add(self, path: Path, *, key: str | None = None, listed: bool = True) -> ForecastFile:
+        """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder.
+
+        Raises:
+            FramecastError: it is not a forecast, or it is here already.
+        """
+        if any(file.path.resolve() == path.resolve() for file in self.all):
+            raise FramecastError(f"{path} is given twice: name each forecast once")
+        key = key or self._key(path)
+        stored = path
+        if is_netcdf(path) and path.is_file():
+            stored = self.scratch / f"{key}.zarr"
+            as_forecast(path, None, stored)
+        self._files[key] = file = ForecastFile(key, path, stored, listed)
+        return file
+
+    def remove(self, key: str) -> None:
+        """Forget a file."""
+        self._files.pop(key, None)
+        with self._lock:
+            for name in [name for name in self._samples if name[0] == key]:
+                self._bytes -= _size(self._samples.pop(name))
+
+    def file(self, key: str) -> ForecastFile:
+        """Return the file of this key, opened anew where it was written anew.
+
+        Raises:
+            UnknownError: there is none.
+        """
+        file = self._files.get(key)
+        if file is None:
+            raise UnknownError("there is no such forecast: go back to the list of windows")
+        if file.changed:
+            self.remove(key)
+            return self.add(file.path, key=key, listed=file.listed)
+        return file
+
+    def sample(self, key: str, number: int) -> Sample:
+        """Return one window; the latest ones asked for stay in memory, of which a gigabyte is used at most.
+
+        Raises:
+            UnknownError: there is none.
+            DataError: the file is damaged.
+        """
+        file, name = self.file(key), (key, number)
+        if not 0 <= number < file.windows:
+            raise UnknownError(f"{file.path.name} has the windows 0 to {file.windows - 1}, and {number} was asked for")
+        with self._lock:
+            mine = self._reading.setdefault(name, threading.Lock())
+        try:
+            with mine:
+                found = self._cached(name)
+                return self._keep(name, self.read(file, number)) if found is None else found
+        finally:
+            with self._lock:
+                self._reading.pop(name, None)
+
+    def read(self, file: ForecastFile, number: int) -> Sample:
+        """Return one window without keeping it."""
+        with self._room:
+            return Sample.of(file.data, number, where=file.path)
+
+    def _cached(self, name: tuple[str, int]) -> Sample | None:
+        with self._lock:
+            found = self._samples.get(name)
+            if found is not None:
+                self._samples.move_to_end(name)
+            return found
+
+    def _keep(self, name: tuple[str, int], sample: Sample) -> Sample:
+        with self._lock:
+            self._samples[name] = sample
+            self._bytes += _size(sample)
+            while self._bytes > _CACHE_BYTES and len(self._samples) > 1:
+                self._bytes -= _size(self._samples.popitem(last=False)[1])
+        return sample
+
+    def _key(self, path: Path) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name.removesuffix(".zarr")).strip("-")[:60] or "forecast"
+        key, count = plain, 1
+        while key in self._files:
+            count += 1
+            key = f"{plain}-{count}"
+        return key
+
+
+@contextmanager
+def opened(paths: Sequence[Path]) -> Iterator[Library]:
+    """Yield the library of these files."""
+    library = Library()
+    try:
+        for path in paths:
+            library.add(path)
+        yield library
+    finally:
+        library.close()
+
+
+def _size(sample: Sample) -> int:
+    return sum(video.nbytes for video in (sample.members, sample.truth, sample.past))

@@ -1,0 +1,222 @@
+"""What a job's process does: reads one request, and says what it does and finds in lines of JSON.
+
+The process ends with its parent: when its standard input is closed before the request is complete, or when nobody reads
+what it says.
+"""
+
+import json
+import os
+import sys
+import threading
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from framecast.core.errors import DataError, FramecastError
+from framecast.core.progress import Task
+
+_MOST_UNPACKED = 2 * 2**30
+_MOST_FILES = 5000
+_PARTS = 6
+"""In how many parts the members appear."""
+
+
+def main() -> int:
+    """Do what the standard input asks for; return the exit code."""
+    say = _speaker()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    warnings.simplefilter("ignore")
+    request = json.load(sys.stdin)
+    try:
+        _KINDS[request["kind"]](request, Path(request["folder"]), say)
+    except FramecastError as error:
+        say(failed=str(error))
+    except MemoryError:
+        say(failed="out of memory: ask for fewer members")
+    except Exception as error:  # whatever it is, the page must know that nothing will come
+        say(failed=f"{type(error).__name__}: {error}")
+    return 0
+
+
+def _speaker() -> Callable[..., None]:
+    """Return what writes a line of JSON; whatever else is printed goes to the standard error."""
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    lock = threading.Lock()
+
+    def say(**message: Any) -> None:
+        with lock:
+            stream.write(json.dumps(message) + "\n")
+            stream.flush()
+
+    return say
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when the server has gone, even if it was killed."""
+    import time
+
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _judge(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
+    """Evaluate forecast files and write ``scores.json``."""
+    from framecast.verification.evaluation import evaluate
+    from framecast.verification.files import write_scores
+
+    say(told="scoring")
+    evaluation = evaluate(
+        request["forecasts"],
+        thresholds=request["thresholds"],
+        progress=lambda done, total: say(part=done / total, told=f"window {done} of {total}"),
+    )
+    write_scores(evaluation.scores, folder / "scores.json")
+    say(part=1.0, told="done", found={"scores": True})
+
+
+def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
+    """Import an upload as an archive, and say from which pasts of it a model can forecast."""
+    from framecast.importers.importing import import_data
+    from framecast.models.checkpoint import load
+
+    say(told="reading the file")
+    source = Path(request["source"])
+    if source.suffix.lower() == ".zip":
+        source = _unpack(source, folder / "files")
+    model = load(request["model"], device="cpu", trust_code=request["trust_code"])
+    frames = model.frames
+    options: dict[str, Any] = {"cadence": f"{frames.cadence:g}s"}
+    if not _says_its_unit(source):
+        options["unit"] = model.config.past_unit
+    archive = folder / "archive.zarr"
+    imported = import_data(source, archive, progress=False, **options)
+    say(part=0.9, told="looking for windows")
+    found = offered(model.config, archive)
+    say(
+        part=1.0,
+        told="done",
+        found={"archive": str(archive), "live": found, "notes": [imported.understood, *imported.notes]},
+    )
+
+
+def _says_its_unit(source: Path) -> bool:
+    return source.suffix.lower() in (".nc", ".nc4", ".h5", ".hdf5", ".grib", ".grib2", ".cdf")
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack the files of a zip archive side by side; paths in it are taken for names only."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            members = [member for member in packed.infolist() if not member.is_dir()]
+            if len(members) > _MOST_FILES or sum(member.file_size for member in members) > _MOST_UNPACKED:
+                raise DataError(
+                    f"{path.name} holds {len(members)} files; at most {_MOST_FILES} files of together "
+                    f"{_MOST_UNPACKED // 2**30} GiB are unpacked"
+                )
+            folder.mkdir()
+            left = _MOST_UNPACKED
+            for member in members:
+                name = PurePosixPath(member.filename.replace("\\", "/")).name
+                if not name or name.startswith("."):
+                    continue
+                with packed.open(member) as stream, (folder / name).open("xb") as out:
+                    while piece := stream.read(min(2**20, left + 1)):
+                        left -= len(piece)
+                        if left < 0:
+                            raise DataError(f"{path.name} unpacks to more than it says: it is not read")
+                        out.write(piece)
+    except (zipfile.BadZipFile, FileExistsError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path.name} cannot be unpacked ({error}): make a plain zip of pictures") from None
+    return folder
+
+
+def offered(config: Any, archive: str | Path) -> dict[str, Any]:
+    """Return from which pasts of an archive a model can forecast, as JSON values."""
+    from framecast.data.archive.reader import Archive
+    from framecast.data.windows import find_windows
+
+    opened = Archive.open(archive)
+    frames = replace(config.frames, height=opened.height, width=opened.width)
+    windows = find_windows(opened, frames, stride=config.stride, max_masked=config.max_masked, past_only=True)
+    times: dict[str, list[str]] = {}
+    for window in windows:
+        times.setdefault(window.sequence, []).append(opened.calendar.iso(window.issue_time))
+    return {"sequences": times, "members": 20, "labels": list(config.labels), "steps": config.sampling.steps}
+
+
+def _forecast(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
+    """Draw an ensemble of one past; what is drawn so far is a forecast file of its own, again and again."""
+    import numpy as np
+    import torch
+
+    from framecast.core.files import publish
+    from framecast.data.archive.reader import Archive
+    from framecast.data.forecasts import SampleInfo, write_forecast
+    from framecast.data.windows import Window
+    from framecast.models.archive_forecast import common_positions, forecast_windows, plan_forecast
+    from framecast.models.checkpoint import load
+    from framecast.models.members import Draw, numbered
+    from framecast.models.selection import Selection
+    from framecast.videos.units import select
+
+    say(told="loading the model")
+    model = load(request["model"], device=request["device"], trust_code=request["trust_code"])
+    archive = Archive.open(request["archive"])
+    plan = plan_forecast(model, archive, Selection(time=request["time"]))
+    chosen = tuple(window for window in plan.chosen if window.sequence == request["sequence"])
+    if not chosen:
+        raise DataError(f"{request['sequence']} has no past that ends at {request['time']}: choose another")
+    plan = replace(plan, chosen=replace(plan.chosen, windows=chosen))
+    members = request["members"]
+    draw = Draw(
+        members=numbered(members),
+        seed=request["seed"],
+        label=request["label"] or None,
+        options=model.options(steps=request["steps"], sampler=request["sampler"]),
+        chunk=max(1, -(-members // _PARTS)),
+    )
+    out = folder / "forecast.zarr"
+    window: Window = chosen[0]
+    attrs = {"model": model.name, "seed": draw.seed, "cadence": plan.frames.cadence}
+
+    def appeared(past: torch.Tensor, truth: torch.Tensor, so_far: torch.Tensor) -> None:
+        """Write what is drawn so far as a forecast file."""
+        if len(so_far) == members:
+            return
+        with write_forecast(
+            out,
+            frames=plan.frames,
+            samples=[SampleInfo(sequence=window.sequence, issue_time=window.issue_time)],
+            members=len(so_far),
+            unit=select(archive.unit, archive.channels, plan.frames.future_channels),
+            attrs=attrs | {"members": len(so_far), "note": f"{len(so_far)} of {members} members"},
+            dressing=None,
+            positions=common_positions(archive, plan.chosen.sequences),
+            calendar=archive.calendar,
+            overwrite=True,
+        ) as writer:
+            writer.write(0, past=np.asarray(past), truth=np.asarray(truth), forecast=np.asarray(so_far))
+        say(found={"forecast": str(out), "drawn": len(so_far)}, told=f"{len(so_far)} of {members} members")
+
+    task = Task("forecasting", 1, show=lambda task: say(part=min(1.0, task.done)))
+    final = folder / "whole.zarr"
+    command = f"framecast view: {window.sequence} at {request['time']}"
+    for _ in forecast_windows(model, plan, final, draw, command=command, task=task, appeared=appeared):
+        pass
+    publish(final, out)
+    say(part=1.0, told=f"{members} members", found={"forecast": str(out), "drawn": members})
+
+
+_KINDS: dict[str, Callable[[dict[str, Any], Path, Callable[..., None]], None]] = {
+    "forecast": _forecast,
+    "import": _take_in,
+    "evaluate": _judge,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
