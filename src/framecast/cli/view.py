@@ -34,6 +34,15 @@ def view(
             help="Folder for forecasts that are kept; those in it are opened. [default: working directory]",
         ),
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write windows into this folder, which opens without a server, and end."),
+    ] = None,
+    windows: Annotated[
+        str | None,
+        typer.Option(metavar="N,N-N", help="Windows of each file to export. [default: twelve, evenly spaced]"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing export.")] = False,
     running: Running,
     host: Annotated[str, typer.Option(help="Address to listen on; all but loopback ask for a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
@@ -56,8 +65,16 @@ def view(
             f"{error.name} is not installed (required to view): pip install 'framecast[view]'"
         ) from None
     from framecast.view.library import opened
+    from framecast.view.live import Studio
     from framecast.view.serve import access, serve
+    from framecast.view.static_export import export as export_windows
 
+    if export is not None:
+        with opened(given) as library:
+            say(str(export_windows(library, export, windows=windows, overwrite=overwrite)))
+        return
     who = access(host, public)
-    with opened(forecasts) as library:
-        serve(application(library, root=who.path), who, host=host, port=port, public=public, browser=browser, say=say)
+    studio = Studio(model=model, archive=data, keep=keep or Path(), **vars(running))
+    with opened(given) as library:
+        shown = application(library, root=who.path, studio=studio, report=report)
+        serve(shown, who, host=host, port=port, public=public, browser=browser, say=say)

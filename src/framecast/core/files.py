@@ -45,6 +45,7 @@ REPORT = Kind("report", "scores.json")
 PREDICTION = Kind("prediction", "stages.json", '"format": "framecast-prediction"')
 FORECAST_PAGE = Kind("page of a forecast", "prediction.json", '"format": "framecast-prediction"')
 MODEL = Kind("model", "config.json", '"format": "framecast-model"')
+VIEW = Kind("exported view", "index.html", "<title>framecast view</title>")
 EXPORT = Kind("export", "export.json", '"format": "framecast-export"')
 
 

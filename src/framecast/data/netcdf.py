@@ -38,7 +38,9 @@ def is_netcdf(path: Path) -> bool:
     return path.suffix.lower() in _ENDINGS
 
 
-def write_netcdf(forecast: str | Path, out: str | Path, *, command: str = "", overwrite: bool = False) -> None:
+def write_netcdf(
+    forecast: str | Path, out: str | Path, *, command: str = "", overwrite: bool = False, sample: int | None = None
+) -> None:
     """Write a forecast file as the NetCDF file ``out``; one sample is in memory at a time.
 
     Args:
@@ -46,6 +48,7 @@ def write_netcdf(forecast: str | Path, out: str | Path, *, command: str = "", ov
         out: the file to make.
         command: what the user typed, for the history.
         overwrite: whether an existing file may be replaced.
+        sample: the only sample to write; all by default.
 
     Raises:
         FramecastError: ``out`` exists, or is a folder.
@@ -54,6 +57,7 @@ def write_netcdf(forecast: str | Path, out: str | Path, *, command: str = "", ov
     if out.is_dir() or (out.exists() and not overwrite):
         raise FramecastError(f"{out} exists already: choose another name, or pass --overwrite to replace it")
     data = open_forecast(forecast)
+    data = data if sample is None else data.isel(sample=[sample])
     single = data.sizes["sample"] == 1
     coordinates = _coordinates(data, command)
     if single:

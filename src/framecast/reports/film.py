@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from framecast.core.errors import FramecastError
 from framecast.reports.clock import Clock
 from framecast.reports.panels import Panels
 from framecast.reports.tiles import font, tile_size
@@ -21,17 +22,50 @@ _FUTURE = (86, 180, 233)
 
 _GAP, _CAPTION, _TOP = 12, 32, 50
 
+_RATE = 24
+"""Pictures in a second of an MP4 file."""
+
 # Tile and WebP quality, from the best that may be to the least that one can look at.
 _QUALITIES = ((256, 84), (256, 62), (192, 62), (144, 55), (112, 45))
 
 
-def animate(panels: Panels, path: Path) -> None:
-    """Write an animation, WebP or GIF by the ending of ``path``."""
+def animate(panels: Panels, path: Path, *, speed: float | None = None) -> None:
+    """Write an animation, WebP, GIF or MP4 (H.264) by the ending of ``path``.
+
+    Args:
+        panels: what is shown.
+        path: of the file.
+        speed: frames in a second; by default the past passes faster than the future, which is slow.
+
+    Raises:
+        FramecastError: MP4 is asked for and PyAV is not installed.
+    """
     frames = film_frames(panels, clock=True)
-    durations = [450 if seconds <= 0 else 750 for seconds in panels.times]
-    durations[-1] = 2000
+    durations = [1000 / speed if speed else 450 if seconds <= 0 else 750 for seconds in panels.times]
+    durations[-1] = max(durations[-1], 2000)
+    if path.suffix == ".mp4":
+        _write_mp4(frames, durations, path)
+        return
     options = {"quality": 88, "method": 3} if path.suffix == ".webp" else {"optimize": True}
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, **options)
+    whole = [round(milliseconds) for milliseconds in durations]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=whole, loop=0, **options)
+
+
+def _write_mp4(frames: Sequence[Image.Image], durations: Sequence[float], path: Path) -> None:
+    """Write H.264 in yuv420p, which every player knows: sides are even, and each picture lasts whole 1/24 seconds."""
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise FramecastError("MP4 needs PyAV: pip install 'framecast[films]', or choose WebP or GIF") from None
+    width, height = (side - side % 2 for side in frames[0].size)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=_RATE, options={"crf": "18", "preset": "medium"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for frame, milliseconds in zip(frames, durations, strict=True):
+            picture = av.VideoFrame.from_image(frame.crop((0, 0, width, height)))
+            for _ in range(max(1, round(milliseconds * _RATE / 1000))):
+                container.mux(stream.encode(picture))
+        container.mux(stream.encode())
 
 
 def encoded_frames(panels: Panels, *, budget: int) -> list[bytes]:

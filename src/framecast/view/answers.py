@@ -67,11 +67,8 @@ def series(sample: Sample, channel: int, box: Box | None) -> dict[str, Any]:
         ends = intervals(curve.name, members, sample.calibration)
         bounds = {level: [_plain(end[channel]) for end in ends[level]] for level in _SHOWN_LEVELS}
         members, truth, past = members[:, channel], truth[channel], past[channel]
-        about = {
-            "label": curve.label,
-            "unit": quantity_info(curve, unit).unit,
-            "calibrated": sample.calibration is not None,
-        }
+        about = {"label": curve.label, "unit": quantity_info(curve, unit).unit}
+        calibrated = sample.calibration is not None and curve.name in sample.calibration.scales
     else:
         members, truth, past = (
             _mean_over(box, video, sample.weights)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from threading import BoundedSemaphore
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import FastAPI, Header, Query, Request
@@ -29,6 +30,7 @@ from framecast.view.jobs import BusyError, Jobs, Limits
 from framecast.view.library import Library, UnknownError
 from framecast.view.live import MOST_MEMBERS, MOST_STEPS, Live, Studio
 from framecast.view.ranking import Rankings
+from framecast.view.takeaway import Dress, Stretch, animation, file_name, netcdf
 from framecast.view.videos import colour_tables, encode, show
 
 PAGES = files("framecast.view") / "pages"
@@ -37,6 +39,8 @@ _LASTING = {"cache-control": "private, max-age=86400"}
 """Of answers whose address names the version of the file."""
 
 _THUMBNAIL = 112
+_TAKING = 2
+"""Animations and NetCDF files that are made at a time."""
 
 Key = Annotated[str, Place(max_length=80)]
 Number = Annotated[int, Place(ge=0, le=10**9)]
@@ -63,6 +67,7 @@ class Wanted(BaseModel):
 class Judging(BaseModel):
     """An evaluation that somebody wants."""
 
+    files: list[str] = Field(min_length=1, max_length=20)
     thresholds: list[float] = Field(default=[], max_length=5)
 
 
@@ -86,6 +91,7 @@ def application(
     rankings = Rankings(library)
     jobs = Jobs(library.scratch, limits, said=lambda job, message: live.shown(job, message))
     live = Live(studio, library, jobs, library.scratch)
+    room = BoundedSemaphore(_TAKING)
     judged = None if report is None else to_plain(open_scores(report / "scores.json"))
 
     @asynccontextmanager
@@ -111,13 +117,7 @@ def application(
 
     @app.get("/api/library")
     def describe() -> dict[str, Any]:
-        opened = [library.file(file.key) for file in library.files]
-        return {
-            "version": __version__,
-            "live": studio.model is not None,
-            "files": [file.description | {"version": file.version} for file in opened],
-            "colours": colour_tables(colours for file in opened for colours in file.colours),
-        }
+        return described(library) | {"live": studio.model is not None}
 
     @app.get("/api/files/{key}/windows")
     def windows(key: Key) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def application(
         return rankings.of(key).table(channel)
 
     @app.get("/api/files/{key}/windows/{number}/thumbnail.webp")
-    def thumbnail(key: Key, number: Number, channel: Channel = 0) -> Response:
+    def small(key: Key, number: Number, channel: Channel = 0) -> Response:
         sample = library.sample(key, number)
         colours = library.file(key).colours
-        content = _thumbnail(sample, _within(channel, sample), colours)
+        content = thumbnail(sample, _within(channel, sample), colours)
         return Response(content, media_type="image/webp", headers=_LASTING)
 
     @app.get("/api/files/{key}/windows/{number}/video")
@@ -163,6 +163,41 @@ def application(
     def ask_scores(key: Key, number: Number) -> dict[str, Any]:
         return window_scores(library.sample(key, number))
 
+    @app.get("/api/files/{key}/windows/{number}/animation.{kind}")
+    def animated(
+        key: Key,
+        number: Number,
+        kind: Literal["mp4", "gif", "webp"],
+        panels: Annotated[str, Query(max_length=2000)],
+        channel: Channel = 0,
+        colours: Annotated[str, Query(alias="map", max_length=40)] = "",
+        stretch: Stretch = "",
+        low: float | None = None,
+        high: float | None = None,
+        speed: Annotated[float, Query(gt=0, le=60)] = 6.0,
+    ) -> Response:
+        sample = library.sample(key, number)
+        dress = Dress(colours=colours, stretch=stretch, low=low, high=high)
+        with room:
+            content = animation(
+                library,
+                key,
+                number,
+                panels=panels,
+                channel=_within(channel, sample),
+                dress=dress,
+                speed=speed,
+                kind=kind,
+            )
+        return _download(content, file_name(sample, f".{kind}"), "video/mp4" if kind == "mp4" else f"image/{kind}")
+
+    @app.get("/api/files/{key}/windows/{number}/ensemble.nc")
+    def ensemble(key: Key, number: Number) -> Response:
+        sample = library.sample(key, number)
+        with room:
+            content = netcdf(library.file(key), number)
+        return _download(content, file_name(sample, ".nc"), "application/x-netcdf")
+
     @app.get("/api/library/{key}")
     def describe_one(key: Key) -> dict[str, Any]:
         file = library.file(key)
@@ -179,7 +214,7 @@ def application(
 
     @app.post("/api/verification")
     def judge(wanted: Judging, page: Page) -> dict[str, Any]:
-        named = [str(file.stored.resolve()) for file in library.files]
+        named = [str(library.file(key).stored.resolve()) for key in wanted.files]
         return jobs.begin({"kind": "evaluate", "forecasts": named, "thresholds": wanted.thresholds}, page).plain()
 
     @app.get("/api/live")
@@ -212,6 +247,16 @@ def application(
     return app
 
 
+def described(library: Library) -> dict[str, Any]:
+    """Return what a browser needs to know of the files, as JSON values."""
+    opened = [library.file(file.key) for file in library.files]
+    return {
+        "version": __version__,
+        "files": [file.description | {"version": file.version} for file in opened],
+        "colours": colour_tables(colours for file in opened for colours in file.colours),
+    }
+
+
 def _errors(app: FastAPI) -> None:
     """Answer errors as JSON of one line."""
 
@@ -242,7 +287,11 @@ def _box(text: str | None, sample: Sample) -> Box | None:
     return None if text is None else Box.parse(text, height, width)
 
 
-def _thumbnail(sample: Sample, channel: int, colours: Any) -> bytes:
+def _download(content: bytes, name: str, kind: str) -> Response:
+    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def thumbnail(sample: Sample, channel: int, colours: Any) -> bytes:
     """Return two pictures side by side: the last frame seen, and the ensemble mean at the longest lead time."""
     from PIL import Image
 

@@ -8,6 +8,7 @@ import { verification } from "./verify.js";
 import { live } from "./live.js";
 import { ready } from "./charts.js";
 import { Server } from "./source.js";
+import { Static } from "./static.js";
 
 
 class App {
@@ -106,7 +107,7 @@ function themes() {
   tell();
 }
 
-const app = new App(new Server());
+const app = new App(/** @type {any} */ (globalThis).FRAMECAST ? new Static() : new Server());
 themes();
 addEventListener("hashchange", () => app.show());
 app.show();

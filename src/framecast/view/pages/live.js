@@ -82,7 +82,7 @@ export async function live(app, query) {
   /** Show what is drawn so far. @param {any} job */
   async function show(job) {
     const turn = ++showing, file = await app.source.json(`api/library/live-${job.key}`, false);
-    const page = await windowPage({ ...bound(app), library: { ...app.library, files: [...app.library.files, file] }, replace: () => {} }, file.key, 0, new URLSearchParams({ t: String(file.past.length) }));
+    const page = await windowPage({ ...bound(app), library: { ...app.library, files: [...app.library.files, file] }, replace: () => {} }, file.key, 0, new URLSearchParams({ t: String(file.past.length), p: file.members > 1 ? "mean,spread,member-1,member-2" : "member-1" }));
     if (turn !== showing || !result.isConnected) return;
     result.replaceChildren(page);
     /** @type {any} */ (page).mounted?.();

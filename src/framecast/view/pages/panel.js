@@ -65,6 +65,7 @@ export class Panel {
   dress(map, light, unit) {
     if (!this.video) return;
     this.light = light;
+    this.map = map;
     this.table = colourTable(this.video.values, map, light);
     this.low.textContent = short(light.low);
     this.high.textContent = `${short(light.high)} ${unit}`.trim();

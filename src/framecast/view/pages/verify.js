@@ -3,6 +3,7 @@
 import { choice, field, make, state } from "./dom.js";
 import { clockOf, short } from "./numbers.js";
 import { lines, ready } from "./charts.js";
+import { alike } from "./window.js";
 
 const COLOURS = ["--accent", "--other", "#009e73", "#cc79a7", "#7a5195", "#8a90a0", "#56b4e9"];
 const DASHES = /** @type {(number[] | undefined)[]} */ ([undefined, [8, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 3], [12, 5]]);
@@ -15,17 +16,19 @@ export async function verification(app, query) {
   if (!app.library.files.length) return state("No forecast is open", "There is nothing to judge.");
   const bar = make("progress", { max: 1, value: 0, hidden: true }), told = make("p", { class: "dim", role: "status" });
   const thresholds = make("input", { type: "text", placeholder: "such as 1, 5", "aria-describedby": "thresholds-help" });
+  const boxes = app.library.files.map((/** @type {any} */ file, /** @type {number} */ k) => make("input", { type: "checkbox", value: file.key, checked: k === 0 || alike(file, app.library.files[0]) }));
   const start = make("button", { class: "primary", type: "button", onclick: () => run() }, "Judge all windows");
   const cancel = make("button", { type: "button", hidden: true }, "Cancel");
   page.append(make("section", { class: "card stack" }, make("h1", {}, "Verification"),
-    make("p", {}, `Scores ${app.library.files.map((/** @type {any} */ file) => file.name).join(" and ")} against what came and against simple baselines, with intervals for every figure. It reads every window, so it takes a while for large files. A report that exists already is shown at once: framecast view … --report DIR.`),
+    make("p", {}, "Scores forecasts against what came and against simple baselines, with intervals for every figure; several are compared on the windows that they share. Every window is read, so this takes a while for large files. A report that exists already is shown at once: framecast view … --report DIR."),
+    make("fieldset", { class: "choices" }, make("legend", {}, "Forecasts"), ...boxes.map((/** @type {any} */ box, /** @type {number} */ k) => make("label", {}, box, " ", app.library.files[k].name, make("span", { class: "dim" }, ` ${app.library.files[k].file}`)))),
     make("div", { class: "bar" }, field(`Events: at least (${app.library.files[0].channels[0].unit || "unit of the images"})`, thresholds), start, cancel), bar, told));
   async function run() {
     start.disabled = true; bar.hidden = false; cancel.hidden = false;
     try {
       const limits = thresholds.value.split(/[,;\s]+/).filter(Boolean).map(Number);
       if (limits.some(Number.isNaN)) throw new Error("Thresholds are numbers with commas between them.");
-      let job = await app.source.send("verification", "POST", { thresholds: limits });
+      let job = await app.source.send("verification", "POST", { files: boxes.filter((/** @type {any} */ box) => box.checked).map((/** @type {any} */ box) => box.value), thresholds: limits });
       cancel.onclick = () => app.source.send(`jobs/${job.key}`, "DELETE");
       const key = job.key;
       for (;;) {

@@ -4,6 +4,7 @@ import { choice, field, make, save, plainName, state, toast } from "./dom.js";
 import { clockOf, csv, leadText, short } from "./numbers.js";
 import { mapNames } from "./colour.js";
 import { Panel } from "./panel.js";
+import { asPng, asSvg, picture } from "./picture.js";
 import { distribution, fan, fanPicture, lines, ready } from "./charts.js";
 
 const SPEEDS = /** @type {[string, string][]} */ ([["1", "1 frame/s"], ["3", "3 frames/s"], ["6", "6 frames/s"], ["12", "12 frames/s"], ["24", "24 frames/s"]]);
@@ -40,7 +41,7 @@ export async function windowPage(app, key, number, query) {
 }
 
 /** Whether two files forecast the same frames. @param {any} one @param {any} other */
-function alike(one, other) {
+export function alike(one, other) {
   const about = (/** @type {any} */ file) => JSON.stringify([file.height, file.width, file.leads, file.channels.map((/** @type {any} */ channel) => [channel.name, channel.unit])]);
   return about(one) === about(other);
 }
@@ -112,7 +113,7 @@ class WindowPage {
       make("div", { class: "window-head" },
         make("a", { class: "button", href: app.link("", { file: app.library.files.length > 1 ? file.key : "" }), "aria-label": "Back to the windows" }, "←"),
         make("div", {}, make("h1", {}, this.sequence), make("div", { class: "dim" }, `issued ${this.time}`, ` · ${file.name} · ${file.members === 1 ? "1 member" : `${file.members} members`}`)),
-        make("div", { class: "move" }, step(-1, "‹ earlier", "Earlier window of this sequence"), step(1, "later ›", "Later window of this sequence"))),
+        make("div", { class: "move" }, this.taking(), step(-1, "‹ earlier", "Earlier window of this sequence"), step(1, "later ›", "Later window of this sequence"))),
       make("div", { class: "window-page" },
         make("section", { "aria-label": "Panels" },
           make("div", { class: "bar tools" },
@@ -148,6 +149,41 @@ class WindowPage {
     this.app.listen(document, "click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
     this.app.listen(menu, "keydown", (event) => { if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); event.stopPropagation(); } });
     return menu;
+  }
+
+  /** The menu of what can be taken away. */
+  taking() {
+    const name = plainName(`${this.sequence}-${this.table.issue[this.number]}`);
+    const entry = (/** @type {string} */ text, /** @type {() => any} */ done) => make("button", { type: "button", onclick: async () => {
+      menu.open = false;
+      try { await done(); } catch (error) { toast(error instanceof Error ? error.message : String(error)); }
+    } }, text);
+    const fetched = (/** @type {string} */ text, /** @type {string} */ ending, /** @type {() => string} */ address) => this.app.source.live ? entry(text, async () => {
+      toast("Making the file …");
+      save(await (await this.app.source.ask(address())).blob(), `${name}.${ending}`);
+    }) : null;
+    const place = `files/${this.file.key}/windows/${this.number}`;
+    const animated = (/** @type {string} */ kind) => this.app.source.address(`${place}/animation.${kind}`, { panels: this.panels.map(({ spec }) => this.full(spec)).join(","), channel: this.channel, map: this.map, stretch: this.stretch, low: this.range[0], high: this.range[1], speed: this.speed });
+    const menu = make("details", { class: "menu right" }, make("summary", { class: "button", role: "button" }, "Save"),
+      make("div", {}, entry("Picture, PNG", async () => save(await asPng(this.picture()), `${name}.png`)), entry("Picture, SVG", () => save(asSvg(this.picture()), `${name}.svg`)),
+        fetched("Animation, MP4", "mp4", () => animated("mp4")), fetched("Animation, WebP", "webp", () => animated("webp")), fetched("Animation, GIF", "gif", () => animated("gif")),
+        fetched("Ensemble, NetCDF", "nc", () => this.app.source.address(`${place}/ensemble.nc`)),
+        entry("Copy a link to this view", async () => { this.app.replace(`w/${this.file.key}/${this.number}`, this.state()); await navigator.clipboard.writeText(location.href); toast("The link is in the clipboard."); })));
+    this.app.listen(document, "click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+    return menu;
+  }
+
+  /** A panel with all that decides it. @param {string} spec */
+  full(spec) {
+    const { what, minus, key } = parse(spec), other = this.elsewhere(key);
+    return `${what === "above-auto" ? `above-${this.threshold}` : what}${minus ? `~${minus}` : ""}${key && other ? `@${key}/${other.number}` : ""}`;
+  }
+
+  /** The panels as a picture. */
+  picture() {
+    const shown = this.panels.filter(({ panel }) => panel.video && panel.light);
+    if (!shown.length) throw new Error("No panel is shown.");
+    return picture(shown.map(({ panel }) => ({ panel, map: panel.map ?? "", unit: panel.unit ?? "" })), { title: `${this.sequence}, ${this.time}`, seconds: this.times[this.frame], clock: this.clock });
   }
 
   /** The menu of other forecasts of this window. */
