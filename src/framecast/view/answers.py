@@ -182,4 +182,6 @@ def _frame_mean(values: Tensor, weights: Tensor | None) -> Tensor:
 def _plain(values: Tensor) -> Any:
     """Return nested lists, or a number; ``None`` for what is not finite."""
     found = np.asarray(values, dtype=np.float64)
-    return np.where(np.isfinite(found), found, None).tolist()
+    plain = found.astype(object)
+    plain[~np.isfinite(found)] = None
+    return plain.tolist()
