@@ -148,3 +148,14 @@ def messages(content: bytes, header: int = 7, block: int = 2**15):
 def test_what_is_not_installed_is_named(tmp_path):
     with pytest.raises(ConfigError, match="framecast\\[wandb"):
         open_watchers(("wandb",), tmp_path, {}, step=0)
+
+
+def test_looks_are_animations_on_disk(tmp_path):
+    (files,) = open_watchers(("files",), tmp_path, {}, step=0)
+    for event in (progress(10), a_look()):
+        files.see(event)
+    files.close()
+    (path,) = (tmp_path / "samples").iterdir()
+    assert path.name == "00000020.gif"
+    with Image.open(path) as film:
+        assert film.n_frames == 3

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LARGE = 128 * 128
 """Pixels of a frame above which training on a processor takes hours."""
+_UNEVEN = 0.02
+"""Fraction of uneven steps that is told of."""
 
 
 @takes_options
@@ -71,6 +73,12 @@ def _explain(imported: "Imported") -> None:
         f"{values}; {100 * imported.unknown:.3g} % of the pixels unknown; "
         f"{imported.gaps or 'no'} gap{'' if imported.gaps == 1 else 's'} in time"
     )
+    if imported.uneven > _UNEVEN:
+        note(
+            f"{100 * imported.uneven:.0f} % of the frames come at uneven times: windows in which a frame is more than "
+            "a tenth of the cadence off its time are left out; data.tolerance=0.45 in training keeps them, with the "
+            "nearest frames"
+        )
     for count, why in ((imported.undated, "have no time"), (imported.repeated, "repeat the time of another")):
         if count:
             note(f"left out: {count} frames that {why}")
@@ -87,6 +95,8 @@ def _explain(imported: "Imported") -> None:
 def _next_command(imported: "Imported", out: Path) -> str:
     """Return the command that trains on the archive, with the frames and masks that it has."""
     words = ["framecast", "train", "auto", "--data", str(out), "--out", f"runs/{out.stem}"]
+    if imported.uneven > _UNEVEN:
+        words.append("data.tolerance=0.45")
     if imported.unknown > 0.2:
         words.append(f"data.max_masked={min(1.0, round(imported.unknown + 0.05, 2)):g}")
     return shlex.join(words)

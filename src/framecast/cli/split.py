@@ -43,7 +43,10 @@ def split(
     rows: list[tuple[str, str]] = [("by", kind_of(chosen))]
     rows += [(side, f"{len(sides[side])} windows  {checksum(sides, side)}") for side in SIDES]
     rows.append(("dropped", f"{len(sides['dropped'])} windows between two sides"))
+    rows += [("left out", f"{count} {reason}") for reason, count in sorted(windows.rejected.items()) if count]
     print_table(f"Split of {len(windows)} windows", rows)
+    if windows.remedy:
+        note(windows.remedy)
     if compare is not None:
         pairs = compare_with(sides, compare)
         differing = {pair: count for pair, count in sorted(pairs.items()) if pair[0] != pair[1]}

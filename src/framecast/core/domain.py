@@ -35,6 +35,10 @@ def _nothing(argument: Any) -> None:
     return None
 
 
+def _nowhere(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str, str]]]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """What is particular to one kind of data; every field has a default that suits any data.
@@ -50,6 +54,8 @@ class Domain:
         oracle: returns what draws the true distribution of an archive's windows, where that is known, else None. It
             is called as ``oracle(archive)(window, frames=..., members=..., seed=...)`` and returns
             ``[member, channel, time, y, x]``.
+        positions: returns where a sequence of an archive, a Dataset, is at any times ``[time]``, also after its last
+            frame: name -> (values ``[time]``, attributes). Forecast files keep it for the frames seen and forecast.
         image_attributes: attributes of an archive that say how its images were made; a model remembers them.
         recipes: built-in training recipes, by name; YAML files.
         importers: functions ``(path, **options) -> Recording`` (`framecast.importers.base`) by the name that
@@ -66,6 +72,7 @@ class Domain:
     reasons: Mapping[str, str] = field(default_factory=dict)
     colours: Callable[[str], Any] = _nothing
     oracle: Callable[[Any], Callable[..., Any] | None] = _nothing
+    positions: Callable[[Any, Any], Mapping[str, tuple[Any, Mapping[str, str]]]] = _nowhere
     image_attributes: tuple[str, ...] = ()
     recipes: Mapping[str, Path] = field(default_factory=dict)
     importers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

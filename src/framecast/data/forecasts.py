@@ -37,7 +37,7 @@ FORECAST_FORMAT = Format("framecast-forecast", 1, "forecast", "forecast again")
 _UNFINISHED = "request"
 """Attribute of a file that is not complete."""
 
-_WITHOUT_EFFECT = ("command", "archive", "weights_sha256", "precision")
+_WITHOUT_EFFECT = ("command", "archive", "weights_sha256", "precision", "created", "torch_version")
 """Attributes that say how and from what a forecast was made; which one it is, others decide."""
 
 _CHUNK_BYTES = 8 * 2**20

@@ -20,6 +20,7 @@ from framecast.data.archive.reader import Archive
 from framecast.videos.frames import FrameSpec
 
 MISSING_FRAME = "missing frame"
+OFF_TIME = "frame off its time"
 BAD_QUALITY = "bad quality"
 MASKED = "masked"
 NOT_FINITE = "not finite"
@@ -105,6 +106,19 @@ class WindowList(Sequence[Window]):
         parts = [f"{count} {reason}" for reason, count in sorted(self.rejected.items()) if count]
         return f"{len(self)} windows" + (f", rejected: {', '.join(parts)}" if parts else "")
 
+    @property
+    def remedy(self) -> str:
+        """What keeps more of the candidates, where frames are off their times; empty otherwise."""
+        lost = self.rejected[OFF_TIME]
+        if not lost:
+            return ""
+        every = len(self) + self.rejected.total()
+        return (
+            f"{lost} of {every} candidates ({100 * lost / every:.0f} %) are lost since a frame is off its time: a "
+            f"larger data.tolerance (a fraction of the cadence, {TOLERANCE:g} by default) keeps them, with the nearest "
+            "frames"
+        )
+
 
 def find_windows(
     archive: Archive,
@@ -120,7 +134,8 @@ def find_windows(
 
     Frame k of a window is the frame nearest to its start plus k times the model's cadence, if that is within the
     tolerance. A candidate begins at each frame after which a whole window fits into the sequence. It is rejected for
-    the first of these reasons: a *missing frame*; *bad quality* of one; *masked*, when more than ``max_masked`` of
+    the first of these reasons: a *missing frame*; a *frame off its time*, where there is one within half the cadence
+    and none within the tolerance; *bad quality* of one; *masked*, when more than ``max_masked`` of
     the pixels of a frame are NaN; *not finite*, when a pixel is infinite; *repeated issue time*, when an earlier
     window of an irregular sequence has the same last past frame. The archive's domain may have other words for these
     reasons. Only the channels that are used count.
@@ -151,8 +166,9 @@ def find_windows(
     needed = frames.past if past_only else frames.past + frames.future
     for name in archive.sequences:
         times = archive.times(name)
-        indices, complete = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride, needed)
-        rejected[MISSING_FRAME] += int((~complete).sum())
+        indices, complete, near = _runs(times, archive.quality(name) != MISSING, frames, tolerance, stride, needed)
+        rejected[MISSING_FRAME] += int((~complete & ~near).sum())
+        rejected[OFF_TIME] += int((~complete & near).sum())
         indices = indices[complete]
         faults = _faults(archive, name, frames, max_masked, allow_bad_quality)
         usable = np.ones(len(indices), bool)
@@ -206,25 +222,31 @@ def _runs(
     tolerance: float,
     stride: int,
     needed: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return the frames of every candidate ``[candidate, P + F]``, and which have the first ``needed`` of them."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return the frames of every candidate ``[candidate, P + F]``, and which have the first ``needed`` of them.
+
+    Last, which have so many within half the cadence.
+    """
     count = frames.past + frames.future
     slack = round(tolerance * frames.cadence * 1e9)
     clock = times.astype("datetime64[ns]").astype(np.int64)
     if (needed - 1) * frames.cadence * 1e9 > int(clock[-1]) - int(clock[0]) + slack:
-        return np.zeros((0, count), np.int64), np.zeros(0, bool)
+        return np.zeros((0, count), np.int64), np.zeros(0, bool), np.zeros(0, bool)
     offsets = np.array([round(k * frames.cadence * 1e9) for k in range(count)])
     starts = np.arange(0, len(clock), stride)
     starts = starts[clock[starts] + offsets[needed - 1] <= clock[-1] + slack]
     if not present.any():
-        return np.zeros((len(starts), count), np.int64), np.zeros(len(starts), bool)
+        none = np.zeros(len(starts), bool)
+        return np.zeros((len(starts), count), np.int64), none, none
     wanted = clock[starts, None] + offsets
     there = np.flatnonzero(present)
     after = np.searchsorted(clock[there], wanted).clip(1, max(1, len(there) - 1))
     before, after = there[after - 1], there[np.minimum(after, len(there) - 1)]
     nearest = np.where(np.abs(clock[after] - wanted) < np.abs(wanted - clock[before]), after, before)
-    near = np.abs(clock[nearest] - wanted) <= slack
-    return np.where(near, nearest, ABSENT), present[starts] & near[:, :needed].all(axis=1)
+    away = np.abs(clock[nearest] - wanted)
+    near, half = away <= slack, away < 0.5e9 * frames.cadence
+    complete, loosely = (present[starts] & close[:, :needed].all(axis=1) for close in (near, half))
+    return np.where(near, nearest, ABSENT), complete, loosely
 
 
 def _faults(
@@ -261,7 +283,8 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_ma
     hint = ""
     ratio = frames.cadence / archive.cadence
     missing = archive.domain.reasons.get(MISSING_FRAME, MISSING_FRAME)
-    if rejected[missing] == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
+    untimely = rejected[missing] + rejected[OFF_TIME]
+    if untimely == rejected.total() and abs(ratio - round(ratio)) > 0.01 * ratio:
         hint = (
             f"; the archive has a frame every {format_duration(archive.cadence)}, of which "
             f"{format_duration(frames.cadence)} is not a multiple: choose another cadence for training, or for a "

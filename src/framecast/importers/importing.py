@@ -22,6 +22,7 @@ from framecast.core.fingerprint import Unchanged, digest
 from framecast.core.progress import Progress, Task, track
 from framecast.core.resume import Job
 from framecast.data.archive.resumable import ResumableArchiveWriter
+from framecast.data.windows import TOLERANCE
 from framecast.importers.base import Recording
 from framecast.importers.decoding import decode
 from framecast.importers.formats import FORMATS, open_source
@@ -55,6 +56,8 @@ class Imported:
         undated: frames left out for want of a time.
         repeated: frames left out because another has the same time.
         gaps: places where frames are missing.
+        uneven: fraction of the steps between frames that are not a multiple of the cadence, within the tolerance of
+            windows.
         unknown: fraction of pixels that are NaN.
         low: least value of each channel.
         high: greatest value of each channel.
@@ -76,6 +79,7 @@ class Imported:
     undated: int
     repeated: int
     gaps: int
+    uneven: float
     unknown: float
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -238,12 +242,18 @@ def _write(
         undated=sum(undated for _, undated, _ in orders),
         repeated=sum(repeated for _, _, repeated in orders),
         gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
+        uneven=_uneven(np.concatenate(steps) / cadence),
         unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
         low=tuple(np.nanmin(seen[:, 1], axis=0, initial=np.inf).tolist()),
         high=tuple(np.nanmax(seen[:, 2], axis=0, initial=-np.inf).tolist()),
         calendar=data.calendar,
         notes=data.notes,
     )
+
+
+def _uneven(steps: npt.NDArray[np.float64]) -> float:
+    """Return the fraction of ``steps``, in units of the cadence, that are not whole within the tolerance of windows."""
+    return float((np.abs(steps - np.round(steps)) > TOLERANCE).mean()) if len(steps) else 0.0
 
 
 def _values(frame: npt.NDArray[np.float32]) -> list[list[float]]:

@@ -199,6 +199,7 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
         archive,
         frames,
         stride=config.stride,
+        tolerance=config.tolerance,
         max_masked=config.max_masked,
         past_only=side is None or only_past,
     )
@@ -243,7 +244,9 @@ def _trained_on(config: ModelConfig, archive: Archive) -> bool:
     known = hashes.get("train") if isinstance(hashes, Mapping) else None
     frames = replace(config.frames, height=archive.height, width=archive.width)
     try:
-        windows = find_windows(archive, frames, stride=config.stride, max_masked=config.max_masked)
+        windows = find_windows(
+            archive, frames, stride=config.stride, tolerance=config.tolerance, max_masked=config.max_masked
+        )
         return known is not None and manifest_hash(config.split.divide(windows)["train"]) == known
     except FramecastError:  # no window, or none that can be divided so
         return False
@@ -338,6 +341,7 @@ def forecast_windows(
     precision = processes.share(lambda: forecaster.precision(draw.options))
     settled = _in_precision(draw, precision.precision)
     attrs = forecaster.file_attributes(settled, archive=str(archive.path.resolve()), split=plan.side, command=command)
+    attrs["data_cutoff"] = archive.calendar.iso(max(window.issue_time for window in plan.chosen))
     if domain.name:
         attrs[ATTRIBUTE] = domain.name
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0, forcings=forecaster.config.forcings)
@@ -396,7 +400,7 @@ def forecast_windows(
             oracle=oracle is not None,
             motion=forecaster.conditioning.representation.moves,
             open_precision=draw.options.precision == "auto",
-            positions=common_positions(archive, plan.chosen.sequences),
+            positions=common_positions(archive, plan.chosen.sequences) | moving_positions(archive, plan.chosen, frames),
             calendar=archive.calendar,
             inputs={"archive": archive.fingerprint(), "model": str(attrs.get("weights_sha256"))},
             overwrite=overwrite,
@@ -467,6 +471,23 @@ def common_positions(archive: Archive, sequences: Sequence[str]) -> dict[str, Va
         own = archive.positions(name)
         common = {axis: kept for axis, kept in common.items() if axis in own and kept.equals(own[axis])}
     return common
+
+
+def moving_positions(
+    archive: Archive, windows: Sequence[Window], frames: FrameSpec
+) -> dict[str, tuple[tuple[str, str], np.ndarray, dict[str, str]]]:
+    """Return where the domain says that each window is at the times of its frames, seen (``past_…``) and forecast."""
+    sequences = {window.sequence: archive.sequence(window.sequence) for window in windows}
+    leads = np.array([round(seconds * 1e9) for seconds in frames.lead_times], "timedelta64[ns]")
+    found: dict[str, tuple[tuple[str, str], list[np.ndarray], dict[str, str]]] = {}
+    for window in windows:
+        times = archive.times(window.sequence)[list(window.indices[: frames.past])], window.issue_time + leads
+        for prefix, dim, own in zip(("past_", ""), ("past_time", "lead_time"), times, strict=True):
+            for name, (values, attrs) in archive.domain.positions(sequences[window.sequence], own).items():
+                found.setdefault(prefix + name, (("sample", dim), [], dict(attrs)))[1].append(values)
+    return {
+        name: (dims, np.stack(rows), attrs) for name, (dims, rows, attrs) in found.items() if len(rows) == len(windows)
+    }
 
 
 def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:

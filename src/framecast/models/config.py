@@ -9,6 +9,7 @@ from torch import nn
 from framecast._version import __version__
 from framecast.core.domain import Domain, find_domain
 from framecast.data.splits import AnySplit, AutoSplit
+from framecast.data.windows import TOLERANCE
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Generator
 from framecast.generators.kinds import AnyGenerator
@@ -44,6 +45,7 @@ class ModelConfig:
         labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
         stride: of its windows, see `framecast.training.recipe.DataOptions`.
+        tolerance: of its windows, see `framecast.training.recipe.DataOptions`.
         max_masked: of its windows, see `framecast.training.recipe.DataOptions`.
         provenance: how it was made: recipe, data, steps, versions.
         weights_sha256: checksum of the weights file.
@@ -64,6 +66,7 @@ class ModelConfig:
     labels: tuple[str, ...] = ()
     split: AnySplit = AutoSplit()
     stride: int = 1
+    tolerance: float = TOLERANCE
     max_masked: float = 0.25
     provenance: dict[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""

@@ -521,9 +521,11 @@ class Forecaster:
         """Return what a forecast must say of its making, as JSON values."""
         options = draw.options
         return {
+            "created": str(np.datetime64("now", "s")) + "Z",
             "model": self.name,
             "weights_sha256": self.config.weights_sha256,
             "framecast_version": __version__,
+            "torch_version": str(torch.__version__),
             "seed": draw.seed,
             "precision": options.precision,
             **({"tile": options.tile} if options.tile is not None else {}),

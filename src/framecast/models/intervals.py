@@ -6,7 +6,7 @@ import xarray as xr
 
 from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError
-from framecast.verification.quantities import AREA_MEANS, QUANTITIES, Quantity, measure, quantities_of
+from framecast.verification.quantities import AREA_MEANS, QUANTITIES, Quantity, integrals, measure, quantities_of
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.verification.recalibration.calibration import intervals as intervals_of
 from framecast.verification.scores import LEVELS
@@ -49,8 +49,9 @@ def _known(ensemble: xr.DataArray, unit: str, calibration: Calibration | None) -
     """Return the quantities of the ensemble's kind of data; those that a calibration holds for."""
     if calibration is not None:
         every = {quantity.name: quantity for quantity in (*AREA_MEANS, *QUANTITIES)}
-        return tuple(quantity for name, quantity in every.items() if name in calibration.scales)
-    return quantities_of(find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values]))
+        return integrals([entry for name, entry in every.items() if name in calibration.scales], ensemble.coords)
+    domain = find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values])
+    return quantities_of(domain, ensemble.coords)
 
 
 def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:

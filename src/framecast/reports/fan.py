@@ -14,6 +14,8 @@ from framecast.reports.wording import with_unit
 from framecast.verification.evaluation import Case, Cases
 from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval
+from framecast.verification.summary import quantity_info
+from framecast.videos.units import by_channel
 
 _LINES = 50
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -31,7 +33,7 @@ def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quanti
         past_times=cases.past_times,
         lead_times=cases.lead_times,
         name=quantity.label,
-        unit=cases.unit,
+        unit=quantity_info(quantity, by_channel(cases.unit, len(cases.channels))[channel]).unit,
     )
 
 

@@ -1,13 +1,17 @@
 """A case as a film: every panel begins with the past, and at the issue time the members part.
 
-Nothing is invented between frames; small frames are enlarged smoothly.
+Every frame says when it is and where, and every picture has its scale: axes where the sides of a frame are known, a bar
+of colours with values for the images and for the spread. Nothing is invented between frames; small frames are enlarged
+smoothly.
 """
 
 import io
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from framecast.core.errors import FramecastError
@@ -20,7 +24,8 @@ _TEXT = (240, 242, 246)
 _DIM = (150, 156, 168)
 _FUTURE = (86, 180, 233)
 
-_GAP, _CAPTION, _TOP = 12, 32, 50
+_GAP, _CAPTION, _TOP = 12, 32, 62
+_AXIS, _BAR = 44, 54
 
 _RATE = 24
 """Pictures in a second of an MP4 file."""
@@ -29,12 +34,12 @@ _RATE = 24
 _QUALITIES = ((256, 84), (256, 62), (192, 62), (144, 55), (112, 45))
 
 
-def animate(panels: Panels, path: Path, *, speed: float | None = None) -> None:
-    """Write an animation, WebP, GIF or MP4 (H.264) by the ending of ``path``.
+def animate(panels: Panels, *paths: Path, speed: float | None = None) -> None:
+    """Write an animation, WebP, GIF or MP4 (H.264) by the ending of each of ``paths``.
 
     Args:
         panels: what is shown.
-        path: of the file.
+        paths: of the files.
         speed: frames in a second; by default the past passes faster than the future, which is slow.
 
     Raises:
@@ -43,12 +48,18 @@ def animate(panels: Panels, path: Path, *, speed: float | None = None) -> None:
     frames = film_frames(panels, clock=True)
     durations = [1000 / speed if speed else 450 if seconds <= 0 else 750 for seconds in panels.times]
     durations[-1] = max(durations[-1], 2000)
-    if path.suffix == ".mp4":
-        _write_mp4(frames, durations, path)
-        return
-    options = {"quality": 88, "method": 3} if path.suffix == ".webp" else {"optimize": True}
     whole = [round(milliseconds) for milliseconds in durations]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=whole, loop=0, **options)
+    for path in paths:
+        if path.suffix == ".mp4":
+            _write_mp4(frames, durations, path)
+            continue
+        options = {"quality": 88, "method": 3} if path.suffix == ".webp" else {"optimize": True}
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=whole, loop=0, **options)
+
+
+def can_write_mp4() -> bool:
+    """Whether PyAV is there, which writes MP4."""
+    return find_spec("av") is not None
 
 
 def _write_mp4(frames: Sequence[Image.Image], durations: Sequence[float], path: Path) -> None:
@@ -103,29 +114,81 @@ def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
     width, height = tile_size(panels.shape, wanted, enlarge_only=True)
     columns = panels.columns
     rows = -(-len(panels.panels) // columns)
-    bottom = 58 if clock else _GAP
-    full = columns * (width + _GAP) + _GAP, _TOP + rows * (height + _CAPTION + _GAP) + bottom - _GAP
+    axis = _AXIS if panels.sides and min(width, height) >= _SMALL else 0
+    caption = _CAPTION + axis // 2
+    bottom = _BAR + (58 if clock else _GAP)
+    full = columns * (width + _GAP) + _GAP + axis, _TOP + rows * (height + caption + _GAP) + bottom - _GAP
     sheet = Image.new("RGB", (max(full[0], 380), full[1]), _BACKGROUND)
-    left = _GAP + (sheet.width - full[0]) // 2
+    left = _GAP + axis + (sheet.width - full[0]) // 2
     draw = ImageDraw.Draw(sheet)
     past = panels.times[k] <= 0
     text = when(panels, k)
-    draw.text((sheet.width - _GAP, _TOP / 2), text, fill=_DIM if past else _FUTURE, font=font(21), anchor="rm")
+    draw.text((sheet.width - _GAP, 20), text, fill=_DIM if past else _FUTURE, font=font(21), anchor="rm")
     room = sheet.width - 3 * _GAP - font(21).getlength(text)
-    draw.text((_GAP, _TOP / 2), _fitting(panels.title, 17, room), fill=_DIM, font=font(17), anchor="lm")
+    draw.text((_GAP, 20), _fitting(panels.title, 17, room), fill=_DIM, font=font(17), anchor="lm")
+    about = "   ".join(own[k] for own in (panels.valid, panels.places) if own)
+    draw.text((_GAP, 44), _fitting(about, 15, sheet.width - 2 * _GAP), fill=_TEXT, font=font(15), anchor="lm")
     for n, panel in enumerate(panels.panels):
         x = left + n % columns * (width + _GAP)
-        y = _TOP + n // columns * (height + _CAPTION + _GAP)
+        y = _TOP + n // columns * (height + caption + _GAP)
         sheet.paste(panel.picture(k, (width, height)), (x, y))
         if not past:
             edge = _TEXT if panel.name == "Observed" else _FUTURE
             draw.rectangle((x - 2, y - 2, x + width + 1, y + height + 1), outline=edge, width=2)
         size = 20 if width >= 200 else 15
         name = _fitting(panel.name, size, width + _GAP)
-        draw.text((x + width / 2, y + height + _CAPTION / 2 + 2), name, fill=_TEXT, font=font(size), anchor="mm")
+        middle = (x + width / 2, y + height + axis // 2 + _CAPTION / 2 + 2)
+        draw.text(middle, name, fill=_TEXT, font=font(size), anchor="mm")
+        if axis and panels.sides:
+            _axes(draw, (x, y, width, height), panels.sides, left=n % columns == 0)
+    _bars(sheet, panels, top=sheet.height - bottom + 4)
     if clock:
         _clock(draw, panels.times, k, left=_GAP + 8, right=sheet.width - _GAP - 8, y=sheet.height - 36)
     return sheet
+
+
+_SMALL = 150
+"""Pixels of a panel below which axes have no room."""
+
+
+def _axes(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], sides: tuple[float, float, str], *, left: bool
+) -> None:
+    """Draw ticks along the lower and the left side of a panel, numbered from its middle; the latter if ``left``."""
+    x, y, width, height = box
+    across, up, unit = sides
+    short = {"arcsec": "″", "arcmin": "′", "deg": "°"}.get(unit, f" {unit}")
+    ticks = [value for value in MaxNLocator(4).tick_values(-across / 2, across / 2) if abs(value) < across / 2]
+    for value in ticks:
+        at = x + width * (0.5 + value / across)
+        draw.line((at, y + height, at, y + height + 4), fill=_DIM, width=1)
+        draw.text((at, y + height + 13), _tick(value, short), fill=_DIM, font=font(12), anchor="mm")
+    for value in [tick for tick in MaxNLocator(4).tick_values(-up / 2, up / 2) if abs(tick) < up / 2] if left else []:
+        at = y + height * (0.5 - value / up)
+        draw.line((x - 5, at, x - 1, at), fill=_DIM, width=1)
+        draw.text((x - 7, at), _tick(value, short), fill=_DIM, font=font(12), anchor="rm")
+
+
+def _tick(value: float, unit: str) -> str:
+    return f"{value:g}{unit}".replace("-", "−")
+
+
+def _bars(sheet: Image.Image, panels: Panels, *, top: int) -> None:
+    """Draw the scale of the images, and of the spread where that is shown, with values at both ends and between."""
+    shown = {"": panels.panels[0]}
+    spread = next((panel for panel in panels.panels if panel.name.endswith("spread")), None)
+    shown |= {"Spread": spread} if spread is not None and sheet.width >= 520 else {}
+    draw, each = ImageDraw.Draw(sheet), (sheet.width - 2 * _GAP) // len(shown)
+    for n, (name, panel) in enumerate(shown.items()):
+        label = f"{name} {panels.unit}".strip()
+        room = min(int(font(13).getlength(label)) + 10, each // 3)
+        x, width = _GAP + 24 + n * each + room, each - room - 48
+        draw.text((x - 14, top + 7), _fitting(label, 13, room), fill=_DIM, font=font(13), anchor="rm")
+        shades = np.broadcast_to(np.linspace(0, 1, width), (14, width))
+        sheet.paste(Image.fromarray((panel.colours(shades)[..., :3] * 255).astype(np.uint8)), (x, top))
+        for shade in (0.0, 0.25, 0.5, 0.75, 1.0):
+            value = f"{panel.brightness.value(shade):.3g}".replace("-", "−").replace("e+0", "e")
+            draw.text((x + shade * width, top + 24), value, fill=_DIM, font=font(12), anchor="mm")
 
 
 def _clock(draw: ImageDraw.ImageDraw, times: Sequence[float], k: int, *, left: int, right: int, y: int) -> None:

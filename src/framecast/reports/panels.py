@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -10,10 +11,11 @@ from matplotlib.colors import Colormap
 from PIL import Image
 
 from framecast.reports.brightness import Brightness
-from framecast.reports.colours import colour_map
+from framecast.reports.colours import SIGNED, colour_map, is_signed
 from framecast.reports.tiles import tile
 from framecast.verification.evaluation import Case, Cases
 from framecast.verification.scores import ensemble_mean, ensemble_variance
+from framecast.videos.directions import pixel_area
 from framecast.videos.units import by_channel
 
 Video = np.ndarray
@@ -52,6 +54,9 @@ class Panels:
         columns: how many stand side by side.
         title: of the whole.
         unit: of the images.
+        valid: when each frame is, for a reader: ``2017-08-13 14:00 UTC``; empty where that is not known.
+        places: where the middle of each frame is, for a reader; empty where that is not known.
+        sides: width and height of a frame, and their unit; None where that is not known.
     """
 
     times: list[float]
@@ -59,6 +64,9 @@ class Panels:
     columns: int
     title: str
     unit: str
+    valid: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    sides: tuple[float, float, str] | None = None
 
     @classmethod
     def of_ensemble(
@@ -72,6 +80,9 @@ class Panels:
         unit: str,
         title: str,
         shown: int = 3,
+        valid: Sequence[str] = (),
+        places: Sequence[str] = (),
+        sides: tuple[float, float, str] | None = None,
     ) -> "Panels":
         """Show one ensemble beside what came, where that is known.
 
@@ -84,8 +95,13 @@ class Panels:
             unit: of all images.
             title: of the whole.
             shown: how many members.
+            valid: when each of past and future frames is, in words.
+            places: where the middle of each is, in words.
+            sides: width and height of a frame, and their unit.
         """
-        light = Brightness.of(np.concatenate([past, members[0] if truth is None else truth]))
+        seen = np.concatenate([past, members[0] if truth is None else truth])
+        light = Brightness.of(seen, signed=is_signed(seen, unit))
+        colours = matplotlib.colormaps[SIGNED] if light.signed else colours
         panels = []
         if truth is not None:
             panels.append(Panel("Observed", np.concatenate([past, truth]), light, colours))
@@ -94,7 +110,7 @@ class Panels:
             panels.append(Panel(name, np.concatenate([past, member]), light, colours))
         if len(members) > 1:
             panels += _mean_and_spread("", past, members, light, colours)
-        return cls(list(times), panels, min(3, len(panels)), title, unit)
+        return cls(list(times), panels, min(3, len(panels)), title, unit, tuple(valid), tuple(places), sides)
 
     @classmethod
     def of_case(cls, case: Case, cases: Cases, *, channel: int = 0) -> "Panels":
@@ -103,6 +119,11 @@ class Panels:
         times = [*cases.past_times, *cases.lead_times]
         title = f"{case.sequence}   {cases.calendar.text(case.issue_time)}"
         colours = colour_map(cases.channels[channel], cases.domain)
+        unit = by_channel(cases.unit, len(cases.channels))[channel]
+        about: dict[str, Any] = {
+            "valid": tuple(cases.calendar.moment(case.issue_time + _nanoseconds(seconds)) for seconds in times),
+            "sides": frame_sides(cases.sources[0].dataset.coords),
+        }
         if len(cases.models) == 1:
             return cls.of_ensemble(
                 past=past,
@@ -110,10 +131,13 @@ class Panels:
                 truth=truth,
                 times=times,
                 colours=colours,
-                unit=by_channel(cases.unit, len(cases.channels))[channel],
+                unit=unit,
                 title=title,
+                **about,
             )
-        light = Brightness.of(np.concatenate([past, truth]))
+        both = np.concatenate([past, truth])
+        light = Brightness.of(both, signed=is_signed(both, unit))
+        colours = matplotlib.colormaps[SIGNED] if light.signed else colours
         panels = [Panel("Observed", np.concatenate([past, truth]), light, colours)]
         for name, text in (("persistence", "Persistence"), ("dressed_persistence", "Dressed persistence")):
             if name in case.forecasts:
@@ -129,7 +153,7 @@ class Panels:
                 colours,
             )
             panels += [single, *(_mean_and_spread(f"{called}: ", past, members, light, colours))][: len(members) + 1]
-        return cls(times, panels, 3, title, by_channel(cases.unit, len(cases.channels))[channel])
+        return cls(times, panels, 3, title, unit, **about)
 
     @property
     def issued(self) -> int:
@@ -150,6 +174,19 @@ class Panels:
             ends = " and ".join(f"{high:.3g}" for high in spreads)
             words += f" Spread: standard deviation of the members, 0 to {ends} {self.unit}".rstrip() + "."
         return words
+
+
+def _nanoseconds(seconds: float) -> np.timedelta64:
+    return np.timedelta64(round(seconds * 1e9), "ns")
+
+
+def frame_sides(coords: Any) -> tuple[float, float, str] | None:
+    """Return width and height of a frame and their unit, from the coordinates of its pixels; None without a unit."""
+    cell = pixel_area(coords)
+    if cell is None:
+        return None
+    width, height = (abs(float(coords[name][1] - coords[name][0])) * coords.sizes[name] for name in ("x", "y"))
+    return width, height, cell[1]
 
 
 def _mean_and_spread(before: str, past: Video, members: Video, light: Brightness, colours: Colormap) -> list[Panel]:

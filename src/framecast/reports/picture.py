@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +82,12 @@ def save_photograph(picture: Image.Image, stem: Path, *, title: str = "", captio
     return Picture(data_url(buffer.getvalue(), ".webp"), title, caption, alt, drawn=False)
 
 
-def save_film(panels: Panels, file: Path, *, caption: str, alt: str, budget: int) -> Film:
-    """Save an animation as ``file``, and return it frame by frame for a page, in about ``budget`` bytes."""
-    animate(panels, file)
+def save_film(panels: Panels, file: Path, *, caption: str, alt: str, budget: int, also: Sequence[str] = ()) -> Film:
+    """Save an animation as ``file``, and return it frame by frame for a page, in about ``budget`` bytes.
+
+    ``also`` are endings of further files beside it, such as ``.mp4``.
+    """
+    animate(panels, file, *(file.with_suffix(ending) for ending in also))
     frames = []
     for k, content in enumerate(encoded_frames(panels, budget=budget)):
         moment = when(panels, k)

@@ -23,8 +23,9 @@ from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
 from framecast.reports.clock import Clock
 from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
+from framecast.reports.film import can_write_mp4
 from framecast.reports.page import Page, Section, render
-from framecast.reports.panels import Panels
+from framecast.reports.panels import Panels, frame_sides
 from framecast.reports.picture import save_figure, save_film, save_photograph
 from framecast.reports.provenance import Origin, title
 from framecast.reports.strip import strip
@@ -37,6 +38,7 @@ from framecast.verification.recalibration.calibration import Calibration, carrie
 from framecast.verification.summary import quantity_info
 from framecast.videos.calendar import Calendar
 from framecast.videos.directions import area_weights
+from framecast.videos.units import by_channel
 
 PAGE = "index.html"
 _MODEL = Look("Forecast", "#0072B2", "-", "o")
@@ -93,6 +95,9 @@ class Sample:
         domain: what kind of data it is.
         quantities: derived quantities under the labels of the domain.
         weights: areas of the pixels, on a grid of latitudes.
+        moments: when each of past and future frames is, for a reader.
+        places: where the middle of each is, for a reader; empty where the file does not say.
+        sides: width and height of a frame and their unit, where the file says so.
     """
 
     sequence: str
@@ -110,6 +115,9 @@ class Sample:
     domain: Domain
     quantities: tuple[Quantity, ...]
     weights: torch.Tensor | None = None
+    moments: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    sides: tuple[float, float, str] | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Sample":
@@ -147,8 +155,11 @@ class Sample:
             attrs=dict(data.attrs),
             calibration=None if objection else calibration,
             domain=domain,
-            quantities=quantities_of(domain),
+            quantities=quantities_of(domain, data.coords),
             weights=None if areas is None else torch.from_numpy(areas),
+            moments=tuple(calendar.moment(clock[newest] + each) for each in _elapsed(data)),
+            places=_places(data),
+            sides=frame_sides(data.coords),
         )
 
     @property
@@ -180,6 +191,21 @@ class Sample:
     def curve(self) -> Quantity:
         """The quantity of each frame that is drawn."""
         return next(quantity for quantity in self.quantities if quantity.by_lead)
+
+
+def _elapsed(data: xr.Dataset) -> np.ndarray:
+    """Return the times of past and future frames from the issue time."""
+    return np.concatenate([data["past_time"].values, data["lead_time"].values]).astype("timedelta64[ns]")
+
+
+def _places(data: xr.Dataset) -> tuple[str, ...]:
+    """Return where the middle of each frame is; nothing where the file does not say."""
+    names = ("past_hpc_x", "past_hpc_y", "hpc_x", "hpc_y")
+    if not set(names) <= set(data.coords):
+        return ()
+    past_x, past_y, x, y = (data[name].values for name in names)
+    both = zip(np.concatenate([past_x, x]), np.concatenate([past_y, y]), strict=True)
+    return tuple(f"x {west:+.0f}″, y {north:+.0f}″".replace("-", "−") for west, north in both)
 
 
 def interval_rows(sample: Sample) -> list[Interval]:
@@ -335,8 +361,11 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         truth=sample.truth[k].numpy() if any(sample.known) else None,
         times=[*sample.past_times, *sample.lead_times],
         colours=colour_map(channel, sample.domain),
-        unit=sample.unit,
-        title=f"{called}   {sample.issued}",
+        unit=by_channel(sample.unit, len(sample.channels))[k],
+        title=f"{called}   {sample.sequence}   issued {sample.issued}",
+        valid=sample.moments,
+        places=sample.places,
+        sides=sample.sides,
     )
     film = save_film(
         panels,
@@ -344,6 +373,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         caption="First what was seen, in every panel alike, then each member's own future.",
         alt=f"Animation of {called}: {', '.join(panel.name for panel in panels.panels)}",
         budget=_FILM_BYTES,
+        also=(".gif", ".mp4") if can_write_mp4() else (".gif",),
     )
     seen = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0], sample.weights)[k]
     drawn = fan(
@@ -353,7 +383,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         past_times=sample.past_times,
         lead_times=sample.lead_times,
         name=curve.label,
-        unit=sample.unit,
+        unit=quantity_info(curve, sample.unit).unit,
     )
     beside = save_figure(
         drawn,
@@ -396,6 +426,7 @@ def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts:
         "lead_times_h": [seconds / 3600 for seconds in sample.lead_times],
         "future_known": sample.known,
         "unit": sample.unit,
+        f"{curve.name}_unit": quantity_info(curve, sample.unit).unit,
         curve.name: {
             channel: {"members": _plain(members[:, k].tolist()), "observed": _plain(observed[k].tolist())}
             for k, channel in enumerate(sample.channels)

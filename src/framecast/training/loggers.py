@@ -1,9 +1,9 @@
-"""Where a run is watched besides its log: TensorBoard, or Weights & Biases. One setting, ``watch.to``, names them."""
+"""Where a run is watched besides its log: files, TensorBoard, Weights & Biases, as ``watch.to`` names them."""
 
 import io
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,24 @@ class Watcher(ABC):
             for name, value in event.scores.items():
                 self.figure(f"scores/{name}", value, event.step)
             self.film("forecast", contact_sheet(event.truth, event.members), event.step)
+
+
+class Files(Watcher):
+    """Writes an animation of each look, ``RUN/samples/00000500.gif``; curves are in the run's log."""
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "samples"
+
+    def figure(self, name: str, value: float, step: int) -> None:
+        """Do nothing: the log has it."""
+
+    def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
+        """Write a GIF under the number of the step."""
+        self._folder.mkdir(exist_ok=True)
+        write_atomically(self._folder / f"{step:08d}.gif", gif(frames))
+
+    def close(self) -> None:
+        """Do nothing: every file is complete."""
 
 
 class TensorBoard(Watcher):
@@ -124,7 +142,12 @@ class WeightsAndBiases(Watcher):
 
 def open_watchers(names: tuple[str, ...], run: Path, recipe: Mapping[str, Any], *, step: int) -> list[Watcher]:
     """Return the watchers called ``names``, or raise `ConfigError` where what one needs is not installed."""
-    return [TensorBoard(run, step) if name == "tensorboard" else WeightsAndBiases(run, recipe) for name in names]
+    kinds: dict[str, Callable[[], Watcher]] = {
+        "files": lambda: Files(run),
+        "tensorboard": lambda: TensorBoard(run, step),
+        "wandb": lambda: WeightsAndBiases(run, recipe),
+    }
+    return [kinds[name]() for name in names]
 
 
 def contact_sheet(

@@ -307,6 +307,7 @@ def _describe(
         labels=classes,
         split=recipe.data.split,
         stride=recipe.data.stride,
+        tolerance=recipe.data.tolerance,
         max_masked=recipe.data.max_masked,
     )
     _check_model(model)
@@ -322,7 +323,9 @@ def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Divi
     recipe = fit_to(recipe, archive)
     options = recipe.data
     frames = frame_spec(options, archive)
-    windows = find_windows(archive, frames, stride=options.stride, max_masked=options.max_masked)
+    windows = find_windows(
+        archive, frames, stride=options.stride, tolerance=options.tolerance, max_masked=options.max_masked
+    )
     split: AnySplit = options.split
     if isinstance(split, AutoSplit):
         split = split.resolve(windows)

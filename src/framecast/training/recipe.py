@@ -20,6 +20,7 @@ from framecast.core.errors import ConfigError
 from framecast.core.options import parse_duration
 from framecast.core.reading import parse_yaml
 from framecast.data.splits import AnySplit, AutoSplit
+from framecast.data.windows import TOLERANCE
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
 from framecast.networks import AnyNetwork
@@ -44,6 +45,8 @@ class DataOptions:
         patch: side of the square that is cut from each frame in training, another one at every look, so that memory and
             time depend on it and not on the frame; forecasts are of whole frames. ``None`` takes whole frames.
         stride: start a window at every so many frames of the archive.
+        tolerance: how far a frame may be from its exact time, as a fraction of the cadence below 0.5; the nearest frame
+            is taken. Larger for archives whose frames come at uneven times.
         max_masked: fraction of masked pixels in a frame above which a window is left out.
         curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
         softening: physical unit at which the curve begins to compress, where it is not 1 or chosen: channel → value.
@@ -67,6 +70,7 @@ class DataOptions:
     cadence: str | None = None
     patch: int | Literal["auto"] | None = None
     stride: int = 1
+    tolerance: float = TOLERANCE
     max_masked: float = 0.25
     curve: Curve | Literal["auto"] = "auto"
     softening: dict[str, float] = field(default_factory=dict)
@@ -84,6 +88,8 @@ class DataOptions:
                 raise ConfigError(f"data.{name} is {value}; it must be positive")
         if isinstance(self.patch, int) and self.patch < 8:
             raise ConfigError(f"data.patch is {self.patch}; a patch has at least 8 pixels on each side")
+        if not 0 <= self.tolerance < 0.5:
+            raise ConfigError(f"data.tolerance is {self.tolerance}; it is a fraction of the cadence in [0, 0.5)")
         if not 0 <= self.max_masked <= 1:
             raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:

@@ -21,13 +21,14 @@ class WatchOptions:
     """What is shown of a run while it goes on; nothing here changes the weights.
 
     Attributes:
-        to: where figures and films go besides the log: ``tensorboard`` (RUN/tensorboard), ``wandb``, or both.
+        to: where figures and animations go besides the log: ``files`` (RUN/samples, an animation of each look),
+            ``tensorboard`` (RUN/tensorboard), ``wandb``, or several of them.
         every: steps between two looks, at which some windows are forecast and scored; 0 for none.
-        windows: how many, evenly spaced over the validation side; the first is filmed.
+        windows: how many, evenly spaced over the validation side; the first is shown as an animation.
         members: of each forecast.
     """
 
-    to: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    to: tuple[Literal["files", "tensorboard", "wandb"], ...] = ("files",)
     every: int = 0
     windows: int = 4
     members: int = 4

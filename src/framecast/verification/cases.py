@@ -16,6 +16,7 @@ from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions
 from framecast.verification.pool import Pool, finite, videos
+from framecast.verification.quantities import Quantity, quantities_of
 from framecast.verification.scores import uncertainty
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
 from framecast.videos.directions import area_weights
@@ -226,6 +227,11 @@ class Cases:
     def weights(self) -> np.ndarray | None:
         """Areas of the pixels, ``[height, width]`` with a mean of 1, of a grid of latitudes and longitudes."""
         return area_weights(self.sources[0].dataset.coords, self.size)
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The derived quantities of this kind of data, integrals where the area of a pixel is known."""
+        return quantities_of(self.domain, self.sources[0].dataset.coords)
 
     @property
     def left_aside(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from framecast.core.domain import Domain, find_domain
+from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.progress import note
 from framecast.verification.baselines import BASELINES
@@ -159,7 +159,7 @@ def evaluate(
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
     cases.scratch = scratch  # is deleted with the cases
     limits = tuple(sorted({float(value) for value in thresholds}))
-    measured = _measured((*_calibrated(cases), *quantities), limits, cases.domain, cases.unit)
+    measured = _measured(cases.quantities, (*_calibrated(cases), *quantities), limits, cases.unit)
     entries = _entries(scores, measured, limits, cases.size)
     strata = find_strata(cases, by=by, regions=region, mask=mask)
     areas = cases.weights if weights == "area" else None
@@ -298,7 +298,7 @@ def score(
         raise DataError("there is no pixel where the truth and the ensemble are known: nothing can be judged")
     limits = tuple(sorted({float(value) for value in thresholds}))
     size = (members.shape[-2], members.shape[-1])
-    measured = _measured(quantities, limits, find_domain({}, unit=unit, channels=()), unit)
+    measured = _measured(quantities_of(find_domain({}, unit=unit, channels=())), quantities, limits, unit)
     entries = _entries(scores, measured, limits, size)
     several = observed.shape[1] > 1
     climate = Climate.of([own[torch.isfinite(own)].numpy() for own in observed.unbind(1)])
@@ -322,16 +322,16 @@ def score(
 
 
 def _measured(
-    quantities: Sequence[Quantity], thresholds: Sequence[float], domain: Domain, unit: str
+    known: Sequence[Quantity], quantities: Sequence[Quantity], thresholds: Sequence[float], unit: str
 ) -> tuple[Quantity, ...]:
     """Return the derived quantities of an evaluation: the catalogue's, those of thresholds, the user's."""
     above = [make(value, unit) for value in thresholds for make in (area_above, volume_above)]
-    return _joined((*quantities_of(domain), *above), quantities)
+    return _joined((*known, *above), quantities)
 
 
 def _calibrated(cases: Cases) -> list[Quantity]:
     """Return the totals that a forecast brings a calibration of, whatever kind of data it says that it is."""
-    known = {quantity.name for quantity in quantities_of(cases.domain)}
+    known = {quantity.name for quantity in cases.quantities}
     scales = [calibration.scales for source in cases.sources if (calibration := source.recalibration[0]) is not None]
     return [entry for entry in QUANTITIES if entry.name not in known and any(entry.name in names for names in scales)]
 

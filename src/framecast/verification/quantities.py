@@ -4,9 +4,11 @@ A quantity is a function of one video, so that its spread over the members is a 
 catalogue are made from the total of a frame (the sum over its pixels) and from single pixels. With cadence c and F
 frames at the lead times :math:`c, 2c, \ldots, Fc`:
 
-- total: the sum over the pixels of each frame;
+- total: the sum over the pixels of each frame, as in the reference; where the positions of the pixels have a unit of
+  length or angle, times the area of a pixel, an integral that does not depend on how fine the pixels are
+  (``DN/s·arcsec²``);
 - peak, the largest total, and time of peak, :math:`c (\mathrm{argmax} + 1)`, the first of several equal maxima;
-- integral, :math:`c \sum` total, in the unit of the images times hours;
+- integral, :math:`c \sum` total, in the unit of the total times hours;
 - mean and maximum pixel; area and volume above a threshold.
 
 Where a sum over pixels means nothing, as that of temperatures, the mean over the area takes the place of the total; on
@@ -22,11 +24,14 @@ References:
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+import xarray as xr
 from torch import Tensor
 
 from framecast.core.domain import Domain
+from framecast.videos.directions import pixel_area
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,7 @@ class Quantity:
             ensemble's spread; false for times.
         headline: whether tables, charts and verdicts show it.
         by_area: whether it is linear in means over the area, so that pixels are weighted by theirs.
+        summed: whether it is a sum over pixels, which becomes an integral where the area of a pixel is known.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Quantity:
     relative: bool = True
     headline: bool = False
     by_area: bool = False
+    summed: bool = False
 
 
 def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tuple[Quantity, ...]:
@@ -140,9 +147,9 @@ def volume_above(threshold: float, unit: str = "") -> Quantity:
 
 
 QUANTITIES = (
-    Quantity(name="total", label="Total", function=total, by_lead=True),
-    Quantity(name="peak", label="Peak total", function=peak, headline=True),
-    Quantity(name="integral", label="Integral", function=integral, unit="{unit}·h", headline=True),
+    Quantity(name="total", label="Total", function=total, by_lead=True, summed=True),
+    Quantity(name="peak", label="Peak total", function=peak, headline=True, summed=True),
+    Quantity(name="integral", label="Integral", function=integral, unit="{unit}·h", headline=True, summed=True),
     Quantity(name="time_of_peak", label="Time of peak", function=time_of_peak, unit="h", relative=False, headline=True),
     Quantity(name="mean", label="Mean", function=mean_value),
     Quantity(name="maximum", label="Maximum pixel", function=maximum),
@@ -167,9 +174,28 @@ AREA_MEANS = (
 """The quantities of all other data."""
 
 
-def quantities_of(domain: Domain) -> tuple[Quantity, ...]:
-    """Return the quantities of a kind of data, under the labels that it gives them."""
-    return relabelled(QUANTITIES if domain.totals else AREA_MEANS, domain.labels)
+def quantities_of(domain: Domain, coords: Mapping[Any, xr.DataArray] | None = None) -> tuple[Quantity, ...]:
+    """Return the quantities of a kind of data, under the labels that it gives them.
+
+    ``coords`` are the coordinates of the pixels: with a unit of length or angle, sums become integrals over the area.
+    """
+    entries = relabelled(QUANTITIES if domain.totals else AREA_MEANS, domain.labels)
+    return entries if coords is None else integrals(entries, coords)
+
+
+def integrals(quantities: Iterable[Quantity], coords: Mapping[Any, xr.DataArray]) -> tuple[Quantity, ...]:
+    """Return the quantities with sums over pixels made integrals over the area, where that of a pixel is known."""
+    cell = pixel_area(coords)
+    return tuple(_integrated(entry, *cell) if entry.summed and cell else entry for entry in quantities)
+
+
+def _integrated(quantity: Quantity, area: float, unit: str) -> Quantity:
+    summed = quantity.function
+
+    def integrated(video: Tensor, cadence: float) -> Tensor:
+        return summed(video, cadence).double() * area
+
+    return replace(quantity, function=integrated, unit=quantity.unit.replace("{unit}", f"{{unit}}·{unit}²"))
 
 
 def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float, weights: Tensor | None = None) -> Tensor:

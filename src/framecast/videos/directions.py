@@ -45,6 +45,22 @@ def area_weights(coords: Mapping[Any, xr.DataArray], size: tuple[int, int]) -> n
     return np.broadcast_to((area / area.mean())[:, None], size).copy()
 
 
+_SIDES = ("arcsec", "arcmin", "deg", "rad", "m", "km")
+"""Units of positions on an even grid in which the area of a pixel is told."""
+
+
+def pixel_area(coords: Mapping[Any, xr.DataArray]) -> tuple[float, str] | None:
+    """Return the area of a pixel of an even grid and the unit of its sides; None where ``x`` and ``y`` do not say."""
+    axes = [coords[name] for name in ("y", "x") if name in coords and coords[name].dims == (name,)]
+    units = {str(axis.attrs.get("units", "")) for axis in axes}
+    if len(axes) < 2 or len(units) > 1 or not units <= set(_SIDES) or any(is_latitude(axis) for axis in axes):
+        return None
+    steps = [np.diff(axis.values.astype(np.float64)) for axis in axes]
+    if not all(len(own) and np.allclose(own, own[0], rtol=1e-3, atol=0) and own[0] for own in steps):
+        return None
+    return abs(float(steps[0].mean() * steps[1].mean())), units.pop()
+
+
 def tells_position(variable: xr.DataArray) -> bool:
     """Whether a coordinate is more than numbers of rows: it has units, a standard name, or uneven or large steps."""
     attrs = variable.attrs

@@ -163,8 +163,14 @@ def test_a_unit_that_is_a_rate_already_is_not_divided_by_the_exposure_again(unit
     np.testing.assert_array_equal(image.rate, 100 if rate else 50)
 
 
-@pytest.mark.parametrize("unit", ["W m-2 sr-1", "Gauss", "MK"])
-def test_a_unit_that_is_not_of_counts_is_refused(unit):
-    image = SolarImage(header=header_of(BUNIT=unit), data=np.ones((2, 2), np.float32))
-    with pytest.raises(DataError, match=r"\(BUNIT\)"):
-        _ = image.rate
+@pytest.mark.parametrize(
+    ("unit", "final"),
+    [("Gauss", "G"), ("G", "G"), ("W m-2 sr-1", "W m-2 sr-1"), ("MK", "MK"), ("DN", "DN/s"), ("photon", "photon/s")],
+)
+def test_only_counts_are_divided_by_the_exposure(unit, final):
+    image = SolarImage(header=header_of(BUNIT=unit), data=np.full((2, 2), -100, np.float32))
+    assert image.header.final_unit == final
+    np.testing.assert_array_equal(image.rate, -50 if image.header.counts else -100)
+    if not image.header.counts:  # a magnetogram has no exposure
+        unexposed = SolarImage(header=header_of(BUNIT=unit, EXPTIME=None), data=image.data)
+        np.testing.assert_array_equal(unexposed.rate, -100)

@@ -16,10 +16,10 @@ TRUTH = np.linspace(0, 6000, 3 * 12 * 16).reshape(3, 12, 16)
 
 
 def stretch(values: np.ndarray) -> np.ndarray:
-    """As the paper makes its pictures: bytes ``[row, column, channel]``, row 0 in the north."""
+    """As the paper makes its pictures: bytes ``[row, column, channel]``, row 0 in the south as in FITS."""
     saturation = np.array([SATURATION[channel] for channel in CHANNELS])[:, None, None]
     bytes_ = np.round(255 * np.log1p(values.clip(0, saturation)) / np.log1p(saturation))
-    return bytes_.astype(np.uint8).transpose(1, 2, 0)[::-1]
+    return bytes_.astype(np.uint8).transpose(1, 2, 0)
 
 
 @pytest.fixture
@@ -160,3 +160,30 @@ def test_damaged_and_enormous_pictures_are_left_out(folder: Path, tmp_path: Path
     reasons = {path.name: reason for path, reason in made.rejected}
     assert "cannot be read as PNG" in reasons[short.name]
     assert "at most" in reasons[huge.name]
+
+
+def test_which_way_up_pictures_are_is_said_or_taken_to_be_the_papers(folder: Path, tmp_path: Path) -> None:
+    made = import_pictures(folder, tmp_path / "paper.zarr")
+    assert (made.origin, "Francisco" in made.origin_from) == ("lower", True)
+    lower = Archive.open(tmp_path / "paper.zarr").read("1234")
+    made = import_pictures(folder, tmp_path / "upper.zarr", origin="upper")
+    assert np.array_equal(Archive.open(tmp_path / "upper.zarr").read("1234"), lower[..., ::-1, :])
+    (folder / "origin.txt").write_text("upper\n")
+    made = import_pictures(folder, tmp_path / "said.zarr")
+    assert (made.origin, made.origin_from) == ("upper", "origin.txt")
+    assert np.array_equal(Archive.open(tmp_path / "said.zarr").read("1234"), lower[..., ::-1, :])
+    (folder / "origin.txt").write_text("sideways")
+    with pytest.raises(DataError, match="--origin lower or --origin upper"):
+        import_pictures(folder, tmp_path / "none.zarr")
+
+
+def test_a_text_within_a_picture_says_which_way_up_it_is(folder: Path, tmp_path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    path = next(iter(sorted((folder / "1234").glob("*.png"))))
+    told = PngInfo()
+    told.add_text("Origin", "upper")
+    with Image.open(path) as picture:
+        picture.save(path, pnginfo=told)
+    made = import_pictures(folder, tmp_path / "a.zarr")
+    assert (made.origin, made.origin_from) == ("upper", path.name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 import zarr
 
 from framecast.core.resume import Job, ResumeRecord
@@ -45,6 +46,14 @@ class ResumableArchiveWriter(ArchiveWriter):
         """Keep a JSON value for the process that resumes if this one is interrupted; see ``remembered``."""
         self.remembered[key] = value
         self._add(remembered=[key, value])
+
+    def annotate(self, name: str, variables: xr.Dataset) -> None:
+        """See `ArchiveWriter.annotate`; what an interrupted process wrote of these variables is replaced."""
+        if self.interrupted and name in self._sequences:
+            group = self._root.require_group(name)
+            for variable in set(map(str, variables.variables)) & set(group.array_keys()):
+                del group[variable]
+        super().annotate(name, variables)
 
     def done(self, name: str) -> npt.NDArray[np.bool_] | None:
         """Return which frames of a sequence are on disk for good, ``[time]``; None if it was not created yet."""

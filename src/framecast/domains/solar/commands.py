@@ -96,7 +96,8 @@ def prepare(
     """Cut regions that follow the Sun's rotation out of images of the Sun, and write them as an archive.
 
     The images may lie in any folders under any names (JSOC's synoptic layout, for instance): their headers decide.
-    A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up.
+    A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up,
+    images that are not counts (magnetograms in G) in their own unit. Saturated pixels are masked.
     """
     note(f"preparing {source}")
     from framecast.domains.solar.prepare import prepare as prepare_archive
@@ -135,6 +136,7 @@ def import_png(
     rows = [
         ("regions", f"{made.sequences} with {made.frames} frames together, every {format_duration(made.cadence)}"),
         ("channels", ", ".join(f"{channel} Å" for channel in made.channels)),
+        ("row 0", f"{'south' if made.origin == 'lower' else 'north'} ({made.origin_from})"),
     ]
     if made.excluded:
         rows.append(("excluded", f"{made.excluded} pictures"))
@@ -198,15 +200,16 @@ def predict(
     ensemble: Ensemble,
     sampling: Sampling,
     running: Running,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a forecast issued in the folder.")] = False,
 ) -> None:
     """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
 
     Rerun the same command to resume an interrupted job; it also looks for frames of the future that have come since.
+    A forecast that was issued is never changed: another request needs another folder.
     """
     if options.source is not None and not options.source.is_dir():
         raise ConfigError(f"--source {options.source} is not a folder: name the one that holds the images")
-    x, y = options.center
-    note(f"forecasting the Sun at {x:g},{y:g} on {str(options.time)[:16]} with {model}")
+    note(f"forecasting the Sun with {model}")
     import framecast as fc
     from framecast.core.machine import choose_device
     from framecast.domains.solar.predict import predict as make
@@ -222,12 +225,39 @@ def predict(
             options,
             **ensemble.choices,
             drawing=drawing,
+            overwrite=overwrite,
             command=shlex.join(["framecast", *sys.argv[1:]]),
             show=show,
         )
     _print_prediction(made)
     print_intervals(interval_rows(Sample.read(out / "forecast.zarr")))
     say(str(out / PAGE))
+
+
+def maps(
+    forecast: Annotated[Path, typer.Argument(metavar="FORECAST", help="A forecast file of the Sun.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The folder for the FITS files.")],
+    statistics: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...",
+            help="What of the ensemble: mean, spread, members, observed, or quantiles such as 0.05,0.95.",
+        ),
+    ] = "mean,spread",
+    sample: Annotated[int, typer.Option(metavar="N", help="Which window of the file; -1 is the last.")] = -1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing folder.")] = False,
+) -> None:
+    """Write a forecast as FITS files with a full WCS, one for each channel, frame of the future and statistic.
+
+    sunpy opens them: DATE-OBS is the time that a frame is for, its position that of the region then.
+    """
+    from framecast.domains.solar.maps import write_maps
+
+    wanted = [part.strip() for part in statistics.split(",") if part.strip()]
+    with progress("maps") as task:
+        written = write_maps(forecast, out, *wanted, sample=sample, overwrite=overwrite, progress=task.reach)
+    note(f"{len(written)} files")
+    say(str(out))
 
 
 add(
@@ -238,6 +268,7 @@ add(
 add(app, prepare, example="framecast solar prepare aia sun.zarr --size 64 --wavelengths 171")
 add(app, label, example="framecast solar label sun.zarr --events flares.csv --horizon 12h")
 add(app, predict, example="framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130 --out prediction")
+add(app, maps, example="framecast solar maps prediction/forecast.zarr maps --statistics mean,spread,0.05,0.95")
 add(app, import_png, example="framecast solar import-png pictures regions.zarr")
 
 
@@ -286,6 +317,9 @@ def _print_summary(summary: "Summary", source: Path) -> None:
     if summary.missing_pixels:
         files = summary.files_with_missing_pixels
         rows.append(("missing pixels", f"{summary.missing_pixels} in {files} files, masked"))
+    if summary.saturated_pixels:
+        files = summary.files_with_saturated_pixels
+        rows.append(("saturated pixels", f"{summary.saturated_pixels} in {files} files, masked with a margin"))
     for wavelength, count in sorted(summary.other_wavelengths.items()):
         rows.append(("not asked for", f"{count} files of {wavelength} Å"))
     for wavelength, count in sorted(series.unmatched.items()):

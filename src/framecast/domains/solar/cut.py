@@ -37,10 +37,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Extract:
-    """What came of a `Job`: ``[region, channel, row, column]`` in DN/s, missing pixels per file, and failures."""
+    """What came of a `Job`.
+
+    Attributes:
+        intensity: ``[region, channel, row, column]`` in the unit of the images, NaN where masked.
+        saturated: pixels of each frame that are masked since they saw saturated ones, ``[region, channel]``.
+        missing: pixels without a value in each file that was read.
+        overexposed: saturated pixels in each of them.
+        failed: files that could not be read.
+    """
 
     intensity: npt.NDArray[np.float32]
+    saturated: npt.NDArray[np.int32]
     missing: tuple[int, ...]
+    overexposed: tuple[int, ...]
     failed: tuple[Rejected, ...]
 
 
@@ -48,7 +58,8 @@ def extract(job: Job) -> Extract:
     """Read the files of one moment, once each, and cut all regions seen in them."""
     view = job.view
     intensity = np.full((len(job.x), len(job.frames), view.height, view.width), np.nan, np.float32)
-    missing, failed = [], []
+    saturated = np.zeros(intensity.shape[:2], np.int32)
+    missing, overexposed, failed = [], [], []
     for channel, frame in enumerate(job.frames):
         if frame is None:
             continue
@@ -58,7 +69,8 @@ def extract(job: Job) -> Extract:
             failed.append(Rejected(frame.path, str(error)))
             continue
         missing.append(int(np.isnan(image.data).sum()))
-        intensity[:, channel] = cut(
+        overexposed.append(int(job.radiometry.saturated(image).sum()))
+        seen = cut(
             job.radiometry.rate(image),
             frame.pointing,
             job.x,
@@ -68,7 +80,25 @@ def extract(job: Job) -> Extract:
             width=view.width,
             limb=frame.observer.limb if view.off_limb == "mask" else None,
         )
-    return Extract(intensity, tuple(missing), tuple(failed))
+        if overexposed[-1]:
+            spoilt = cut_mask(job.radiometry.spoilt(image), frame.pointing, job.x, job.y, view)
+            saturated[:, channel] = (spoilt & ~np.isnan(seen)).sum(axis=(1, 2))
+            seen[spoilt] = np.nan
+        intensity[:, channel] = seen
+    return Extract(intensity, saturated, tuple(missing), tuple(overexposed), tuple(failed))
+
+
+def cut_mask(mask: Mask, pointing: Pointing, x: npt.ArrayLike, y: npt.ArrayLike, view: View) -> Mask:
+    """Return which pixels of each field of view ``[region, row, column]`` see one of ``mask`` ``[row, column]``."""
+    factor = _fineness(view.pixel, pointing)
+    across = offsets(view.width * factor, view.pixel / factor)
+    up = offsets(view.height * factor, view.pixel / factor)
+    x, y = np.atleast_1d(np.asarray(x, np.float64)), np.atleast_1d(np.asarray(y, np.float64))
+    result = np.zeros((len(x), view.height, view.width), bool)
+    for region, (x0, y0) in enumerate(zip(x, y, strict=True)):
+        column, row = pointing.pixels(x0 + across[None, :], y0 + up[:, None])
+        result[region] = _block_sum(_seen(row, column, mask, whole=False).astype(np.float64), factor) > 0
+    return result
 
 
 def cut(
@@ -91,7 +121,7 @@ def cut(
     Returns:
         ``[region, row, column]`` float32; row 0 is the southernmost, column 0 the easternmost.
     """
-    factor = max(1, int(np.ceil(pixel / pointing.scale - 0.1)))
+    factor = _fineness(pixel, pointing)
     finite = np.isfinite(data)
     whole = bool(finite.all())
     spline = ndimage.spline_filter(data if whole else _filled(data, finite), order=3, output=np.float64, mode="mirror")
@@ -120,6 +150,11 @@ def cut(
 def offsets(count: int, step: float) -> Array:
     """Return the middles of ``count`` pixels in arcsec, ``step`` apart and centred on 0."""
     return (np.arange(count, dtype=np.float64) - (count - 1) / 2) * step
+
+
+def _fineness(pixel: float, pointing: Pointing) -> int:
+    """Return how many samples along each side of a pixel (arcsec) are as fine as the image's own pixels."""
+    return max(1, int(np.ceil(pixel / pointing.scale - 0.1)))
 
 
 def _block_sum(samples: Array, factor: int) -> Array:

@@ -29,6 +29,14 @@ def _colours(channel: str) -> "Colormap | None":
     return passband_colours(channel)
 
 
+def _positions(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str, str]]]:
+    if "hpc_x" not in sequence.coords:
+        return {}
+    from framecast.domains.solar.positions import coordinates
+
+    return coordinates(sequence, times)
+
+
 def _add_commands(app: "typer.Typer") -> None:
     from framecast.domains.solar.commands import app as commands
 
@@ -47,6 +55,7 @@ SOLAR = Domain(
     },
     reasons={"masked": "off disk"},
     colours=_colours,
+    positions=_positions,
     # Archives of version 0.1 call the radiometry their calibration.
     image_attributes=("pixel_arcsec", "off_limb", "rotation", "radiometry", "calibration"),
     recipes={path.stem: path for path in sorted(_RECIPES.glob("*.yaml"), key=lambda path: path.stem)},

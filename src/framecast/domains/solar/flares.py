@@ -102,12 +102,12 @@ def class_of(flux: float, classes: Sequence[str]) -> int:
 def largest_within(
     times: Times, flares: Sequence[Flare], *, horizon: float, classes: Sequence[str] = CLASSES
 ) -> npt.NDArray[np.int64]:
-    """Return for each of ``times`` the class of the largest flare that starts within ``horizon`` s after it."""
+    """Return for each of ``times`` the class of the largest flare that starts less than ``horizon`` s after it."""
     thresholds(classes)  # also where there is no flare
     span = np.timedelta64(round(horizon * 1e9), "ns")
     labels = np.zeros(len(times), np.int64)
     for flare in flares:
-        near = (times < flare.start) & (flare.start <= times + span)
+        near = (times < flare.start) & (flare.start < times + span)
         labels[near] = np.maximum(labels[near], class_of(flare.flux, classes))
     return labels
 

@@ -12,7 +12,10 @@ from framecast.domains.solar.projection import ARCSEC, Observer
 
 _RATE = re.compile(r"/\s*(\([^)]*)?(s|sec|secs|second|seconds)\b|\b(s|sec|second|seconds)\s*(\*\*|\^)?\s*\(?-1")
 _WORDS = re.compile(r"[a-zµ]+")
-_COUNTS = {"dn", "adu", "count", "counts", "ct", "cts", "electron", "electrons", "photon", "photons", "ph", "dns"}
+_DATA_NUMBERS = {"dn", "dns", "adu", "count", "counts", "ct", "cts"}
+_ELECTRONS, _PHOTONS = {"electron", "electrons"}, {"photon", "photons", "ph"}
+_COUNTS = _DATA_NUMBERS | _ELECTRONS | _PHOTONS
+_GAUSS = {"g", "gauss", "mx/cm^2", "mx cm-2"}
 _BESIDE = {"s", "sec", "secs", "second", "seconds", "pix", "pixel", "pixels"}
 """What counts may be given per."""
 
@@ -94,16 +97,28 @@ class FrameHeader:
     @property
     def counts(self) -> bool:
         """Whether the unit is one of counts: DN, electrons or photons, by pixel and second or not."""
-        return set(_WORDS.findall(self.unit.lower())) - _BESIDE <= _COUNTS
+        return self._words <= _COUNTS
+
+    @property
+    def final_unit(self) -> str:
+        """Unit of the pixels in an archive: counts by second; anything else, such as ``G``, as it is."""
+        if not self.counts:
+            return "G" if self.unit.lower() in _GAUSS else self.unit
+        base = "electron" if self._words & _ELECTRONS else "photon" if self._words & _PHOTONS else "DN"
+        return f"{base}/s"
+
+    @property
+    def divided_out(self) -> float:
+        """Seconds by which the pixels are divided; NaN where the exposure does not matter or is divided out already."""
+        return self.exposure if self.counts and not self.per_second else float("nan")
+
+    @property
+    def _words(self) -> set[str]:
+        return set(_WORDS.findall(self.unit.lower())) - _BESIDE
 
     def check_exposure(self) -> None:
-        """Raise `DataError` unless the pixels can be brought to a rate of counts."""
-        if not self.counts:
-            raise DataError(
-                f"{self.path} is in {self.unit} (BUNIT), which is not a unit of counts such as DN and cannot become "
-                "DN/s: import it as gridded data in its own unit"
-            )
-        if not self.per_second and not 0 < self.exposure < np.inf:
+        """Raise `DataError` if the pixels are counts that cannot be brought to a rate."""
+        if self.counts and not self.per_second and not 0 < self.exposure < np.inf:
             raise DataError(
                 f"{self.path} has exposure time {self.exposure:g} s: "
                 "without a positive EXPTIME its DN cannot become DN/s; leave the file out"
@@ -117,13 +132,16 @@ class SolarImage:
     Attributes:
         header: what its header says.
         data: pixels as in the file, ``[row, column]`` float32, NaN where there is none.
+        saturation: value of a pixel, in the unit of the file, above which it says only "this or more".
     """
 
     header: FrameHeader
     data: npt.NDArray[np.float32]
+    saturation: float = float("inf")
 
     @property
     def rate(self) -> npt.NDArray[np.float32]:
-        """The pixels in DN/s: exposure divided out."""
+        """The pixels in `FrameHeader.final_unit`: counts divided by the exposure, once."""
         self.header.check_exposure()
-        return self.data if self.header.per_second else self.data / np.float32(self.header.exposure)
+        seconds = self.header.divided_out
+        return self.data if np.isnan(seconds) else self.data / np.float32(seconds)

@@ -119,7 +119,9 @@ def read_jp2(path: Path) -> SolarImage:
             f"{path} shows intensities by an unknown curve: its header's percentiles (DATAMEDN, DATAP75 …) are absent "
             "or do not fit, so that its 8-bit values cannot become DN; use the FITS file"
         )
-    return SolarImage(header=header, data=curve.table()[bytes_[::-1]])
+    table = curve.table()
+    # The brightest shade stands for "this or more".
+    return SolarImage(header=header, data=table[bytes_[::-1]], saturation=float(table[254]))
 
 
 def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:

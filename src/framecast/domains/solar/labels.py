@@ -85,7 +85,7 @@ def read_label_table(path: str | Path, *, horizon: float = HORIZON, classes: Seq
 
 
 def _from_hours(record: Record, hours: Sequence[str], horizon: float, classes: Sequence[str]) -> int:
-    near = [name for name in hours if name in record and 0 < record.number(name) <= horizon / 3600]
+    near = [name for name in hours if name in record and 0 < record.number(name) < horizon / 3600]
     return max((classes.index(name) for name in near if name in classes), default=0)
 
 

@@ -1,13 +1,18 @@
-"""Keep astropy from the network, for as long as framecast asks it something.
+"""Keep astropy from the network, and sunpy from a home directory that cannot be written.
 
 astropy fetches tables of the Earth's rotation and of leap seconds when the ones it brought along are old, and fails
 where there is no network. Nothing framecast computes needs them to better than a millisecond, so within `offline` the
 tables at hand are used whatever their age; afterwards the user's own settings hold again.
 """
 
+import atexit
+import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -24,3 +29,28 @@ def offline() -> Iterator[None]:
     ):
         warnings.filterwarnings("ignore", "(?s).*dubious year", ErfaWarning)  # leap seconds of years to come
         yield
+
+
+def use_private_settings() -> None:
+    """Give sunpy and astropy a temporary folder for their settings where the home directory cannot be written.
+
+    Both want to make a folder there when they are imported, and sunpy fails without it. Worker processes inherit it.
+    """
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
+    if "SUNPY_CONFIGDIR" in os.environ or _can_hold_files(home / "sunpy"):
+        return
+    folder = tempfile.mkdtemp(prefix="framecast-sunpy-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("SUNPY_CONFIGDIR", "ASTROPY_CONFIG_DIR", "ASTROPY_CACHE_DIR"):
+        os.environ.setdefault(name, folder)
+
+
+def _can_hold_files(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.access(folder, os.W_OK)
+    except OSError:
+        return False
+
+
+use_private_settings()

@@ -10,6 +10,8 @@ from framecast.core.options import Seconds, WholeNumbers, Written
 OffLimb = Literal["mask", "keep"]
 Rotation = Literal["howard", "snodgrass", "allen", "rigid"]
 Server = Literal["jsoc", "helioviewer"]
+Origin = Literal["lower", "upper"]
+Pointing = Literal["tracked", "fixed"]
 
 CLASSES = ("quiet", "C", "M", "X")
 """The classes of Francisco et al. (2024, arXiv 2410.20843); the first is "less than the second"."""
@@ -29,9 +31,19 @@ def _sides(text: str) -> tuple[int, int]:
     return int(rows), int(columns or rows)
 
 
-def _point(text: str) -> tuple[float, float]:
+def _place(text: str) -> Any:
+    from framecast.domains.solar.tables import Arcsec, Stonyhurst, parse_location
+
+    if "," not in text:
+        return Stonyhurst(*parse_location(text))
     x, y = map(float, text.split(","))
-    return x, y
+    return Arcsec(x, y)
+
+
+def _when(text: str) -> Any:
+    from framecast.domains.solar.times import moment_or_latest
+
+    return moment_or_latest(text)
 
 
 def _covered(text: str) -> tuple[Any, Any]:
@@ -51,6 +63,11 @@ def _saturations(text: str) -> dict[int, float]:
 
 Moment = Annotated[Any, Written(_moment, "a time such as 2017-09-06T11:53 (UTC)")]
 """A ``numpy.datetime64``, UTC."""
+When = Annotated[Any, Written(_when, "a time such as 2017-09-06T11:53 (UTC), latest, or latest-6h")]
+"""A ``numpy.datetime64``, or a ``framecast.domains.solar.times.Latest``."""
+Center = Annotated[Any, Written(_place, "x,y in arcsec such as 32,112 or -420.5,88, or a place as N13W08", "PLACE")]
+"""A place of ``framecast.domains.solar.tables``; a pair of numbers is arcsec."""
+Offset = Annotated[tuple[float, float], Written(lambda text: _place(text), "x,y in arcsec such as 20,-35", "X,Y")]
 Size = Annotated[
     tuple[int, int],
     Written(_sides, "64, or rows x columns as in 64x96", write=lambda sides: "x".join(map(str, dict.fromkeys(sides)))),
@@ -67,12 +84,21 @@ class RadiometryOptions:
     Attributes:
         despike: replace pixels hit by particles.
         degradation: correct the degradation of AIA with a table: a file, or jsoc or ssw to fetch one.
-        accept_quality: QUALITY bits that do not reject a frame; 30 marks quick-look calibration.
+        saturation: DN of a file above which a pixel is saturated, and masked; 0 keeps all. [default: 15000 for AIA,
+            where JSOC counts NSATPIX, the largest number for EIT and for files of 8 bits, none for others]
+        bleeding: arcsec around a saturated pixel that are masked with it: its charge spills over.
+        accept_quality: QUALITY bits that do not reject a frame; 30 marks quick-look calibration, 24 saturated pixels.
     """
 
     despike: bool = False
     degradation: str | None = field(default=None, metadata={"metavar": "TABLE"})
-    accept_quality: WholeNumbers = (30,)
+    saturation: float | None = field(default=None, metadata={"metavar": "DN"})
+    bleeding: float = 1.8
+    accept_quality: WholeNumbers = (24, 30)
+
+    def __post_init__(self) -> None:
+        if self.bleeding < 0 or (self.saturation is not None and self.saturation < 0):
+            raise ConfigError(f"saturation is {self.saturation} and bleeding {self.bleeding:g}; neither is below 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +118,7 @@ class PrepareOptions(RadiometryOptions):
         latitude: and while it is within this many degrees of the equator.
         regions: follow the regions of this table, not a grid: id, NOAA or HARPNUM; time; x and y in arcsec,
             carrington_longitude or stonyhurst_longitude and latitude in degrees, or location as N12W34.
+        pointing: follow the surface, or stay fixed at x and y of --regions, also above the limb (with --off-limb keep).
         spacing: distance of neighbouring regions, in degrees on the surface. 12 follows about forty regions at a time,
             each overlapping its neighbours by about a third of its width at 64 pixels.
         minimum_frames: exclude regions seen in fewer frames.
@@ -115,6 +142,7 @@ class PrepareOptions(RadiometryOptions):
     longitude: float | None = field(default=None, metadata={"flag": "--max-longitude"})
     latitude: float | None = field(default=None, metadata={"flag": "--max-latitude"})
     regions: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    pointing: Pointing = "tracked"
     spacing: float = 12.0
     minimum_frames: int = field(default=12, metadata={"flag": "--min-frames", "min": 1})
     tolerance: Seconds | None = None
@@ -126,6 +154,7 @@ class PrepareOptions(RadiometryOptions):
     scheduler: str | None = field(default=None, metadata={"metavar": "ADDRESS"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.size, int):
             object.__setattr__(self, "size", (self.size, self.size))
         if self.minimum_frames < 1 or (self.workers is not None and self.workers < 1):
@@ -134,6 +163,8 @@ class PrepareOptions(RadiometryOptions):
             )
         if self.pixel is not None and self.field_of_view is not None:
             raise ConfigError("pixel and field_of_view are given; one follows from the other: give one of them")
+        if self.pointing == "fixed" and self.regions is None:
+            raise ConfigError("a fixed pointing has no place: name a table with x and y in arcsec (--regions)")
         self.view  # noqa: B018 (checks the size)
 
     @property
@@ -234,20 +265,39 @@ class PredictOptions(RadiometryOptions, ServerOptions):
     """Which region is predicted, and from which images.
 
     Attributes:
-        time: time of the last frame seen (UTC), such as 2024-10-08T23:57.
-        center: middle of the region then: helioprojective x and y in arcsec.
+        time: time of the last frame seen (UTC), such as 2024-10-08T23:57, or latest for the newest there is; either
+            with an offset as in latest-6h.
+        center: middle of the region then: helioprojective x,y in arcsec, or as the Earth sees it: N13W08.
+        region: instead of --center: the NOAA or HARP number of a region in the table --regions. Beside --center its
+            name.
+        regions: table of places, as framecast solar prepare takes it.
+        offset: move the middle by so many arcsec to the west and to the north.
+        pointing: follow the surface, or stay fixed where the centre is, for what stands above the limb.
         source: take the images from this folder, fetch none.
         server: server to download images from.
         future: look for the frames that followed, to show them beside.
         pixel: side of a pixel in arcsec. [default: as in the model's training, else 4.8]
     """
 
-    time: Moment
-    center: Annotated[tuple[float, float], Written(_point, "x,y in arcsec such as 32,112 or -420.5,88", "X,Y")]
+    time: When
+    center: Center | None = None
+    region: str = ""
+    regions: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    offset: Offset | None = None
+    pointing: Pointing = "tracked"
     source: Path | None = field(default=None, metadata={"metavar": "DIR"})
     server: Server = "jsoc"
     future: bool = True
     pixel: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.center is None and (not self.region or self.regions is None):
+            raise ConfigError(
+                "no place is given: --center x,y in arcsec, --center N13W08, or --region AR13848 with --regions TABLE"
+            )
+        if self.center is not None and self.regions is not None:
+            raise ConfigError("--center and --regions are given; both say where the region is: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +305,7 @@ class LabelOptions:
     """What the labels of frames say.
 
     Attributes:
-        horizon: a flare counts that starts within this time after a frame.
+        horizon: a flare counts that starts less than this time after a frame.
         classes: class names in increasing order; the first means that no such flare comes.
     """
 
@@ -286,10 +336,13 @@ class PictureOptions:
 
     Attributes:
         saturation: DN/s of the byte 255, where it is not the paper's: 193=81139,211=8179,94=6099.
+        origin: which way up the pictures are: lower for south in row 0, upper for north in row 0. [default: what the
+            pictures or the folder say, else lower, as the paper's own folders are]
         cadence: time between two frames. [default: the most frequent there is]
         exclude: exclude the images of these times: start and end, or one column of dates.
     """
 
     saturation: Annotated[dict[int, float], Written(_saturations, "such as 193=81139,211=8179")] | None = None
+    origin: Origin | None = None
     cadence: Seconds | None = None
     exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})

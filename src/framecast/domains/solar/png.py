@@ -6,8 +6,13 @@ wavelengths of the name, in that order. A byte b stands for ``b/255 = log1p(x) /
     x = expm1(b/255 · log1p(saturation))   in DN/s.
 
 8 bits are coarse on a logarithmic scale: one step is ``log1p(saturation)/255``, 4.5 % of the pixel at a saturation of
-81139 and 3.5 % at 6099 (what is between is gone), and 255 means "this or more". Row 0 of a PNG is its top, north; row 0
-of an archive is south.
+81139 and 3.5 % at 6099 (what is between is gone), and 255 means "this or more".
+
+Which way up they are: the paper's own programs write the rows of a FITS file as they come, south first, and turn them
+over when they show them, so row 0 of their PNG is the southernmost (``lower``). Other programs write pictures for the
+eye, row 0 in the north (``upper``). A text ``origin`` in a PNG, or a file ``origin.txt`` in the folder, says which;
+without either a folder is taken to be the paper's. `import_pictures` tells what it took, and from where. Row 0 of an
+archive is south.
 """
 
 import re
@@ -27,6 +32,7 @@ from framecast.data.archive.guard import check_frame
 from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.domains.solar import NAME
 from framecast.domains.solar.labels import LabelTable, check_some_known
+from framecast.domains.solar.options import Origin
 from framecast.domains.solar.tables import read_exclusions, region_number, sequence_name
 from framecast.videos.frames import nanoseconds
 
@@ -63,6 +69,8 @@ class Imported:
         ignored: files whose names say nothing.
         rejected: files that could not be read, with the reason.
         excluded: files left out because the list of exclusions says so.
+        origin: which way up the pictures were taken to be.
+        origin_from: what says so.
     """
 
     sequences: int
@@ -72,6 +80,8 @@ class Imported:
     ignored: int
     rejected: list[tuple[Path, str]]
     excluded: int
+    origin: Origin
+    origin_from: str
 
 
 def find_pictures(source: str | Path) -> tuple[list[Picture], int]:
@@ -109,10 +119,37 @@ def parse_name(path: Path) -> Picture | None:
     return Picture(path, found["region"], time, tuple(int(part) for part in found["channels"].split("x")))
 
 
-def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[np.float32]:
+def find_origin(source: Path, pictures: Sequence[Picture]) -> tuple[Origin, str]:
+    """Return which way up the pictures below ``source`` are, and what says so.
+
+    Raises:
+        DataError: a picture or the folder says something else than lower or upper, or they contradict each other.
+    """
+    said: dict[str, str] = {}
+    note = source / "origin.txt"
+    if note.is_file():
+        said[note.read_text(encoding="utf-8", errors="replace")[:100].strip().lower()] = note.name
+    for picture in pictures[:: max(1, len(pictures) // 100)]:
+        try:
+            with Image.open(picture.path, formats=["PNG"]) as image:
+                texts = {str(name).lower(): value for name, value in image.info.items() if isinstance(value, str)}
+        except _DAMAGED:
+            continue
+        if "origin" in texts:
+            said.setdefault(texts["origin"].strip().lower(), picture.path.name)
+    if not said:
+        return "lower", "nothing says, so as in the folders of Francisco et al. (2024): --origin changes it"
+    if len(said) > 1 or not set(said) <= {"lower", "upper"}:
+        words = ", ".join(f"{name} says {origin!r}" for origin, name in said.items())
+        raise DataError(f"the origin of the pictures is not clear ({words}): give --origin lower or --origin upper")
+    origin, where = next(iter(said.items()))
+    return ("upper" if origin == "upper" else "lower"), where
+
+
+def read_picture(picture: Picture, saturation: Sequence[float], *, origin: Origin = "lower") -> npt.NDArray[np.float32]:
     """Return the pixels of ``picture`` in DN/s, ``[channel, row, column]``, row 0 southernmost.
 
-    ``saturation`` is the DN/s of the byte 255, for each channel.
+    ``saturation`` is the DN/s of the byte 255, for each channel; ``origin`` says where row 0 of the file is.
 
     Raises:
         DataError: the file is not an 8-bit PNG, too large, or has not one colour for each wavelength.
@@ -135,7 +172,8 @@ def read_picture(picture: Picture, saturation: Sequence[float]) -> npt.NDArray[n
             f"{picture.path} has {pixels.shape[2]} colours and its name {len(picture.channels)} wavelengths: "
             "they must be as many"
         )
-    return unstretch(pixels[::-1].transpose(2, 0, 1), saturation)
+    pixels = pixels[::-1] if origin == "upper" else pixels
+    return unstretch(pixels.transpose(2, 0, 1), saturation)
 
 
 def _colours(image: Image.Image) -> npt.NDArray[Any]:
@@ -157,6 +195,7 @@ def import_pictures(
     destination: str | Path,
     *,
     saturation: Mapping[int, float] | None = None,
+    origin: Origin | None = None,
     cadence: float | None = None,
     samples: LabelTable | None = None,
     exclude: str | Path | None = None,
@@ -169,6 +208,7 @@ def import_pictures(
         source: folder with a folder for each region.
         destination: the archive.
         saturation: DN/s of the byte 255 by wavelength, where it is not that of `SATURATION`.
+        origin: where row 0 of the pictures is, ``lower`` (south) or ``upper``; None asks the folder (`find_origin`).
         cadence: seconds between frames; None takes the most frequent distance of two.
         samples: labels of the frames, if any.
         exclude: a table of times whose pictures are left out.
@@ -192,6 +232,8 @@ def import_pictures(
     regions = {region: [p for p in kept if p.region == region] for region in sorted({p.region for p in kept})}
     step = _cadence(regions) if cadence is None else cadence
     rejected: list[tuple[Path, str]] = []
+    origin, told = find_origin(Path(source), kept) if origin is None else (origin, "--origin")
+    turned = "turned over, so that row 0 is south" if origin == "upper" else "row 0 is south, as in the pictures"
     size, excluded = _size(kept), len(pictures) - len(kept)
     with ArchiveWriter(
         destination,
@@ -205,7 +247,8 @@ def import_pictures(
             ATTRIBUTE: NAME,
             "title": "Active regions from 8-bit pictures",
             "source": Path(source).absolute().name,
-            "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", "turned over, so that row 0 is south"],
+            "history": ["bytes to DN/s: expm1(byte / 255 * log1p(saturation))", f"{turned} ({told})"],
+            "origin": origin,
             "saturation": {str(channel): value for channel, value in zip(channels, scale, strict=True)},
             "excluded_images": excluded,
         },
@@ -217,7 +260,7 @@ def import_pictures(
             for picture in members:
                 done += 1
                 try:
-                    frames.append((picture, _read_of_size(picture, scale, size)))
+                    frames.append((picture, _read_of_size(picture, scale, size, origin)))
                 except DataError as error:
                     rejected.append((picture.path, str(error)))
                 if progress:
@@ -232,11 +275,13 @@ def import_pictures(
             check_some_known(labels, str(source))
     archive = Archive.open(destination)
     count = sum(len(archive.times(name)) for name in archive.sequences)
-    return Imported(len(archive), count, channels, step, ignored, rejected, excluded)
+    return Imported(len(archive), count, channels, step, ignored, rejected, excluded, origin, told)
 
 
-def _read_of_size(picture: Picture, scale: Sequence[float], size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    frame = read_picture(picture, scale)
+def _read_of_size(
+    picture: Picture, scale: Sequence[float], size: tuple[int, int], origin: Origin
+) -> npt.NDArray[np.float32]:
+    frame = read_picture(picture, scale, origin=origin)
     if frame.shape[1:] != size:
         raise DataError(f"{picture.path} has {frame.shape[1]}x{frame.shape[2]} pixels, the first {size}")
     return frame

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from framecast._version import __version__
 from framecast.core.domain import ATTRIBUTE
@@ -26,14 +27,15 @@ from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.domains.solar import NAME
 from framecast.domains.solar.cut import Job, extract, offsets
 from framecast.domains.solar.image import FrameHeader
-from framecast.domains.solar.observations import Observations, Rejected, Series, match, scan
+from framecast.domains.solar.observations import Observations, Rejected, Series, Slot, match, scan
 from framecast.domains.solar.options import PrepareOptions
 from framecast.domains.solar.parallel import WorkerPool, worker_pool
-from framecast.domains.solar.quality import NO_IMAGE, doubts, explain
+from framecast.domains.solar.quality import NO_IMAGE, SATURATED, doubts, explain
 from framecast.domains.solar.radiometry import Radiometry
-from framecast.domains.solar.tables import read_exclusions, read_regions
+from framecast.domains.solar.tables import read_exclusions, read_pointings, read_regions
 from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import Passage, Track, follow, grid
+from framecast.videos.units import joined
 
 FEW_FILES = 50
 """Files that one process reads before others would have started."""
@@ -57,6 +59,8 @@ class Summary:
         short: regions left out because they are seen in too few frames.
         missing_pixels: pixels without a value in the files used.
         files_with_missing_pixels: in how many files.
+        saturated_pixels: saturated pixels in the files used, which are masked with a margin.
+        files_with_saturated_pixels: in how many files.
         resumed: frames that an interrupted process had prepared before.
     """
 
@@ -71,6 +75,8 @@ class Summary:
     short: int = 0
     missing_pixels: int = 0
     files_with_missing_pixels: int = 0
+    saturated_pixels: int = 0
+    files_with_saturated_pixels: int = 0
     resumed: int = 0
 
 
@@ -137,7 +143,7 @@ def prepare(
             destination,
             job=_job(plan, attrs),
             channels=[str(channel) for channel in series.channels],
-            unit="DN/s",
+            unit=joined([_unit(plan, channel) for channel in series.channels]),
             cadence=series.cadence,
             height=chosen.view.height,
             width=chosen.view.width,
@@ -174,7 +180,8 @@ def _plan(
         raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
     leaders = [next(frame for frame in slot.frames if frame is not None) for slot in series.slots]
     if options.regions is not None:
-        tracks = read_regions(options.regions, leaders)
+        fixed = options.pointing == "fixed"
+        tracks = read_pointings(options.regions) if fixed else read_regions(options.regions, leaders)
     elif tracks is None:
         tracks = grid(leaders, angle=options.angle, spacing=options.spacing)
     limits = {"angle": options.angle, "longitude": options.longitude, "latitude": options.latitude}
@@ -218,24 +225,62 @@ def _fill(writer: ResumableArchiveWriter, plan: _Plan, pool: WorkerPool, progres
     for count, (index, result) in enumerate(zip(busy, pool(extract, jobs), strict=True), start=summary.resumed + 1):
         if result.failed and plan.options.strict:
             raise DataError(result.failed[0].reason)
-        writer.remember(f"moment {index}", [result.missing, [[str(f.path), f.reason] for f in result.failed]])
+        told = {
+            passages[n].track.name: row.tolist() for (n, _), row in zip(missing[index], result.saturated, strict=True)
+        }
+        failed = [[str(f.path), f.reason] for f in result.failed]
+        # A moment is cut again for the regions whose block was lost: what is known of the others stays.
+        known = writer.remembered.get(f"moment {index}", [[], [], [], {}])[3]
+        writer.remember(f"moment {index}", [result.missing, failed, result.overexposed, known | told])
         lost = {item.path for item in result.failed}
-        quality = _quality(slots[index].frames, lost, plan.options.accept_quality)
-        for intensity, (number, position) in zip(result.intensity, missing[index], strict=True):
+        accepted = plan.options.accept_quality
+        quality = _quality(slots[index].frames, lost, accepted)
+        for intensity, saturated, (number, position) in zip(
+            result.intensity, result.saturated, missing[index], strict=True
+        ):
             name = passages[number].track.name
+            spoilt = doubts(int(saturated.any()) << SATURATED, accepted=accepted)
             if writer.done(name) is None:
                 _announce(writer, passages[number], plan)
             if result.missing:
-                writer.write(name, position, intensity, quality=quality)
+                writer.write(name, position, intensity, quality=quality | spoilt)
             else:
                 writer.skip(name, position)
         if progress:
             progress("frames", count, len(everywhere))
     for index in sorted(everywhere):  # what was found when the pixels were read, by whichever process
-        counts, failed = writer.remembered[f"moment {index}"]
+        counts, failed, overexposed, _ = writer.remembered[f"moment {index}"]
         summary.rejected.extend(Rejected(Path(path), reason) for path, reason in failed)
         summary.missing_pixels += sum(counts)
         summary.files_with_missing_pixels += sum(count > 0 for count in counts)
+        summary.saturated_pixels += sum(overexposed)
+        summary.files_with_saturated_pixels += sum(count > 0 for count in overexposed)
+    for passage in passages:
+        writer.annotate(passage.track.name, _saturation(writer, passage, plan))
+
+
+def _saturation(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> xr.Dataset:
+    """Return how many pixels of each frame are masked for saturation, and the quality words with that bit."""
+    rows = [writer.remembered[f"moment {index}"][3][passage.track.name] for index in passage.indices]
+    slots, saturated = [plan.series.slots[index] for index in passage.indices], np.array(rows, np.int32)
+    words = np.array([[1 << NO_IMAGE if f is None else f.quality for f in slot.frames] for slot in slots], np.int64)
+    words |= (saturated > 0).astype(np.int64) << SATURATED
+    word = f"QUALITY of the file, bit {NO_IMAGE} where there is none; bit {SATURATED}: saturated pixels are masked"
+    return xr.Dataset(
+        {
+            "saturated": (("time", "channel"), saturated, {"long_name": "pixels masked that saw saturated ones"}),
+            "quality_word": (("time", "channel"), words, {"long_name": word}),
+        }
+    )
+
+
+def _unit(plan: _Plan, channel: int) -> str:
+    """Return the unit of the images of a channel, or raise `DataError` if they are in several."""
+    units = {frame.final_unit: frame for frame in plan.present if frame.wavelength == channel}
+    if len(units) > 1:
+        some = "; ".join(f"{frame.path.name} is in {frame.unit}" for frame in units.values())
+        raise DataError(f"the images of {channel} Å are in several units ({some}): prepare one kind at a time")
+    return next(iter(units))
 
 
 def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> None:
@@ -264,28 +309,57 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
             "hpc_y": at_times(passage.y, "arcsec", "helioprojective y"),
             "mu": at_times(passage.mu, "", "cosine of the heliocentric angle"),
             "carrington_longitude": at_times(passage.longitude, "degree", "Carrington longitude"),
+            **{
+                f"observer_{name}": ("time", values, {"units": units, "long_name": long_name})
+                for name, values, units, long_name in _observers(slots)
+            },
         },
         variables={
             "observed": told(lambda f: f.time, not_a_time, None, "start of the exposure, UTC"),
-            "exposure": told(lambda f: f.exposure, np.nan, None, "exposure time that was divided out", units="s"),
+            "exposure": told(
+                lambda f: f.divided_out,
+                np.nan,
+                None,
+                "exposure time that was divided out, NaN where none was",
+                units="s",
+            ),
             "degradation": told(
                 plan.radiometry.factor,
                 np.nan,
                 None,
                 "fraction of the light still registered that was divided out; 1 where none was",
             ),
-            "quality_word": told(
-                lambda f: f.quality, 1 << NO_IMAGE, np.int64, "QUALITY of the file, bit 31 where there is none"
-            ),
             "source": told(lambda f: f.path.name, "", object, "name of the file"),
         },
         attrs={
-            "carrington_longitude": track.longitude,
-            "latitude": track.latitude,
-            "reference_time": str(track.reference),
             **({"region": track.region} if track.region else {}),
+            "reference_time": str(track.reference),
+            **(
+                {
+                    "carrington_longitude": track.longitude,
+                    "latitude": track.latitude,
+                    "rotation": plan.options.rotation,
+                }
+                if track.pointing is None
+                else {"pointing_arcsec": list(track.pointing)}
+            ),
         },
     )
+
+
+def _observers(slots: Sequence[Slot]) -> list[tuple[str, np.ndarray, str, str]]:
+    """Return where the leading images of moments were taken from: name, values, unit and long name."""
+    places = [next(frame for frame in slot.frames if frame is not None).observer for slot in slots]
+    return [
+        (
+            "longitude",
+            np.array([place.longitude for place in places]),
+            "degree",
+            "Carrington longitude of the observer",
+        ),
+        ("latitude", np.array([place.latitude for place in places]), "degree", "heliographic latitude of the observer"),
+        ("distance", np.array([place.distance for place in places]), "m", "distance of the observer from the Sun"),
+    ]
 
 
 def _provenance(plan: _Plan) -> dict[str, Any]:
@@ -300,7 +374,7 @@ def _provenance(plan: _Plan) -> dict[str, Any]:
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),
         "history": [
             "FITS read by their headers; blank pixels masked",
-            *plan.radiometry.history(per_second=present[0].per_second, instrument=present[0].instrument),
+            *plan.radiometry.history(present),
             "cut with one cubic interpolation, averaged over each pixel, solar north up",
             "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
         ],

@@ -24,15 +24,19 @@ MEANINGS: dict[int, str] = {
     18: "calibration image",
     20: "out of focus",
     21: "the camera's register flag was set",
+    24: "some pixels are saturated",
     30: "quick-look calibration",
     31: "no image",
 }
 
+SATURATED = 24
+"""Set by framecast, not by the observatory, in a bit that AIA does not use."""
 QUICK_LOOK = 30
 NO_IMAGE = 31
 
-HARMLESS: frozenset[int] = frozenset({QUICK_LOOK})
-"""Bits that say nothing bad about the pixels: near-real-time frames are calibrated like all others, only earlier."""
+HARMLESS: frozenset[int] = frozenset({QUICK_LOOK, SATURATED})
+"""Bits that say nothing bad about the pixels that have a value: near-real-time frames are calibrated like all others,
+only earlier, and saturated pixels are masked."""
 
 
 def doubts(word: int, *, accepted: Collection[int] = HARMLESS) -> int:

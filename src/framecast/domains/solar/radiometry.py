@@ -1,15 +1,19 @@
 """What is done to the pixels of an image before it is cut: hits, offset, exposure and ageing undone.
 
 The order is that of the signal's way through the instrument, backward: hits fall on the detector, the electronics add
-an offset (SOHO/EIT), the exposure gathers, and before all that the ageing optics let less light through.
+an offset (SOHO/EIT) and end at their largest number (saturation), the exposure gathers, and before all that the ageing
+optics let less light through.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
+from framecast.core.errors import DataError
 from framecast.domains.solar.degradation import CorrectionTable
 from framecast.domains.solar.despike import Despiking
 from framecast.domains.solar.image import FrameHeader, SolarImage
@@ -21,15 +25,19 @@ _CORNER = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Radiometry:
-    """From the pixels of a file to DN/s.
+    """From the pixels of a file to DN/s, or to the unit of an image that is not of counts.
 
     Attributes:
         despiking: how hits of particles are found and replaced; None leaves them.
         degradation: the table by which the ageing of the instrument is undone; None leaves it.
+        saturation: DN of a file above which a pixel is saturated; None is the instrument's, 0 leaves such pixels.
+        bleeding: arcsec around a saturated pixel into which its charge may have spilt.
     """
 
     despiking: Despiking | None = None
     degradation: CorrectionTable | None = None
+    saturation: float | None = None
+    bleeding: float = 1.8
 
     @classmethod
     def of(cls, options: RadiometryOptions) -> "Radiometry":
@@ -39,37 +47,79 @@ class Radiometry:
             DataError: the correction table cannot be read or fetched.
         """
         table = None if options.degradation is None else CorrectionTable.read(options.degradation)
-        return cls(despiking=Despiking() if options.despike else None, degradation=table)
+        return cls(
+            despiking=Despiking() if options.despike else None,
+            degradation=table,
+            saturation=options.saturation,
+            bleeding=options.bleeding,
+        )
 
     def rate(self, image: SolarImage) -> npt.NDArray[np.float32]:
-        """Return the pixels of ``image`` in DN/s, ``[row, column]``, NaN where there is none.
+        """Return the pixels of ``image`` in its `FrameHeader.final_unit`, ``[row, column]``, NaN where there is none.
+
+        Saturated pixels have the value that they have in the file; see `saturated`.
 
         Raises:
-            DataError: the file gives no exposure time, or the table nothing for its channel and day.
+            DataError: counts without an exposure time, a step that is made for counts and an image that is not, or a
+                table that has nothing for its channel and day.
         """
+        header = image.header
+        if not header.counts and (self.despiking is not None or self.degradation is not None):
+            raise DataError(
+                f"{header.path} is in {header.unit}: despiking and degradation are corrected in counts (DN) only: "
+                "prepare it without --despike and --degradation"
+            )
         if self.despiking is not None:
-            image = SolarImage(header=image.header, data=self.despiking(image.data))
+            image = replace(image, data=self.despiking(image.data))
         if offset := pedestal(image):
-            image = SolarImage(header=image.header, data=image.data - np.float32(offset))
-        factor = self.factor(image.header)
+            image = replace(image, data=image.data - np.float32(offset))
+        factor = self.factor(header)
         return image.rate if factor == 1 else image.rate / np.float32(factor)
+
+    def saturated(self, image: SolarImage) -> npt.NDArray[np.bool_]:
+        """Return which pixels ``[row, column]`` of ``image`` are saturated, without those that they bled into."""
+        level = image.saturation if self.saturation is None else self.saturation or np.inf
+        with np.errstate(invalid="ignore"):
+            found: npt.NDArray[np.bool_] = image.data > level
+        return found
+
+    def spoilt(self, image: SolarImage) -> npt.NDArray[np.bool_]:
+        """Return which pixels ``[row, column]`` are saturated, or near enough to one that its charge may have come."""
+        saturated = self.saturated(image)
+        margin = int(np.ceil(self.bleeding / image.header.pointing.scale))
+        if not margin or not saturated.any():
+            return saturated
+        square = np.ones((2 * margin + 1, 2 * margin + 1), bool)
+        return np.asarray(ndimage.binary_dilation(saturated, square), bool)
 
     def factor(self, header: FrameHeader) -> float:
         """Return the fraction of light that the instrument still registered, by which the pixels are divided."""
         return 1.0 if self.degradation is None else self.degradation.factor(header.wavelength, header.time)
 
-    def history(self, *, per_second: bool, instrument: str = "AIA") -> list[str]:
-        """Return the steps in words; ``per_second`` if the files had their exposure divided out already."""
+    def history(self, headers: Iterable[FrameHeader]) -> list[str]:
+        """Return in words the steps that the images with these ``headers`` go through."""
+        headers = list(headers)
         steps = [] if self.despiking is None else [self.despiking.describe()]
-        if "EIT" in instrument and not per_second:
+        if any(header.counts for header in headers):
+            level = "above the instrument's level" if self.saturation is None else f"above {self.saturation:g} DN"
+            masked = f"saturated pixels ({level}) masked, and {self.bleeding:g} arcsec around them"
+            steps.append("saturated pixels kept" if self.saturation == 0 else masked)
+        if any("EIT" in header.instrument and not header.per_second for header in headers):
             steps.append("the pedestal subtracted: the median of each image's corners")
-        steps.append("already in DN/s" if per_second else "divided by the exposure time (DN/s)")
+        rates = [header.per_second for header in headers if header.counts]
+        units = ", ".join(dict.fromkeys(header.final_unit for header in headers))
+        if not all(rates):
+            already = ", where the file had not done so" if any(rates) else ""
+            steps.append(f"divided by the exposure time ({units}){already}")
+        else:
+            steps.append(f"already in {units}")
         return steps if self.degradation is None else [*steps, self.degradation.describe()]
 
     def provenance(self) -> dict[str, Any]:
         """Return the settings of the steps as JSON values; a step left out is null."""
         steps = {"despiking": self.despiking, "degradation": self.degradation}
-        return {name: None if step is None else step.provenance() for name, step in steps.items()}
+        known = {name: None if step is None else step.provenance() for name, step in steps.items()}
+        return known | {"saturation": self.saturation, "bleeding_arcsec": self.bleeding}
 
 
 def pedestal(image: SolarImage) -> float:

@@ -54,11 +54,29 @@ def read_image(path: str | Path) -> SolarImage:
         _check_tiles(Path(path), hdu)
         data = np.array(hdu.data, np.float32)
     data[~np.isfinite(data)] = np.nan
+    level = saturation_level(header, hdu.header)
     if "EIT" in header.instrument and np.nanmedian(data) > 100:
         data[data == 0] = np.nan
     if np.isnan(data).all():
         raise DataError(f"{path} has no pixel with a value: leave the file out")
-    return SolarImage(header=header, data=data)
+    return SolarImage(header=header, data=data, saturation=level)
+
+
+def saturation_level(header: FrameHeader, cards: Any) -> float:
+    """Return the value in the file above which a pixel is saturated; infinite where no limit is known.
+
+    AIA: 15 000 of the 16 383 DN that 14 bits hold, above which JSOC counts a pixel into NSATPIX. EIT: the end of its
+    14 bits. Other files of 8 bits: their largest number.
+    """
+    bits = int(cards.get("BITPIX", 0))
+    highest = {"AIA": 15_000.0, "EIT": 16_382.0}
+    limits = [limit for name, limit in highest.items() if name in header.instrument]
+    limits += [float(cards.get("BSCALE", 1.0)) * 254.0 + float(cards.get("BZERO", 0.0))] if bits == 8 else []
+    if not header.counts or not limits:
+        return float("inf")
+    if header.per_second:
+        return limits[0] / header.exposure if header.exposure > 0 else float("inf")
+    return limits[0]
 
 
 def _is_jp2(path: Path) -> bool:

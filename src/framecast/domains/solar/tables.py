@@ -171,6 +171,39 @@ def seen_from_earth(places: Sequence[Place], times: npt.NDArray[np.datetime64]) 
     return seen
 
 
+def read_pointings(path: str | Path) -> list[Track]:
+    """Return the fields of view in the table at ``path`` that do not move: columns id, time, x and y in arcsec.
+
+    Raises:
+        DataError: the file is not such a table, or moves a region.
+    """
+    table = read_table(path, _REGION_COLUMNS, required=("time", "x", "y"))
+    identity = next((column for column in _PREFIX if column in table.columns), None)
+    if identity is None:
+        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+    found: dict[str, Track] = {}
+    for record in table.records:
+        region = record.read(identity, str, "the number or name of a region")
+        pointing = record.number("x"), record.number("y")
+        if region in found and found[region].pointing != pointing:
+            raise DataError(f"{record.place} moves {region}, and a fixed pointing stays: give one place for each")
+        found[region] = fixed(region, pointing, record.read("time", moment, EXPECTED), prefix=_PREFIX[identity])
+    return list(found.values())
+
+
+def fixed(region: str, pointing: tuple[float, float], time: np.datetime64, *, prefix: str = "") -> Track:
+    """Return the field of view around ``pointing`` (arcsec) that does not move."""
+    number = region_number(region)
+    return Track(
+        name=f"{prefix}{number}" if number.isdecimal() else sequence_name(region),
+        longitude=float("nan"),
+        latitude=float("nan"),
+        reference=time,
+        region=number,
+        pointing=pointing,
+    )
+
+
 def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]:
     """Return the regions in the table at ``path`` (see above for its columns), in the order of their first lines.
 
@@ -184,7 +217,7 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
     identity = next((column for column in _PREFIX if column in table.columns), None)
     if identity is None:
         raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
-    observers = Observers(frames)
+    observers = Observers.of(frames)
     found: dict[str, dict[np.datetime64, Fix]] = {}
     for record in table.records:
         region = record.read(identity, str, "the number or name of a region")
@@ -197,17 +230,30 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
 
 
 class Observers:
-    """Where the images were taken from, at any time: interpolated between them, and as the Earth moves beyond them."""
+    """Where images were taken from, at any time: interpolated between them, and as the Earth moves beyond them.
 
-    def __init__(self, frames: Sequence[FrameHeader]) -> None:
-        self._start = frames[0].time
-        self._days = days_between(self._start, np.array([frame.time for frame in frames]))
-        places = [frame.observer for frame in frames]
+    Args:
+        times: of the images, in order.
+        places: the observer of each.
+        ahead_of_earth: degrees by which they are west of the Earth.
+    """
+
+    def __init__(
+        self, times: npt.NDArray[np.datetime64], places: Sequence[Observer], *, ahead_of_earth: float = 0.0
+    ) -> None:
+        self._start = times[0]
+        self._days = days_between(self._start, times)
         # What is left of the longitude when a steady turn is taken off does not wind up, whatever gaps there are.
         self._rest = np.unwrap([p.longitude for p in places] + TURN * self._days, period=360)
         self._latitude = [place.latitude for place in places]
         self._distance = [place.distance for place in places]
-        self.ahead_of_earth = ahead_of_earth(frames)
+        self.ahead_of_earth = ahead_of_earth
+
+    @classmethod
+    def of(cls, frames: Sequence[FrameHeader]) -> "Observers":
+        """Return the observers of ``frames``, in order of time."""
+        times = np.array([frame.time for frame in frames])
+        return cls(times, [frame.observer for frame in frames], ahead_of_earth=ahead_of_earth(frames))
 
     def at(self, time: np.datetime64) -> Observer:
         """Return the observer at ``time``."""
@@ -226,16 +272,28 @@ def _fix(record: Record, observers: Observers) -> Fix:
             f"{record.place} has no position: give x and y, carrington_longitude and latitude, stonyhurst_longitude "
             "and latitude, or location"
         )
-    if isinstance(place, Arcsec):
-        longitude, latitude = (float(value) for value in unproject(*place, observers.at(time)))
-        if np.isnan(longitude):
-            x, y = place
-            raise DataError(f"{record.place} has x {x:g}, y {y:g} arcsec, which is off the disk: give a point on it")
-    else:
+    fix = locate(place, time, observers)
+    if np.isnan(fix.longitude):
+        x, y = place
+        raise DataError(f"{record.place} has x {x:g}, y {y:g} arcsec, which is off the disk: give a point on it")
+    return fix
+
+
+def locate(place: Place, time: np.datetime64, observers: Observers) -> Fix:
+    """Return where on the surface ``place`` is at ``time``; NaN for arcsec beyond the limb."""
+    if isinstance(place, Stonyhurst | Carrington):
         longitude, latitude = place
         if isinstance(place, Stonyhurst):
             longitude += observers.at(time).longitude - observers.ahead_of_earth
+    else:
+        longitude, latitude = (float(value) for value in unproject(*place, observers.at(time)))
     return Fix(time=time, longitude=longitude % 360, latitude=latitude)
+
+
+def place_name(longitude: float, latitude: float) -> str:
+    """Return Stonyhurst longitude and latitude in degrees as NOAA writes a place, ``N13W08``."""
+    north, west = ("N" if latitude >= 0 else "S"), ("W" if longitude >= 0 else "E")
+    return f"{north}{round(abs(latitude)):02d}{west}{round(abs(longitude)):02d}"
 
 
 def _track(region: str, prefix: str, fixes: Sequence[Fix]) -> Track:

@@ -1,15 +1,25 @@
 """Times as solar tables write them."""
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
+from framecast.core.options import parse_duration
 from framecast.domains.solar.offline import offline
 from framecast.videos.frames import nanoseconds
 
 EXPECTED = "a time such as 2017-09-06T11:53 (UTC)"
 """What to write for a time, for messages."""
 
+
+class Latest(NamedTuple):
+    """The time of the newest observation, plus so many seconds."""
+
+    seconds: float = 0.0
+
+
+_OFFSET = re.compile(r"(.+?)([+-]\d+(?:\.\d+)?(?:s|min|h|d))")
 _ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[T ]+(\d{1,2}):?(\d{2})(?::?(\d{2}(?:\.\d+)?))?)?Z?")
 _JSOC = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:_(\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(?:_(TAI|UTC|UT|Z))?")
 
@@ -34,3 +44,16 @@ def moment(text: str) -> np.datetime64:
 
     with offline():
         return np.datetime64(Time(str(time), scale="tai").utc.isot, "ns")
+
+
+def moment_or_latest(text: str) -> np.datetime64 | Latest:
+    """Return the time that ``text`` names, or `Latest` for ``latest``, either with an offset as in ``latest-6h``.
+
+    Raises:
+        ValueError: as `moment`.
+    """
+    found = _OFFSET.fullmatch(text.strip())
+    base, seconds = (found[1], parse_duration(found[2][1:]) * (-1 if found[2][0] == "-" else 1)) if found else (text, 0)
+    if base.strip().lower() == "latest":
+        return Latest(float(seconds))
+    return moment(base) + np.timedelta64(round(seconds * 1e9), "ns")

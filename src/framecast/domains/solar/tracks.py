@@ -17,7 +17,7 @@ from framecast.core.errors import ConfigError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import Rotation
-from framecast.domains.solar.projection import project
+from framecast.domains.solar.projection import project, unproject
 
 Array = npt.NDArray[np.float64]
 
@@ -81,6 +81,7 @@ class Track:
         later: where it was afterwards, in order of time, for a region whose positions were measured again and again.
             What it moves beside the rotation of its latitude is interpolated linearly between them.
         region: the number or name its catalogue knows it by; empty for a point of a grid.
+        pointing: helioprojective x and y in arcsec of a field of view that does not move, whatever the Sun does.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Track:
     reference: np.datetime64
     later: tuple[Fix, ...] = ()
     region: str = ""
+    pointing: tuple[float, float] | None = None
 
     @property
     def fixes(self) -> tuple[Fix, ...]:
@@ -97,7 +99,9 @@ class Track:
 
     @property
     def mean_latitude(self) -> float:
-        """Mean of the known latitudes, in degrees, whose rotation it follows."""
+        """Mean of the known latitudes, in degrees, whose rotation it follows; 0 for one that does not move."""
+        if self.pointing is not None:
+            return 0.0
         return float(np.mean([fix.latitude for fix in self.fixes]))
 
     def path(self, times: npt.NDArray[np.datetime64], rate: float) -> tuple[Array, Array]:
@@ -194,6 +198,9 @@ def follow(
     rates = drift_rate([track.mean_latitude for track in tracks], rotation=rotation)
     passages = []
     for track, rate in zip(tracks, rates, strict=True):
+        if track.pointing is not None:
+            passages.append(_stare(track, track.pointing, frames))
+            continue
         first, last = np.searchsorted(times, _span(track, times, observers[0]))
         if first == last:
             continue
@@ -226,6 +233,25 @@ def follow(
                 )
             )
     return passages
+
+
+def _stare(track: Track, pointing: tuple[float, float], frames: Sequence[FrameHeader]) -> Passage:
+    """Return the passage of a field of view that does not move: all frames that contain its middle."""
+    x, y = pointing
+    indices = np.array([k for k, frame in enumerate(frames) if _contains(frame, x, y)], np.int64)
+    below = np.array([unproject(x, y, frames[k].observer) for k in indices]).reshape(-1, 2)
+    # NaN above the limb, where the line of sight meets no surface.
+    observers = np.array([(frames[k].observer.longitude, frames[k].observer.latitude) for k in indices]).reshape(-1, 2)
+    distance = np.array([frames[k].observer.distance for k in indices])
+    *_, mu = project(
+        below[:, 0],
+        below[:, 1],
+        observer_longitude=observers[:, 0],
+        observer_latitude=observers[:, 1],
+        distance=distance,
+    )
+    still = np.full(len(indices), 1.0)
+    return Passage(track=track, indices=indices, x=x * still, y=y * still, mu=mu, longitude=below[:, 0])
 
 
 def _span(track: Track, times: npt.NDArray[np.datetime64], longitudes: Array) -> tuple[np.datetime64, np.datetime64]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from framecast.core.errors import DataError
 from framecast.verification.blocks import Blocks, block_names, choose_blocks
 from framecast.verification.cases import Cases
-from framecast.verification.quantities import Quantity, measure, quantities_of, total
+from framecast.verification.quantities import Quantity, measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
 from framecast.verification.sources import Source
 
@@ -41,7 +41,7 @@ def calibrate(
             f"{source.path} holds {source.dataset.attrs['split']} windows, which the model has learnt: forecast others "
             "to calibrate on, with --split validation"
         )
-    entries = (*quantities_of(cases.domain), *quantities)
+    entries = (*cases.quantities, *quantities)
     weights = None if cases.weights is None else torch.from_numpy(cases.weights)
     members: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
     truths: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}

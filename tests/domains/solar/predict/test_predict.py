@@ -68,12 +68,17 @@ def test_in_real_time_there_is_no_future(model: Path, server: Any, tmp_path: Pat
     assert "not known" in said
     assert "Unavailable images of the future (1)" in said
     first = members(out)
+    issued = {path: path.read_bytes() for path in (out / "forecast.zarr").rglob("*") if path.is_file()}
+    created = open_forecast(out / "forecast.zarr").attrs["created"]
+    assert abs(np.datetime64("now") - np.datetime64(created.removesuffix("Z"))) < np.timedelta64(10, "m")
+    assert open_forecast(out / "forecast.zarr").attrs["data_cutoff"] == "2017-08-08T08:00:09"
     assert json.loads((out / "prediction.json").read_text())["future_known"] == [False, True]
     server.moods = {}
     assert predict(model, out, "--base-url", server.url) == 0  # it has come since
     assert "not known" not in capsys.readouterr().out
     assert json.loads((out / "prediction.json").read_text())["future_known"] == [True, True]
     assert np.array_equal(members(out), first)  # the past is the same, and so is the forecast
+    assert {path: path.read_bytes() for path in (out / "forecast.zarr").rglob("*") if path.is_file()} == issued
     assert predict(model, tmp_path / "alone", "--base-url", server.url, "--no-future") == 0
     assert json.loads((tmp_path / "alone" / "prediction.json").read_text())["future_known"] == [False, False]
     assert "not known yet" in (tmp_path / "alone" / "index.html").read_text()
@@ -102,8 +107,11 @@ def test_finished_stages_are_not_repeated(model: Path, server: Any, tmp_path: Pa
     assert capsys.readouterr().out.count("was done before") == 4
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == made
     assert server.files == asked
-    assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
-    assert capsys.readouterr().out.count("was done before") == 2  # images and region
+    assert predict(model, out, "--base-url", server.url, "--members", "4") == 2  # an issued forecast stays
+    assert "an issued forecast is not replaced" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == made
+    assert predict(model, out, "--base-url", server.url, "--members", "4", "--overwrite") == 0
+    capsys.readouterr()
     assert members(out).shape[1] == 4
     shutil.rmtree(out / "forecast.zarr")
     assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
@@ -161,7 +169,7 @@ def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
     assert "nowhere is not a folder" in capsys.readouterr().err
     assert not out.exists()
     assert predict(model, out, "--base-url", server.url, center="925,0") == 2
-    assert capsys.readouterr().err.startswith("forecasting the Sun at 925,0 on 2017-08-08T08:00 with")
+    assert capsys.readouterr().err.startswith("forecasting the Sun with")
     asked = server.files
     assert predict(model, out, "--base-url", server.url) == 0
     assert server.files == asked > 0

@@ -6,27 +6,37 @@ downloaded, for the next attempt.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.core.files import PREDICTION, refuse_existing
 from framecast.core.fingerprint import digest
 from framecast.core.options import format_duration
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
+from framecast.data.forecasts import open_forecast
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.predict import page
 from framecast.domains.solar.predict.ensemble import forecast_region
 from framecast.domains.solar.predict.images import Images
-from framecast.domains.solar.predict.region import cut_region, issue_frame, minute, point, slack
+from framecast.domains.solar.predict.region import (
+    cut_region,
+    find_region,
+    issue_frame,
+    minute,
+    region_label,
+    slack,
+    spot,
+)
 from framecast.domains.solar.predict.stages import Stages, kept_if_downloaded
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.sources import Frame
+from framecast.domains.solar.times import Latest
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw, numbered
@@ -53,6 +63,7 @@ def predict(
     seed: int = 0,
     label: str | None = None,
     drawing: SamplingOptions,
+    overwrite: bool = False,
     command: str = "",
     show: Callable[[str, int, int], None],
 ) -> Prediction:
@@ -66,13 +77,14 @@ def predict(
         seed: the same seed gives the same members.
         label: the class, for a model with labels.
         drawing: how members are drawn.
+        overwrite: whether a forecast that was issued in ``folder`` may be replaced by another one.
         command: the command line, for the provenance record.
         show: called with what is being done, how much of it is done, and of how much.
 
     Raises:
         ConfigError: the model does not forecast the Sun, or the request is impossible.
         DataError: an image that the model must see is missing or doubtful.
-        FramecastError: the folder holds something else.
+        FramecastError: the folder holds something else, or the forecast of another request.
     """
     folder = Path(folder)
     config, frames, now = forecaster.config, forecaster.frames, np.datetime64("now", "ns")
@@ -81,16 +93,17 @@ def predict(
         raise ConfigError(
             f"{config.name} has a channel {alien[0]!r}; a prediction of the Sun needs wavelengths in ångström (171)"
         )
-    if config.unit != "DN/s":
-        raise ConfigError(f"{config.name} was trained on {config.unit}; images of the Sun are prepared in DN/s")
+    refuse_existing(folder, overwrite=True, kind=PREDICTION)
+    images, place, absent = Images(options), folder / "images", list[Frame]()
+    if isinstance(options.time, Latest):
+        newest = images.newest(int(frames.past_channels[0]), place, show=show)
+        options = replace(options, time=newest + np.timedelta64(round(options.time.seconds * 1e9), "ns"))
     if options.time > now:
         raise ConfigError(f"--time {minute(options.time)} is in the future: the last frame seen must have been taken")
-    refuse_existing(folder, overwrite=True, kind=PREDICTION)
     step = np.timedelta64(round(frames.cadence * 1e9), "ns")
     past = [options.time + (k + 1 - frames.past) * step for k in range(frames.past)]
     future = [options.time + (k + 1) * step for k in range(frames.future)] if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
-    images, place, absent = Images(options), folder / "images", list[Frame]()
     settings, radiometry = _as_in_training(config, options), Radiometry.of(options)
 
     def gather() -> None:
@@ -106,21 +119,27 @@ def predict(
         _check_past(absent, past, frames)
         observations = scan(place)
         issue = issue_frame(observations, frames, options.time)
-        track, archive, forecast = point(issue, options.center), folder / "region.zarr", folder / "forecast.zarr"
+        track, archive, forecast = find_region(issue, options), folder / "region.zarr", folder / "forecast.zarr"
         files = [(frame.path.name, frame.path.stat().st_size) for frame in observations.frames]
-        mark = digest(files, vars(track), vars(frames), repr(settings), radiometry.provenance())
+        limit = issue.time + slack(frames)
+        seen = [own for own, frame in zip(files, observations.frames, strict=True) if frame.time <= limit]
+        request = digest(seen, vars(track), vars(frames), repr(settings), radiometry.provenance())
+        draw = Draw(members=numbered(members), seed=seed, label=label, options=drawing)
+        request = digest(request, config.weights_sha256, members, seed, label, repr(drawing))
+        if stages.changed("forecast", request, forecast) and not overwrite:
+            raise FramecastError(
+                f"{folder} holds the forecast issued {_created(forecast)} from another request or other images, and an "
+                "issued forecast is not replaced: choose another --out, or --overwrite to delete it"
+            )
         stages.once(
             "region",
-            mark,
+            digest(files, request),
             archive,
             lambda: cut_region(place, archive, observations, track, frames, settings, radiometry),
         )
-        draw = Draw(members=numbered(members), seed=seed, label=label, options=drawing)
-        mark = digest(mark, config.weights_sha256, members, seed, label, repr(drawing))
-        mark = digest(mark, forecaster.calibration and forecaster.calibration.to_plain())
         stages.once(
             "forecast",
-            mark,
+            request,
             forecast,
             lambda: forecast_region(
                 forecaster,
@@ -132,23 +151,36 @@ def predict(
                 task=Task("members", show=lambda task: show("members", round(task.done * members), members)),
             ),
         )
-        seen = f"{frames.past} frames of {', '.join(frames.past_channels)} Å every {format_duration(frames.cadence)}"
         facts = {
             "Model": forecaster.name,
-            "Last frame seen": str(issue.time)[:19].replace("T", " ") + " UTC",
-            "Region": f"Carrington longitude {track.longitude:.1f}°, latitude {track.latitude:+.1f}°",
-            "Seen": seen,
+            "Issued": _created(forecast),
+            "Data cut-off": str(issue.time)[:19].replace("T", " ") + " UTC, the last frame seen",
+            "Region": ", ".join(filter(None, (region_label(track), spot(track, issue).describe()))),
+            "Pointing": "fixed" if track.pointing else f"follows the surface ({settings.rotation})",
+            "Seen": f"{frames.past} frames of {', '.join(frames.past_channels)} Å "
+            f"every {format_duration(frames.cadence)}",
             "Frame": f"{frames.height} x {frames.width} pixels of {settings.view.pixel:g} arcsec",
-            "Radiometry": "; ".join(radiometry.history(per_second=False)),
+            "Radiometry": "; ".join(radiometry.history(observations.frames)),
             "Images": ", ".join(map(str, images.describe().values())),
         }
         stages.once(
             "page",
-            digest(mark, facts),
+            digest(files, request, facts),
             folder / page.PAGE,
-            lambda: page.write_prediction(folder, radiometry=radiometry, facts=facts, command=command),
+            lambda: page.write_prediction(
+                folder, radiometry=radiometry, facts=facts, command=command, label=region_label(track)
+            ),
         )
     return Prediction(tuple(absent), stages.made)
+
+
+def _created(forecast: Path) -> str:
+    """Return when a forecast file was made, for a reader."""
+    try:
+        created = str(open_forecast(forecast).attrs.get("created", ""))
+    except FramecastError:
+        created = ""
+    return created.replace("T", " ").removesuffix("Z") + " UTC" if created else "earlier"
 
 
 def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOptions:

@@ -35,6 +35,27 @@ class Images:
             return {"kind": "folder", "folder": self._place.absolute().name}
         return self._place.describe()
 
+    def newest(self, wavelength: int, out: Path, *, show: Show) -> np.datetime64:
+        """Return the time of the newest image of ``wavelength``; a server is asked for the last day, newest first.
+
+        Raises:
+            DataError: there is none.
+        """
+        place = self._place
+        if isinstance(place, Path):
+            observations = scan(place, progress=lambda done, total: show("headers", done, total))
+            times = [frame.time for frame in observations.frames if frame.wavelength == wavelength]
+            if not times:
+                raise DataError(f"{place} holds no image of {wavelength} Å: name another folder with --source")
+            return max(times)
+        now = np.datetime64("now", "s")
+        for minutes in (*range(0, 60, 6), *range(60, 24 * 60 + 1, 30)):
+            time = now - np.timedelta64(minutes, "m")
+            report = fetch([time], [wavelength], out, source=place)
+            if not report.missing:
+                return np.datetime64(report.frames[0].observed or report.frames[0].time, "ns")
+        raise DataError(f"{place.base_url} has no image of {wavelength} Å of the last 24 hours: give --time")
+
     def gather(
         self, times: Sequence[np.datetime64], wavelengths: Sequence[int], out: Path, *, slack: float, show: Show
     ) -> list[Frame]:

@@ -1,6 +1,6 @@
 """One region, where a person points to, followed through solar rotation and cut from the images at hand."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,20 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.observations import Observations
-from framecast.domains.solar.options import PrepareOptions
+from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.prepare import prepare
-from framecast.domains.solar.projection import unproject
+from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.radiometry import Radiometry
-from framecast.domains.solar.tracks import Track
+from framecast.domains.solar.tables import (
+    Observers,
+    fixed,
+    locate,
+    place_name,
+    read_regions,
+    region_number,
+    sequence_name,
+)
+from framecast.domains.solar.tracks import Track, ahead_of_earth, drift_rate
 from framecast.videos.frames import FrameSpec
 
 _FURTHEST = 85.0
@@ -32,21 +41,115 @@ def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime
     return near
 
 
-def point(header: FrameHeader, center: tuple[float, float]) -> Track:
-    """Return the point of the surface that ``header``'s image shows at ``center`` (helioprojective x and y, arcsec).
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Where a region is in one image: in arcsec and on the surface, NaN for what is above the limb.
+
+    Angles are in degrees; ``stonyhurst`` is the longitude west of the central meridian as the Earth sees it.
+    """
+
+    x: float
+    y: float
+    carrington: float
+    stonyhurst: float
+    latitude: float
+    mu: float
+
+    @classmethod
+    def at(cls, x: float, y: float, header: FrameHeader) -> "Spot":
+        """Return what ``header``'s image shows at ``x`` and ``y`` (arcsec)."""
+        observer = header.observer
+        longitude, latitude = (float(angle) for angle in unproject(x, y, observer))
+        west = (longitude - observer.longitude + ahead_of_earth([header]) + 180) % 360 - 180
+        *_, mu = project(longitude, latitude, **_seen_from(observer))
+        return cls(x=x, y=y, carrington=longitude, stonyhurst=west, latitude=latitude, mu=float(mu))
+
+    def describe(self) -> str:
+        """Return the place for a reader."""
+        where = f"x {self.x:+.1f}″, y {self.y:+.1f}″"
+        if np.isnan(self.carrington):
+            return f"{where}, above the limb"
+        return (
+            f"{place_name(self.stonyhurst, self.latitude)}, {where}; Stonyhurst longitude {self.stonyhurst:+.1f}°, "
+            f"Carrington longitude {self.carrington:.1f}°, latitude {self.latitude:+.1f}°, µ {self.mu:.3f}"
+        )
+
+
+def find_region(header: FrameHeader, options: PredictOptions) -> Track:
+    """Return the region that ``options`` name, as ``header``'s image shows it.
 
     Raises:
-        ConfigError: it shows the sky there.
+        ConfigError: it is beyond the limb or behind it, and the pointing is not fixed.
+        DataError: the table has no such region.
     """
-    x, y = center
-    longitude, latitude = (float(angle) for angle in unproject(x, y, header.observer))
+    time, observer = header.time, header.observer
+    if options.center is None:
+        track = _of_table(header, options)
+        rate = float(drift_rate(track.mean_latitude))
+        (longitude,), (latitude,) = track.path(np.array([time]), rate)
+        named = track.name
+    else:
+        fix = locate(options.center, time, Observers.of([header]))
+        longitude, latitude = fix.longitude, fix.latitude
+        named = sequence_name(options.region) if options.region else ""
+        track = Track(name=named, longitude=longitude, latitude=latitude, reference=time)
+    x, y, mu = (float(value) for value in project(longitude, latitude, **_seen_from(observer)))
+    if np.isnan(mu):
+        x, y = options.center  # type: ignore[misc]  # arcsec: nothing else is beyond the limb
+    elif mu <= 0:
+        raise ConfigError(
+            f"the region is behind the limb at {minute(time)} (µ {mu:.2f}): choose another --time, or a point on the "
+            "disk"
+        )
+    if options.offset is not None:
+        x, y = x + options.offset[0], y + options.offset[1]
+        longitude, latitude = (float(angle) for angle in unproject(x, y, observer))
+    day = str(time.astype("datetime64[m]")).replace("-", "").replace(":", "")
+    number = region_number(options.region or track.region)
+    name = named or f"{day}_x{x:+.0f}_y{y:+.0f}"
+    if options.pointing == "fixed":
+        return replace(fixed(name, (x, y), time), region=number)
     if np.isnan(longitude):
         raise ConfigError(
-            f"the centre ({x:g}″, {y:g}″) is beyond the limb, which is {header.observer.limb:.0f}″ from the middle of "
-            "the disk: give helioprojective x (to the west) and y (to the north) of a point on the disk"
+            f"the centre ({x:g}″, {y:g}″) is beyond the limb, which is {observer.limb:.0f}″ from the middle of the "
+            "disk: give a point on the disk, or --pointing fixed for what stands above the limb"
         )
-    day = str(header.time.astype("datetime64[m]")).replace("-", "").replace(":", "")
-    return Track(name=f"{day}_x{x:+.0f}_y{y:+.0f}", longitude=longitude, latitude=latitude, reference=header.time)
+    if options.offset is None and options.center is None:
+        return replace(track, region=number)
+    return Track(name=name, longitude=longitude % 360, latitude=latitude, reference=time, region=number)
+
+
+def region_label(track: Track) -> str:
+    """Return the number or name that people know a region by: AR13848, HARP377; empty for a mere place."""
+    return track.name if track.region else ""
+
+
+def spot(track: Track, header: FrameHeader) -> Spot:
+    """Return where ``track`` is in ``header``'s image."""
+    if track.pointing is not None:
+        return Spot.at(*track.pointing, header)
+    (longitude,), (latitude,) = track.path(np.array([header.time]), float(drift_rate(track.mean_latitude)))
+    x, y, _ = (float(value) for value in project(longitude, latitude, **_seen_from(header.observer)))
+    return Spot.at(x, y, header)
+
+
+def _of_table(header: FrameHeader, options: PredictOptions) -> Track:
+    assert options.regions is not None
+    wanted = region_number(options.region)
+    tracks = read_regions(options.regions, [header])
+    found = [track for track in tracks if track.region == wanted or track.name == options.region]
+    if not found:
+        some = ", ".join(track.name for track in tracks[:5])
+        raise DataError(f"{options.regions} has no region {options.region}; it has {some}: name one of them")
+    return found[0]
+
+
+def _seen_from(observer: Observer) -> dict[str, float]:
+    return {
+        "observer_longitude": observer.longitude,
+        "observer_latitude": observer.latitude,
+        "distance": observer.distance,
+    }
 
 
 def cut_region(

@@ -40,6 +40,10 @@ class Stages:
             self._done = {}
             self._write()
 
+    def changed(self, name: str, mark: str, output: Path) -> bool:
+        """Return whether stage ``name`` was finished with another fingerprint, and its ``output`` is there."""
+        return output.exists() and self._done.get(name) != mark
+
     def once(self, name: str, mark: str, output: Path, work: Callable[[], object]) -> None:
         """Do ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``output`` is there."""
         self.made[name] = self._done.get(name) != mark or not output.exists()
