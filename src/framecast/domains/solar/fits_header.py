@@ -6,6 +6,7 @@ cannot be inferred is an error; what is inferred or repaired leaves a note.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from framecast.domains.solar.projection import ARCSEC, SOLAR_RADIUS, Observer
 from framecast.videos.frames import nanoseconds
 
 _PLAUSIBLE_SCALE = (0.01, 60.0)
+_HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]{1,8}")
+_LEAP = re.compile(r"(\d{4}-(?:06-30|12-31))T23:59:60(\.\d+)?")
+_AIA_NAME = re.compile(r"(\d{2,4})_(?:THIN|THICK|OPEN)")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
 
 
@@ -30,7 +34,7 @@ def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comm
         DataError: date, wavelength or pointing are absent or impossible.
     """
     notes: list[str] = []
-    time = _time(path, cards)
+    time = _time(path, cards, notes)
     pointing = _pointing(path, cards, shape, comments, notes)
     return FrameHeader(
         path=path,
@@ -48,34 +52,56 @@ def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comm
 
 
 def _first(cards: Mapping[str, Any], *names: str) -> Any:
+    """Return the value of the first of the cards ``names`` that has one: not blank, and no word for "nothing"."""
     for name in names:
         value = cards.get(name)
-        if value is not None and not (isinstance(value, str) and not value.strip()):
+        value = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+        if value is not None and not (isinstance(value, str) and value.strip().lower() in _NOTHING):
             return value
     return None
 
 
+_NOTHING = {"", "nan", "n/a", "na", "none", "null", "unknown", "missing"}
+
+
 def _number(cards: Mapping[str, Any], *names: str, default: float | None = None) -> float:
-    value = _first(cards, *names)
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        if default is None:
-            raise KeyError(names[0]) from None
-        return default
+    """Return the first of the cards ``names`` that is a number."""
+    for name in names:
+        try:
+            number = float(_first(cards, name))
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(number):
+            return number
+    if default is None:
+        raise KeyError(names[0])
+    return default
 
 
-def _time(path: Path, cards: Mapping[str, Any]) -> np.datetime64:
-    text = _first(cards, "DATE-OBS", "DATE_OBS", "DATE-BEG", "T_OBS")
-    if text is None:
-        raise DataError(f"{path} has no date (DATE-OBS): a frame without a time cannot be placed")
-    text, clock = str(text).strip(), _first(cards, "TIME-OBS", "TIME_OBS")
-    if clock is not None and len(text) <= 10:
-        text = f"{text}T{str(clock).strip()}"
+def _time(path: Path, cards: Mapping[str, Any], notes: list[str]) -> np.datetime64:
+    """Return when the exposure began, from the first card that tells a date."""
+    failure = DataError(f"{path} has no date (DATE-OBS): a frame without a time cannot be placed")
+    clock = _first(cards, "TIME-OBS", "TIME_OBS")
+    for number, name in enumerate(("DATE-OBS", "DATE_OBS", "DATE-BEG", "T_OBS")):
+        text = _first(cards, name)
+        if text is None:
+            continue
+        text = str(text).strip()
+        if clock is not None and len(text) <= 10:
+            text = f"{text}T{str(clock).strip()}"
+        try:
+            return _instant(path, text, cards, notes)
+        except DataError as error:
+            failure = error if number == 0 or "no date" in str(failure) else failure
+    raise failure
+
+
+def _instant(path: Path, text: str, cards: Mapping[str, Any], notes: list[str]) -> np.datetime64:
+    """Return the time (UTC) that the ``text`` of a card says, in the time scale that TIMESYS names."""
     scale = str(cards.get("TIMESYS") or "UTC").strip().lower()
     if scale == "utc" and _ISO.fullmatch(text):
         try:
-            return nanoseconds(np.datetime64(text.removesuffix("Z")))
+            return _without_leap_second(text, notes)
         except ValueError:
             raise DataError(f"{path} has date {text!r}, which no calendar has") from None
     from astropy.time.core import ScaleValueError
@@ -84,25 +110,49 @@ def _time(path: Path, cards: Mapping[str, Any]) -> np.datetime64:
     with offline():
         try:
             moment = parse_time(text, scale=scale) if scale != "utc" else parse_time(text)
-            return nanoseconds(np.datetime64(moment.utc.isot))
+            return _without_leap_second(str(moment.utc.isot), notes)
         except ScaleValueError:
             raise DataError(f"{path} has TIMESYS {scale.upper()!r}; UTC and TAI are among those known") from None
         except ValueError:
             raise DataError(f"{path} has date {text!r}; write it as 2017-08-08T00:00:00") from None
 
 
+def _without_leap_second(text: str, notes: list[str]) -> np.datetime64:
+    """Return the time that ISO 8601 ``text`` says, or raise ``ValueError``."""
+    text = text.removesuffix("Z")
+    if not (leap := _LEAP.fullmatch(text)):
+        return nanoseconds(np.datetime64(text))
+    from astropy.time import Time
+
+    day = np.datetime64(leap[1])
+    with offline():
+        length = (Time(str(day + 1), scale="utc") - Time(str(day), scale="utc")).to_value("s")
+    if length < 86400.5:
+        raise ValueError(text)
+    notes.append("within a leap second, which has no time of its own: taken to be the second after it")
+    return nanoseconds(np.datetime64(f"{day + 1}T00:00:00{leap[2] or ''}"))
+
+
 def _wavelength(path: Path, cards: Mapping[str, Any]) -> int:
     wavelength = _number(cards, "WAVELNTH", default=float("nan"))
+    if not np.isfinite(wavelength) and (named := _AIA_NAME.fullmatch(str(_first(cards, "WAVE_STR") or ""))):
+        return int(named[1])  # AIA's own name of the channel, such as 171_THIN
     if not np.isfinite(wavelength):
         raise DataError(f"{path} has no wavelength (WAVELNTH): its channel is unknown")
     return round(wavelength * (10 if str(cards.get("WAVEUNIT") or "").strip().lower() in ("nm", "nanometer") else 1))
 
 
 def _quality(path: Path, cards: Mapping[str, Any]) -> int:
-    word = _number(cards, "QUALITY", default=0.0)
-    if not np.isfinite(word):
-        raise DataError(f"{path} has QUALITY {word:g}, which is not a bit mask, so its quality is unknown")
-    return int(word)
+    """Return the bits of QUALITY: a number, or one written as text, decimal or hexadecimal (``0x40000000``, HMI)."""
+    word = cards.get("QUALITY")
+    if word is None:
+        return 0
+    text = (word.decode("ascii", "replace") if isinstance(word, bytes) else str(word)).strip()
+    with suppress(ValueError, OverflowError):
+        bits = int(text, 0) if _HEXADECIMAL.fullmatch(text) else int(float(text))
+        if -(2**31) <= bits < 2**32 and (_HEXADECIMAL.fullmatch(text) or bits == float(text)):
+            return bits & 0xFFFFFFFF  # bit 31 of a signed number is its sign
+    raise DataError(f"{path} has QUALITY {text!r}, which is not a bit mask, so its quality is unknown")
 
 
 def _pointing(
