@@ -41,7 +41,9 @@ def use_private_settings() -> None:
         return
     folder = tempfile.mkdtemp(prefix="framecast-sunpy-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in ("SUNPY_CONFIGDIR", "ASTROPY_CONFIG_DIR", "ASTROPY_CACHE_DIR"):
+    # What sunpy keeps of downloads is below its working directory, by default the home directory, too.
+    Path(folder, "sunpyrc").write_text(f"[general]\nworking_dir = {folder}\n", encoding="utf-8")
+    for name in ("SUNPY_CONFIGDIR", "ASTROPY_CONFIG_DIR", "ASTROPY_CACHE_DIR", "XDG_CACHE_HOME"):
         os.environ.setdefault(name, folder)
 
 
