@@ -236,3 +236,12 @@ def test_what_the_past_does_not_show_has_not_diverged(plan):
     drawn[2, 1, 0, 0, 0] = torch.nan
     drawn[3, 0, 1, 5, 5] = -torch.inf
     assert diverged(drawn, past, frames) == 2
+
+
+def test_finite_members_far_beyond_past_and_training_have_diverged(forecaster, plan):
+    frames = plan().frames
+    past, drawn = torch.full((3, 2, 16, 24), 100.0), torch.full((4, 2, 3, 16, 24), 150.0)
+    drawn[1, 0, 0, 0, 0] = 5000.0  # a flare
+    assert diverged(drawn, past, frames, forecaster.normaliser) == 0
+    drawn[2, 1, 0, 0, 0] = 1e30
+    assert diverged(drawn, past, frames, forecaster.normaliser) == 1

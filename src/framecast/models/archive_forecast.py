@@ -37,6 +37,7 @@ from framecast.models.precision import asked
 from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
 from framecast.videos.frames import FrameSpec
+from framecast.videos.normalise import Normaliser
 from framecast.videos.target import latest_frame
 from framecast.videos.units import same_unit, select
 
@@ -44,6 +45,8 @@ OBSERVED = "observed"
 """The label that stands for what the archive says of each window."""
 
 _DRESSING_DRAWS = 256
+_FAR, _TIMES = 20.0, 100.0
+"""Normalised value, and multiple of the largest value of the past, beyond both of which a pixel is absurd."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,11 +369,12 @@ def forecast_windows(
             if appeared is not None:
                 appeared(past, given.future, torch.cat(parts))
         videos = torch.cat(parts)
-        if not reported and (lost := diverged(videos, past, frames)):
+        if not reported and (lost := diverged(videos, past, frames, forecaster.normaliser)):
             reported.append(index)
             warnings.warn(
-                f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite); others may "
-                "have as well: train for longer, predict v rather than epsilon, or keep the pixels in bounds with clip",
+                f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far beyond "
+                f"past and training: up to {_largest(videos):.3g}); others may have as well: train for longer, predict v "
+                "rather than epsilon, or keep the pixels in bounds with clip",
                 FramecastWarning,
                 stacklevel=2,
             )
@@ -490,17 +494,29 @@ def moving_positions(
     }
 
 
-def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec) -> int:
-    """Return how many members are not finite in a pixel that the past shows.
+def _largest(videos: Tensor) -> float:
+    """Return the largest finite magnitude of ``videos``."""
+    return float(torch.where(torch.isfinite(videos), videos.abs(), 0.0).max())
+
+
+def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normaliser | None = None) -> int:
+    """Return how many members are not finite in a pixel that the past shows, or absurd in any.
+
+    Absurd are pixels more than 20 standard deviations of the normalised training pixels from their mean, and 100 times
+    larger than any of the past.
 
     Args:
         drawn: ``[member, channel, time, y, x]``, physical units.
         past: ``[channel, time, y, x]``, NaN where masked.
         frames: names the channels.
+        normaliser: the model's; without it only what is not finite counts.
     """
     lost = ~torch.isfinite(drawn)
     if set(frames.future_channels) <= set(frames.past_channels):
         lost &= ~torch.isnan(latest_frame(past, frames))
+    if normaliser is not None:
+        far = normaliser.forward(drawn.double(), frames.future_channels).abs() > _FAR
+        lost |= far & (drawn.abs() > _TIMES * past[torch.isfinite(past)].abs().amax())
     return int(lost.flatten(1).any(dim=1).sum())
 
 

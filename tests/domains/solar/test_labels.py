@@ -13,9 +13,9 @@ def test_samples_with_the_hours_to_the_next_flares(hourly_regions: Archive, tmp_
     (tmp_path / "s.csv").write_text(
         "id,HARPNUM,T,nextC_t2f_h,nextM_t2f_h,nextX_t2f_h\n"
         "0,12673,2017-09-06 01:00,3.0,,\n"
-        "1,12673,2017-09-06 02:00,3.0,12.0,\n"
+        "1,12673,2017-09-06 02:00,3.0,11.9,\n"
         "2,12673,2017-09-06 03:00,3.0,nan,2.5\n"
-        "3,12673,2017-09-06 04:00,30,30,30\n"
+        "3,12673,2017-09-06 04:00,30,12.0,30\n"
         "4,99999,2017-09-06 04:00,1,1,1\n"
     )
     labels = labels_from_table(hourly_regions, read_label_table(tmp_path / "s.csv"))

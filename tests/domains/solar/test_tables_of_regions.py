@@ -131,7 +131,7 @@ def test_limits_in_longitude_and_latitude(days: list[FrameHeader]) -> None:
 
 
 def test_observers_are_interpolated_over_gaps_and_beyond_the_images(days: list[FrameHeader]) -> None:
-    observers = Observers([days[0], days[4]])
+    observers = Observers.of([days[0], days[4]])
     assert observers.at(days[2].time).longitude == pytest.approx(days[2].observer.longitude, abs=0.02)
     assert observers.at(days[3].time).distance == pytest.approx(days[3].observer.distance, rel=1e-6)
     late = Observers(days[:2]).at(days[4].time).longitude

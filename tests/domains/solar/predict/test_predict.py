@@ -239,3 +239,42 @@ def test_where_no_links_can_be_made_images_are_copied(tmp_path, monkeypatch):
     (tmp_path / "image.fits").write_bytes(b"pixels")
     link_image(tmp_path / "image.fits", tmp_path / "copy.fits")
     assert (tmp_path / "copy.fits").read_bytes() == b"pixels"
+
+
+def test_the_newest_image_of_a_folder_and_what_the_files_say_of_places(
+    model: Path, jsoc: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "out"
+    assert predict(model, out, "--source", str(jsoc), "--region", "AR12670", time="latest-2h", center="N05E08") == 0
+    assert "AR12670" in (out / "index.html").read_text()
+    forecast = open_forecast(out / "forecast.zarr")
+    assert str(forecast["issue_time"].values[0])[:16] == "2017-08-08T11:00"
+    assert forecast.attrs["data_cutoff"].startswith("2017-08-08T11:00")
+    assert {"created", "model", "weights_sha256", "framecast_version", "torch_version"} <= set(forecast.attrs)
+    region = Archive.open(out / "region.zarr").sequence("AR12670")
+    ahead = forecast["hpc_x"].values[0]
+    # The frame two hours later is known: rotation puts it where it was.
+    assert ahead[0] == pytest.approx(float(region["hpc_x"].values[-1]), abs=0.5)
+    assert np.diff([*forecast["past_hpc_x"].values[0], *ahead]).min() > 10
+    assert forecast["hpc_x"].attrs["units"] == "arcsec"
+    assert {path.suffix for path in (out / "figures").glob("film-171.*")} >= {".webp", ".gif"}
+    assert run(["solar", "maps", str(out / "forecast.zarr"), str(out / "maps"), "--statistics", "mean,0.9"]) == 0
+    assert len(list((out / "maps").glob("171_*.fits"))) == 4
+    capsys.readouterr()
+
+
+def test_maps_become_a_forecast_without_files(model: Path, jsoc: Path, tmp_path: Path) -> None:
+    import sunpy.map
+
+    import framecast as fc
+    from framecast.domains.solar.maps import forecast_maps, to_maps
+
+    assert predict(model, tmp_path / "out", "--source", str(jsoc)) == 0
+    wanted = open_forecast(tmp_path / "out" / "forecast.zarr")
+    paths = [next(jsoc.rglob(f"*_{hour}00_0171.fits")) for hour in ("08", "06")]
+    loaded = fc.load(model)
+    made = forecast_maps(loaded, [sunpy.map.Map(path) for path in paths], center=(-150, 60), members=3)
+    assert np.allclose(made["past"].values, wanted["past"].values[0], rtol=1e-4, atol=1e-3, equal_nan=True)
+    assert made["hpc_x"].values == pytest.approx(wanted["hpc_x"].values[0], abs=0.05)
+    (first, *_) = to_maps(made, "members")["member00"]
+    assert first.date.isot[:16] == "2017-08-08T10:00"
