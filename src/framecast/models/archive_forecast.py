@@ -373,8 +373,8 @@ def forecast_windows(
             reported.append(index)
             warnings.warn(
                 f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far beyond "
-                f"past and training: up to {_largest(videos):.3g}); others may have as well: train for longer, predict v "
-                "rather than epsilon, or keep the pixels in bounds with clip",
+                f"past and training: up to {_largest(videos):.3g}); others may have as well: train for longer, "
+                "predict v rather than epsilon, or keep the pixels in bounds with clip",
                 FramecastWarning,
                 stacklevel=2,
             )

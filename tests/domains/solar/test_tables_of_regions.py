@@ -134,7 +134,7 @@ def test_observers_are_interpolated_over_gaps_and_beyond_the_images(days: list[F
     observers = Observers.of([days[0], days[4]])
     assert observers.at(days[2].time).longitude == pytest.approx(days[2].observer.longitude, abs=0.02)
     assert observers.at(days[3].time).distance == pytest.approx(days[3].observer.distance, rel=1e-6)
-    late = Observers(days[:2]).at(days[4].time).longitude
+    late = Observers.of(days[:2]).at(days[4].time).longitude
     assert late == pytest.approx(days[4].observer.longitude, abs=0.1)
 
 
