@@ -77,7 +77,7 @@ def _explain(imported: "Imported") -> None:
         note(
             f"{100 * imported.uneven:.0f} % of the frames come at uneven times: windows in which a frame is more than "
             "a tenth of the cadence off its time are left out; data.tolerance=0.45 in training keeps them, with the "
-            "nearest frames"
+            "nearest frames, and --interpolate here makes frames of even times"
         )
     for count, why in ((imported.undated, "have no time"), (imported.repeated, "repeat the time of another")):
         if count:

@@ -290,6 +290,11 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_ma
             f"{format_duration(frames.cadence)} is not a multiple: choose another cadence for training, or for a "
             f"trained model prepare the images every {format_duration(frames.cadence)} or a fraction of it"
         )
+    elif rejected[OFF_TIME]:
+        hint = (
+            f"; {rejected[OFF_TIME]} are lost since a frame is off its time: train with data.tolerance up to 0.49 (a "
+            "fraction of the cadence), or import with --interpolate"
+        )
     if rejected[archive.domain.reasons.get(MASKED, MASKED)]:
         masked = np.concatenate([archive.unusable(name)[0].max(axis=1) for name in archive.sequences])
         typical = float(np.median(masked[masked > max_masked]))

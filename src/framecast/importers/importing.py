@@ -27,6 +27,7 @@ from framecast.importers.base import Recording
 from framecast.importers.decoding import decode
 from framecast.importers.formats import FORMATS, open_source
 from framecast.importers.gridded import Gridded
+from framecast.importers.interpolated import Interpolated
 from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar
 from framecast.videos.units import by_channel
@@ -34,7 +35,7 @@ from framecast.videos.units import by_channel
 _GAP = 1.5
 """Times further apart than so many cadences leave a gap; windows are not cut across it."""
 
-_OF_WRITING = ("unit", "cadence", "independent")
+_OF_WRITING = ("unit", "cadence", "interpolate", "independent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ def import_data(
         overwrite: whether an existing archive may be replaced.
         progress: whether to show the frames done, or a function that is called with their number and the total.
         options: fields of `framecast.importers.options.ImportOptions`; for an importer of your own that returns a
-            `Recording`, all but unit, cadence and independent go to it.
+            `Recording`, all but unit, cadence, interpolate and independent go to it.
 
     Raises:
         FramecastError: ``source`` does not exist or cannot be read, a package that it needs is missing, or ``out``
@@ -184,6 +185,12 @@ def _write(
     orders = [_order(data.times(k)) for k in range(data.sequences)]
     times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
     cadence = options.seconds or _middle_step(times)
+    if options.interpolate:
+        data = Interpolated(data, cadence)
+        orders = [_order(data.times(k)) for k in range(data.sequences)]
+        times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
+        if not sum(map(len, times)):
+            raise DataError(f"no two frames are within two cadences of {cadence:g} s: nothing can be interpolated")
     labels = _labels(data, source.name)
     total, done = sum(len(each) for each in times), 0
     attrs = {

@@ -39,6 +39,7 @@ class ImportOptions:
         end: last time, included.
         every: keep one frame per interval, such as ``3h``, or every n-th frame for a number n.
         cadence: time between two frames, such as ``5min``; by default the median step.
+        interpolate: put frames of uneven times on whole multiples of the cadence, linearly between neighbours.
         coarsen: average blocks of this many rows and columns into one pixel, unknown if any of them is.
         multiple: trim rows and columns, alike on both sides, to a multiple of this.
         flip_y: the first row is the top one; only for sources without a coordinate that says so.
@@ -67,6 +68,7 @@ class ImportOptions:
     end: str | None = None
     every: str | None = None
     cadence: str | None = None
+    interpolate: bool = False
     coarsen: int = 1
     multiple: int = 1
     flip_y: bool = False
