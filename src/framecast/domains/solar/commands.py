@@ -245,17 +245,22 @@ def maps(
         ),
     ] = "mean,spread",
     sample: Annotated[int, typer.Option(metavar="N", help="Which window of the file; -1 is the last.")] = -1,
+    disk: Annotated[
+        bool, typer.Option("--disk", help="Blend the newest forecasts of all regions into the disk.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing folder.")] = False,
 ) -> None:
     """Write a forecast as FITS files with a full WCS, one for each channel, frame of the future and statistic.
 
     sunpy opens them: DATE-OBS is the time that a frame is for, its position that of the region then.
     """
+    from framecast.domains.solar.disk import whole_disk
     from framecast.domains.solar.maps import write_maps
 
     wanted = [part.strip() for part in statistics.split(",") if part.strip()]
     with progress("maps") as task:
-        written = write_maps(forecast, out, *wanted, sample=sample, overwrite=overwrite, progress=task.reach)
+        source = whole_disk(forecast) if disk else forecast
+        written = write_maps(source, out, *wanted, sample=sample, overwrite=overwrite, progress=task.reach)
     note(f"{len(written)} files")
     say(str(out))
 

@@ -246,7 +246,7 @@ def to_maps(forecast: xr.Dataset | str | Path, *statistics: str | float, sample:
 
 
 def write_maps(
-    forecast: str | Path,
+    forecast: xr.Dataset | str | Path,
     out: str | Path,
     *statistics: str | float,
     sample: int = -1,
@@ -256,7 +256,7 @@ def write_maps(
     """Write a forecast as FITS files that sunpy opens: one for each statistic, channel and frame of the future.
 
     Args:
-        forecast: a forecast file of the Sun.
+        forecast: see `to_maps`.
         out: the folder to make.
         statistics: see `to_maps`.
         sample: see `to_maps`.
