@@ -1,5 +1,6 @@
 """Films and strips: every panel in its place, whatever the frames are like."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from framecast.reports.colours import SIGNED, is_signed
 from framecast.reports.film import animate, encoded_frames, film_frames, when
 from framecast.reports.panels import Panels
 from framecast.reports.strip import strip
@@ -85,3 +87,44 @@ def test_a_page_gets_films_within_its_budget() -> None:
     assert sum(map(len, coarse)) < 0.3 * sum(map(len, fine))
     middle = (sum(map(len, coarse)) + sum(map(len, fine))) // 2
     assert sum(map(len, encoded_frames(shown, budget=middle))) <= middle
+
+
+def test_frames_say_when_and_where_they_are_and_what_colours_mean(tmp_path: Path) -> None:
+    plain = panels()
+    told = replace(plain, valid=("12:00 UTC",) * 5, places=("x +1″",) * 5, sides=(300.0, 200.0, "arcsec"))
+    bare, full = (np.asarray(film_frames(shown, clock=True)[3].convert("L")) for shown in (plain, told))
+    assert full.shape[1] > bare.shape[1]  # room for the axis
+    assert full[36:52].std() > bare[36:52].std()  # the line with time and place
+
+
+def test_mp4_plays_anywhere(tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="MP4 needs pip install 'framecast[films]'")
+    animate(panels(size=(21, 31)), tmp_path / "film.mp4", tmp_path / "film.gif")
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        video = film.streams.video[0]
+        assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert video.width % 2 == video.height % 2 == 0
+        assert float(video.duration * video.time_base) == pytest.approx(2 * 0.45 + 2 * 0.75 + 2.0, abs=0.2)
+    assert (tmp_path / "film.gif").exists()
+
+
+def test_signed_fields_have_0_in_the_middle_of_two_colours() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(0, 100, (4, 3, 16, 16)).astype(np.float32)
+    shown = Panels.of_ensemble(
+        past=values[0],
+        members=values,
+        truth=None,
+        times=[-2.0, -1.0, 0.0, 1.0, 2.0, 3.0],
+        colours=matplotlib.colormaps["inferno"],
+        unit="G",
+        title="",
+    )
+    light = shown.panels[0].brightness
+    assert shown.panels[0].colours.name == SIGNED
+    assert light(np.array([0.0])) == 0.5
+    assert light(np.array([-50.0])) == pytest.approx(1 - light(np.array([50.0])))
+    assert [light.value(float(light(np.array([v]))[0])) for v in (-150.0, 3.0, 80.0)] == pytest.approx([-150, 3, 80])
+    assert is_signed(values, "m s-1")
+    assert not is_signed(values, "degC")
+    assert not is_signed(np.abs(values), "G")

@@ -187,8 +187,9 @@ def _bars(sheet: Image.Image, panels: Panels, *, top: int) -> None:
         shades = np.broadcast_to(np.linspace(0, 1, width), (14, width))
         sheet.paste(Image.fromarray((panel.colours(shades)[..., :3] * 255).astype(np.uint8)), (x, top))
         for shade in (0.0, 0.25, 0.5, 0.75, 1.0):
-            value = f"{panel.brightness.value(shade):.3g}".replace("-", "−").replace("e+0", "e")
-            draw.text((x + shade * width, top + 24), value, fill=_DIM, font=font(12), anchor="mm")
+            value = panel.brightness.value(shade)
+            text = f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.3g}"
+            draw.text((x + shade * width, top + 24), text.replace("-", "−"), fill=_DIM, font=font(12), anchor="mm")
 
 
 def _clock(draw: ImageDraw.ImageDraw, times: Sequence[float], k: int, *, left: int, right: int, y: int) -> None:

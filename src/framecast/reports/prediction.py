@@ -42,7 +42,7 @@ from framecast.videos.units import by_channel
 
 PAGE = "index.html"
 _MODEL = Look("Forecast", "#0072B2", "-", "o")
-_MADE = ("sampler", "steps", "seed", "members", "framecast_version")
+_MADE = ("created", "data_cutoff", "sampler", "steps", "seed", "members", "framecast_version", "torch_version")
 _FILM_BYTES = 1_500_000
 
 
