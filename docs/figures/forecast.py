@@ -14,9 +14,10 @@ import numpy as np
 
 import framecast as fc
 from framecast.data.windows import find_windows
+from framecast.domains.solar.positions import positions
 from framecast.reports.colours import colour_map
 from framecast.reports.film import animate
-from framecast.reports.panels import Panels
+from framecast.reports.panels import Panels, frame_sides
 
 ISSUED = np.datetime64("2017-08-13T12:00")
 
@@ -30,7 +31,7 @@ def main() -> None:
     """Choose the window, forecast it, write the animation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive", type=Path)
-    parser.add_argument("out", type=Path, help="the animation, .webp or .gif")
+    parser.add_argument("out", type=Path, help="the animation, .webp, .gif or .mp4")
     arguments = parser.parse_args()
     archive, model = fc.open_archive(arguments.archive), fc.load("sun-171")
     frames = model.frames
@@ -46,14 +47,21 @@ def main() -> None:
         print(f"{window.sequence}: CRPS {skill:.1%} below persistence")
         cases.append((skill, window, video[0], ensemble[:, 0]))
     _, chosen, shown, members = sorted(cases, key=lambda case: case[0])[len(cases) // 2]
+    times = [(k - frames.past + 1) * frames.cadence for k in range(frames.past + frames.future)]
+    moments = [chosen.issue_time + np.timedelta64(round(seconds), "s") for seconds in times]
+    sequence = archive.sequence(chosen.sequence)
+    where = positions(sequence, np.array(moments))
     panels = Panels.of_ensemble(
         past=shown[: frames.past],
         members=members,
         truth=shown[frames.past :],
-        times=[(k - frames.past + 1) * frames.cadence for k in range(frames.past + frames.future)],
+        times=times,
         colours=colour_map("171", archive.domain),
         unit=model.unit,
-        title=f"SDO/AIA 171 Å   {np.datetime_as_string(chosen.issue_time, unit='m').replace('T', ' ')}",
+        title="SDO/AIA 171 Å",
+        valid=[archive.calendar.moment(moment) for moment in moments],
+        places=[f"x {x:+.0f}″, y {y:+.0f}″" for x, y in zip(where["hpc_x"], where["hpc_y"], strict=True)],
+        sides=frame_sides(sequence.coords),
     )
     animate(panels, arguments.out)
 
