@@ -5,12 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
+from framecast.core.domain import Domain
 from framecast.verification.quantities import (
     QUANTITIES,
     area_above,
     dtw_distance,
+    integral,
     measure,
+    peak,
+    quantities_of,
     relabelled,
     time_of_peak,
     total,
@@ -106,3 +111,24 @@ def test_warping_of_what_is_unknown_or_dark_is_nan() -> None:
     assert torch.isnan(dtw_distance(torch.tensor([1.0, torch.nan, 3.0]), curve))
     assert torch.isnan(dtw_distance(curve, torch.tensor([1.0, torch.nan, 3.0])))
     assert torch.isnan(dtw_distance(curve, torch.zeros(3)))
+
+
+@pytest.mark.parametrize("fine", [1, 2, 4])
+def test_a_flux_over_an_area_does_not_depend_on_the_size_of_the_pixels(fine: int) -> None:
+    """The same field on finer pixels: sums grow with their number, integrals stay."""
+    video = torch.rand(3, 1, 2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    finer = video.repeat_interleave(fine, -1).repeat_interleave(fine, -2)
+    side = 8 * fine
+    coords = {
+        name: xr.DataArray(4.8 / fine * np.arange(side), dims=name, attrs={"units": "arcsec"}) for name in ("y", "x")
+    }
+    found = {entry.name: entry for entry in quantities_of(Domain(totals=True), coords)}
+    valid = torch.ones_like(finer, dtype=torch.bool)
+    area = 4.8**2
+    for name, expected in (("total", total(video)), ("peak", peak(video)), ("integral", integral(video, 7200.0))):
+        assert torch.allclose(measure(found[name], finer, valid, 7200.0), area * expected)
+    assert found["total"].unit.format(unit="DN/s") == "DN/s·arcsec²"
+    assert found["integral"].unit.format(unit="DN/s") == "DN/s·arcsec²·h"
+    assert found["mean"].unit == found["maximum"].unit == "{unit}"
+    without = {name: axis.assign_attrs(units="pixel") for name, axis in coords.items()}
+    assert quantities_of(Domain(totals=True), without) == quantities_of(Domain(totals=True))

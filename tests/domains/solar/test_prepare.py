@@ -268,3 +268,23 @@ def test_signal_to_a_running_process_leaves_nothing(tmp_path: Path, write_sun: W
 def heed_interrupts() -> None:
     """Undo what a shell does to a suite that runs in its background: there, processes are born deaf to SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_magnetograms_stay_in_gauss_and_need_no_exposure(tmp_path: Path, write_sun: Writer, edit_cards: Editor) -> None:
+    layout = {"size": 128, "scale": 19.2, "extension": False}
+    for path in write_sun(tmp_path / "src", hours=[0.0, 2.0, 4.0], wavelength=6173, factor=-1.0, **layout):
+        edit_cards(path, BUNIT="Gauss", EXPTIME=None, QUALITY="0x00000000", INSTRUME="HMI_SIDE1")
+    prepare(tmp_path / "src", tmp_path / "hmi.zarr", **SMALL)
+    archive = Archive.open(tmp_path / "hmi.zarr")
+    assert (archive.unit, archive.channels) == ("G", ("6173",))
+    values = archive.read(archive.sequences[0])
+    assert np.nanmedian(values) == pytest.approx(-100.0, abs=1.0)  # as in the files
+    assert archive.sequence(archive.sequences[0])["exposure"].isnull().all()
+    assert any("already in G" in step for step in archive.attrs["history"])
+    with pytest.raises(DataError, match="6173 Å are in several units"):
+        mixed = tmp_path / "src" / "6173_002.00.fits"
+        edit_cards(mixed, BUNIT="DN/s")
+        prepare(tmp_path / "src", tmp_path / "mixed.zarr", **SMALL)
+    with pytest.raises(DataError, match="corrected in counts"):
+        edit_cards(mixed, BUNIT="Gauss")
+        prepare(tmp_path / "src", tmp_path / "clean.zarr", despike=True, strict=True, **SMALL)
