@@ -35,8 +35,9 @@ def test_other_names_stay_as_they_are() -> None:
 def test_the_largest_flare_that_starts_within_the_horizon_counts() -> None:
     times = START + np.arange(6) * HOUR
     flares = [Flare(START + 2 * HOUR, 3e-6, ""), Flare(START + 3 * HOUR, 1e-5, ""), Flare(START + 3 * HOUR, 9e-8, "")]
-    # A flare that starts with the frame is no longer to come; one that starts at the end of the horizon is.
-    assert largest_within(times, flares, horizon=7200).tolist() == [1, 2, 2, 0, 0, 0]
-    assert largest_within(times, flares, horizon=3600).tolist() == [0, 1, 2, 0, 0, 0]
+    # A flare that starts with the frame is no longer to come; one that starts at the end of the horizon is beyond it.
+    assert largest_within(times, flares, horizon=7200).tolist() == [0, 1, 2, 0, 0, 0]
+    assert largest_within(times, flares, horizon=3601).tolist() == [0, 1, 2, 0, 0, 0]
+    assert largest_within(times, flares, horizon=3600).tolist() == [0] * 6
     assert largest_within(times, flares, horizon=7200, classes=("no", "X")).tolist() == [0] * 6
     assert largest_within(times, [], horizon=7200).tolist() == [0] * 6

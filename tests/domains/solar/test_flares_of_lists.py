@@ -79,7 +79,7 @@ def test_a_flare_without_a_number_is_of_every_region_that_shows_it(grid: Archive
         "2017-09-06T02:30,C3.0,12673,-70,60\n"  # in the first alone, whose middle is then at 25
         "2017-09-06T03:30,M1.0,,115,60\n"  # in both
         "2017-09-06T04:30,X1.0,0,100,200\n"  # north of both
-        "2017-09-06T08:00,M9.0,,320,60\n"  # in the second as it moves on after its last frame
+        "2017-09-06T07:59,M9.0,,320,60\n"  # in the second as it moves on after its last frame
         "2017-09-08T08:00,X9.0,,200,60\n"
     )
     labels = labels_from_flares(grid, assign_flares(grid, read_flares(tmp_path / "hek.csv")).own, horizon=3 * 3600)

@@ -5,7 +5,8 @@ import pytest
 
 from framecast.core.errors import DataError
 from framecast.data.tables import Record
-from framecast.domains.solar.tables import Arcsec, Stonyhurst, read_place, seen_from_earth
+from framecast.domains.solar.places import Arcsec, Stonyhurst
+from framecast.domains.solar.tables import read_place, seen_from_earth
 
 
 def test_a_line_may_say_it_in_three_ways() -> None:

@@ -10,8 +10,9 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.observations import scan
+from framecast.domains.solar.places import parse_location
 from framecast.domains.solar.prepare import prepare
-from framecast.domains.solar.tables import Observers, parse_location, read_regions
+from framecast.domains.solar.tables import Observers, read_regions
 from framecast.domains.solar.tracks import Fix, Track, follow, grid
 
 HOURS = [0.0, 12.0, 24.0, 36.0, 48.0]

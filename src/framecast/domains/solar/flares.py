@@ -18,7 +18,8 @@ from framecast.data.archive.format import UNKNOWN
 from framecast.data.archive.reader import Archive
 from framecast.data.tables import Record, read_table
 from framecast.domains.solar.options import CLASSES, HORIZON
-from framecast.domains.solar.tables import PLACE_COLUMNS, Place, read_place, region_number, seen_from_earth
+from framecast.domains.solar.places import Place
+from framecast.domains.solar.tables import PLACE_COLUMNS, read_place, region_number, seen_from_earth
 from framecast.domains.solar.times import EXPECTED, moment
 
 Times = npt.NDArray[np.datetime64]

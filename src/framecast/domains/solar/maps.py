@@ -25,12 +25,12 @@ from framecast.domains.solar.fits_header import interpret
 from framecast.domains.solar.image import FrameHeader, SolarImage
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import PredictOptions, View
+from framecast.domains.solar.places import Arcsec, Stonyhurst, parse_location
 from framecast.domains.solar.positions import coordinates
 from framecast.domains.solar.predict.region import find_region
 from framecast.domains.solar.projection import SOLAR_RADIUS
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import saturation_level
-from framecast.domains.solar.tables import Arcsec, Stonyhurst, parse_location
 from framecast.domains.solar.tracks import follow
 from framecast.models.forecaster import Forecaster
 

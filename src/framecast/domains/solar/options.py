@@ -32,7 +32,7 @@ def _sides(text: str) -> tuple[int, int]:
 
 
 def _place(text: str) -> Any:
-    from framecast.domains.solar.tables import Arcsec, Stonyhurst, parse_location
+    from framecast.domains.solar.places import Arcsec, Stonyhurst, parse_location
 
     if "," not in text:
         return Stonyhurst(*parse_location(text))

@@ -15,7 +15,6 @@ A region with one line is a point that rotates with the Sun; one with several mo
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from framecast.core.errors import DataError
 from framecast.data.tables import Record, read_table
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
+from framecast.domains.solar.places import Arcsec, Carrington, Place, Stonyhurst, parse_location
 from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth, days_between
@@ -48,7 +48,6 @@ _REGION_COLUMNS: dict[str, tuple[str, ...]] = {
 _PREFIX = {"noaa": "AR", "harp": "HARP", "id": ""}
 _SPAN_COLUMNS = {"start": ("start", "date", "time", "t", "from", "begin"), "end": ("end", "stop", "to", "until")}
 
-_LOCATION = re.compile(r"([NS])\s*(\d{1,2}(?:\.\d+)?)\s*([EW])\s*(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:NOAA|SHARP|HARP|AR|\s|_|-)*0*(\d+)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
 
@@ -91,43 +90,6 @@ def _span(record: Record) -> Span:
     if len(record.text(last).strip()) <= len("2017-08-08"):
         return start, end + _DAY
     return (start, end) if last == "end" else (start - _MINUTE, end + _MINUTE)
-
-
-class Arcsec(NamedTuple):
-    """Helioprojective x (to the west) and y (to the north)."""
-
-    x: float
-    y: float
-
-
-class Stonyhurst(NamedTuple):
-    """Degrees west of the central meridian as the Earth sees it, and heliographic latitude."""
-
-    longitude: float
-    latitude: float
-
-
-class Carrington(NamedTuple):
-    """Carrington longitude and heliographic latitude in degrees."""
-
-    longitude: float
-    latitude: float
-
-
-Place = Arcsec | Stonyhurst | Carrington
-
-
-def parse_location(text: str) -> tuple[float, float]:
-    """Return Stonyhurst longitude (west positive) and latitude in degrees from ``N12W34``.
-
-    Raises:
-        ValueError: it is not a location.
-    """
-    found = _LOCATION.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(text)
-    north, west = float(found[2]), float(found[4])
-    return west if found[3] in "Ww" else -west, north if found[1] in "Nn" else -north
 
 
 def read_place(record: Record) -> Place | None:
@@ -288,12 +250,6 @@ def locate(place: Place, time: np.datetime64, observers: Observers) -> Fix:
     else:
         longitude, latitude = (float(value) for value in unproject(*place, observers.at(time)))
     return Fix(time=time, longitude=longitude % 360, latitude=latitude)
-
-
-def place_name(longitude: float, latitude: float) -> str:
-    """Return Stonyhurst longitude and latitude in degrees as NOAA writes a place, ``N13W08``."""
-    north, west = ("N" if latitude >= 0 else "S"), ("W" if longitude >= 0 else "E")
-    return f"{north}{round(abs(latitude)):02d}{west}{round(abs(longitude)):02d}"
 
 
 def _track(region: str, prefix: str, fixes: Sequence[Fix]) -> Track:

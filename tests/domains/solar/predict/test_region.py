@@ -20,10 +20,10 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import PredictOptions
+from framecast.domains.solar.places import Stonyhurst
 from framecast.domains.solar.predict.region import Spot, find_region, region_label, spot
 from framecast.domains.solar.projection import Observer
 from framecast.domains.solar.reader import read_header
-from framecast.domains.solar.tables import Stonyhurst
 from framecast.domains.solar.times import Latest, moment_or_latest
 
 FLARE = "2024-10-09T01:56"

@@ -9,6 +9,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.observations import Observations
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
+from framecast.domains.solar.places import place_name
 from framecast.domains.solar.prepare import prepare
 from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.radiometry import Radiometry
@@ -16,7 +17,6 @@ from framecast.domains.solar.tables import (
     Observers,
     fixed,
     locate,
-    place_name,
     read_regions,
     region_number,
     sequence_name,
