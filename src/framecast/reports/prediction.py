@@ -157,7 +157,7 @@ class Sample:
             domain=domain,
             quantities=quantities_of(domain, data.coords),
             weights=None if areas is None else torch.from_numpy(areas),
-            moments=tuple(calendar.moment(clock[newest] + each) for each in _elapsed(data)),
+            moments=tuple(calendar.moment(clock[number] + each) for each in _elapsed(data)),
             places=_places(data),
             sides=frame_sides(data.coords),
         )

@@ -86,7 +86,7 @@ def whole_disk(forecast: str | Path) -> xr.Dataset:
     coords |= {"x": ("x", offsets, {"units": "arcsec"}), "y": ("y", offsets, {"units": "arcsec"})}
     attrs = {**whole.attrs, "tiles": len(chosen)}
     found = xr.Dataset({"forecast": ((*names, "y", "x"), values)}, coords=coords, attrs=attrs)
-    return found.assign_coords(issue_time=clock.max(), hpc_x=still, hpc_y=still, **observers)  # type: ignore[arg-type]
+    return found.assign_coords({"issue_time": clock.max(), "hpc_x": still, "hpc_y": still, **observers})
 
 
 def _placed(members: Values, place: npt.NDArray[np.float64], pixel: float, side: int) -> _Tile:

@@ -214,13 +214,10 @@ def forecast_maps(model: Forecaster, maps: Sequence[Any], *, center: Any, **opti
     past = known["past"].rename(time="past_time", channel="past_channel")
     found = xr.Dataset({"forecast": ensemble.drop_vars("valid_time", errors="ignore")}, attrs=ensemble.attrs)
     found["past"] = past.assign_coords(past_time=known["time"].values - issue).drop_vars(list(_MOVING), errors="ignore")
-    return found.assign_coords(
-        issue_time=issue,
-        y=known["y"],
-        x=known["x"],
-        **{name: ("lead_time", values, attrs) for name, (values, attrs) in ahead.items()},
-        **{f"past_{name}": ("past_time", known[name].values, known[name].attrs) for name in _MOVING},
-    )
+    coords: dict[str, Any] = {"issue_time": issue, "y": known["y"], "x": known["x"]}
+    coords |= {name: ("lead_time", values, attrs) for name, (values, attrs) in ahead.items()}
+    coords |= {f"past_{name}": ("past_time", known[name].values, known[name].attrs) for name in _MOVING}
+    return found.assign_coords(coords)
 
 
 _MOVING = ("hpc_x", "hpc_y", "observer_longitude", "observer_latitude", "observer_distance")
