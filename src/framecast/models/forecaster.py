@@ -27,7 +27,7 @@ from framecast.generators.one_shot import OneShot
 from framecast.generators.refined import Refined
 from framecast.models.config import ModelConfig
 from framecast.models.intervals import intervals
-from framecast.models.members import Draw, draw_members, numbered
+from framecast.models.members import Draw, draw_members, numbered, of_members
 from framecast.models.precision import Choice, asked, choose
 from framecast.models.selection import Selection
 from framecast.networks.compiled import compile_network
@@ -432,8 +432,8 @@ class Forecaster:
         )
         drawn = []
         for chosen, x0 in chunks:
-            own = [None if v is None else v[chosen] if len(v) > 1 else v for v in (pasts, moved)]
-            drawn.append(self.conditioning.future(x0, own[0], moved=own[1]).cpu())
+            own = None if moved is None else of_members(moved, chosen)
+            drawn.append(self.conditioning.future(x0, of_members(pasts, chosen), moved=own).cpu())
             if task is not None:
                 task.advance(len(x0))
         return torch.cat(drawn)

@@ -118,11 +118,11 @@ def draw_members(
     for start in range(0, len(members), size):
         chosen = slice(start, min(start + size, len(members)))
         numbers = list(members[chosen])
-        given = _of_members(condition, chosen).expand(len(numbers), *condition.shape[1:])
+        given = of_members(condition, chosen).expand(len(numbers), *condition.shape[1:])
         if len(numbers) == 1:
             # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
             numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
-        within = None if bounds is None else (_of_members(bounds[0], chosen), _of_members(bounds[1], chosen))
+        within = None if bounds is None else (of_members(bounds[0], chosen), of_members(bounds[1], chosen))
         noise = _noise(draw, numbers, shape, device)
         label = None if class_index is None else torch.full((len(numbers),), class_index, device=device)
         bf16 = torch.autocast(device.type, dtype=torch.bfloat16, enabled=draw.options.precision == "bf16")
@@ -139,7 +139,8 @@ def _noise(draw: Draw, numbers: list[int], shape: Sequence[int], device: torch.d
     return lambda step: stream(draw.block * _DRAWS_PER_BLOCK + step)
 
 
-def _of_members(values: Tensor, chosen: slice) -> Tensor:
+def of_members(values: Tensor, chosen: slice) -> Tensor:
+    """Return the values of these members, or those that all members share."""
     return values[chosen] if len(values) > 1 else values
 
 
