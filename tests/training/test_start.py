@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from framecast.cli import run
 from framecast.core.errors import ConfigError
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.schedule import Cosine
@@ -121,6 +122,14 @@ def test_a_run_that_was_started_so_resumes_to_the_same_bytes(small_run, archive,
     assert all(torch.equal(first[name], second[name]) for name in first)
     start = load(tmp_path / "whole").config.provenance["start"]
     assert start["weights_sha256"] == load(small_run).config.weights_sha256
+
+
+def test_the_command_takes_the_model_to_start_from(small_run, small_archive, tmp_path, capsys):
+    arguments = ["train", "fine-tune", "--data", str(small_archive), "--out", str(tmp_path / "mine")]
+    assert run([*arguments, "--start", str(small_run), *OPEN]) == 0
+    assert "different: nothing" in " ".join(capsys.readouterr().err.split())
+    mine = load(tmp_path / "mine").config
+    assert (mine.name, mine.provenance["start"]["model"]) == ("mine", "tiny")
 
 
 def test_parts_can_be_frozen(small_run, archive, tmp_path):
