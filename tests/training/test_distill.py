@@ -19,8 +19,8 @@ def test_students_teach_each_other(small_run, small_archive, tmp_path):
     arguments += ["--teacher-steps", "4", "--updates", "2", *(f"{name}={value}" for name, value in SHORT.items())]
     assert run(arguments) == 0
     student, middle, teacher = load(out), load(tmp_path / "fast-2"), load(small_run)
-    assert student.config.provenance["start"]["weights_sha256"] == middle.config.weights_sha256
-    assert middle.config.provenance["start"]["weights_sha256"] == teacher.config.weights_sha256
+    assert student.config.training["start"]["weights_sha256"] == middle.config.weights_sha256
+    assert middle.config.training["start"]["weights_sha256"] == teacher.config.weights_sha256
     assert student.normaliser == teacher.normaliser
     assert student.config.target == teacher.config.target
     assert student.sampling.steps == 1

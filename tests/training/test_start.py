@@ -120,7 +120,7 @@ def test_a_run_that_was_started_so_resumes_to_the_same_bytes(small_run, archive,
     list(run_training(prepared, tmp_path / "cut"))
     first, second = (load(tmp_path / name).generator.network.state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    start = load(tmp_path / "whole").config.provenance["start"]
+    start = load(tmp_path / "whole").config.training["start"]
     assert start["weights_sha256"] == load(small_run).config.weights_sha256
 
 
@@ -129,7 +129,7 @@ def test_the_command_takes_the_model_to_start_from(small_run, small_archive, tmp
     assert run([*arguments, "--start", str(small_run), *OPEN]) == 0
     assert "different: nothing" in " ".join(capsys.readouterr().err.split())
     mine = load(tmp_path / "mine").config
-    assert (mine.name, mine.provenance["start"]["model"]) == ("mine", "tiny")
+    assert (mine.name, mine.training["start"]["model"]) == ("mine", "tiny")
 
 
 def test_parts_can_be_frozen(small_run, archive, tmp_path):

@@ -293,7 +293,6 @@ class _Session:
         provenance = {
             "steps": self.state.step,
             "training": self.prepared.data_record,
-            **({"start": self.prepared.start.record} if self.prepared.start else {}),
             "best_validation_loss": _finite(self.best[0]),
             "seed": self.options.seed,
             "precision": self.options.precision,
