@@ -187,3 +187,25 @@ def test_a_text_within_a_picture_says_which_way_up_it_is(folder: Path, tmp_path:
         picture.save(path, pnginfo=told)
     made = import_pictures(folder, tmp_path / "a.zarr")
     assert (made.origin, made.origin_from) == ("upper", path.name)
+
+
+def test_real_regions_written_as_the_paper_writes_them_come_back_the_right_way_up(
+    real_data: Path, tmp_path: Path
+) -> None:
+    """Row 0 of the file is that of the observation: ``Image.fromarray(map.data)``."""
+    from framecast.domains.solar.cut import cut
+    from framecast.domains.solar.reader import read_image
+
+    frames = []
+    (tmp_path / "pictures" / "377").mkdir(parents=True)
+    for hour in ("00", "02"):
+        name = f"2017/08/08/H{hour}00/AIA20170808_{hour}00_0171.fits"
+        image = read_image(real_data / "aia171-fulldisk-2017" / name)
+        frames.append(cut(image.rate, image.header.pointing, [170.0], [250.0], pixel=4.8, height=64, width=64)[0])
+        shades = np.round(255 * np.log1p(frames[-1].clip(0, 5000)) / np.log1p(5000)).astype(np.uint8)
+        Image.fromarray(shades).save(tmp_path / "pictures" / "377" / f"377_20170808_{hour}00_171.png")
+    import_pictures(tmp_path / "pictures", tmp_path / "a.zarr", saturation={171: 5000})
+    found = np.log1p(Archive.open(tmp_path / "a.zarr").read("377")[0])
+    known = np.log1p(np.stack(frames))
+    assert np.corrcoef(found.ravel(), known.ravel())[0, 1] > 0.999
+    assert np.corrcoef(found[:, ::-1].ravel(), known.ravel())[0, 1] < 0.9
