@@ -10,6 +10,7 @@ import xarray as xr
 import framecast as fc
 from framecast.data.windows import OFF_TIME, find_windows
 from framecast.importers.base import Recording
+from framecast.importers.importing import _middle_step, _uneven
 from framecast.importers.interpolated import Interpolated
 from framecast.videos.frames import FrameSpec
 
@@ -64,3 +65,12 @@ def test_uneven_archives_are_told_of_and_lose_no_window_when_interpolated(tmp_pa
     assert not find_windows(even, frames).rejected
     read = even.read(even.sequences[0], [5])
     assert np.allclose(read, (even.times(even.sequences[0])[5] - START) / np.timedelta64(1, "m"), atol=1e-3)
+
+
+def test_the_cadence_of_real_tracks_whose_steps_scatter(real_data: Path) -> None:
+    """The median step is 888 s and drifts away from the frames; the mean is a quarter of an hour."""
+    with xr.open_dataset(real_data / "aia171-193-tracks-2012-07-19" / "tracks_15min.nc") as tracks:
+        times = list(tracks["time"].values)
+    assert _middle_step(times) == 900.0
+    assert _uneven(times, 888.0) > 0.5
+    assert _uneven(times, 900.0) < 0.2

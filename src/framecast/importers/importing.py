@@ -35,6 +35,12 @@ from framecast.videos.units import by_channel
 _GAP = 1.5
 """Times further apart than so many cadences leave a gap; windows are not cut across it."""
 
+_AHEAD = 9
+"""Frames of a window that is taken as typical."""
+
+_SCATTER = 0.02
+"""Fraction of frames off their times above which the cadence is looked for again."""
+
 _OF_WRITING = ("unit", "cadence", "interpolate", "independent")
 
 
@@ -57,7 +63,7 @@ class Imported:
         undated: frames left out for want of a time.
         repeated: frames left out because another has the same time.
         gaps: places where frames are missing.
-        uneven: fraction of the steps between frames that are not a multiple of the cadence, within the tolerance of
+        uneven: fraction of the frames after which one of the next eight is off its time by more than the tolerance of
             windows.
         unknown: fraction of pixels that are NaN.
         low: least value of each channel.
@@ -249,7 +255,7 @@ def _write(
         undated=sum(undated for _, undated, _ in orders),
         repeated=sum(repeated for _, _, repeated in orders),
         gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
-        uneven=_uneven(np.concatenate(steps) / cadence),
+        uneven=_uneven(times, cadence),
         unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
         low=tuple(np.nanmin(seen[:, 1], axis=0, initial=np.inf).tolist()),
         high=tuple(np.nanmax(seen[:, 2], axis=0, initial=-np.inf).tolist()),
@@ -258,9 +264,14 @@ def _write(
     )
 
 
-def _uneven(steps: npt.NDArray[np.float64]) -> float:
-    """Return the fraction of ``steps``, in units of the cadence, that are not whole within the tolerance of windows."""
-    return float((np.abs(steps - np.round(steps)) > TOLERANCE).mean()) if len(steps) else 0.0
+def _uneven(times: list[npt.NDArray[np.datetime64]], cadence: float) -> float:
+    """Return the fraction of frames after which one of the next `_AHEAD` is not at a whole multiple of the cadence."""
+    off: list[npt.NDArray[np.bool_]] = []
+    for each in times:
+        clock = (each - each[0]) / np.timedelta64(1, "ns") / 1e9 / cadence if len(each) else np.zeros(0)
+        away = [np.pad(clock[k:] - clock[:-k], (0, min(k, len(clock)))) for k in range(1, min(_AHEAD, len(clock)))]
+        off += [(np.abs(np.stack(away) - np.round(away)) > TOLERANCE).any(axis=0)] if away else []
+    return float(np.concatenate(off).mean()) if off else 0.0
 
 
 def _values(frame: npt.NDArray[np.float32]) -> list[list[float]]:
@@ -284,7 +295,20 @@ def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
     steps = np.concatenate([np.diff(each) for each in times])
     if not len(steps):
         raise DataError("there is one frame at most in each sequence: a video has two or more")
-    return float(np.median(steps.astype(np.int64))) / 1e9
+    middle = float(np.median(steps.astype(np.int64))) / 1e9
+    # Steps that scatter have a median that is none of theirs on average: windows would drift away from the frames.
+    near = steps[steps <= np.timedelta64(round(1.5e9 * middle), "ns")].astype(np.int64) / 1e9
+    mean = float(near.mean())
+    rounded = next((round(mean / unit) * unit for unit in (3600.0, 60.0, 1.0) if _whole(mean, unit)), mean)
+    better = (
+        rounded > 0 and _uneven(times, middle) > _SCATTER and _uneven(times, rounded) < 0.5 * _uneven(times, middle)
+    )
+    return rounded if better else middle
+
+
+def _whole(seconds: float, unit: float) -> bool:
+    """Whether ``seconds`` are a multiple of ``unit`` to a hundredth of it."""
+    return round(seconds / unit) > 0 and abs(seconds / unit - round(seconds / unit)) < 0.01 * round(seconds / unit)
 
 
 def _labels(data: Recording, name: str) -> list[str]:
