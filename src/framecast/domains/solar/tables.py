@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.data.tables import Record, read_table
+from framecast.data.tables import Record, Table, read_table
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.places import Arcsec, Carrington, Place, Stonyhurst, parse_location
@@ -140,9 +140,7 @@ def read_pointings(path: str | Path) -> list[Track]:
         DataError: the file is not such a table, or moves a region.
     """
     table = read_table(path, _REGION_COLUMNS, required=("time", "x", "y"))
-    identity = next((column for column in _PREFIX if column in table.columns), None)
-    if identity is None:
-        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+    identity = _identity(table)
     found: dict[str, Track] = {}
     for record in table.records:
         region = record.read(identity, str, "the number or name of a region")
@@ -176,9 +174,7 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
         DataError: the file is not such a table, or a position is off the disk; the message names the line.
     """
     table = read_table(path, _REGION_COLUMNS, required=("time",))
-    identity = next((column for column in _PREFIX if column in table.columns), None)
-    if identity is None:
-        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+    identity = _identity(table)
     observers = Observers.of(frames)
     found: dict[str, dict[np.datetime64, Fix]] = {}
     for record in table.records:
@@ -189,6 +185,14 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
     return [
         _track(region, _PREFIX[identity], [fixes[time] for time in sorted(fixes)]) for region, fixes in found.items()
     ]
+
+
+def _identity(table: Table) -> str:
+    """Return the column that says which region a line is of."""
+    identity = next((column for column in _PREFIX if column in table.columns), None)
+    if identity is None:
+        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+    return identity
 
 
 class Observers:
