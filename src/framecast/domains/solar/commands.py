@@ -209,7 +209,7 @@ def predict(
     """
     if options.source is not None and not options.source.is_dir():
         raise ConfigError(f"--source {options.source} is not a folder: name the one that holds the images")
-    note(f"forecasting the Sun with {model}")
+    note(f"forecasting the Sun at {_place(options)} on {_when(options)} with {model}")
     import framecast as fc
     from framecast.core.machine import choose_device
     from framecast.domains.solar.predict import predict as make
@@ -293,6 +293,29 @@ def print_intervals(rows: "list[Interval]") -> None:
         for row in rows
     ]
     print_grid("What to expect", headings, cells)
+
+
+def _place(options: PredictOptions) -> str:
+    """Return where a prediction is asked for."""
+    from framecast.domains.solar.places import Stonyhurst, place_name
+
+    if options.center is None:
+        return options.region
+    if isinstance(options.center, Stonyhurst):
+        return place_name(*options.center)
+    x, y = options.center
+    return f"{x:g},{y:g}"
+
+
+def _when(options: PredictOptions) -> str:
+    """Return for when a prediction is asked for."""
+    from framecast.domains.solar.times import Latest
+
+    if not isinstance(options.time, Latest):
+        return str(options.time)[:16]
+    seconds = options.time.seconds
+    offset = f", {format_duration(abs(seconds))} {'before' if seconds < 0 else 'after'} it" if seconds else ""
+    return f"the time of the newest image{offset}"
 
 
 def _print_prediction(made: "Prediction") -> None:

@@ -169,7 +169,7 @@ def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
     assert "nowhere is not a folder" in capsys.readouterr().err
     assert not out.exists()
     assert predict(model, out, "--base-url", server.url, center="925,0") == 2
-    assert capsys.readouterr().err.startswith("forecasting the Sun with")
+    assert capsys.readouterr().err.startswith("forecasting the Sun at 925,0 on 2017-08-08T08:00 with")
     asked = server.files
     assert predict(model, out, "--base-url", server.url) == 0
     assert server.files == asked > 0
