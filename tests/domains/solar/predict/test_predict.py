@@ -278,3 +278,16 @@ def test_maps_become_a_forecast_without_files(model: Path, jsoc: Path, tmp_path:
     assert made["hpc_x"].values == pytest.approx(wanted["hpc_x"].values[0], abs=0.05)
     (first, *_) = to_maps(made, "members")["member00"]
     assert first.date.isot[:16] == "2017-08-08T10:00"
+
+
+def test_saturated_pixels_are_treated_as_in_training(model: Path) -> None:
+    import framecast as fc
+    from framecast.domains.solar.options import PredictOptions
+    from framecast.domains.solar.predict import _radiometry
+
+    options = PredictOptions(time=np.datetime64("2017-08-08T08:00"), center=(0.0, 0.0))
+    config = fc.load(model).config
+    assert _radiometry(config, options).saturation is None  # its archive masks them by the instrument's level
+    assert _radiometry(fc.load("sun-171").config, options).saturation == 0  # its archive is older
+    asked = PredictOptions(time=options.time, center=(0.0, 0.0), saturation=9000.0)
+    assert _radiometry(config, asked).saturation == 9000

@@ -104,7 +104,7 @@ def predict(
     past = [options.time + (k + 1 - frames.past) * step for k in range(frames.past)]
     future = [options.time + (k + 1) * step for k in range(frames.future)] if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
-    settings, radiometry = _as_in_training(config, options), Radiometry.of(options)
+    settings, radiometry = _as_in_training(config, options), _radiometry(config, options)
 
     def gather() -> None:
         seconds = slack(frames) / np.timedelta64(1, "s")
@@ -191,6 +191,19 @@ def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOpti
     return PrepareOptions(
         **{name: value for name, value in known.items() if value}, accept_quality=options.accept_quality
     )
+
+
+def _radiometry(config: ModelConfig, options: PredictOptions) -> Radiometry:
+    """Return what is done to the pixels; saturated ones are treated as in the model's training unless asked otherwise.
+
+    Archives that do not say were made before saturated pixels were masked, and kept them.
+    """
+    chosen = Radiometry.of(options)
+    if options.saturation is not None:
+        return chosen
+    trained = config.training.get("images", {}).get("radiometry")
+    known = isinstance(trained, dict) and "saturation" in trained
+    return replace(chosen, saturation=trained["saturation"] if known else 0.0)
 
 
 def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpec) -> None:
