@@ -67,7 +67,7 @@ def past_of_maps(
     center: Any,
     time: np.datetime64 | None = None,
     pixel: float | None = None,
-    radiometry: Radiometry = Radiometry(),
+    radiometry: Radiometry | None = None,
     pointing: str = "tracked",
 ) -> xr.Dataset:
     """Return the past that ``model`` needs from full-disk or partial sunpy Maps, one region followed through them.
@@ -79,7 +79,7 @@ def past_of_maps(
             ``SkyCoord``.
         time: of the last frame; the newest map of the first channel by default.
         pixel: side of a pixel in arcsec; that of the model's training by default.
-        radiometry: what is done to the pixels.
+        radiometry: what is done to the pixels; by default saturated ones are treated as in the model's training.
         pointing: ``tracked`` or ``fixed``.
 
     Returns:
@@ -111,6 +111,7 @@ def past_of_maps(
     if passage is None or len(passage.indices) < len(leaders):
         raise DataError("the region is not within all maps of the past: choose another center, or larger maps")
     trained = model.config.training.get("images", {})
+    radiometry = radiometry or Radiometry().as_in_training(trained)
     view = View(
         frames.height,
         frames.width,

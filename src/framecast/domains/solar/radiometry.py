@@ -5,7 +5,7 @@ an offset (SOHO/EIT) and end at their largest number (saturation), the exposure 
 optics let less light through.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +53,16 @@ class Radiometry:
             saturation=options.saturation,
             bleeding=options.bleeding,
         )
+
+    def as_in_training(self, images: Mapping[str, Any]) -> "Radiometry":
+        """Return this with saturated pixels treated as in the archive that a model was trained on.
+
+        ``images`` is what the model remembers of it. Archives that do not say were made before saturated pixels were
+        masked, and kept them.
+        """
+        trained = images.get("radiometry")
+        known = isinstance(trained, Mapping) and "saturation" in trained
+        return replace(self, saturation=trained["saturation"] if known else 0.0)
 
     def rate(self, image: SolarImage) -> npt.NDArray[np.float32]:
         """Return the pixels of ``image`` in its `FrameHeader.final_unit`, ``[row, column]``, NaN where there is none.

@@ -194,16 +194,9 @@ def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOpti
 
 
 def _radiometry(config: ModelConfig, options: PredictOptions) -> Radiometry:
-    """Return what is done to the pixels; saturated ones are treated as in the model's training unless asked otherwise.
-
-    Archives that do not say were made before saturated pixels were masked, and kept them.
-    """
+    """Return what is done to the pixels; saturated ones are treated as in training unless the options say otherwise."""
     chosen = Radiometry.of(options)
-    if options.saturation is not None:
-        return chosen
-    trained = config.training.get("images", {}).get("radiometry")
-    known = isinstance(trained, dict) and "saturation" in trained
-    return replace(chosen, saturation=trained["saturation"] if known else 0.0)
+    return chosen.as_in_training(config.training.get("images", {})) if options.saturation is None else chosen
 
 
 def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpec) -> None:
