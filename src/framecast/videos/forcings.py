@@ -19,8 +19,6 @@ from framecast.videos.frames import FrameSpec
 CLOCKS = ("hour", "season")
 """Forcings that follow from the time alone."""
 
-_DAY = np.timedelta64(86400, "s")
-
 
 def planes(forcings: Sequence[str]) -> int:
     """Return how many planes these forcings are: two for a clock, one for a channel."""
@@ -43,11 +41,14 @@ def clock(name: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float3
 
     The hour turns once in a day of UTC, the season once in a calendar year.
     """
-    period = {"hour": "datetime64[D]", "season": "datetime64[Y]"}[name]
-    start = times.astype(period)
-    length = (start + 1).astype("datetime64[s]") - start.astype("datetime64[s]") if name == "season" else _DAY
-    angle = 2 * np.pi * ((times - start.astype(times.dtype)) / length)
+    start = times.astype({"hour": "datetime64[D]", "season": "datetime64[Y]"}[name])
+    elapsed, length = ((_ns(end) - _ns(start)).astype(np.float64) for end in (times, start + 1))
+    angle = 2 * np.pi * elapsed / length
     return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+
+
+def _ns(times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    return times.astype("datetime64[ns]")
 
 
 def assemble(
