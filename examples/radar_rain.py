@@ -1,7 +1,9 @@
 """Rain of several weather services in one archive: what the released model radar-rain is trained on and judged by.
 
-    framecast import radar-rain rain.zarr --importer examples/radar_rain.py:open_events --independent
-    framecast train examples/radar-rain.yaml --data rain.zarr --out runs/radar-rain
+    framecast import radar-rain rain.zarr --importer radar_rain:open_events --independent
+    framecast train radar-rain.yaml --data rain.zarr --out runs/radar-rain
+
+in the folder of this file.
 
 ``radar-rain`` is a folder with one folder per service and event, as the services name their files: ``fmi/20160928``,
 ``mch/20150515``, ``knmi``. Each event becomes one sequence of rain in mm/h, every 5 minutes, at 2 km: reflectivity by
