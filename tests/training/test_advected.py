@@ -1,5 +1,7 @@
 """A model that is given the motion: trained in patches, forecasting whole frames, its motion stored."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import framecast as fc
 from framecast.data.forecasts import open_forecast
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
+from framecast.videos.motion import Motion
 from framecast.videos.target import Advected
 
 pytestmark = pytest.mark.thorough
@@ -106,3 +109,26 @@ def test_a_forecast_in_python_goes_on_block_by_block(run):
     assert ensemble.sizes["lead_time"] == 8
     again = model.forecast(past, members=2, steps=2)
     np.testing.assert_array_equal(ensemble.values[:, :4], again.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known(Motion):
+    """Two columns a frame, known from where and when a window is."""
+
+    kind: str = "known"
+
+    def estimate(self, past):
+        raise AssertionError("the window tells it")
+
+    def of_window(self, past, archive, window):
+        assert window.sequence in archive.sequences
+        return torch.tensor([2.0, 0.0])[:, None, None].expand(len(past), 2, *past.shape[-2:])
+
+
+def test_a_motion_may_follow_from_place_and_time(archive):
+    from dataclasses import replace
+
+    recipe = replace(load_recipe("tiny", CHANGES), motion=Known())
+    windows = prepare(recipe, fc.open_archive(archive)).dataset("train")
+    sample = windows.sample(0)
+    assert (sample.moved - sample.future).abs().mean() < 0.3 * (sample.past[:, -1:] - sample.future).abs().mean()

@@ -277,7 +277,7 @@ class WindowDataset(Samples):
         past = torch.from_numpy(video[self._past, : self.frames.past])
         flow = self._flows.get(index)
         if flow is None:
-            flow = self._motion.estimate(seen_before(past, self.frames))
+            flow = self._motion.of_window(seen_before(past, self.frames), self.archive, self.windows[index])
             self._flows.keep(index, flow)
         return advected_frames(past, self.frames, flow, part=part)
 

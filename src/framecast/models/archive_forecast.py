@@ -354,7 +354,7 @@ def forecast_windows(
     def drawn(index: int, chosen: range) -> tuple[np.ndarray, np.ndarray | None]:
         given, window = windows[index], plan.chosen[index]
         past = given.past
-        flow = forecaster.motion(past)
+        flow = forecaster.motion(past, archive, window)
         size = len(chosen) if appeared is None else draw.chunk or len(chosen)
         label = _observed(windows, index) if draw.label == OBSERVED else draw.label
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):

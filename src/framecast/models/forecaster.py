@@ -17,6 +17,8 @@ from framecast._version import __version__
 from framecast.core.configuration import from_plain
 from framecast.core.errors import ConfigError, DataError, FramecastWarning
 from framecast.core.progress import Progress, Task, track
+from framecast.data.archive.reader import Archive
+from framecast.data.windows import Window
 from framecast.diffusion.guidance import Guidance
 from framecast.diffusion.sampler import Sampler
 from framecast.diffusion.sampling import SamplingOptions, parse_part
@@ -48,6 +50,7 @@ from framecast.videos.labelled import (
     unstack,
 )
 from framecast.videos.normalise import Normaliser
+from framecast.videos.target import Advected, seen_before
 
 
 class Choices(TypedDict, total=False):
@@ -357,12 +360,16 @@ class Forecaster:
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
         return torch.where(marks.cpu()[:, None, None], known.cpu(), generated).flip(turned_axes(video))
 
-    def motion(self, past: Tensor) -> Tensor | None:
+    def motion(self, past: Tensor, archive: Archive | None = None, window: Window | None = None) -> Tensor | None:
         """Return the motion of ``past`` ``[channel, time, y, x]``, where the model moves its last frame on.
 
-        Pixels per frame along x and y, ``[future channel, 2, y, x]``; see `framecast.videos.motion`.
+        Pixels per frame along x and y, ``[future channel, 2, y, x]``; see `framecast.videos.motion`. The ``archive``
+        and the ``window`` that the past comes from matter to a motion that depends on place and time.
         """
-        return self.conditioning.representation.flow(past)
+        target = self.config.target
+        if archive is None or window is None or not isinstance(target, Advected):
+            return self.conditioning.representation.flow(past)
+        return target.motion.of_window(seen_before(past, self.frames), archive, window)
 
     def forcing(self, past: Video, given: Mapping[str, Any], ahead: int) -> Tensor | None:
         """Return what the model is told in advance for a past and ``ahead`` frames, ``[plane, P + ahead, y, x]``.

@@ -41,6 +41,19 @@ class Motion(ABC):
     def estimate(self, past: Float[Tensor, "*batch time height width"]) -> Flow:
         """Return the motion at the last frame of ``past``, any one-to-one values, NaN where masked."""
 
+    def of_window(self, past: Float[Tensor, "channel time height width"], archive: Any, window: Any) -> Flow:
+        """Return the motion of a ``window`` of an ``archive``, ``[channel, 2, height, width]``.
+
+        What a domain overrides that knows the motion from the place and the time of the frames, such as the rotation
+        of a star: by default it is estimated from their values.
+
+        Args:
+            past: the future channels of the past.
+            archive: `framecast.data.archive.reader.Archive`, for the positions of the pixels.
+            window: `framecast.data.windows.Window`, for the sequence and the times.
+        """
+        return self.estimate(past)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpticalFlow(Motion):
