@@ -20,7 +20,7 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +73,21 @@ def steps_nowcast(past: np.ndarray, leads: int, seed: int) -> np.ndarray:
     return np.where(members < -10.0, 0.0, 10 ** (members / 10)).astype(np.float32)
 
 
+def kept(folder: Path | None, name: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """Return what ``make`` returns and the seconds that it took; kept in the folder, where there is one."""
+    path = None if folder is None else folder / f"{name}.npz"
+    if path is not None and path.is_file():
+        with np.load(path) as stored:
+            return stored["members"], float(stored["seconds"])
+    started = time.perf_counter()
+    members = make()
+    seconds = time.perf_counter() - started
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, members=members, seconds=seconds)
+    return members, seconds
+
+
 class Tally:
     """What is added up over the windows of one event for one forecast."""
 
@@ -106,8 +121,9 @@ def cases(archive: fc.Archive, frames: fc.FrameSpec, name: str, count: int, side
         yield video[:, *most_known(video, side)]
 
 
-def judge(model: fc.Forecaster, archive: fc.Archive, name: str, count: int, side: int, tile: int | None) -> None:
+def judge(model: fc.Forecaster, archive: fc.Archive, name: str, arguments: argparse.Namespace) -> None:
     """Forecast windows of one event and print its tables."""
+    count, side, tile = arguments.windows, arguments.side, arguments.tile
     frames = model.frames
     tallies = {"advected": Tally(), "STEPS": Tally(), model.name: Tally()}
     for k, video in enumerate(cases(archive, frames, name, count, side)):
@@ -118,9 +134,9 @@ def judge(model: fc.Forecaster, archive: fc.Archive, name: str, count: int, side
         draw = Draw(members=range(MEMBERS), sample=k, options=model.options(precision="float32", tile=tile))
         ours = model.draw(given, draw, flow=flow)[:, 0].numpy()
         tallies[model.name].seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        theirs = steps_nowcast(past, frames.future, seed=k)
-        tallies["STEPS"].seconds.append(time.perf_counter() - started)
+        own = f"steps-{name}-{side}-{k}-of-{count}"
+        theirs, seconds = kept(arguments.keep, own, lambda past=past, k=k: steps_nowcast(past, frames.future, seed=k))
+        tallies["STEPS"].seconds.append(seconds)
         moved = advected_frames(given, frames, flow)[0].numpy()[None]
         known = np.isfinite(truth) & np.isfinite(theirs).all(0) & np.isfinite(ours).all(0)
         for each, members in (("advected", moved), ("STEPS", theirs), (model.name, ours)):
@@ -195,6 +211,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=6, help="of each event")
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--tile", type=int, default=None)
+    parser.add_argument("--keep", type=Path, help="folder that keeps what STEPS says, and takes it from there again")
     parser.add_argument("--events", nargs="*", default=["mch-20170131", "knmi"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -202,7 +219,7 @@ def main() -> None:
     print(f"processor: {platform.processor() or platform.machine()}")
     model, archive = fc.load(arguments.model), fc.open_archive(arguments.archive)
     for name in arguments.events:
-        judge(model, archive, name, arguments.windows, arguments.side, arguments.tile)
+        judge(model, archive, name, arguments)
 
 
 if __name__ == "__main__":
