@@ -82,7 +82,7 @@ def main() -> None:
     members: dict[str, np.ndarray] = {}
     for name, forcings in (("network", []), ("network, told the hour", ["hour"])):
         run = arguments.out / f"run-{len(forcings)}"
-        fc.train("tiny", archive, out=run, progress=False, **recipe(forcings, arguments.steps))
+        fc.train(fc.load_recipe("tiny", recipe(forcings, arguments.steps)), archive, out=run, progress=False)
         path = arguments.out / f"forecast-{len(forcings)}.zarr"
         fc.forecast(run, archive, path, split="test", limit=32, members=20, overwrite=True, progress=False)
         file = open_forecast(path)

@@ -41,15 +41,12 @@ def archive(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(archive, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "forced"
-    fc.train(
-        "tiny",
-        archive,
-        out=out,
-        progress=False,
-        data={"past": 2, "future": 3, "past_channels": ["t"], "forcings": ["hour", "lamp"]},
-        training={"steps": 4, "batch": 4, "validate_every": 4, "validation_windows": 2, "learning_rate": 1e-2},
-        network={"width": 8},
-    )
+    changes = {
+        "data": {"past": 2, "future": 3, "past_channels": ["t"], "forcings": ["hour", "lamp"]},
+        "training": {"steps": 4, "batch": 4, "validate_every": 4, "validation_windows": 2, "learning_rate": 1e-2},
+        "network": {"width": 8},
+    }
+    fc.train(fc.load_recipe("tiny", changes), archive, out=out, progress=False)
     return out
 
 
@@ -97,10 +94,5 @@ def test_what_is_missing_or_unknown_is_refused(run, archive):
     with pytest.raises(ConfigError, match="dates"):
         model.forecast(past.values[:, :1].swapaxes(0, 1), members=2, forcings={"lamp": np.arange(5.0)})
     with pytest.raises(DataError, match="moon"):
-        fc.train(
-            "tiny",
-            archive,
-            out=run.parent / "none",
-            progress=False,
-            data={"forcings": ["moon"], "past": 2, "future": 2},
-        )
+        recipe = fc.load_recipe("tiny", {"data": {"forcings": ["moon"], "past": 2, "future": 2}})
+        fc.train(recipe, archive, out=run.parent / "none", progress=False)
