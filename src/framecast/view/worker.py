@@ -93,8 +93,14 @@ def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) ->
     options: dict[str, Any] = {"cadence": f"{frames.cadence:g}s"}
     if not _says_its_unit(source):
         options["unit"] = model.config.past_unit
+    channels = model.config.frames.past_channels
+    if len(channels) > 1:
+        options["variables"] = channels
     archive = folder / "archive.zarr"
     imported = import_data(source, archive, progress=False, **options)
+    if len(imported.channels) == len(channels) == 1 and imported.channels != channels:
+        named = f"{channels[0]}={imported.channels[0]}"  # a file of one variable means the model's one channel
+        imported = import_data(source, archive, progress=False, channel=named, overwrite=True, **options)
     say(part=0.9, told="looking for windows")
     found = offered(model.config, archive)
     say(
