@@ -143,6 +143,7 @@ def test_a_click_asks_the_pixel_of_the_file(visit: Any, files: list[Path]) -> No
     assert np.allclose(found, own["forecast"].transpose("member", "lead_time").values)
     assert np.allclose([float(row["observed"]) for row in rows[3:]], own["truth"].values)
     # The value under the pointer is that of the frame that is shown, to what 16 bits hold.
+    canvas.hover(position={"x": (x + 0.5) / 16 * area["width"], "y": (12 - y - 0.5) / 12 * area["height"]})
     shown = float(page.locator(".panel header output").nth(1).inner_text().replace("−", "-"))
     assert shown == pytest.approx(found[0][0], rel=5e-3)
     assert f"pixel {x}, {y}" in page.locator(".readout").inner_text()

@@ -110,8 +110,8 @@ def export(
 def _page(html: str) -> str:
     """Return the page with scripts instead of modules, and a policy of its own."""
     html = html.replace(
-        '<meta charset="utf-8">',
-        f'<meta charset="utf-8">\n<meta http-equiv="content-security-policy" content="{_POLICY}">',
+        '<meta charset="utf-8" />',
+        f'<meta charset="utf-8" />\n<meta http-equiv="content-security-policy" content="{_POLICY}">',
     )
     module = '<script type="module" src="pages/app.js"></script>'
     assert module in html
@@ -125,9 +125,8 @@ def _joined(pages: Path) -> Iterator[str]:
     yield '"use strict";\nconst modules = {};\nglobalThis.FRAMECAST ??= {};'
     for name in _MODULES:
         text = (pages / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(
-            r'^import \{ (.+?) \} from "\./(\w+)\.js";$', r"const { \1 } = modules.\2;", text, flags=re.MULTILINE
-        )
+        imported = r'^import \{([^}]+)\} from "\./(\w+)\.js";$'
+        text = re.sub(imported, r"const {\1} = modules.\2;", text, flags=re.MULTILINE)
         exported = re.findall(r"^export (?:async )?(?:function|class|const) (\w+)", text, flags=re.MULTILINE)
         text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
         yield f"modules.{name} = (() => {{\n{text}\nreturn {{ {', '.join(exported)} }};\n}})();"

@@ -10,7 +10,6 @@ import { ready } from "./charts.js";
 import { Server } from "./source.js";
 import { Static } from "./static.js";
 
-
 class App {
   /** @param {any} source */
   constructor(source) {
@@ -27,26 +26,41 @@ class App {
   link(path, query = {}) {
     const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
     // Commas, colons and tildes stay readable.
-    const text = new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString().replace(/%2C/g, ",").replace(/%3A/g, ":").replace(/%7E/g, "~").replace(/%40/g, "@");
+    const text = new URLSearchParams(given.map(([key, value]) => [key, String(value)]))
+      .toString()
+      .replace(/%2C/g, ",")
+      .replace(/%3A/g, ":")
+      .replace(/%7E/g, "~")
+      .replace(/%40/g, "@");
     return `#/${path}${text ? `?${text}` : ""}`;
   }
 
   /** Go somewhere. @param {string} path @param {Record<string, any>} [query] */
-  go(path, query) { location.hash = this.link(path, query); }
+  go(path, query) {
+    location.hash = this.link(path, query);
+  }
 
   /** Note in the address what is shown now, without going anywhere. @param {string} path @param {Record<string, any>} query */
-  replace(path, query) { history.replaceState(null, "", this.link(path, query)); }
+  replace(path, query) {
+    history.replaceState(null, "", this.link(path, query));
+  }
 
   /** Listen until this page is left. @param {EventTarget} target @param {string} kind @param {(event: any) => void} heard */
-  listen(target, kind, heard) { target.addEventListener(kind, heard, { signal: this.leaving.signal, passive: kind === "scroll" }); }
+  listen(target, kind, heard) {
+    target.addEventListener(kind, heard, { signal: this.leaving.signal, passive: kind === "scroll" });
+  }
 
   async show() {
     const turn = ++this.turn;
     this.leaving.abort();
     this.leaving = new AbortController();
-    const [path, text] = location.hash.replace(/^#\/?/, "").split("?"), query = new URLSearchParams(text ?? ""), parts = path.split("/");
+    const [path, text] = location.hash.replace(/^#\/?/, "").split("?"),
+      query = new URLSearchParams(text ?? ""),
+      parts = path.split("/");
     this.navigate(parts[0]);
-    const slow = setTimeout(() => { if (turn === this.turn) this.main.replaceChildren(loading("Reading…")); }, 150);
+    const slow = setTimeout(() => {
+      if (turn === this.turn) this.main.replaceChildren(loading("Reading…"));
+    }, 150);
     try {
       this.library ??= await this.open();
       this.navigate(parts[0]);
@@ -85,8 +99,20 @@ class App {
   /** @param {string} here */
   navigate(here) {
     const nav = /** @type {HTMLElement} */ (document.getElementById("nav"));
-    const pages = /** @type {[string, string][]} */ ([["", "Windows"], ...(this.source.live ? [["verification", "Verification"]] : []), ...(this.library?.live ? [["forecast", "Forecast"]] : [])]);
-    nav.replaceChildren(...pages.map(([path, name]) => make("a", { href: `#/${path}`, "aria-current": path === here || (here === "w" && path === "") ? "page" : null }, name)));
+    const pages = /** @type {[string, string][]} */ ([
+      ["", "Windows"],
+      ...(this.source.live ? [["verification", "Verification"]] : []),
+      ...(this.library?.live ? [["forecast", "Forecast"]] : []),
+    ]);
+    nav.replaceChildren(
+      ...pages.map(([path, name]) =>
+        make(
+          "a",
+          { href: `#/${path}`, "aria-current": path === here || (here === "w" && path === "") ? "page" : null },
+          name,
+        ),
+      ),
+    );
   }
 }
 
@@ -94,12 +120,19 @@ class App {
 function themes() {
   const button = /** @type {HTMLElement} */ (document.getElementById("theme"));
   const names = ["", "light", "dark"];
-  const tell = () => { button.title = `Colours: ${document.documentElement.dataset.theme || "as the system"}`; };
+  const tell = () => {
+    button.title = `Colours: ${document.documentElement.dataset.theme || "as the system"}`;
+  };
   button.addEventListener("click", () => {
     const next = names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % 3];
     if (next) document.documentElement.dataset.theme = next;
     else delete document.documentElement.dataset.theme;
-    try { if (next) localStorage.setItem("framecast-theme", next); else localStorage.removeItem("framecast-theme"); } catch { /* storage may be switched off */ }
+    try {
+      if (next) localStorage.setItem("framecast-theme", next);
+      else localStorage.removeItem("framecast-theme");
+    } catch {
+      /* storage may be switched off */
+    }
     tell();
     toast(next ? `${next[0].toUpperCase()}${next.slice(1)} colours` : "Colours as the system has them");
     app.show();

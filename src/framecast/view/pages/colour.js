@@ -18,10 +18,14 @@ export function learn(tables) {
 }
 
 /** @returns {string[]} */
-export function mapNames() { return [...maps.keys()]; }
+export function mapNames() {
+  return [...maps.keys()];
+}
 
 /** @param {string} name */
-export function mapOf(name) { return maps.get(name) ?? /** @type {Uint32Array} */ (maps.get("inferno")); }
+export function mapOf(name) {
+  return maps.get(name) ?? /** @type {Uint32Array} */ (maps.get("inferno"));
+}
 
 /** Where a value lies between the ends of the range, 0 to 1. @param {number} value @param {Light} light */
 export function place(value, light) {

@@ -12,7 +12,8 @@ export function make(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "class" || name.includes("-") || name === "for" || name === "role") element.setAttribute(name, String(value));
+    else if (name === "class" || name.includes("-") || name === "for" || name === "role")
+      element.setAttribute(name, String(value));
     else /** @type {any} */ (element)[name] = value;
   }
   for (const child of children) {
@@ -54,7 +55,12 @@ export function loading(text) {
 
 /** What stands where something failed or nothing is. @param {string} title @param {string} text @param {boolean} [bad] */
 export function state(title, text, bad = false) {
-  return make("div", { class: bad ? "state bad" : "state", role: bad ? "alert" : "status" }, make("h2", {}, title), make("p", {}, text));
+  return make(
+    "div",
+    { class: bad ? "state bad" : "state", role: bad ? "alert" : "status" },
+    make("h2", {}, title),
+    make("p", {}, text),
+  );
 }
 
 /** Let the browser save something. @param {Blob} blob @param {string} name */
@@ -69,5 +75,10 @@ export function save(blob, name) {
 
 /** A file name of letters, digits and dashes. @param {string} text */
 export function plainName(text) {
-  return text.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 80) || "framecast";
+  return (
+    text
+      .replace(/[^A-Za-z0-9]+/g, "-")
+      .replace(/^-+|-+$/g, "")
+      .slice(0, 80) || "framecast"
+  );
 }

@@ -37,10 +37,23 @@ export class Panel {
     this.bar = make("canvas", { width: 256, height: 1, "aria-hidden": "true" });
     this.low = make("span");
     this.high = make("span");
-    this.element = make("figure", { class: "panel" },
-      make("header", {}, this.title, this.output, make("button", { class: "quiet", type: "button", "aria-label": `Remove ${on.title}`, onclick: on.removed }, "×")),
+    this.element = make(
+      "figure",
+      { class: "panel" },
+      make(
+        "header",
+        {},
+        this.title,
+        this.output,
+        make(
+          "button",
+          { class: "quiet", type: "button", "aria-label": `Remove ${on.title}`, onclick: on.removed },
+          "×",
+        ),
+      ),
       make("div", { class: "stage" }, this.canvas, this.overlay, this.waiting),
-      make("footer", {}, this.low, this.bar, this.high));
+      make("footer", {}, this.low, this.bar, this.high),
+    );
     this.listen();
   }
 
@@ -69,7 +82,8 @@ export class Panel {
     this.table = colourTable(this.video.values, map, light);
     this.low.textContent = short(light.low);
     this.high.textContent = `${short(light.high)} ${unit}`.trim();
-    const colours = mapOf(map), strip = new ImageData(256, 1);
+    const colours = mapOf(map),
+      strip = new ImageData(256, 1);
     new Uint32Array(strip.data.buffer).set(colours);
     this.bar.getContext("2d").putImageData(strip, 0, 0);
     this.bar.title = `Middle of the colour bar: ${short(valueAt(0.5, light))} ${unit}`;
@@ -87,10 +101,14 @@ export class Panel {
   fit() {
     if (!this.video) return;
     const [, height, width] = this.video.shape;
-    const dense = Math.min(window.devicePixelRatio || 1, 2), shown = Math.round((this.canvas.clientWidth || 250) * dense);
+    const dense = Math.min(window.devicePixelRatio || 1, 2),
+      shown = Math.round((this.canvas.clientWidth || 250) * dense);
     const tall = Math.max(1, Math.round((shown * height) / width));
     if (this.canvas.width !== shown || this.canvas.height !== tall) {
-      for (const canvas of [this.canvas, this.overlay]) { canvas.width = shown; canvas.height = tall; }
+      for (const canvas of [this.canvas, this.overlay]) {
+        canvas.width = shown;
+        canvas.height = tall;
+      }
     }
   }
 
@@ -99,18 +117,32 @@ export class Panel {
     const { video, table, image, pixels, picture } = this;
     if (!video || !table || !image || !pixels || !picture) return;
     const [, height, width] = video.shape;
-    const start = this.frame * height * width, codes = video.codes;
-    for (let y = 0; y < height; y++) { // rows of a frame run upwards
-      let from = start + (height - 1 - y) * width, to = y * width;
+    const start = this.frame * height * width,
+      codes = video.codes;
+    for (let y = 0; y < height; y++) {
+      // rows of a frame run upwards
+      let from = start + (height - 1 - y) * width,
+        to = y * width;
       for (const end = to + width; to < end; to++, from++) pixels[to] = table[codes[from]];
     }
     /** @type {any} */ (picture.getContext("2d")).putImageData(image, 0, 0);
-    const context = this.canvas.getContext("2d"), view = this.view;
+    const context = this.canvas.getContext("2d"),
+      view = this.view;
     const tall = (view.width * height) / width;
     context.imageSmoothingEnabled = false;
     context.fillStyle = "#0b0e13";
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    context.drawImage(picture, view.x, height - view.y - tall, view.width, tall, 0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(
+      picture,
+      view.x,
+      height - view.y - tall,
+      view.width,
+      tall,
+      0,
+      0,
+      this.canvas.width,
+      this.canvas.height,
+    );
   }
 
   /** Draw the box that was chosen and the cross under the pointer. */
@@ -120,10 +152,16 @@ export class Panel {
     if (!this.video) return;
     const scale = this.overlay.width / this.view.width;
     const outline = (/** @type {Box} */ box, /** @type {string} */ colour) => {
-      const x = (box.x0 - this.view.x) * scale, high = this.overlay.height - (box.y1 + 1 - this.view.y) * scale;
-      const wide = (box.x1 - box.x0 + 1) * scale, tall = (box.y1 - box.y0 + 1) * scale;
-      context.strokeStyle = "#000a"; context.lineWidth = 4; context.strokeRect(x, high, wide, tall);
-      context.strokeStyle = colour; context.lineWidth = 2; context.strokeRect(x, high, wide, tall);
+      const x = (box.x0 - this.view.x) * scale,
+        high = this.overlay.height - (box.y1 + 1 - this.view.y) * scale;
+      const wide = (box.x1 - box.x0 + 1) * scale,
+        tall = (box.y1 - box.y0 + 1) * scale;
+      context.strokeStyle = "#000a";
+      context.lineWidth = 4;
+      context.strokeRect(x, high, wide, tall);
+      context.strokeStyle = colour;
+      context.lineWidth = 2;
+      context.strokeRect(x, high, wide, tall);
     };
     if (this.box) outline(this.box, "#fff");
     if (this.cursor) outline({ x0: this.cursor.x, y0: this.cursor.y, x1: this.cursor.x, y1: this.cursor.y }, "#6cc1ff");
@@ -135,14 +173,21 @@ export class Panel {
     const [, height, width] = this.video ? this.video.shape : [1, 1, 1];
     const x = this.view.x + ((event.clientX - area.left) / area.width) * this.view.width;
     const y = this.view.y + ((area.bottom - event.clientY) / area.width) * this.view.width;
-    return { x: Math.min(width - 1, Math.max(0, Math.floor(x))), y: Math.min(height - 1, Math.max(0, Math.floor(y))), px: x, py: y };
+    return {
+      x: Math.min(width - 1, Math.max(0, Math.floor(x))),
+      y: Math.min(height - 1, Math.max(0, Math.floor(y))),
+      px: x,
+      py: y,
+    };
   }
 
   /** Zoom around a place of the frame. @param {number} factor @param {number} px @param {number} py */
   zoom(factor, px, py) {
     if (!this.video) return;
-    const [, height, width] = this.video.shape, old = this.view;
-    const wide = Math.min(width, Math.max(LEAST_PIXELS, old.width * factor)), part = wide / old.width;
+    const [, height, width] = this.video.shape,
+      old = this.view;
+    const wide = Math.min(width, Math.max(LEAST_PIXELS, old.width * factor)),
+      part = wide / old.width;
     this.on.viewed(clamp({ x: px - (px - old.x) * part, y: py - (py - old.y) * part, width: wide }, width, height));
   }
 
@@ -177,23 +222,41 @@ export class Panel {
       if (held && !held.moving) this.on.chosen(held.box ? ordered(held, this.pixel(event)) : ordered(held, held));
       held = null;
     });
-    canvas.addEventListener("pointercancel", () => { held = null; });
+    canvas.addEventListener("pointercancel", () => {
+      held = null;
+    });
     canvas.addEventListener("pointerleave", () => this.on.left());
-    canvas.addEventListener("wheel", (/** @type {WheelEvent} */ event) => {
-      if (!event.ctrlKey && !this.on.moving() && document.activeElement !== canvas) return; // the page scrolls
-      event.preventDefault();
+    canvas.addEventListener(
+      "wheel",
+      (/** @type {WheelEvent} */ event) => {
+        if (!event.ctrlKey && !this.on.moving() && document.activeElement !== canvas) return; // the page scrolls
+        event.preventDefault();
+        const at = this.pixel(event);
+        this.zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, at.px, at.py);
+      },
+      { passive: false },
+    );
+    canvas.addEventListener("dblclick", (/** @type {MouseEvent} */ event) => {
       const at = this.pixel(event);
-      this.zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, at.px, at.py);
-    }, { passive: false });
-    canvas.addEventListener("dblclick", (/** @type {MouseEvent} */ event) => { const at = this.pixel(event); this.zoom(0.5, at.px, at.py); });
+      this.zoom(0.5, at.px, at.py);
+    });
     canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (!this.video || event.altKey || event.ctrlKey || event.metaKey) return;
       const [, height, width] = this.video.shape;
       const at = this.cursor ?? { x: Math.floor(width / 2), y: Math.floor(height / 2) };
-      const steps = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] });
+      const steps = /** @type {Record<string, [number, number]>} */ ({
+        ArrowLeft: [-1, 0],
+        ArrowRight: [1, 0],
+        ArrowUp: [0, 1],
+        ArrowDown: [0, -1],
+      });
       if (event.key in steps) {
-        const far = event.shiftKey ? 10 : 1, [dx, dy] = steps[event.key];
-        this.on.pointed(Math.min(width - 1, Math.max(0, at.x + dx * far)), Math.min(height - 1, Math.max(0, at.y + dy * far)));
+        const far = event.shiftKey ? 10 : 1,
+          [dx, dy] = steps[event.key];
+        this.on.pointed(
+          Math.min(width - 1, Math.max(0, at.x + dx * far)),
+          Math.min(height - 1, Math.max(0, at.y + dy * far)),
+        );
       } else if (event.key === "Enter") this.on.chosen({ x0: at.x, y0: at.y, x1: at.x, y1: at.y });
       else return;
       event.preventDefault();
@@ -210,5 +273,9 @@ function ordered(a, b) {
 /** Keep what is seen within the frame. @param {View} view @param {number} width @param {number} height @returns {View} */
 function clamp(view, width, height) {
   const tall = (view.width * height) / width;
-  return { width: view.width, x: Math.min(width - view.width, Math.max(0, view.x)), y: Math.min(height - tall, Math.max(0, view.y)) };
+  return {
+    width: view.width,
+    x: Math.min(width - view.width, Math.max(0, view.x)),
+    y: Math.min(height - tall, Math.max(0, view.y)),
+  };
 }

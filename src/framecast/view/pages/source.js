@@ -17,7 +17,9 @@ export class Server {
     /** @type {Map<string, {video: Promise<Video>, bytes: number}>} */
     this.videos = new Map();
     this.live = true;
-    this.page = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.page = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+      byte.toString(16).padStart(2, "0"),
+    ).join("");
   }
 
   /** @param {string} path @param {Record<string, any>} [query] */
@@ -62,7 +64,11 @@ export class Server {
   /** Ask for something to be done. @param {string} path @param {string} method @param {any} [body] a Blob, or JSON values */
   async send(path, method, body) {
     const json = body !== undefined && !(body instanceof Blob);
-    const answer = await this.ask(`api/${path}`, { method, headers: { "x-page": this.page, ...(json ? { "content-type": "application/json" } : {}) }, body: json ? JSON.stringify(body) : body });
+    const answer = await this.ask(`api/${path}`, {
+      method,
+      headers: { "x-page": this.page, ...(json ? { "content-type": "application/json" } : {}) },
+      body: json ? JSON.stringify(body) : body,
+    });
     return answer.json();
   }
 
@@ -72,13 +78,19 @@ export class Server {
   }
 
   /** @param {any} file */
-  windows(file) { return this.json(this.address(`files/${file.key}/windows`, { v: file.version })); }
+  windows(file) {
+    return this.json(this.address(`files/${file.key}/windows`, { v: file.version }));
+  }
 
   /** @param {any} file */
-  positions(file) { return this.json(this.address(`files/${file.key}/positions`, { v: file.version })); }
+  positions(file) {
+    return this.json(this.address(`files/${file.key}/positions`, { v: file.version }));
+  }
 
   /** @param {any} file @param {number} channel */
-  scores(file, channel) { return this.json(this.address(`files/${file.key}/scores`, { channel }), false); }
+  scores(file, channel) {
+    return this.json(this.address(`files/${file.key}/scores`, { channel }), false);
+  }
 
   /** @param {any} file @param {number} number @param {number} channel */
   thumbnail(file, number, channel) {
@@ -96,11 +108,18 @@ export class Server {
   }
 
   /** @param {any} file @param {number} number */
-  windowScores(file, number) { return this.json(this.address(`files/${file.key}/windows/${number}/scores`, { v: file.version })); }
+  windowScores(file, number) {
+    return this.json(this.address(`files/${file.key}/windows/${number}/scores`, { v: file.version }));
+  }
 
   /** @param {any} file @param {number} number @param {number} channel @param {string} what @param {string} [minus] @returns {Promise<Video>} */
   video(file, number, channel, what, minus) {
-    const address = this.address(`files/${file.key}/windows/${number}/video`, { channel, what, minus, v: file.version });
+    const address = this.address(`files/${file.key}/windows/${number}/video`, {
+      channel,
+      what,
+      minus,
+      v: file.version,
+    });
     const found = this.videos.get(address);
     if (found) {
       this.videos.delete(address);
@@ -109,7 +128,13 @@ export class Server {
     }
     const entry = { video: this.ask(address).then(async (answer) => unpack(await answer.arrayBuffer())), bytes: 0 };
     this.videos.set(address, entry);
-    entry.video.then((video) => { entry.bytes = video.codes.byteLength; this.trim(); }, () => this.videos.delete(address));
+    entry.video.then(
+      (video) => {
+        entry.bytes = video.codes.byteLength;
+        this.trim();
+      },
+      () => this.videos.delete(address),
+    );
     return entry.video;
   }
 
