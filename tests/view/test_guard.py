@@ -76,6 +76,15 @@ def test_a_proxy_calls_it_by_its_public_name(closed_server):
     assert closed_server.ask("/", "POST", b"", Origin="https://example.com", **known)[0] == 403
 
 
+def test_it_works_under_the_path_of_a_proxy(closed_server):
+    known = {"Cookie": f"{COOKIE}={TOKEN}", "Host": "example.org"}
+    assert closed_server.ask("/view/x/y", **known)[2] == b"/x/y"  # the proxy passes the path on
+    assert closed_server.ask("/x/y", **known)[2] == b"/x/y"  # the proxy leaves it out
+    assert closed_server.ask("/viewer", **known)[2] == b"/viewer"
+    status, headers, _ = closed_server.ask("/view", **known)
+    assert (status, headers["location"]) == (307, "/view/")
+
+
 def test_only_loopback_needs_no_token():
     assert access("127.0.0.1").token == ""
     tokens = {access("0.0.0.0").token, access("0.0.0.0").token, access("127.0.0.1", "https://example.org/").token}

@@ -76,5 +76,5 @@ def view(
     who = access(host, public)
     studio = Studio(model=model, archive=data, keep=keep or Path(), **vars(running))
     with opened(given) as library:
-        shown = application(library, root=who.path, studio=studio, report=report)
+        shown = application(library, studio=studio, report=report)
         serve(shown, who, host=host, port=port, public=public, browser=browser, say=say)

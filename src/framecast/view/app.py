@@ -74,7 +74,6 @@ class Judging(BaseModel):
 def application(
     library: Library,
     *,
-    root: str = "",
     studio: Studio = Studio(),
     report: Path | None = None,
     limits: Limits = Limits(),
@@ -83,7 +82,6 @@ def application(
 
     Args:
         library: the forecasts.
-        root: the path under which a proxy shows it.
         studio: what live forecasts are drawn with.
         report: folder of an evaluation of these forecasts.
         limits: what jobs may take.
@@ -103,7 +101,6 @@ def application(
     app = FastAPI(
         title="framecast view",
         version=__version__,
-        root_path=root,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

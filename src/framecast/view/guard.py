@@ -78,11 +78,15 @@ class Guard:
                 await self._application(scope, receive, send)
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        scope, place = self._unmounted(scope), scope["path"]
         if reason := self._objection(scope["method"], headers):
             await _answer(send, 403, reason)
             return
         if self._access.token and not self._knows(headers.get(b"cookie", "")):
             await self._admit(scope, send)
+            return
+        if place and place == self._access.path:  # links on the page are relative to the folder
+            await _answer(send, 307, "", [(b"location", f"{place}/".encode())])
             return
 
         async def sealed(message: MutableMapping[str, Any]) -> None:
@@ -91,6 +95,13 @@ class Guard:
             await send(message)
 
         await self._application(scope, receive, sealed)
+
+    def _unmounted(self, scope: Scope) -> Scope:
+        """Return a request without the path of the proxy, which may have left it out or not."""
+        path, own = scope["path"], self._access.path
+        if not own or not f"{path}/".startswith(f"{own}/"):
+            return scope
+        return {**scope, "path": path.removeprefix(own) or "/"}
 
     def _objection(self, method: str, headers: dict[bytes, str]) -> str:
         host = headers.get(b"host", "")
@@ -128,7 +139,7 @@ class Guard:
             await _answer(send, 401, "open the address with the token that was printed when the server started")
             return
         rest = urlencode([(key, value) for key, value in query if key != "token"])
-        place = self._access.path + quote(scope["path"].removeprefix(self._access.path)) + (f"?{rest}" if rest else "")
+        place = self._access.path + quote(scope["path"]) + (f"?{rest}" if rest else "")
         cookie = f"{COOKIE}={self._access.token}; Path={self._access.path or '/'}; HttpOnly; SameSite=Strict"
         cookie += "; Secure" if self._access.secure else ""
         await _answer(send, 303, "", [(b"location", place.encode()), (b"set-cookie", cookie.encode())])

@@ -60,7 +60,6 @@ def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
-        root_path=who.path,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=65536,

@@ -34,6 +34,7 @@ _MODULES = (
     "picture",
     "window",
     "verify",
+    "zip",
     "live",
     "browse",
     "app",

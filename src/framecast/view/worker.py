@@ -111,7 +111,8 @@ def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) ->
 
 
 def _says_its_unit(source: Path) -> bool:
-    return source.suffix.lower() in (".nc", ".nc4", ".h5", ".hdf5", ".grib", ".grib2", ".cdf")
+    files = source.iterdir() if source.is_dir() else (source,)
+    return any(file.suffix.lower() in (".nc", ".nc4", ".h5", ".hdf5", ".grib2", ".cdf") for file in files)
 
 
 def _unpack(path: Path, folder: Path) -> Path:

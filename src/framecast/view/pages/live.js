@@ -4,6 +4,7 @@ import { field, make, state, toast } from "./dom.js";
 import { clockOf, leadText } from "./numbers.js";
 import { windowPage } from "./window.js";
 import { ready } from "./charts.js";
+import { dropped, zip } from "./zip.js";
 
 /** @param {any} app @param {URLSearchParams} query @returns {Promise<HTMLElement>} */
 export async function live(app, query) {
@@ -158,18 +159,18 @@ export async function live(app, query) {
 
   const chosen = make("input", {
     type: "file",
-    accept: offer.endings.join(","),
-    multiple: false,
+    accept: [...offer.endings, "image/*"].join(","),
+    multiple: true,
     hidden: true,
     onchange: () => {
-      if (chosen.files[0]) send(chosen.files[0]);
+      send([...chosen.files]);
     },
   });
   const drop = make(
     "div",
     { class: "drop" },
-    make("p", {}, "Drop frames of your own here: NetCDF, .npy, or a zip of pictures."),
-    make("button", { type: "button", onclick: () => chosen.click() }, "Choose a file"),
+    make("p", {}, "Drop frames of your own here: NetCDF, .npy, or a folder or zip of pictures."),
+    make("button", { type: "button", onclick: () => chosen.click() }, "Choose files"),
     chosen,
     make(
       "p",
@@ -185,14 +186,19 @@ export async function live(app, query) {
   drop.addEventListener("drop", (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const file = event.dataTransfer?.files[0];
-    if (file) send(file);
+    if (event.dataTransfer) dropped(event.dataTransfer).then(send);
   });
 
-  /** @param {File} file */
-  async function send(file) {
+  /** @param {string} name */
+  const known = (name) => offer.endings.some((/** @type {string} */ ending) => name.toLowerCase().endsWith(ending));
+
+  /** @param {File[]} files several become one archive */
+  async function send(files) {
+    if (!files.length) return;
     told.textContent = "uploading";
+    told.classList.remove("worse");
     try {
+      const file = files.length === 1 && known(files[0].name) ? files[0] : new File([await zip(files)], "frames.zip");
       if (file.size > offer.most.bytes)
         throw new Error(
           `${file.name} has ${Math.round(file.size / 2 ** 20)} MiB; at most ${offer.most.bytes / 2 ** 20} MiB are taken: cut a part.`,
