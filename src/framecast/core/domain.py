@@ -48,6 +48,8 @@ class Domain:
         recognises: whether a file that names no domain is of this one, from its attributes, unit and channels.
         totals: whether the sum over a frame means something, as that of a brightness or a mass does; else quantities
             are made from the mean over the area.
+        quantities: returns the derived quantities of this kind of data, entries as those of the catalogue
+            (`framecast.verification.quantities`), in its place; nothing keeps the catalogue.
         labels: names of derived quantities in this field, by their key in the catalogue of quantities.
         reasons: what this field calls the reasons for which windows are left out (`framecast.data.windows`).
         colours: matplotlib's colour map for a channel; None leaves the choice to the core.
@@ -68,6 +70,7 @@ class Domain:
     name: str = ""
     recognises: Callable[[Mapping[str, Any], str, Sequence[str]], bool] = _never
     totals: bool = False
+    quantities: Callable[[], tuple[Any, ...]] = tuple
     labels: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     colours: Callable[[str], Any] = _nothing

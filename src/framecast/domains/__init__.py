@@ -5,7 +5,7 @@ that has to be changed for a domain to be known.
 """
 
 from framecast.domains.corona.domain import CORONA
-from framecast.domains.solar.domain import SOLAR
+from framecast.domains.solar.domain import MAGNETOGRAMS, SOLAR
 
 # In the order in which they are asked whether a file is theirs.
-DOMAINS = (CORONA, SOLAR)
+DOMAINS = (CORONA, SOLAR, MAGNETOGRAMS)

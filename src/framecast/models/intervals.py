@@ -47,11 +47,11 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
 
 def _known(ensemble: xr.DataArray, unit: str, calibration: Calibration | None) -> tuple[Quantity, ...]:
     """Return the quantities of the ensemble's kind of data; those that a calibration holds for."""
+    own = quantities_of(find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values]))
     if calibration is not None:
-        every = {quantity.name: quantity for quantity in (*AREA_MEANS, *QUANTITIES)}
+        every = {quantity.name: quantity for quantity in (*AREA_MEANS, *QUANTITIES, *own)}
         return integrals([entry for name, entry in every.items() if name in calibration.scales], ensemble.coords)
-    domain = find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values])
-    return quantities_of(domain, ensemble.coords)
+    return integrals(own, ensemble.coords)
 
 
 def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:

@@ -179,7 +179,8 @@ def quantities_of(domain: Domain, coords: Mapping[Any, xr.DataArray] | None = No
 
     ``coords`` are the coordinates of the pixels: with a unit of length or angle, sums become integrals over the area.
     """
-    entries = relabelled(QUANTITIES if domain.totals else AREA_MEANS, domain.labels)
+    catalogue = QUANTITIES if domain.totals else AREA_MEANS
+    entries = relabelled(domain.quantities() or catalogue, domain.labels)
     return entries if coords is None else integrals(entries, coords)
 
 

@@ -1,8 +1,10 @@
 """What the core learns of the Sun."""
 
-from framecast.domains.solar.domain import SOLAR
+from framecast.core.domain import find_domain
+from framecast.domains.solar.domain import MAGNETOGRAMS, SOLAR
 from framecast.models.checkpoint import read_config
 from framecast.models.released import released_models
+from framecast.verification.quantities import quantities_of
 
 
 def test_the_released_models_are_of_the_sun():
@@ -16,3 +18,11 @@ def test_its_words_and_colours():
     assert SOLAR.reasons["masked"] == "off disk"
     assert SOLAR.colours("171").name == "aia171"
     assert SOLAR.colours("rain") is None
+
+
+def test_magnetic_fields_have_quantities_of_their_own():
+    assert find_domain({}, unit="G", channels=["6173"]) is MAGNETOGRAMS
+    assert find_domain({}, unit="level", channels=["6173"]) is MAGNETOGRAMS
+    assert find_domain({"domain": "magnetograms"}, unit="level", channels=["5250"]) is MAGNETOGRAMS
+    assert find_domain({}, unit="G", channels=["anomaly"]).name == ""
+    assert [entry.name for entry in quantities_of(MAGNETOGRAMS) if entry.by_lead][:2] == ["unsigned_flux", "net_flux"]

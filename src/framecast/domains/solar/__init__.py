@@ -10,3 +10,9 @@ The rest of framecast knows it by `framecast.domains.solar.domain` alone. Readin
 
 NAME = "solar"
 """What files carry as their domain."""
+
+MAGNETIC = "magnetograms"
+"""What files of magnetic fields carry as their domain."""
+
+GAUSS = ("G", "Gauss", "gauss", "Mx/cm^2", "Mx cm-2")
+"""Units in which files give the field."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from framecast.core.errors import DataError
+from framecast.domains.solar.disk_pictures import read_picture
 from framecast.domains.solar.image import FrameHeader, Pointing
 from framecast.domains.solar.observations import Rejected
 from framecast.domains.solar.options import View
@@ -64,7 +65,7 @@ def extract(job: Job) -> Extract:
         if frame is None:
             continue
         try:
-            image = read_image(frame.path)
+            image = read_image(frame.path) if frame.disk is None else read_picture(frame)
         except DataError as error:
             failed.append(Rejected(frame.path, str(error)))
             continue

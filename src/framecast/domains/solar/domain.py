@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framecast.core.domain import Domain
-from framecast.domains.solar import NAME
+from framecast.domains.solar import GAUSS, MAGNETIC, NAME
 
 if TYPE_CHECKING:
     import typer
@@ -21,6 +21,17 @@ def _recognises(attrs: Mapping[str, Any], unit: str, channels: Sequence[str]) ->
     """Files that name no domain have the unit ``DN/s`` and wavelengths for channels: ``171``, ``AIA 171``."""
     names = [channel.lower().removeprefix("aia").strip(" _-") for channel in channels]
     return unit == "DN/s" and all(name.isdecimal() for name in names)
+
+
+def _magnetic(attrs: Mapping[str, Any], unit: str, channels: Sequence[str]) -> bool:
+    """Files that name no domain are in Gauss, or in steps of a picture of HMI's line at 6173 Å."""
+    return (unit in GAUSS and all(map(str.isdecimal, channels))) or (unit == "level" and list(channels) == ["6173"])
+
+
+def _magnetic_quantities() -> tuple[Any, ...]:
+    from framecast.domains.solar.magnetic import MAGNETIC_QUANTITIES
+
+    return MAGNETIC_QUANTITIES
 
 
 def _colours(channel: str) -> "Colormap | None":
@@ -63,3 +74,12 @@ SOLAR = Domain(
     packages=("aiapy", "aiohttp", "astropy", "reproject", "sunpy"),
     install="pip install 'framecast[solar]'",
 )
+
+MAGNETOGRAMS = Domain(
+    name=MAGNETIC,
+    recognises=_magnetic,
+    quantities=_magnetic_quantities,
+    reasons=SOLAR.reasons,
+    image_attributes=SOLAR.image_attributes,
+)
+"""Magnetic fields of the Sun: signed, so that sums tell the balance of polarities and not how much there is."""

@@ -264,6 +264,11 @@ def _observer(path: Path, cards: Mapping[str, Any], time: np.datetime64, notes: 
     return Observer(longitude=longitude % 360, latitude=latitude, distance=distance)
 
 
+def earth_observer(time: np.datetime64) -> Observer:
+    """Return an observer at the Earth, by the ephemeris."""
+    return _ephemeris({}, time, [])
+
+
 def _ephemeris(cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) -> Observer:
     """Return the observer from the position cards of SOHO or STEREO, else from the Earth's ephemeris."""
     import astropy.units as u

@@ -18,7 +18,9 @@ from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
 from framecast.core.fingerprint import digest
 from framecast.core.machine import cache_folder
+from framecast.domains.solar.disk_pictures import read_picture_header
 from framecast.domains.solar.image import FrameHeader, Pointing
+from framecast.domains.solar.options import Disk
 from framecast.domains.solar.projection import Observer
 from framecast.domains.solar.reader import read_header
 
@@ -29,14 +31,14 @@ Known = FrameHeader | str
 """What a file says: its header, or why it cannot be used."""
 
 
-def read_headers(paths: list[Path]) -> list[Known]:
-    """Read the headers of ``paths``: a job for a worker."""
-    return [_look(path) for path in paths]
+def read_headers(paths: list[Path], *, disk: Disk | None = None) -> list[Known]:
+    """Read the headers of ``paths``: a job for a worker. ``disk`` stands for those of pictures without one."""
+    return [_look(path, disk) for path in paths]
 
 
-def _look(path: Path) -> Known:
+def _look(path: Path, disk: Disk | None) -> Known:
     try:
-        header = read_header(path)
+        header = read_header(path) if disk is None else read_picture_header(path, disk)
         header.check_exposure()
     except DataError as error:
         return str(error)
@@ -48,11 +50,13 @@ class HeaderCache:
 
     Args:
         folder: the folder.
+        disk: how files that are pictures without a header show the Sun.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self._folder = folder.resolve()
-        self._file = cache_folder() / "headers" / f"{digest(str(self._folder), source_checksum())[:24]}.json"
+        told = () if disk is None else (repr(disk),)
+        self._file = cache_folder() / "headers" / f"{digest(str(self._folder), source_checksum(), *told)[:24]}.json"
         self._entries: dict[str, list[Any]] = {}
         self._fresh = 0
         with suppress(OSError, ValueError):
@@ -105,4 +109,6 @@ def _revived(path: Path, plain: dict[str, Any]) -> FrameHeader:
         "pointing": Pointing(**{name: tuples(value) for name, value in plain["pointing"].items()}),
         "observer": Observer(**plain["observer"]),
     }
+    if plain["disk"] is not None:
+        made["disk"] = Disk(**plain["disk"])
     return FrameHeader(**plain | made)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
+from framecast.domains.solar.options import Disk
 from framecast.domains.solar.projection import ARCSEC, Observer
 
 _RATE = re.compile(r"/\s*(\([^)]*)?(s|sec|secs|second|seconds)\b|\b(s|sec|second|seconds)\s*(\*\*|\^)?\s*\(?-1")
@@ -75,6 +76,7 @@ class FrameHeader:
         pointing: where the pixels look.
         observer: where the image was taken from.
         notes: what was assumed or repaired, one short sentence each.
+        disk: how a picture without a header shows the Sun, from which the rest follows; None for all other files.
     """
 
     path: Path
@@ -88,6 +90,7 @@ class FrameHeader:
     pointing: Pointing
     observer: Observer
     notes: tuple[str, ...] = ()
+    disk: Disk | None = None
 
     @property
     def per_second(self) -> bool:

@@ -7,6 +7,7 @@ same folder always yields the same series.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from framecast.core.errors import DataError
 from framecast.domains.solar.header_cache import HeaderCache, read_headers
 from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.options import Disk
 from framecast.domains.solar.parallel import WorkerPool, one_by_one
 
 DEFAULT_TOLERANCE = 60.0
@@ -93,11 +95,19 @@ class Series:
 
 
 def scan(
-    source: str | Path, *, progress: Callable[[int, int], None] | None = None, pool: WorkerPool | None = None
+    source: str | Path,
+    *,
+    disk: Disk | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    pool: WorkerPool | None = None,
 ) -> Observations:
     """Read the header of every file below ``source``, or remember it from an earlier time (see `HeaderCache`).
 
-    ``progress`` is called with the number of headers known, and of all.
+    Args:
+        source: the folder.
+        disk: how files that are pictures without a header show the Sun.
+        progress: called with the number of headers known, and of all.
+        pool: does the reading.
 
     Raises:
         DataError: there is no such folder, or it holds no file that can be used.
@@ -108,12 +118,12 @@ def scan(
     paths = sorted(p for p in source.rglob("*") if not p.name.startswith(".") and p.name != _RECORD and p.is_file())
     if not paths:
         raise DataError(f"{source} holds no file: name the folder that holds the FITS files")
-    cache = HeaderCache(source)
+    cache = HeaderCache(source, disk)
     known = {path: cached for path in paths if (cached := cache.get(path)) is not None}
     unknown = [path for path in paths if path not in known]
     batches = [unknown[k : k + _BATCH] for k in range(0, len(unknown), _BATCH)]
     try:
-        for batch, found in zip(batches, (pool or one_by_one)(read_headers, batches), strict=True):
+        for batch, found in zip(batches, (pool or one_by_one)(partial(read_headers, disk=disk), batches), strict=True):
             for path, item in zip(batch, found, strict=True):
                 known[path] = item
                 cache.put(path, item)

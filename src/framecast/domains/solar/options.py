@@ -1,6 +1,7 @@
 """What can be set about solar data. Light, so that the command line can show it at once."""
 
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,6 +45,16 @@ def _when(text: str) -> Any:
     from framecast.domains.solar.times import moment_or_latest
 
     return moment_or_latest(text)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    first, second = map(float, text.split(","))
+    return first, second
+
+
+def _disk(text: str) -> tuple[float, float, float]:
+    column, row, radius = map(float, text.split(","))
+    return column, row, radius
 
 
 def _covered(text: str) -> tuple[Any, Any]:
@@ -102,6 +113,37 @@ class RadiometryOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Disk:
+    """How pictures without a header show the Sun; see `framecast.domains.solar.disk_pictures`.
+
+    Attributes:
+        column: of the middle of the disk, from 0 for the middle of the first pixel.
+        row: of it, from 0 for the uppermost.
+        radius: of the disk, in pixels.
+        zero: value of the file that stands for 0.
+        step: physical unit of one step of the file's values.
+        unit: physical unit.
+        wavelength: the channel, in ångström.
+        pattern: how names give the time, as for `datetime.strptime`; None finds it.
+    """
+
+    column: float
+    row: float
+    radius: float
+    zero: float
+    step: float
+    unit: str
+    wavelength: int
+    pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.radius >= 8 and all(map(isfinite, (self.column, self.row, self.radius, self.zero)))):
+            raise ConfigError(f"--disk has a radius of {self.radius:g} pixels; it must be a number of 8 or more")
+        if self.step == 0 or not isfinite(self.step):
+            raise ConfigError(f"--levels has a step of {self.step:g}; it must be a number other than 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PrepareOptions(RadiometryOptions):
     """How images of the Sun become an archive of regions.
 
@@ -126,6 +168,12 @@ class PrepareOptions(RadiometryOptions):
         rotation: rotation law of the surface.
         off_limb: mask the pixels beyond the limb, or keep them.
         exclude: exclude the images of these times: start and end, or one column of dates.
+        disk: the files are grey pictures without a header (JPEG, PNG, TIFF), north up, that show the disk of the Sun
+            with its middle in this column and row (from 0, the uppermost row first) and this radius, in pixels.
+        levels: value of such a picture that stands for 0, and the physical unit of one step.
+        unit: physical unit of such pictures, such as G. [default: level, a step of the picture]
+        time_pattern: how the names of such pictures give the time, such as HMI.m%Y.%m.%d_%H.%M.%S.
+            [default: found in the names]
         strict: stop at a file that cannot be used.
         workers: processes that read files. [default: one for each core, at most 8]
         scheduler: use the workers of this dask cluster instead: tcp://HOST:8786.
@@ -149,6 +197,19 @@ class PrepareOptions(RadiometryOptions):
     rotation: Rotation = "howard"
     off_limb: OffLimb = "mask"
     exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})
+    disk: (
+        Annotated[
+            tuple[float, float, float],
+            Written(_disk, "column, row and radius in pixels such as 255.5,255.5,202.5", "X,Y,RADIUS"),
+        ]
+        | None
+    ) = None
+    levels: Annotated[
+        tuple[float, float],
+        Written(_pair, "a value and a step such as 128,1", "ZERO,STEP", write="{0[0]:g},{0[1]:g}".format),
+    ] = (0.0, 1.0)
+    unit: str = "level"
+    time_pattern: str | None = field(default=None, metadata={"metavar": "PATTERN"})
     strict: bool = False
     workers: int | None = field(default=None, metadata={"min": 1})
     scheduler: str | None = field(default=None, metadata={"metavar": "ADDRESS"})
@@ -165,7 +226,29 @@ class PrepareOptions(RadiometryOptions):
             raise ConfigError("pixel and field_of_view are given; one follows from the other: give one of them")
         if self.pointing == "fixed" and self.regions is None:
             raise ConfigError("a fixed pointing has no place: name a table with x and y in arcsec (--regions)")
-        self.view  # noqa: B018 (checks the size)
+        if self.disk is None and (self.levels != (0.0, 1.0) or self.unit != "level" or self.time_pattern is not None):
+            raise ConfigError("levels, unit and time_pattern are of pictures without a header: give --disk with them")
+        self.view, self.picture_disk  # noqa: B018 (checks them)
+
+    @property
+    def picture_disk(self) -> Disk | None:
+        """How the files show the Sun, where they have no header."""
+        if self.disk is None:
+            return None
+        if self.wavelengths is None or len(self.wavelengths) != 1:
+            raise ConfigError("pictures without a header do not name their channel: give one with --wavelengths, 6173")
+        column, row, radius = self.disk
+        zero, step = self.levels
+        return Disk(
+            column=column,
+            row=row,
+            radius=radius,
+            zero=zero,
+            step=step,
+            unit=self.unit,
+            wavelength=self.wavelengths[0],
+            pattern=self.time_pattern,
+        )
 
     @property
     def view(self) -> "View":

@@ -24,11 +24,11 @@ from framecast.core.fingerprint import digest, fingerprint_files
 from framecast.core.machine import cores
 from framecast.core.resume import Job as ResumableJob
 from framecast.data.archive.resumable import ResumableArchiveWriter
-from framecast.domains.solar import NAME
+from framecast.domains.solar import GAUSS, MAGNETIC, NAME
 from framecast.domains.solar.cut import Job, extract, offsets
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.observations import Observations, Rejected, Series, Slot, match, scan
-from framecast.domains.solar.options import PrepareOptions
+from framecast.domains.solar.options import Disk, PrepareOptions
 from framecast.domains.solar.parallel import WorkerPool, worker_pool
 from framecast.domains.solar.quality import NO_IMAGE, SATURATED, doubts, explain
 from framecast.domains.solar.radiometry import Radiometry
@@ -164,7 +164,12 @@ def _plan(
 ) -> _Plan:
     """Read all headers, and say which regions are in which of the frames."""
     exclusions = read_exclusions(options.exclude) if options.exclude is not None else ()
-    observations = scan(source, progress=progress and (lambda done, total: progress("headers", done, total)), pool=pool)
+    observations = scan(
+        source,
+        disk=options.picture_disk,
+        progress=progress and (lambda done, total: progress("headers", done, total)),
+        pool=pool,
+    )
     frames = [f for f in observations.frames if not any(start <= f.time <= end for start, end in exclusions)]
     series = match(
         frames,
@@ -368,12 +373,12 @@ def _provenance(plan: _Plan) -> dict[str, Any]:
 
     options, view, present = plan.options, plan.options.view, plan.present
     return {
-        ATTRIBUTE: NAME,
+        ATTRIBUTE: MAGNETIC if _signed(plan) else NAME,
         "title": "Regions tracked through solar rotation",
         "source": plan.source.absolute().name,
         "instrument": ", ".join(sorted({frame.instrument for frame in present})),
         "history": [
-            "FITS read by their headers; blank pixels masked",
+            _reading(options.picture_disk),
             *plan.radiometry.history(present),
             "cut with one cubic interpolation, averaged over each pixel, solar north up",
             "pixels beyond the limb masked" if view.off_limb == "mask" else "pixels beyond the limb kept",
@@ -393,6 +398,21 @@ def _provenance(plan: _Plan) -> dict[str, Any]:
         "independent_sequences": False,
         "created_by": f"framecast {__version__}",
     }
+
+
+def _signed(plan: _Plan) -> bool:
+    """Whether the images are of magnetic fields: in Gauss, or pictures whose zero is not their darkest value."""
+    disk = plan.options.picture_disk
+    return _unit(plan, plan.series.channels[0]) in GAUSS or (disk is not None and disk.zero > 0)
+
+
+def _reading(disk: Disk | None) -> str:
+    if disk is None:
+        return "FITS read by their headers; blank pixels masked"
+    return (
+        f"pictures of the disk, middle at column {disk.column:g} and row {disk.row:g}, radius {disk.radius:g} pixels: "
+        f"(value - {disk.zero:g}) * {disk.step:g} {disk.unit}"
+    )
 
 
 def _job(plan: _Plan, attrs: dict[str, Any]) -> ResumableJob:

@@ -1,0 +1,90 @@
+r"""Derived quantities of magnetograms: the flux through a region, its balance, and the gradient at the neutral line.
+
+Of a frame B (the field along the line of sight, as in the archive, pixels i):
+
+- unsigned flux, :math:`\sum_i |B_i|`, and net flux, :math:`\sum_i B_i`, in the unit of the images times the area. Noise
+  adds to the former: :math:`\sigma \sqrt{2/\pi}` in each empty pixel;
+- gradient at the neutral line, :math:`\sum |B_i - B_j|` over the neighbouring pixels i, j of opposite polarity that
+  both exceed three standard deviations of the frame's noise, which is taken from the median difference of its
+  neighbours. Each such pair is one pixel's length of neutral line, so that this is :math:`\int |\nabla B| \, dl`
+  along it, in the unit of the images.
+
+References:
+    Falconer, Moore & Gary (2008), ApJ 689, 1433 (the gradient-weighted length of the neutral line); Bobra & Couvidat
+    (2015), ApJ 798, 135 (unsigned and net flux as features of active regions).
+"""
+
+from torch import Tensor, cat, minimum, nanmedian, where
+
+from framecast.verification.quantities import Quantity, total
+
+_SIGNIFICANT = 3.0
+_TO_NOISE = 1.4826 / 2**0.5
+"""Standard deviation of independent normal pixels over the median of their absolute differences."""
+
+
+def unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return Σ|B| of each frame of ``[..., height, width]``; NaN for a frame without a pixel."""
+    return total(video.abs())
+
+
+def peak_unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the largest `unsigned_flux` over the frames of ``[..., time, height, width]``."""
+    return unsigned_flux(video).amax(-1)
+
+
+def final_unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the `unsigned_flux` of the last frame of ``[..., time, height, width]``."""
+    return unsigned_flux(video[..., -1, :, :])
+
+
+def final_net_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return ΣB of the last frame of ``[..., time, height, width]``."""
+    return total(video[..., -1, :, :])
+
+
+def neutral_line_gradient(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the gradient at the neutral line of each frame of ``[..., height, width]``; see the module."""
+    upper, lower = video[..., 1:, :].flatten(-2), video[..., :-1, :].flatten(-2)
+    right, left = video[..., 1:].flatten(-2), video[..., :-1].flatten(-2)
+    first, second = cat([upper, right], -1).double(), cat([lower, left], -1).double()
+    steps, lesser = (first - second).abs(), minimum(first.abs(), second.abs())
+    noise = _TO_NOISE * nanmedian(steps, -1, keepdim=True).values
+    return where((first * second < 0) & (lesser > _SIGNIFICANT * noise), steps, 0.0).sum(-1)
+
+
+def peak_gradient(video: Tensor, cadence: float = 0.0) -> Tensor:
+    """Return the largest `neutral_line_gradient` over the frames of ``[..., time, height, width]``."""
+    return neutral_line_gradient(video).amax(-1)
+
+
+MAGNETIC_QUANTITIES = (
+    Quantity(name="unsigned_flux", label="Unsigned flux", function=unsigned_flux, summed=True, by_lead=True),
+    Quantity(
+        name="final_unsigned_flux",
+        label="Unsigned flux at the end",
+        function=final_unsigned_flux,
+        summed=True,
+        headline=True,
+    ),
+    Quantity(
+        name="peak_unsigned_flux",
+        label="Maximum unsigned flux",
+        function=peak_unsigned_flux,
+        summed=True,
+        headline=True,
+    ),
+    Quantity(name="net_flux", label="Net flux", function=total, summed=True, by_lead=True, relative=False),
+    Quantity(
+        name="final_net_flux",
+        label="Net flux at the end",
+        function=final_net_flux,
+        summed=True,
+        relative=False,
+        headline=True,
+    ),
+    Quantity(
+        name="neutral_line_gradient", label="Gradient at the neutral line", function=neutral_line_gradient, by_lead=True
+    ),
+    Quantity(name="peak_gradient", label="Maximum gradient at the neutral line", function=peak_gradient, headline=True),
+)
