@@ -289,7 +289,7 @@ def _ephemeris(cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) 
         if _first(cards, "HEC_X", "HGLN_OBS") is None:
             notes.append("no position of the observer in the header: taken to be at the Earth")
         return Observer(
-            longitude=(L0(moment).to_value(u.deg) + stonyhurst) % 360,
-            latitude=place.lat.to_value(u.deg),
-            distance=place.radius.to_value(u.m),
+            longitude=float(L0(moment).to_value(u.deg) + stonyhurst) % 360,
+            latitude=float(place.lat.to_value(u.deg)),
+            distance=float(place.radius.to_value(u.m)),
         )
