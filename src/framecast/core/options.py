@@ -48,6 +48,19 @@ def parse_duration(text: str | float) -> float:
     return seconds
 
 
+def parse_offset(text: str | float) -> float:
+    """Return seconds from a signed duration: ``"-12h"``, ``"+30min"``, ``"0h"``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    plain = str(text).strip()
+    size = plain.lstrip("+-")
+    if size.rstrip("smindh").strip("0.") == "" and any(digit == "0" for digit in size):
+        return 0.0
+    return parse_duration(size) * (-1.0 if plain.startswith("-") else 1.0)
+
+
 def format_duration(seconds: float) -> str:
     """Return the shortest exact way to write ``seconds``: ``7200`` is ``"2h"``. The inverse of `parse_duration`."""
     for unit in ("d", "h", "min"):
@@ -55,6 +68,11 @@ def format_duration(seconds: float) -> str:
         if count >= 1 and count == int(count):
             return f"{int(count)}{unit}"
     return f"{seconds:g}s"
+
+
+def format_offset(seconds: float) -> str:
+    """Return the shortest exact way to write signed ``seconds``: ``-12h``, ``0h``. The inverse of `parse_offset`."""
+    return "0h" if seconds == 0 else f"{'-' if seconds < 0 else ''}{format_duration(abs(seconds))}"
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

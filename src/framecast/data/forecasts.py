@@ -283,14 +283,13 @@ def _coordinates(
     calendar: Calendar,
 ) -> xr.Dataset:
     text = np.dtypes.StringDType()
-    past_time = [-frames.cadence * k for k in range(frames.past - 1, -1, -1)]
     labels = [info.label for info in samples]
     issued = np.array([info.issue_time for info in samples], dtype="datetime64[ns]")
     return xr.Dataset(
         coords={
             "member": np.arange(members),
             "lead_time": _timedelta(frames.lead_times),
-            "past_time": _timedelta(past_time),
+            "past_time": _timedelta(frames.past_times),
             "channel": np.array(frames.future_channels, dtype=text),
             "past_channel": np.array(frames.past_channels, dtype=text),
             "sequence": ("sample", np.array([info.sequence for info in samples], dtype=text)),

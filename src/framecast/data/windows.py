@@ -1,4 +1,4 @@
-"""Windows: the runs of P + F frames at the model's cadence that an archive holds.
+"""Windows: the P + F frames at the model's times that an archive holds.
 
 The archive's cadence may be finer than the model's (an hourly archive serves a two-hourly model): a window may begin
 at any frame, so every phase is used. A run that cannot be used is counted by the reason.
@@ -132,13 +132,13 @@ def find_windows(
 ) -> WindowList:
     """Return all windows of ``archive`` that fit ``frames``.
 
-    Frame k of a window is the frame nearest to its start plus k times the model's cadence, if that is within the
-    tolerance. A candidate begins at each frame after which a whole window fits into the sequence. It is rejected for
-    the first of these reasons: a *missing frame*; a *frame off its time*, where there is one within half the cadence
-    and none within the tolerance; *bad quality* of one; *masked*, when more than ``max_masked`` of
-    the pixels of a frame are NaN; *not finite*, when a pixel is infinite; *repeated issue time*, when an earlier
-    window of an irregular sequence has the same last past frame. The archive's domain may have other words for these
-    reasons. Only the channels that are used count.
+    Each frame of a window is the one nearest to its time after the window's first, if that is within the tolerance. A
+    candidate begins at each frame after which a whole window fits into the sequence. It is rejected for the first of
+    these reasons: a *missing frame*; a *frame off its time*, where there is one within half the cadence and none within
+    the tolerance; *bad quality* of one; *masked*, when more than ``max_masked`` of the pixels of a frame are NaN; *not
+    finite*, when a pixel is infinite; *repeated issue time*, when an earlier window of an irregular sequence has the
+    same last past frame. The archive's domain may have other words for these reasons. Only the channels that are used
+    count.
 
     Args:
         archive: where to look.
@@ -230,9 +230,10 @@ def _runs(
     count = frames.past + frames.future
     slack = round(tolerance * frames.cadence * 1e9)
     clock = times.astype("datetime64[ns]").astype(np.int64)
-    if (needed - 1) * frames.cadence * 1e9 > int(clock[-1]) - int(clock[0]) + slack:
+    first = frames.past_times[0]
+    offsets = np.array([round((time - first) * 1e9) for time in (*frames.past_times, *frames.lead_times)])
+    if offsets[needed - 1] > int(clock[-1]) - int(clock[0]) + slack:
         return np.zeros((0, count), np.int64), np.zeros(0, bool), np.zeros(0, bool)
-    offsets = np.array([round(k * frames.cadence * 1e9) for k in range(count)])
     starts = np.arange(0, len(clock), stride)
     starts = starts[clock[starts] + offsets[needed - 1] <= clock[-1] + slack]
     if not present.any():
@@ -268,13 +269,14 @@ def _faults(
 
 def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float, needed: int) -> str:
     """Say in one line why there is no window."""
-    ahead = f" and {frames.future} future" if needed > frames.past else ""
-    need = f"{frames.past} past{ahead} frames every {format_duration(frames.cadence)}"
+    need = frames.describe_past()
+    if needed > frames.past:
+        need = frames.describe()
     if not rejected:
         longest = max(
             (archive.times(name)[-1] - archive.times(name)[0]) / np.timedelta64(1, "s") for name in archive.sequences
         )
-        span = frames.cadence * (needed - 1)
+        span = [*frames.past_times, *frames.lead_times][needed - 1] - frames.past_times[0]
         return (
             f"{archive.path} is too short for one window: {need} span {span / 3600:g} h and the longest sequence "
             f"spans {longest / 3600:g} h: use fewer frames, a shorter cadence or longer sequences"

@@ -169,7 +169,7 @@ def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes
     side = [plan.side] if plan.side in ("train", "validation", "test") else []
     windows = " ".join([str(count), *side, "window" if count == 1 else "windows"])
     if plan.side in ("latest", "time") or plan.frames.future != model.frames.future:
-        ahead = format_duration(plan.frames.future * plan.frames.cadence)
+        ahead = format_duration(plan.frames.lead_times[-1])
         windows += f" from {plan.archive.calendar.text(plan.chosen[-1].issue_time)}, {ahead} ahead"
     where = place if processes == 1 else f"{processes} processes ({place})"
     return f"{model.name}: {'1 member' if members == 1 else f'{members} members'} of {windows} on {where}"
@@ -189,8 +189,7 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
     """
     # The networks take any size that they can halve, not only the one they were trained on.
     config = model.config
-    ahead = selection.frames_ahead(config.frames)
-    frames = replace(config.frames, height=archive.height, width=archive.width, future=ahead)
+    frames = replace(selection.extend(config.frames), height=archive.height, width=archive.width)
     check_size(model.generator.network, frames.height, frames.width)
     unit = select(archive.unit, archive.channels, channels_of(frames))
     if not same_unit(unit, config.unit):
@@ -283,7 +282,7 @@ def _ending(archive: Archive, windows: WindowList, frames: FrameSpec, text: str)
         before = [calendar.text(t) for t in times if t < time][-1:]
         after = [calendar.text(t) for t in times if t > time][:1]
         raise DataError(
-            f"no past of {frames.past} usable frames every {format_duration(frames.cadence)} ends at "
+            f"no usable past ({frames.describe_past()}) ends at "
             f"{calendar.text(time)} in {archive.path} (the nearest: {' and '.join(before + after)}; "
             f"{windows.describe()}): choose another --time"
         )

@@ -255,8 +255,8 @@ class Forecaster:
             raise ConfigError(f"{len(labels)} labels were given for {len(pasts)} pasts: give one for each, or one")
         draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
         ensembles = []
-        ahead = Selection(horizon=horizon).frames_ahead(self.frames)
-        blocks = -(-ahead // self.frames.future)
+        frames = Selection(horizon=horizon).extend(self.frames)
+        blocks = -(-frames.future // self.frames.future)
         with track("members", members * len(pasts) * blocks, progress) as task:
             for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):
                 own, pixels = (
@@ -265,9 +265,9 @@ class Forecaster:
                 )
                 if lost := self.normaliser.losses(pixels, self.frames.past_channels):
                     warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
-                known = self.forcing(each, forcings or {}, ahead)
-                drawn = self.draw_frames(pixels, own, ahead, forcing=known, task=task)
-                ensembles.append(to_ensemble(drawn, each, self.frames, attrs=self._attrs(own)))
+                known = self.forcing(each, forcings or {}, frames)
+                drawn = self.draw_frames(pixels, own, frames.future, forcing=known, task=task)
+                ensembles.append(to_ensemble(drawn, each, frames, attrs=self._attrs(own)))
         if not is_batch(past):
             return ensembles[0]
         return xr.concat(ensembles, "sample", coords="different", compat="equals", combine_attrs="drop_conflicts")
@@ -309,10 +309,11 @@ class Forecaster:
             raise ConfigError(f"blocks is {blocks}; a forecast has at least one")
         past, options = one_video(past), self.settle(self.options(**choices))
         draw = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
-        known = self.forcing(past, forcings or {}, blocks * self.frames.future)
+        known = self.forcing(past, forcings or {}, self.frames.extended(blocks * self.frames.lead_times[-1]))
         drawn = self.draw_blocks(to_tensor(past, self.frames, unit=self.config.past_unit), draw, forcing=known)
         for block, videos in enumerate(islice(drawn, blocks)):
-            yield to_ensemble(videos, past, self.frames, attrs=self._attrs(draw), first_lead=block * self.frames.future)
+            later = block * self.frames.lead_times[-1]
+            yield to_ensemble(videos, past, self.frames, attrs=self._attrs(draw), later=later)
 
     def fill(
         self,
@@ -371,14 +372,14 @@ class Forecaster:
             return self.conditioning.representation.flow(past)
         return target.motion.of_window(seen_before(past, self.frames), archive, window)
 
-    def forcing(self, past: Video, given: Mapping[str, Any], ahead: int) -> Tensor | None:
-        """Return what the model is told in advance for a past and ``ahead`` frames, ``[plane, P + ahead, y, x]``.
+    def forcing(self, past: Video, given: Mapping[str, Any], frames: FrameSpec) -> Tensor | None:
+        """Return what the model is told in advance for the frames of ``frames``, ``[plane, P + ahead, y, x]``.
 
         Raises:
             ConfigError: something of it is not given, or nothing of this name is wanted.
             DataError: it has no value in a frame, or another number of frames or pixels.
         """
-        names, frames = self.config.forcings, replace(self.frames, future=ahead)
+        names, ahead = self.config.forcings, frames.future
         if unknown := sorted(set(given) - set(channels_of_forcings(names))):
             raise ConfigError(
                 f"{unknown[0]} is given in advance, and {self.name} is told {', '.join(names) or 'nothing'} in advance"
@@ -462,13 +463,15 @@ class Forecaster:
             ConfigError: the model sees a channel that it does not forecast.
         """
         frames, pasts, order = self.frames, past[None], self._order()
+        places = list(range(frames.past + frames.future))  # of this block's frames among all
         for block in count():
             given = (pasts, None) if block else (past, flow)
-            known = None if forcing is None else forcing[:, block * frames.future :][:, : frames.past + frames.future]
+            known = None if forcing is None else forcing[:, places]
             drawn = self.draw(given[0], replace(draw, block=block), flow=given[1], forcing=known, task=task)
             yield drawn
             pasts = torch.cat([pasts.expand(len(drawn), *pasts.shape[1:]), drawn[:, order]], dim=-3)
-            pasts = pasts[..., -frames.past :, :, :]
+            pasts = pasts[..., list(frames.rolled), :, :]
+            places = [places[k] for k in frames.rolled] + [k + frames.future for k in places[frames.past :]]
 
     def _order(self) -> list[int]:
         """Return the place of each past channel among the future ones."""

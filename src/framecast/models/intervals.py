@@ -6,7 +6,15 @@ import xarray as xr
 
 from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError
-from framecast.verification.quantities import AREA_MEANS, QUANTITIES, Quantity, integrals, measure, quantities_of
+from framecast.verification.quantities import (
+    AREA_MEANS,
+    QUANTITIES,
+    Quantity,
+    integrals,
+    measure,
+    quantities_of,
+    spacing,
+)
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.verification.recalibration.calibration import intervals as intervals_of
 from framecast.verification.scores import LEVELS
@@ -29,7 +37,9 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
     members = torch.from_numpy(ensemble.transpose("member", *others, *_VIDEO).values)
     valid = (~torch.isnan(members)).sum(0) >= min(2, len(members))
     lead = ensemble["lead_time"].values / np.timedelta64(1, "s")
-    cadence = float(lead[1] - lead[0]) if len(lead) > 1 else float(lead[0])
+    # A block of a rollout begins where the one before it ended, not at the issue time.
+    begun = max(0.0, lead[0] - np.diff(lead).max()) if len(lead) > 1 else 0.0
+    cadence = spacing((lead - begun).tolist())
     unit = str(ensemble.attrs.get("unit", ""))
     found = {}
     areas = area_weights(ensemble.coords, (members.shape[-2], members.shape[-1]))

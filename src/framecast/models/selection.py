@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from framecast.core.errors import ConfigError
-from framecast.core.options import format_duration, parse_duration
+from framecast.core.options import parse_duration
 
 if TYPE_CHECKING:
     from framecast.videos.frames import FrameSpec
@@ -43,20 +43,10 @@ class Selection:
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"limit is {self.limit}; at least one window is forecast")
 
-    def frames_ahead(self, frames: "FrameSpec") -> int:
-        """Return how many frames are forecast by a model of ``frames``.
+    def extend(self, frames: "FrameSpec") -> "FrameSpec":
+        """Return what is forecast by a model of ``frames``.
 
         Raises:
-            ConfigError: the horizon is not a duration, or no multiple of the model's cadence.
+            ConfigError: the horizon is not a duration, or no frame of the model is there.
         """
-        if self.horizon is None:
-            return frames.future
-        seconds = parse_duration(self.horizon)
-        count = round(seconds / frames.cadence)
-        if count < 1 or abs(seconds - count * frames.cadence) > 1e-6 * seconds:
-            near = format_duration(max(count, 1) * frames.cadence)
-            raise ConfigError(
-                f"horizon is {self.horizon} and the model has a frame every {format_duration(frames.cadence)}: give a "
-                f"multiple of that, such as {near}"
-            )
-        return count
+        return frames if self.horizon is None else frames.extended(parse_duration(self.horizon))

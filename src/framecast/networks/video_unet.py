@@ -200,6 +200,9 @@ class VideoUNet(NetworkOptions):
         patch: side of the square of pixels that enters as one position: 1, 2, 4 or 8.
         noise_vector: length of a vector of noise that enters through the embedding, for one-shot models (32 in
             Alet et al. 2025, arXiv 2506.10772); 0 for none.
+        past_times: times of the past frames where they are uneven, in the longest step of which all are multiples;
+            training fills this in.
+        future_times: of the future frames, likewise.
         checkpointing: compute every block again in the backward pass instead of keeping what is inside it.
     """
 
@@ -212,6 +215,8 @@ class VideoUNet(NetworkOptions):
     heads: int = 4
     patch: int = 2
     noise_vector: int = 0
+    past_times: tuple[float, ...] = ()
+    future_times: tuple[float, ...] = ()
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
@@ -226,6 +231,8 @@ class VideoUNet(NetworkOptions):
             raise ConfigError(f"multipliers is {list(self.multipliers)}; give one whole number from 1 per resolution")
         if self.patch not in (1, 2, 4, 8):
             raise ConfigError(f"patch is {self.patch}; it is the side of a square of pixels: 1, 2, 4 or 8")
+        if bool(self.past_times) != bool(self.future_times):
+            raise ConfigError("past_times and future_times belong together: give both or none")
         if not 0 <= self.attention_levels <= len(self.multipliers):
             raise ConfigError(
                 f"attention_levels is {self.attention_levels}; there are {len(self.multipliers)} resolutions"
@@ -289,6 +296,7 @@ class VideoUNetModule(nn.Module):
             else nn.Linear(channels, widths[0])
         )
         self.frame_number = nn.Linear(EMBEDDING, widths[0])
+        self.frame_lag = nn.Linear(EMBEDDING, widths[0]) if config.past_times else None
         self.down = nn.ModuleList(Level(w, config, attention=a) for w, a in zip(widths, attended, strict=True))
         self.shrink = nn.ModuleList(SpatialConv(i, o, kernel=2, stride=2, bias=True) for i, o in pairwise(widths))
         widths.reverse()
@@ -330,8 +338,7 @@ class VideoUNetModule(nn.Module):
             embedding = embedding + self.noise(vector)
         newest = past[:, :, -1:].expand(-1, -1, past.shape[2], -1, -1)
         video = self.stem(join(x, torch.cat([past, newest], dim=1)))
-        numbers = torch.arange(video.shape[1], device=x.device, dtype=x.dtype)
-        video = video + self.frame_number(sinusoids(numbers, EMBEDDING))[:, None, None]
+        video = video + self._positions(video.shape[1], x)[:, None, None]
         skips = []
         for level, shrink in zip(self.down[:-1], self.shrink, strict=True):
             skips.append(level(video, embedding))
@@ -349,6 +356,15 @@ class VideoUNetModule(nn.Module):
         ]
         drawn = [(str(k), name) for k in range(self.config.patch**2) for name in future]
         return {"stem.weight": (1, seen), "last.weight": (0, drawn), "last.bias": (0, drawn)} | label_slices(classes)
+
+    def _positions(self, frames: int, like: Tensor) -> Float[Tensor, "frames channel"]:
+        """Return what tells the frames of the shared axis apart: their number, or their lead time and lag."""
+        if self.frame_lag is None:
+            return self.frame_number(sinusoids(torch.arange(frames, device=like.device, dtype=like.dtype), EMBEDDING))
+        past, future = self.config.past_times, self.config.future_times
+        lags = torch.tensor([past[0]] * (frames - len(past)) + list(past), device=like.device, dtype=like.dtype)
+        leads = torch.tensor(list(future) + [future[-1]] * (frames - len(future)), device=like.device, dtype=like.dtype)
+        return self.frame_number(sinusoids(leads, EMBEDDING)) + self.frame_lag(sinusoids(-lags, EMBEDDING))
 
     def _unpatch(self, x: Tensor) -> Tensor:
         """Lay the channels of every position out as its square of pixels: undoes the patches of the stem."""

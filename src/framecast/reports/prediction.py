@@ -33,7 +33,7 @@ from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
 from framecast.reports.wording import counted, inline, short
 from framecast.verification.pool import videos
-from framecast.verification.quantities import Quantity, measure, quantities_of
+from framecast.verification.quantities import Quantity, measure, quantities_of, spacing
 from framecast.verification.recalibration.calibration import Calibration, carried, intervals
 from framecast.verification.summary import quantity_info
 from framecast.videos.calendar import Calendar
@@ -181,11 +181,11 @@ class Sample:
 
     def drawn(self, quantity: Quantity) -> torch.Tensor:
         """Return a quantity of the members, ``[member, channel(, lead time)]``."""
-        return measure(quantity, self.members, self.valid, self.lead_times[0], self.weights)
+        return measure(quantity, self.members, self.valid, spacing(self.lead_times), self.weights)
 
     def observed(self, quantity: Quantity) -> torch.Tensor:
         """Return a quantity of what came, ``[channel(, lead time)]``; NaN where it is not known."""
-        return measure(quantity, self.truth, self.valid, self.lead_times[0], self.weights)
+        return measure(quantity, self.truth, self.valid, spacing(self.lead_times), self.weights)
 
     @property
     def curve(self) -> Quantity:
@@ -375,7 +375,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
         budget=_FILM_BYTES,
         also=(".gif", ".mp4") if can_write_mp4() else (".gif",),
     )
-    seen = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0], sample.weights)[k]
+    seen = measure(curve, sample.past, ~torch.isnan(sample.past), spacing(sample.lead_times), sample.weights)[k]
     drawn = fan(
         past=seen,
         truth=sample.observed(curve)[k] if any(sample.known) else None,

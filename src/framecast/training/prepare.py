@@ -11,15 +11,16 @@ import torch
 from framecast.core.configuration import kind_of, to_plain
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.options import format_duration, parse_duration
+from framecast.core.options import format_duration, format_offset, parse_duration
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import OwnSamples, Samples, WindowDataset, Windows
 from framecast.data.split_table import TableSplit
 from framecast.data.splits import SIDES, AnySplit, AutoSplit, Division
 from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import WindowList, find_windows, manifest_hash
+from framecast.generators.kinds import DiffusionOptions
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
-from framecast.networks import OwnNetwork, check_size
+from framecast.networks import AnyNetwork, OwnNetwork, VideoUNet, check_size
 from framecast.training.recipe import DataOptions, Recipe
 from framecast.training.start import Start, differences, inherit, open_start
 from framecast.videos.forcings import channels_of_forcings
@@ -136,10 +137,7 @@ class Prepared:
         if archive is not None and (frames.height, frames.width) != (archive.height, archive.width):
             patches = f" in patches of {frames.height}×{frames.width} out of {archive.height}×{archive.width} pixels"
         width = f", width {own}" if (own := getattr(self.model.network, "width", None)) else ""
-        return (
-            f"{frames.past} past and {frames.future} future frames every {format_duration(frames.cadence)}{patches}"
-            f"{width}, batches of {training.batch}"
-        )
+        return f"{frames.describe()}{patches}{width}, batches of {training.batch}"
 
     @property
     def stretch(self) -> str:
@@ -259,8 +257,8 @@ def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared
     options = replace(
         recipe.data,
         patch=None,
-        past=frames.past,
-        future=frames.future,
+        past=frames.past if frames.even else tuple(map(format_offset, frames.past_times)),
+        future=frames.future if frames.even else tuple(map(format_offset, frames.lead_times)),
         past_channels=frames.past_channels,
         future_channels=frames.future_channels,
         cadence=format_duration(frames.cadence),
@@ -272,6 +270,11 @@ def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared
 
 def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
     check_target(recipe.target, frames)
+    if recipe.target == "advected" and not frames.even:
+        raise ConfigError(
+            f"target=advected moves frames on by equal steps, and data.past and data.future are {frames.describe()}: "
+            "give numbers of frames, or use target=change"
+        )
     recipe.generator.check(recipe.sampling)
     recipe.sampling.check_channels(frames.future_channels)
 
@@ -301,7 +304,7 @@ def _describe(
         normaliser=normaliser,
         target=target,
         forcings=recipe.data.forcings,
-        network=recipe.network,
+        network=_timed(recipe, frames),
         generator=recipe.generator,
         sampling=recipe.sampling,
         labels=classes,
@@ -312,6 +315,16 @@ def _describe(
     )
     _check_model(model)
     return Prepared(recipe=recipe, data=data, model=model, start=start)
+
+
+def _timed(recipe: Recipe, frames: FrameSpec) -> AnyNetwork:
+    """Return the network of the recipe, told the times of its frames where they are uneven and it can use them."""
+    if frames.even or not isinstance(recipe.network, VideoUNet):
+        return recipe.network
+    past, future = ([time / frames.cadence for time in times] for times in (frames.past_times, frames.lead_times))
+    if isinstance(recipe.generator, DiffusionOptions) and recipe.generator.masks:  # past and future are one video
+        past = future = [*past, *future]
+    return replace(recipe.network, past_times=tuple(past), future_times=tuple(future))
 
 
 def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Division]:
@@ -377,7 +390,8 @@ def own_frame_spec(options: DataOptions, windows: Windows) -> FrameSpec:
             f"{type(windows).__name__}.batch gives shapes {list(past.shape)} and {list(future.shape)}; they must be "
             "[batch, channel, time, height, width]"
         )
-    if options.cadence is None:
+    timed = isinstance(options.past, tuple) and isinstance(options.future, tuple)
+    if options.cadence is None and not timed:
         raise ConfigError(
             f"{type(windows).__name__} has no attribute frames, so the recipe must say the time between two frames: "
             "set data.cadence, such as data.cadence=5min"
@@ -389,15 +403,13 @@ def own_frame_spec(options: DataOptions, windows: Windows) -> FrameSpec:
             f"the windows have {past.shape[1]} past and {future.shape[1]} future channels, and {len(seen)} and "
             f"{len(forecast)} are named: set data.past_channels and data.future_channels"
         )
-    return FrameSpec(
-        past_channels=seen,
-        future_channels=forecast,
-        past=past.shape[2],
-        future=future.shape[2],
-        cadence=parse_duration(options.cadence),
-        height=past.shape[3],
-        width=past.shape[4],
+    counted = replace(
+        options,
+        past=options.past if isinstance(options.past, tuple) else past.shape[2],
+        future=options.future if isinstance(options.future, tuple) else future.shape[2],
     )
+    cadence = parse_duration(options.cadence) if options.cadence else 0.0
+    return _frame_spec(counted, cadence, seen, forecast, (past.shape[3], past.shape[4]))
 
 
 def _hash_of_names(windows: Windows) -> str:
@@ -407,18 +419,18 @@ def _hash_of_names(windows: Windows) -> str:
 
 def frame_spec(options: DataOptions, archive: Archive) -> FrameSpec:
     """Return the frame specification that ``options`` mean for ``archive``."""
-    if not isinstance(options.past, int) or not isinstance(options.future, int):
-        raise ConfigError("data.past and data.future are auto, which needs the archive: see fit_to")
-    past_channels = options.past_channels or archive.channels
-    return FrameSpec(
-        past_channels=past_channels,
-        future_channels=options.future_channels or past_channels,
-        past=options.past,
-        future=options.future,
-        cadence=parse_duration(options.cadence) if options.cadence else archive.cadence,
-        height=archive.height,
-        width=archive.width,
-    )
+    seen = options.past_channels or archive.channels
+    cadence = parse_duration(options.cadence) if options.cadence else archive.cadence
+    return _frame_spec(options, cadence, seen, options.future_channels or seen, (archive.height, archive.width))
+
+
+def _frame_spec(
+    options: DataOptions, cadence: float, seen: tuple[str, ...], forecast: tuple[str, ...], size: tuple[int, int]
+) -> FrameSpec:
+    shared: dict[str, Any] = {"past_channels": seen, "future_channels": forecast, "height": size[0], "width": size[1]}
+    if isinstance(options.past, int) and isinstance(options.future, int):
+        return FrameSpec(past=options.past, future=options.future, cadence=cadence, **shared)
+    return FrameSpec.at(*options.times(cadence), **shared)
 
 
 def _normaliser(train: Samples, options: DataOptions, start: Start | None) -> Normaliser:

@@ -17,7 +17,7 @@ from torch import nn
 from framecast.core.configuration import OneOf, OwnCode, from_plain, to_plain
 from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
-from framecast.core.options import parse_duration
+from framecast.core.options import parse_duration, parse_offset
 from framecast.core.reading import parse_yaml
 from framecast.data.splits import AnySplit, AutoSplit
 from framecast.data.windows import TOLERANCE
@@ -26,6 +26,7 @@ from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOp
 from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
+from framecast.videos.frames import FrameSpec
 from framecast.videos.motion import AnyMotion, OpticalFlow
 from framecast.videos.normalise import Curve
 
@@ -39,8 +40,9 @@ class DataOptions:
         future_channels: channels that are forecast; ``None`` takes all that are seen.
         forcings: what is known in advance and told to the network for past and future frames: ``hour`` (UTC),
             ``season``, and channels of the archive that are known of the future, too.
-        past: frames seen; ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
-        future: frames forecast.
+        past: how many frames are seen, or their times before the last one, such as ``[-12h, -8h, -4h, -2h, -1h, 0h]``;
+            ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
+        future: how many frames are forecast, or their times, such as ``[1h, 2h, 4h, 8h, 12h]``.
         cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
         patch: side of the square that is cut from each frame in training, another one at every look, so that memory and
             time depend on it and not on the frame; forecasts are of whole frames. ``None`` takes whole frames.
@@ -65,8 +67,8 @@ class DataOptions:
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None
     forcings: tuple[str, ...] = ()
-    past: int | Literal["auto"] = 6
-    future: int | Literal["auto"] = 6
+    past: int | Literal["auto"] | tuple[str, ...] = 6
+    future: int | Literal["auto"] | tuple[str, ...] = 6
     cadence: str | None = None
     patch: int | Literal["auto"] | None = None
     stride: int = 1
@@ -84,7 +86,8 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         for name in ("past", "future", "stride", "spread"):
-            if (value := getattr(self, name)) != "auto" and not value > 0:
+            value = getattr(self, name)
+            if value != "auto" and not isinstance(value, tuple) and not value > 0:
                 raise ConfigError(f"data.{name} is {value}; it must be positive")
         if isinstance(self.patch, int) and self.patch < 8:
             raise ConfigError(f"data.patch is {self.patch}; a patch has at least 8 pixels on each side")
@@ -94,6 +97,20 @@ class DataOptions:
             raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:
             parse_duration(self.cadence)
+        if isinstance(self.past, tuple) and isinstance(self.future, tuple):
+            FrameSpec.at(*self.times(0.0), past_channels=("",), future_channels=("",), height=1, width=1)
+
+    def times(self, cadence: float) -> tuple[list[float], list[float]]:
+        """Return the times of the past and the future frames in seconds; those that are counted are ``cadence`` apart.
+
+        Raises:
+            ConfigError: a time is written wrongly, or a number is ``auto``, which needs the archive.
+        """
+        if "auto" in (self.past, self.future):
+            raise ConfigError("data.past and data.future are auto, which needs the archive")
+        past = [-cadence * k for k in reversed(range(self.past))] if isinstance(self.past, int) else self.past
+        future = [cadence * (k + 1) for k in range(self.future)] if isinstance(self.future, int) else self.future
+        return [parse_offset(time) for time in past], [parse_offset(time) for time in future]
 
 
 @dataclass(frozen=True, kw_only=True)

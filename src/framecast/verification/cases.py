@@ -16,7 +16,7 @@ from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions
 from framecast.verification.pool import Pool, finite, videos
-from framecast.verification.quantities import Quantity, quantities_of
+from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
 from framecast.verification.sources import Source, open_sources, seconds, shared_windows
 from framecast.videos.directions import area_weights
@@ -133,7 +133,7 @@ class Cases:
         channels: names of the target channels.
         lead_times: seconds.
         past_times: seconds, the last of them 0.
-        cadence: seconds.
+        cadence: see `framecast.verification.quantities.Cadence`.
         unit: of all images.
         domain: what kind of data it is.
         sequences: name of each sample's sequence.
@@ -169,7 +169,7 @@ class Cases:
         first = self.sources[0]
         self.channels = first.channels
         self.lead_times = first.lead_times
-        self.cadence = self.lead_times[0]
+        self.cadence = spacing(self.lead_times)
         self.unit = first.unit
         self.domain = forecast_domain(first.dataset)
         self.calendar = first.calendar

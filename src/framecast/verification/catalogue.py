@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.verification.quantities import Quantity, dtw_distance, measure
+from framecast.verification.quantities import Cadence, Quantity, dtw_distance, measure
 from framecast.verification.scores import (
     between_members,
     brier_score,
@@ -51,7 +51,7 @@ class Judged:
         members: ``[member, channel, time, height, width]``; NaN where a member has no value.
         truth: ``[channel, time, height, width]``; NaN where nothing is judged.
         data_range: range of the observations in each channel, for PSNR and SSIM.
-        cadence: seconds between frames.
+        cadence: see `framecast.verification.quantities.Cadence`.
         quantities: the derived quantities of the evaluation.
         scale: standard deviation of the observations in each channel, of several channels.
         uncertainty: CRPS of the climatology of the observations in each channel.
@@ -61,7 +61,7 @@ class Judged:
     members: Tensor
     truth: Tensor
     data_range: Tensor
-    cadence: float
+    cadence: Cadence
     quantities: tuple[Quantity, ...] = ()
     scale: Tensor | None = None
     uncertainty: Tensor | None = None

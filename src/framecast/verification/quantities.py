@@ -1,14 +1,14 @@
 r"""The catalogue of derived quantities: numbers that people decide on, computed on each member of an ensemble.
 
 A quantity is a function of one video, so that its spread over the members is a confidence interval. Those of the
-catalogue are made from the total of a frame (the sum over its pixels) and from single pixels. With cadence c and F
-frames at the lead times :math:`c, 2c, \ldots, Fc`:
+catalogue are made from the total of a frame (the sum over its pixels) and from single pixels. With F frames at the lead
+times :math:`t_1, \ldots, t_F` and :math:`t_0 = 0`:
 
 - total: the sum over the pixels of each frame, as in the reference; where the positions of the pixels have a unit of
   length or angle, times the area of a pixel, an integral that does not depend on how fine the pixels are
   (``DN/s·arcsec²``);
-- peak, the largest total, and time of peak, :math:`c (\mathrm{argmax} + 1)`, the first of several equal maxima;
-- integral, :math:`c \sum` total, in the unit of the total times hours;
+- peak, the largest total, and time of peak, its lead time, the first of several equal maxima;
+- integral, :math:`\sum_k (t_k - t_{k-1})` total, in the unit of the total times hours;
 - mean and maximum pixel; area and volume above a threshold.
 
 Where a sum over pixels means nothing, as that of temperatures, the mean over the area takes the place of the total; on
@@ -22,8 +22,9 @@ References:
     2410.20843 (peak, time of peak and integral, there MPF, T2PF and fluence).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -33,6 +34,16 @@ from torch import Tensor
 from framecast.core.domain import Domain
 from framecast.videos.directions import pixel_area
 
+Cadence = float | Tensor
+"""Seconds between two frames; where they are uneven, to each frame from the one before, ``[time]``, the first from the
+issue time."""
+
+
+def spacing(lead_times: Sequence[float]) -> Cadence:
+    """Return the cadence of frames at ``lead_times`` (seconds): one number where they are even."""
+    steps = [after - before for before, after in pairwise((0.0, *lead_times))]
+    return steps[0] if max(steps) - min(steps) <= 1e-6 * max(steps) else torch.tensor(steps, dtype=torch.float64)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
@@ -41,9 +52,9 @@ class Quantity:
     Attributes:
         name: the key in ``scores.json``, a Python identifier.
         label: what charts and tables call it.
-        function: from videos ``[..., time, height, width]``, NaN where a pixel is not judged, and the cadence in
-            seconds, to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members that lack a judged
-            pixel are handled by `measure`.
+        function: from videos ``[..., time, height, width]``, NaN where a pixel is not judged, and the cadence
+            (`Cadence`), to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members that lack a
+            judged pixel are handled by `measure`.
         unit: its unit, where ``{unit}`` stands for that of the images.
         by_lead: whether the values are one for each frame.
         relative: whether errors and widths are given relative to the truth, and recalibrated in units of the
@@ -55,7 +66,7 @@ class Quantity:
 
     name: str
     label: str
-    function: Callable[[Tensor, float], Tensor]
+    function: Callable[[Tensor, Any], Tensor]
     unit: str = "{unit}"
     by_lead: bool = False
     relative: bool = True
@@ -69,7 +80,7 @@ def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tup
     return tuple(replace(quantity, label=labels.get(quantity.name, quantity.label)) for quantity in quantities)
 
 
-def total(video: Tensor, cadence: float = 0.0) -> Tensor:
+def total(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the sum over the pixels of each frame of ``[..., height, width]``; NaN for a frame without any."""
     known = ~torch.isnan(video)
     # Double precision inside: 128² float32 pixels lose four digits otherwise.
@@ -77,46 +88,54 @@ def total(video: Tensor, cadence: float = 0.0) -> Tensor:
     return torch.where(known.flatten(-2).any(-1), values, torch.nan).to(video.dtype)
 
 
-def peak(video: Tensor, cadence: float = 0.0) -> Tensor:
+def peak(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest total over the frames of ``[..., time, height, width]``; NaN if one frame's is."""
     return total(video).amax(dim=-1)
 
 
-def time_of_peak(video: Tensor, cadence: float) -> Tensor:
+def time_of_peak(video: Tensor, cadence: Cadence) -> Tensor:
     """Return the hours from the issue time to the largest total; the first of equal ones; NaN if one frame's is."""
-    curve = total(video)
-    hours = (curve.argmax(dim=-1) + 1).double() * (cadence / 3600)
+    return _time_of_largest(total(video), cadence)
+
+
+def _time_of_largest(curve: Tensor, cadence: Cadence) -> Tensor:
+    first = curve.argmax(dim=-1)
+    if isinstance(cadence, Tensor):
+        hours = cadence.double().cumsum(0)[first.cpu()].to(curve.device) / 3600
+    else:
+        hours = (first + 1).double() * (cadence / 3600)
     return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
 
 
-def integral(video: Tensor, cadence: float) -> Tensor:
+def integral(video: Tensor, cadence: Cadence) -> Tensor:
     """Return the integral of the total over time, unit of the images times hours; NaN if one frame's total is."""
-    return total(video).double().sum(dim=-1) * (cadence / 3600)
+    curve = total(video).double()
+    if isinstance(cadence, Tensor):
+        return (curve * (cadence.to(curve) / 3600)).sum(dim=-1)
+    return curve.sum(dim=-1) * (cadence / 3600)
 
 
-def mean_value(video: Tensor, cadence: float = 0.0) -> Tensor:
+def mean_value(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the mean over all pixels and frames of ``[..., time, height, width]``."""
     return video.double().nanmean(dim=(-3, -2, -1))
 
 
-def area_mean(video: Tensor, cadence: float = 0.0) -> Tensor:
+def area_mean(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the mean over the pixels of each frame of ``[..., height, width]``; NaN for a frame without any."""
     return video.double().nanmean(dim=(-2, -1))
 
 
-def peak_mean(video: Tensor, cadence: float = 0.0) -> Tensor:
+def peak_mean(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest `area_mean` over the frames of ``[..., time, height, width]``; NaN if one frame's is."""
     return area_mean(video).amax(dim=-1)
 
 
-def time_of_peak_mean(video: Tensor, cadence: float) -> Tensor:
+def time_of_peak_mean(video: Tensor, cadence: Cadence) -> Tensor:
     """Return the hours from the issue time to the largest `area_mean`; see `time_of_peak`."""
-    curve = area_mean(video)
-    hours = (curve.argmax(dim=-1) + 1).double() * (cadence / 3600)
-    return torch.where(torch.isnan(curve).any(-1), torch.nan, hours)
+    return _time_of_largest(area_mean(video), cadence)
 
 
-def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
+def maximum(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest pixel of all frames of ``[..., time, height, width]``; NaN where there is none."""
     known = ~torch.isnan(video)
     largest = torch.where(known, video, -torch.inf).amax(dim=(-3, -2, -1))
@@ -126,7 +145,7 @@ def maximum(video: Tensor, cadence: float = 0.0) -> Tensor:
 def area_above(threshold: float, unit: str = "") -> Quantity:
     """Return the quantity "fraction of the pixels that reach ``threshold`` (``unit``)", the mean over all frames."""
 
-    def fraction(video: Tensor, cadence: float) -> Tensor:
+    def fraction(video: Tensor, cadence: Cadence) -> Tensor:
         reached = torch.where(torch.isnan(video), torch.nan, (video >= threshold).double())
         return reached.nanmean(dim=(-3, -2, -1))
 
@@ -139,7 +158,7 @@ def area_above(threshold: float, unit: str = "") -> Quantity:
 def volume_above(threshold: float, unit: str = "") -> Quantity:
     """Return the quantity "sum of what the pixels exceed ``threshold`` (``unit``) by", the mean over all frames."""
 
-    def excess(video: Tensor, cadence: float) -> Tensor:
+    def excess(video: Tensor, cadence: Cadence) -> Tensor:
         return total((video.double() - threshold).clamp(min=0.0)).mean(-1)
 
     label = f"Volume above {threshold:g} {unit}".rstrip()
@@ -193,13 +212,15 @@ def integrals(quantities: Iterable[Quantity], coords: Mapping[Any, xr.DataArray]
 def _integrated(quantity: Quantity, area: float, unit: str) -> Quantity:
     summed = quantity.function
 
-    def integrated(video: Tensor, cadence: float) -> Tensor:
+    def integrated(video: Tensor, cadence: Cadence) -> Tensor:
         return summed(video, cadence).double() * area
 
     return replace(quantity, function=integrated, unit=quantity.unit.replace("{unit}", f"{{unit}}·{unit}²"))
 
 
-def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float, weights: Tensor | None = None) -> Tensor:
+def measure(
+    quantity: Quantity, video: Tensor, valid: Tensor, cadence: Cadence, weights: Tensor | None = None
+) -> Tensor:
     """Return a quantity of members or of the truth, on the pixels that are judged.
 
     Members and truth are measured on the same pixels: a member that lacks one of them, and a frame without any, has
@@ -209,7 +230,7 @@ def measure(quantity: Quantity, video: Tensor, valid: Tensor, cadence: float, we
         quantity: the entry.
         video: ``[..., channel, time, height, width]``, unit of the images.
         valid: the judged pixels, broadcast against ``video``.
-        cadence: seconds.
+        cadence: see `Cadence`.
         weights: of the pixels, ``[height, width]``, for quantities by area.
 
     Returns:

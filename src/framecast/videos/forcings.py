@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, moments
 
 CLOCKS = ("hour", "season")
 """Forcings that follow from the time alone."""
@@ -32,8 +32,7 @@ def channels_of_forcings(forcings: Sequence[str]) -> tuple[str, ...]:
 
 def frame_times(issue_time: np.datetime64, frames: FrameSpec) -> npt.NDArray[np.datetime64]:
     """Return the times of the past and future frames of a window, ``[P + F]``."""
-    seconds = [frames.cadence * (k - frames.past + 1) for k in range(frames.past)] + list(frames.lead_times)
-    return issue_time.astype("datetime64[ns]") + np.array([round(each * 1e9) for each in seconds], "timedelta64[ns]")
+    return np.array(moments(issue_time.astype("datetime64[ns]"), (*frames.past_times, *frames.lead_times)))
 
 
 def clock(name: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:

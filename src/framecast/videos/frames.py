@@ -5,13 +5,18 @@ xarray they are ``[time, channel, y, x]``. Time runs forward, row 0 is the lowes
 north is up), column 0 the lowest ``x``.
 """
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
+from math import gcd
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError
+from framecast.core.options import format_duration, format_offset
 
 Times = TypeVar("Times", np.datetime64, npt.NDArray[np.datetime64])
 
@@ -25,9 +30,12 @@ class FrameSpec:
         future_channels: names of the channels that are forecast.
         past: number of frames seen.
         future: number of frames forecast.
-        cadence: seconds between two frames.
+        cadence: seconds between two frames; of uneven times, the longest step of which all are multiples.
         height: rows of a frame.
         width: columns of a frame.
+        lags: seconds from the last past frame to each past frame, -43200, …, 0, where times are uneven (see `at`);
+            empty for frames at the cadence.
+        leads: seconds from the last past frame to each future frame, likewise.
     """
 
     past_channels: tuple[str, ...]
@@ -37,6 +45,8 @@ class FrameSpec:
     cadence: float
     height: int
     width: int
+    lags: tuple[float, ...] = ()
+    leads: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("past", "future", "cadence", "height", "width"):
@@ -46,11 +56,99 @@ class FrameSpec:
             channels = getattr(self, name)
             if not channels or len(set(channels)) != len(channels):
                 raise ConfigError(f"{name} is {list(channels)}; name at least one channel, each once")
+        for times, count in ((self.lags, self.past), (self.leads, self.future)):
+            if times and len(times) != count:
+                raise ConfigError(f"{count} frames have the times {list(times)}; there must be one for each")
+
+    @classmethod
+    def at(cls, lags: Sequence[float], leads: Sequence[float], **others: Any) -> Self:
+        """Return the task that sees frames at ``lags`` and forecasts frames at ``leads`` (seconds).
+
+        Args:
+            lags: of the past frames from the last one, rising: -43200, …, -3600, 0.
+            leads: of the future frames, rising and above 0.
+            others: the other fields, but for ``past``, ``future`` and ``cadence``.
+
+        Raises:
+            ConfigError: the times are out of order.
+        """
+        times = [*lags, *leads]
+        if not lags or not leads or lags[-1] != 0 or any(later <= earlier for earlier, later in pairwise(times)):
+            shown = " ".join(f"{time / 3600:g}" for time in lags), " ".join(f"{time / 3600:g}" for time in leads)
+            raise ConfigError(
+                f"the past frames are at {shown[0]} h and the future ones at {shown[1]} h; times must rise, those of "
+                "the past up to 0 and those of the future from there"
+            )
+        steps = [later - earlier for earlier, later in pairwise(times)]
+        cadence = reduce(gcd, (round(step * 1000) for step in steps)) / 1000
+        even = max(steps) - min(steps) < 1e-6 * max(steps)
+        uneven = {} if even else {"lags": tuple(map(float, lags)), "leads": tuple(map(float, leads))}
+        return cls(past=len(lags), future=len(leads), cadence=steps[0] if even else cadence, **uneven, **others)
+
+    @property
+    def past_times(self) -> tuple[float, ...]:
+        """Seconds from the last past frame to each past frame; the last is 0."""
+        return self.lags or tuple(-self.cadence * k for k in range(self.past - 1, -1, -1))
 
     @property
     def lead_times(self) -> tuple[float, ...]:
         """Seconds from the last past frame to each future frame."""
-        return tuple(self.cadence * (k + 1) for k in range(self.future))
+        return self.leads or tuple(self.cadence * (k + 1) for k in range(self.future))
+
+    @property
+    def even(self) -> bool:
+        """Whether all frames, past and future, are equally far apart."""
+        return not (self.lags or self.leads)
+
+    def extended(self, horizon: float) -> "FrameSpec":
+        """Return the task of forecasting as far as ``horizon`` seconds: fewer frames, or blocks of them in a row.
+
+        Raises:
+            ConfigError: no frame of the model, continued from its own forecasts, is at the horizon.
+        """
+        block, reach = self.lead_times, self.lead_times[-1]
+        leads = [reach * k + lead for k in range(int(horizon // reach) + 1) for lead in block]
+        count = next((k for k, lead in enumerate(leads, 1) if abs(lead - horizon) <= 1e-6 * horizon), 0)
+        if not count:
+            near = min(leads, key=lambda lead: abs(lead - horizon))
+            raise ConfigError(
+                f"the horizon is {format_duration(horizon)} and the model has a frame {self.describe_future()}: give "
+                f"the time of one, such as {format_duration(near)}"
+            )
+        return replace(self, future=count, leads=() if self.even else tuple(leads[:count]))
+
+    @property
+    def rolled(self) -> tuple[int, ...]:
+        """Positions, among the past and then the future frames, of what is the past one block later.
+
+        Raises:
+            ConfigError: a frame that would be seen then is neither seen nor forecast now.
+        """
+        known = {round(time * 1000): k for k, time in enumerate((*self.past_times, *self.lead_times))}
+        wanted = [self.lead_times[-1] + lag for lag in self.past_times]
+        if lacking := [time for time in wanted if round(time * 1000) not in known]:
+            raise ConfigError(
+                f"to go on from its own forecast the model needs frames at {listed(lacking)}, which it does not "
+                f"forecast: forecast at most {format_duration(self.lead_times[-1])}, or train with data.future that "
+                "has the lags of data.past before its last time"
+            )
+        return tuple(known[round(time * 1000)] for time in wanted)
+
+    def describe_past(self) -> str:
+        """Return which frames are seen: ``6 past frames every 2h``, or ``past frames at -12h, -8h, 0h``."""
+        if self.even:
+            return f"{self.past} past frames every {format_duration(self.cadence)}"
+        return f"past frames at {listed(self.past_times)}"
+
+    def describe(self) -> str:
+        """Return which frames are seen and forecast, in words."""
+        if self.even:
+            return f"{self.past} past and {self.future} future frames every {format_duration(self.cadence)}"
+        return f"past frames at {listed(self.past_times)} and future frames at {listed(self.lead_times)}"
+
+    def describe_future(self) -> str:
+        """Return when there are frames of a forecast: ``every 2h``, or ``at 1h, 2h, 4h``."""
+        return f"every {format_duration(self.cadence)}" if self.even else f"at {listed(self.lead_times)}"
 
     @property
     def past_shape(self) -> tuple[int, int, int, int]:
@@ -61,6 +159,11 @@ class FrameSpec:
     def future_shape(self) -> tuple[int, int, int, int]:
         """``[channel, time, height, width]`` of the future."""
         return len(self.future_channels), self.future, self.height, self.width
+
+
+def listed(times: Sequence[float]) -> str:
+    """Return signed seconds as ``-12h, 0h, 4h``."""
+    return ", ".join(map(format_offset, times))
 
 
 def nanoseconds(times: Times) -> Times:

@@ -14,7 +14,7 @@ from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
 from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
 from framecast.videos.forcings import frame_times
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, listed
 from framecast.videos.units import by_channel, convert, select
 
 Video = xr.DataArray | xr.Dataset | np.ndarray | Tensor
@@ -120,7 +120,9 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
             own = select(own, names, frames.past_channels)
     if (times := _clock(video)) is not None and len(times) > 1:
         steps = np.diff(times) / np.timedelta64(1, "ns") / 1e9
-        if np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
+        if not frames.even:
+            _check_times(steps, frames)
+        elif np.any(np.abs(steps - frames.cadence) > 0.1 * frames.cadence):
             raise DataError(
                 f"the past has frames {steps.min():g} to {steps.max():g} s apart, and the model takes one every "
                 f"{format_duration(frames.cadence)} ({frames.cadence:g} s): select such frames"
@@ -137,16 +139,25 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
     return _checked(values).flip(turned_axes(video))
 
 
+def _check_times(steps: np.ndarray, frames: FrameSpec) -> None:
+    """Raise `DataError` unless a past with these ``steps`` (seconds) has frames at the lags of ``frames``."""
+    wanted = np.diff(frames.past_times)
+    if len(steps) != len(wanted) or np.any(np.abs(steps - wanted) > 0.1 * frames.cadence):
+        found = listed([*(-np.cumsum(steps[::-1])[::-1]).tolist(), 0.0])
+        raise DataError(
+            f"the past has frames at {found}, and the model takes {frames.describe_past()}: select such frames"
+        )
+
+
 def to_ensemble(
-    members: Tensor, past: Video, frames: FrameSpec, *, attrs: Mapping[str, Any], first_lead: int = 0
+    members: Tensor, past: Video, frames: FrameSpec, *, attrs: Mapping[str, Any], later: float = 0.0
 ) -> xr.DataArray:
     """Return members ``[member, channel, time, y, x]`` as ``(member, lead_time, channel, y, x)`` with ``attrs``.
 
     The ``past`` that they were forecast from gives the coordinates of space, the order of rows and columns, and the
-    time of the last frame; ``first_lead`` frames lie between that and the first of these.
+    time of the last frame; the members' own past ends ``later`` seconds after that.
     """
-    seconds = [frames.cadence * (first_lead + k + 1) for k in range(members.shape[-3])]
-    lead = np.array([round(value * 1e9) for value in seconds], dtype="timedelta64[ns]")
+    lead = np.array([round((later + seconds) * 1e9) for seconds in frames.lead_times], dtype="timedelta64[ns]")
     coords: dict[str, Any] = {
         "member": np.arange(len(members)),
         "lead_time": lead,

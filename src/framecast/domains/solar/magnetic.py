@@ -16,34 +16,34 @@ References:
 
 from torch import Tensor, cat, minimum, nanmedian, where
 
-from framecast.verification.quantities import Quantity, total
+from framecast.verification.quantities import Cadence, Quantity, total
 
 _SIGNIFICANT = 3.0
 _TO_NOISE = 1.4826 / 2**0.5
 """Standard deviation of independent normal pixels over the median of their absolute differences."""
 
 
-def unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+def unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return Σ|B| of each frame of ``[..., height, width]``; NaN for a frame without a pixel."""
     return total(video.abs())
 
 
-def peak_unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+def peak_unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest `unsigned_flux` over the frames of ``[..., time, height, width]``."""
     return unsigned_flux(video).amax(-1)
 
 
-def final_unsigned_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+def final_unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the `unsigned_flux` of the last frame of ``[..., time, height, width]``."""
     return unsigned_flux(video[..., -1, :, :])
 
 
-def final_net_flux(video: Tensor, cadence: float = 0.0) -> Tensor:
+def final_net_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return ΣB of the last frame of ``[..., time, height, width]``."""
     return total(video[..., -1, :, :])
 
 
-def neutral_line_gradient(video: Tensor, cadence: float = 0.0) -> Tensor:
+def neutral_line_gradient(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the gradient at the neutral line of each frame of ``[..., height, width]``; see the module."""
     upper, lower = video[..., 1:, :].flatten(-2), video[..., :-1, :].flatten(-2)
     right, left = video[..., 1:].flatten(-2), video[..., :-1].flatten(-2)
@@ -53,7 +53,7 @@ def neutral_line_gradient(video: Tensor, cadence: float = 0.0) -> Tensor:
     return where((first * second < 0) & (lesser > _SIGNIFICANT * noise), steps, 0.0).sum(-1)
 
 
-def peak_gradient(video: Tensor, cadence: float = 0.0) -> Tensor:
+def peak_gradient(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest `neutral_line_gradient` over the frames of ``[..., time, height, width]``."""
     return neutral_line_gradient(video).amax(-1)
 
