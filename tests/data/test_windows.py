@@ -43,6 +43,14 @@ class TestWhichRunsAreWindows:
         assert [w.indices for w in found[:2]] == [(0, 2, 4, 6, 8), (1, 3, 5, 7, 9)]
         assert len(found) == 20 - 8
 
+    def test_uneven_times(self, make_archive):
+        hours = [-6, -2, -1, 0], [1, 4]
+        lags, leads = ([3600.0 * hour for hour in each] for each in hours)
+        spec = FrameSpec.at(lags, leads, past_channels=("193",), future_channels=("94",), height=3, width=4)
+        found = find_windows(make_archive(sequences=1, frames=12), spec)
+        assert [w.indices for w in found] == [(0, 4, 5, 6, 7, 10), (1, 5, 6, 7, 8, 11)]
+        assert found[0].issue_time == START + np.timedelta64(6, "h")
+
     def test_stride(self, make_archive):
         found = find_windows(make_archive(sequences=1, frames=20), frame_spec(), stride=5)
         assert [w.indices[0] for w in found] == [0, 5, 10, 15]

@@ -119,3 +119,29 @@ def test_the_divisor_counts_patches_and_halvings():
     assert VideoUNet(patch=4, multipliers=(1, 2)).divisor == 8
     with pytest.raises(ConfigError, match="height 12 is not divisible by 8"):
         VideoUNet().check_size(12, 16)
+
+
+def test_uneven_times_place_the_frames_and_even_ones_leave_the_network_as_it_was():
+    """Moving a frame in time changes what is said; without times there is no further weight."""
+    options = {"width": 8, "multipliers": (1, 2), "blocks": 1}
+    plain = VideoUNet(**options).build(past_channels=1, future_channels=1)
+    assert plain.frame_lag is None
+    torch.manual_seed(0)
+    near = VideoUNet(**options, past_times=(-3.0, -1.0, 0.0), future_times=(1.0, 4.0)).build(
+        past_channels=1, future_channels=1
+    )
+    for parameter in near.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    far = VideoUNet(**options, past_times=(-9.0, -1.0, 0.0), future_times=(1.0, 4.0)).build(
+        past_channels=1, future_channels=1
+    )
+    far.load_state_dict(near.state_dict())
+    x, past = torch.randn(2, 1, 2, 8, 8), torch.randn(2, 1, 3, 8, 8)
+    time = torch.tensor([3.0, 500.0])
+    assert near(x, time, past, None).shape == x.shape
+    assert not torch.allclose(near(x, time, past, None), far(x, time, past, None))
+
+
+def test_times_of_past_and_future_belong_together():
+    with pytest.raises(ConfigError, match="future_times"):
+        VideoUNet(past_times=(-1.0, 0.0))

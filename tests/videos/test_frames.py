@@ -109,3 +109,39 @@ class TestNanoseconds:
             nanoseconds(time)
         with pytest.raises(ValueError, match=f"{year}-01-01"):
             nanoseconds(np.array([np.datetime64("2017-08-08", "s"), time]))
+
+
+class TestUnevenTimes:
+    CHANNELS = {"past_channels": ("a",), "future_channels": ("a",), "height": 8, "width": 8}
+
+    def at(self, lags, leads):
+        return FrameSpec.at([3600.0 * lag for lag in lags], [3600.0 * lead for lead in leads], **self.CHANNELS)
+
+    def test_the_cadence_is_the_step_that_divides_them_all(self):
+        spec = self.at([-12, -8, -4, -2, 0], [2, 4, 8, 12])
+        assert (spec.past, spec.future, spec.cadence, spec.even) == (5, 4, 7200.0, False)
+        assert spec.past_times[0] == -43200.0
+        assert spec.lead_times == (7200.0, 14400.0, 28800.0, 43200.0)
+        assert from_plain(FrameSpec, to_plain(spec)) == spec
+
+    def test_even_times_need_no_list(self):
+        assert self.at([-4, -2, 0], [2, 4]) == FrameSpec(past=3, future=2, cadence=7200.0, **self.CHANNELS)
+
+    @pytest.mark.parametrize(
+        ("lags", "leads"), [([-2, -1], [1, 3]), ([0, -2], [1, 3]), ([-2, 0], [0, 1]), ([], [1]), ([0], [])]
+    )
+    def test_times_must_rise_through_the_last_frame_seen(self, lags, leads):
+        with pytest.raises(ConfigError, match="rise"):
+            self.at(lags, leads)
+
+    def test_the_next_past_is_found_among_the_frames(self):
+        assert self.at([-4, -1, 0], [1, 3, 4]).rolled == (2, 4, 5)
+        assert FrameSpec(past=3, future=2, cadence=60.0, **self.CHANNELS).rolled == (2, 3, 4)
+        assert FrameSpec(past=1, future=3, cadence=60.0, **self.CHANNELS).rolled == (3,)
+        with pytest.raises(ConfigError, match="10h, 11h"):
+            _ = self.at([-12, -2, -1, 0], [1, 6, 12]).rolled
+
+    @given(past=st.integers(1, 5), future=st.integers(1, 5), count=st.integers(1, 17))
+    def test_the_horizon_of_even_frames_is_any_number_of_them(self, past, future, count):
+        spec = FrameSpec(past=past, future=future, cadence=600.0, **self.CHANNELS)
+        assert spec.extended(600.0 * count) == dataclasses.replace(spec, future=count)

@@ -143,7 +143,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
 
 
 def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tuple[str, ...]) -> Rows:
-    from framecast.core.options import format_duration
+    from framecast.core.options import format_duration, format_offset
 
     frames = plain["frames"]
     channels = list(dict.fromkeys([*frames["past_channels"], *frames["future_channels"]]))
@@ -156,7 +156,8 @@ def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tup
         ("network", f"{settings(plain['network'])}, {size}"),
         ("past", f"{frames['past']} frames of {', '.join(frames['past_channels'])}"),
         ("future", f"{frames['future']} frames of {', '.join(frames['future_channels'])} in {plain['unit']}"),
-        ("cadence", format_duration(frames["cadence"])),
+        *[(name, ", ".join(map(format_offset, frames[name]))) for name in ("lags", "leads") if frames.get(name)],
+        *([] if frames.get("lags") else [("cadence", format_duration(frames["cadence"]))]),
         ("trained at", f"{frames['height']} × {frames['width']} pixels"),
         *((f"stretch {name}", stretch(own)) for name, own in plain["normaliser"]["stretches"].items()),
         ("target", str(plain["target"]["kind"])),

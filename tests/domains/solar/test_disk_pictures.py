@@ -112,7 +112,7 @@ def test_pictures_become_an_archive_that_follows_the_sun(folder, tmp_path):
 
 
 def test_headers_of_pictures_are_remembered_by_what_the_options_say(folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("FRAMECAST_CACHE", str(tmp_path))
     monkeypatch.setattr("framecast.domains.solar.header_cache.WORTH_KEEPING", 1)
     first = scan(folder, disk=DISK)
     assert repr(scan(folder, disk=DISK).frames) == repr(first.frames)
