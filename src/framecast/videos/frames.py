@@ -166,6 +166,11 @@ def listed(times: Sequence[float]) -> str:
     return ", ".join(map(format_offset, times))
 
 
+def moments(issue: np.datetime64, seconds: Sequence[float]) -> list[np.datetime64]:
+    """Return the times that are ``seconds`` after ``issue``."""
+    return [issue + np.timedelta64(round(value * 1e9), "ns") for value in seconds]
+
+
 def nanoseconds(times: Times) -> Times:
     """Return ``times``, one or an array, as ``datetime64[ns]``, which is how they are kept.
 

@@ -14,7 +14,6 @@ import numpy as np
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.core.files import PREDICTION, refuse_existing
 from framecast.core.fingerprint import digest
-from framecast.core.options import format_duration
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
@@ -40,7 +39,7 @@ from framecast.domains.solar.times import Latest
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw, numbered
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, moments
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,8 @@ def predict(
         options = replace(options, time=newest + np.timedelta64(round(options.time.seconds * 1e9), "ns"))
     if options.time > now:
         raise ConfigError(f"--time {minute(options.time)} is in the future: the last frame seen must have been taken")
-    step = np.timedelta64(round(frames.cadence * 1e9), "ns")
-    past = [options.time + (k + 1 - frames.past) * step for k in range(frames.past)]
-    future = [options.time + (k + 1) * step for k in range(frames.future)] if options.future else []
+    past = moments(options.time, frames.past_times)
+    future = moments(options.time, frames.lead_times) if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
     settings, radiometry = _as_in_training(config, options), _radiometry(config, options)
 
@@ -157,8 +155,7 @@ def predict(
             "Data cut-off": str(issue.time)[:19].replace("T", " ") + " UTC, the last frame seen",
             "Region": ", ".join(filter(None, (region_label(track), spot(track, issue).describe()))),
             "Pointing": "fixed" if track.pointing else f"follows the surface ({settings.rotation})",
-            "Seen": f"{frames.past} frames of {', '.join(frames.past_channels)} Å "
-            f"every {format_duration(frames.cadence)}",
+            "Seen": f"{', '.join(frames.past_channels)} Å: {frames.describe_past()}",
             "Frame": f"{frames.height} x {frames.width} pixels of {settings.view.pixel:g} arcsec",
             "Radiometry": "; ".join(radiometry.history(observations.frames)),
             "Images": ", ".join(map(str, images.describe().values())),
@@ -208,6 +205,6 @@ def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpe
         time, first = minute(np.datetime64(needed[0].time)), needed[0]
         raise DataError(
             f"{len(needed)} of the {len(past) * len(frames.past_channels)} images that the model needs are unavailable "
-            f"(one every {format_duration(frames.cadence)}); the first: {time}, {first.wavelength} Å, {first.missing}: "
+            f"({frames.describe_past()}); the first: {time}, {first.wavelength} Å, {first.missing}: "
             "choose another --time, or rerun the command when they are there"
         )

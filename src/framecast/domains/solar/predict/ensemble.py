@@ -14,7 +14,7 @@ from framecast.models.archive_forecast import forecast_windows, plan_forecast
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
 from framecast.models.selection import Selection
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, moments
 
 
 def forecast_region(
@@ -44,8 +44,7 @@ def forecast_region(
     (name,) = archive.sequences
     frames, max_masked = forecaster.frames, forecaster.config.max_masked
     times, quality = archive.times(name), archive.quality(name)
-    step = np.timedelta64(round(frames.cadence * 1e9), "ns")
-    past_times = [issue + (k + 1 - frames.past) * step for k in range(frames.past)]
+    past_times = moments(issue, frames.past_times)
     rows = [_nearest(times, time, frames) for time in past_times]
     check_fit(archive, frames, past_only=True)
     for time, row in zip(past_times, rows, strict=True):
