@@ -122,12 +122,11 @@ class Prepared:
 
     def of_length(self, steps: int, *, width: int | None) -> "Prepared":
         """Return the same of so many steps in place of a budget, with a network of this width where it has one."""
-        network: Any = self.recipe.network
-        if width is not None:
-            network = replace(network, width=width)
         training = replace(self.recipe.training, steps=steps, budget=None, least_steps=None)
-        recipe = replace(self.recipe, network=network, training=training)
-        return replace(self, recipe=recipe, model=replace(self.model, network=network))
+        recipe: Any = replace(self.recipe, training=training)
+        if width is not None:
+            recipe = replace(recipe, network=replace(recipe.network, width=width))
+        return replace(self, recipe=recipe, model=replace(self.model, network=_timed(recipe, self.model.frames)))
 
     @property
     def choices(self) -> str:
