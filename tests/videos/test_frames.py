@@ -122,7 +122,7 @@ class TestUnevenTimes:
         assert (spec.past, spec.future, spec.cadence, spec.even) == (5, 4, 7200.0, False)
         assert spec.past_times[0] == -43200.0
         assert spec.lead_times == (7200.0, 14400.0, 28800.0, 43200.0)
-        assert from_plain(FrameSpec, to_plain(spec)) == spec
+        assert from_plain(FrameSpec, to_plain(spec), where="spec") == spec
 
     def test_even_times_need_no_list(self):
         assert self.at([-4, -2, 0], [2, 4]) == FrameSpec(past=3, future=2, cadence=7200.0, **self.CHANNELS)
