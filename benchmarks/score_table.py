@@ -9,7 +9,7 @@ from pathlib import Path
 from framecast.verification.files import open_scores
 from framecast.verification.results import IntervalScores, Scores
 
-DIGITS = {"crps": 2, "rmse": 1, "spread_skill": 2, "energy_score": 2, "total_crps": 0}
+DIGITS = {"crps": 2, "rmse": 1, "spread_skill": 2, "energy_score": 2}
 
 
 def main() -> None:
@@ -23,7 +23,8 @@ def main() -> None:
         f"{blocks.number_of_blocks} blocks ({blocks.blocks}).\n"
     )
     names = list(scores.forecasts)
-    for cells in (["", *names], ["---"] * (len(names) + 1), *(row(scores, names, name) for name in DIGITS)):
+    shown = [*DIGITS, f"{next(iter(scores.quantity_info))}_crps"]
+    for cells in (["", *names], ["---"] * (len(names) + 1), *(row(scores, names, name) for name in shown)):
         print(f"| {' | '.join(cells)} |")
     print(f"\nModel over baseline, {first}:\n")
     for baseline, skills in model.skill.items():
@@ -45,7 +46,7 @@ def main() -> None:
 
 def row(scores: Scores, names: list[str], score: str) -> list[str]:
     """Return one line: a figure of every forecast with its interval."""
-    info, digits = scores.score_info[score], DIGITS[score]
+    info, digits = scores.score_info[score], DIGITS.get(score, 0)
     cells = [f"{info.label}, {info.unit}" if info.unit else info.label]
     for name in names:
         total = scores[name][score].total
