@@ -33,6 +33,7 @@ from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import saturation_level
 from framecast.domains.solar.tracks import follow
 from framecast.models.forecaster import Forecaster
+from framecast.videos.frames import moments
 
 STATISTICS = ("mean", "spread")
 """What `to_maps` makes by name, besides ``members`` and quantiles such as ``0.9``."""
@@ -97,11 +98,9 @@ def past_of_maps(
     if not own:
         raise DataError(f"no map is of {lead} Å, the model's first channel: give maps of its channels")
     last = max(own, key=lambda h: h.time) if time is None else min(own, key=lambda h: abs(h.time - time))
-    step = np.timedelta64(round(frames.cadence * 1e9), "ns")
-    moments = [last.time + (k + 1 - frames.past) * step for k in range(frames.past)]
     slots = [
         [_nearest([i.header for i in images], int(name), moment, frames.cadence) for name in frames.past_channels]
-        for moment in moments
+        for moment in moments(last.time, frames.past_times)
     ]
     leaders = [slot[0] for slot in slots]
     place = _place(center, last)
@@ -206,11 +205,9 @@ def forecast_maps(model: Forecaster, maps: Sequence[Any], *, center: Any, **opti
     """
     own = {name: options.pop(name) for name in ("time", "pixel", "radiometry", "pointing") if name in options}
     known = past_of_maps(model, maps, center=center, **own)
-    even = known["time"].values[-1] + (np.arange(-model.frames.past + 1, 1) * np.timedelta64(1, "ns")) * round(
-        model.frames.cadence * 1e9
-    )
-    ensemble = model.forecast(known["past"].assign_coords(time=even).transpose("channel", "time", "y", "x"), **options)
     issue = known["time"].values[-1]
+    exact = np.array(moments(issue, model.frames.past_times))
+    ensemble = model.forecast(known["past"].assign_coords(time=exact).transpose("channel", "time", "y", "x"), **options)
     ahead = coordinates(known, issue + ensemble["lead_time"].values)
     past = known["past"].rename(time="past_time", channel="past_channel")
     found = xr.Dataset({"forecast": ensemble.drop_vars("valid_time", errors="ignore")}, attrs=ensemble.attrs)
