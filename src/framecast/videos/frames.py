@@ -82,8 +82,14 @@ class FrameSpec:
         steps = [later - earlier for earlier, later in pairwise(times)]
         cadence = reduce(gcd, (round(step * 1000) for step in steps)) / 1000
         even = max(steps) - min(steps) < 1e-6 * max(steps)
-        uneven = {} if even else {"lags": tuple(map(float, lags)), "leads": tuple(map(float, leads))}
-        return cls(past=len(lags), future=len(leads), cadence=steps[0] if even else cadence, **uneven, **others)
+        return cls(
+            past=len(lags),
+            future=len(leads),
+            cadence=steps[0] if even else cadence,
+            lags=() if even else tuple(map(float, lags)),
+            leads=() if even else tuple(map(float, leads)),
+            **others,
+        )
 
     @property
     def past_times(self) -> tuple[float, ...]:
