@@ -108,7 +108,7 @@ def test_the_derived_quantities_know_the_times(model, archive):
     ensemble[:] = 0.0
     ensemble[:, 4] = 1.0  # 7 h ahead
     found = model.intervals(ensemble, calibrated=False)
-    assert float(found["time_of_peak"].sel(level=50, bound="lower").item()) == 7.0
+    assert float(found["time_of_peak"].sel(level=0.5, bound="lower").item()) == 7.0
 
 
 def test_even_times_are_the_same_model_however_they_are_written(archive, tmp_path):

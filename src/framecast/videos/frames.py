@@ -116,7 +116,7 @@ class FrameSpec:
         leads = [reach * k + lead for k in range(int(horizon // reach) + 1) for lead in block]
         count = next((k for k, lead in enumerate(leads, 1) if abs(lead - horizon) <= 1e-6 * horizon), 0)
         if not count:
-            near = min(leads, key=lambda lead: abs(lead - horizon))
+            near = min(reversed(leads), key=lambda lead: abs(lead - horizon))
             raise ConfigError(
                 f"the horizon is {format_duration(horizon)} and the model has a frame {self.describe_future()}: give "
                 f"the time of one, such as {format_duration(near)}"
