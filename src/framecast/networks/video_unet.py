@@ -296,7 +296,7 @@ class VideoUNetModule(nn.Module):
             else nn.Linear(channels, widths[0])
         )
         self.frame_number = nn.Linear(EMBEDDING, widths[0])
-        self.frame_lag = nn.Linear(EMBEDDING, widths[0]) if config.past_times else None
+        self.frame_lag = start_at_zero(nn.Linear(EMBEDDING, widths[0])) if config.past_times else None
         self.down = nn.ModuleList(Level(w, config, attention=a) for w, a in zip(widths, attended, strict=True))
         self.shrink = nn.ModuleList(SpatialConv(i, o, kernel=2, stride=2, bias=True) for i, o in pairwise(widths))
         widths.reverse()

@@ -11,7 +11,7 @@ import torch
 from framecast.core.configuration import kind_of, to_plain
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.options import format_duration, format_offset, parse_duration
+from framecast.core.options import format_duration, parse_duration
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import OwnSamples, Samples, WindowDataset, Windows
 from framecast.data.split_table import TableSplit
@@ -21,7 +21,7 @@ from framecast.data.windows import WindowList, find_windows, manifest_hash
 from framecast.generators.kinds import DiffusionOptions
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import AnyNetwork, OwnNetwork, VideoUNet, check_size
-from framecast.training.recipe import DataOptions, Recipe
+from framecast.training.recipe import DataOptions, Recipe, frames_told
 from framecast.training.start import Start, differences, inherit, open_start
 from framecast.videos.forcings import channels_of_forcings
 from framecast.videos.frames import FrameSpec
@@ -253,11 +253,12 @@ def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared
     classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
     if recipe.data.labels and not classes:
         raise DataError(f"data.labels is true, and {type(data.train).__name__} has no attribute classes: name them")
+    past, future = frames_told(frames)
     options = replace(
         recipe.data,
         patch=None,
-        past=frames.past if frames.even else tuple(map(format_offset, frames.past_times)),
-        future=frames.future if frames.even else tuple(map(format_offset, frames.lead_times)),
+        past=past,
+        future=future,
         past_channels=frames.past_channels,
         future_channels=frames.future_channels,
         cadence=format_duration(frames.cadence),
@@ -318,8 +319,11 @@ def _describe(
 
 def _timed(recipe: Recipe, frames: FrameSpec) -> AnyNetwork:
     """Return the network of the recipe, told the times of its frames where they are uneven and it can use them."""
-    if frames.even or not isinstance(recipe.network, VideoUNet):
+    if not isinstance(recipe.network, VideoUNet):
+        assert recipe.network is not None
         return recipe.network
+    if frames.even:  # those of a model that it starts from may have been uneven
+        return replace(recipe.network, past_times=(), future_times=())
     past, future = ([time / frames.cadence for time in times] for times in (frames.past_times, frames.lead_times))
     if isinstance(recipe.generator, DiffusionOptions) and recipe.generator.masks:  # past and future are one video
         past = future = [*past, *future]

@@ -17,7 +17,7 @@ from torch import nn
 from framecast.core.configuration import OneOf, OwnCode, from_plain, to_plain
 from framecast.core.domain import domains
 from framecast.core.errors import ConfigError
-from framecast.core.options import parse_duration, parse_offset
+from framecast.core.options import format_offset, parse_duration, parse_offset
 from framecast.core.reading import parse_yaml
 from framecast.data.splits import AnySplit, AutoSplit
 from framecast.data.windows import TOLERANCE
@@ -187,6 +187,13 @@ class Recipe:
     def generator(self) -> AnyGenerator:
         """What turns the network's output into members."""
         return self.one_shot or self.diffusion or DiffusionOptions()
+
+
+def frames_told(frames: FrameSpec) -> tuple[Any, Any]:
+    """Return ``data.past`` and ``data.future`` as a recipe gives them for ``frames``."""
+    if frames.even:
+        return frames.past, frames.future
+    return tuple(map(format_offset, frames.past_times)), tuple(map(format_offset, frames.lead_times))
 
 
 def built_in_recipes() -> dict[str, Path]:

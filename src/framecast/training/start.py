@@ -22,7 +22,7 @@ from framecast.models.checkpoint import read_config, read_weights
 from framecast.models.config import ModelConfig
 from framecast.models.header import find_model
 from framecast.networks import OwnNetwork
-from framecast.training.recipe import Recipe
+from framecast.training.recipe import Recipe, frames_told
 from framecast.videos.forcings import planes
 
 Slice = tuple[str, str]
@@ -83,7 +83,8 @@ def inherit(recipe: Recipe, start: Start) -> Recipe:
     own = type(recipe.generator) is type(model.generator)
     if own and recipe.sampling == SamplingOptions(precision=recipe.sampling.precision):
         recipe = replace(recipe, sampling=replace(model.sampling, precision=recipe.sampling.precision))
-    frames = {name: getattr(model.frames, name) for name in ("past", "future") if getattr(recipe.data, name) == "auto"}
+    known = dict(zip(("past", "future"), frames_told(model.frames), strict=True))
+    frames = {name: told for name, told in known.items() if getattr(recipe.data, name) == "auto"}
     forcings = recipe.data.forcings or model.forcings
     return replace(recipe, data=replace(recipe.data, forcings=forcings, **frames))
 
@@ -129,6 +130,7 @@ def _facts(model: ModelConfig) -> dict[str, str]:
         "future channels": ", ".join(frames.future_channels),
         "past frames": str(frames.past),
         "future frames": str(frames.future),
+        "times": "even" if frames.even else frames.describe(),
         "cadence": format_duration(frames.cadence),
         "size": f"{frames.height}×{frames.width}",
         "unit": model.unit,
