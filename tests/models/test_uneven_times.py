@@ -71,7 +71,7 @@ def test_a_forecast_goes_on_from_its_own_frames_at_the_lags(model, archive, monk
     past = archive.sequence("a").isel(time=[4, 8, 10, 11, 12])["intensity"]
     seen = []
 
-    def copy(pasts, draw, *, task=None):
+    def copy(pasts, draw, **others):
         """Forecast the hours that follow the newest frame, so that the next past tells which frames it was made of."""
         pasts = pasts[None] if pasts.ndim == 4 else pasts
         seen.append(pasts[0, 0, :, 0, 0].numpy() - pasts[0, 0, -1, 0, 0].numpy())

@@ -7,6 +7,7 @@ weights and the shape of every tensor are compared before anything is computed w
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,9 @@ def load(
         ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
         FramecastError: the model does not exist or cannot be used; the message says why.
     """
-    paths: Sequence[str | Path] = models_below(path) or [path] if isinstance(path, str | Path) else path
+    paths: Sequence[str | Path] = [path] if isinstance(path, str | os.PathLike) else path
+    if len(paths) == 1:
+        paths = models_below(paths[0]) or paths
     if len(paths) != 1:
         if network is not None:
             raise ConfigError(f"{len(paths)} models were given, and one network: load models of your own one by one")
