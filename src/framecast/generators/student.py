@@ -28,8 +28,7 @@ class Student(Denoiser):
     def __init__(self, own: Denoiser, teacher: Denoiser, *, steps: int) -> None:
         settings: dict[str, Any] = {"weighting": own.weighting, "draw": own.draw, "classes": own.classes}
         super().__init__(own.network, own.schedule, own.prediction, own.grid, noise_slope=own.noise_slope, **settings)
-        # Not a part of this module: it is not trained, stored or counted.
-        object.__setattr__(self, "teacher", teacher.eval().requires_grad_(False))
+        self.teacher = (teacher.eval().requires_grad_(False),)  # in a tuple: no part of what is trained and stored
         falling = Trailing().times(own.schedule, steps)
         self.ladder = torch.cat([falling, torch.zeros(1, dtype=torch.float64)])
 
@@ -44,7 +43,7 @@ class Student(Denoiser):
         noise = coloured(random.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
         scale = self.schedule(times[0])
         x_t = broadcast(scale.alpha, x0) * x0 + broadcast(scale.sigma, x0) * noise
-        teacher: Denoiser = self.__dict__["teacher"]
+        (teacher,) = self.teacher
         with torch.no_grad():
             target = student_target(lambda x, t: teacher(x, t, past, label), self.schedule, x_t, times)
         error = torch.where(counted, self(x_t, times[0], past, label) - target, 0.0)

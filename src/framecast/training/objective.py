@@ -3,6 +3,7 @@
 It is a module so that DistributedDataParallel sees one call forward for each part of a batch, whatever goes on inside.
 """
 
+import math
 from contextlib import AbstractContextManager
 
 import torch
@@ -19,6 +20,9 @@ from framecast.videos.target import Change
 
 _EXAMPLES = 128
 """Training windows that the units of a loss are taken from."""
+
+_EXAMPLE_BYTES = 2**28
+"""What they may take; of large frames there are fewer, 8 at least."""
 
 
 class Objective(nn.Module):
@@ -65,7 +69,8 @@ def true_futures(representation: Representation, batch: Sample) -> Tensor:
 def measure_loss(generator: Generator, conditioning: Conditioning, windows: Samples, *, seed: int) -> None:
     """Let ``generator`` take the units of its loss from some of the training ``windows`` (see `Generator.measure`)."""
     device = next(generator.parameters()).device
-    chosen = epoch_order(len(windows), seed=seed, epoch=0)[:_EXAMPLES].tolist()
+    most = _EXAMPLE_BYTES // (4 * math.prod(windows.frames.future_shape))
+    chosen = epoch_order(len(windows), seed=seed, epoch=0)[: min(_EXAMPLES, max(8, most))].tolist()
 
     def examples() -> Tensor:
         found = [true_futures(conditioning.representation, windows.batch([index])) for index in chosen]
