@@ -13,8 +13,8 @@
 # # A nowcast of rain
 #
 # From the files of a weather service to the probability of rain in the next hour: the Dutch composite (KNMI) of 26
-# August 2010, which `FRAMECAST_DATA` points to. A small model learns on the first four hours of one night what becomes of
-# rain that is moved on, and forecasts two hours later. It needs the extras `radar` and `motion`.
+# August 2010, which `FRAMECAST_DATA` points to. A small model learns on the first four hours of one night what
+# becomes of rain that is moved on, and forecasts two hours later. It needs the extras `radar` and `motion`.
 
 # %%
 import os
@@ -77,8 +77,8 @@ recipe = fc.load_recipe(
 fc.train(recipe, "knmi.zarr", out="nowcaster", progress=False)
 
 # %% [markdown]
-# The forecast begins at 06:30 and sees the four frames up to then; the hour that follows is in the archive, and is written
-# beside it.
+# The forecast begins at 06:30 and sees the four frames up to then; the hour that follows is in the archive, and is
+# written beside it.
 
 # %%
 fc.forecast("nowcaster", "knmi.zarr", "nowcast.zarr", time="2010-08-26T06:30", members=20, progress=False)
@@ -110,8 +110,9 @@ figure.colorbar(shown, ax=axes[3], shrink=0.8, label="mm/h")
 plt.show()
 
 # %% [markdown]
-# How good is it? One hour of one night says little, and this training was short; `benchmarks/rain.py` judges a model on other
-# events and another service, beside STEPS of pysteps. Here, against the rain that only moves on, its probability 0 or 1:
+# How good is it? One hour of one night says little, and this training was short; `benchmarks/rain.py` judges a model
+# on other events and another service, beside STEPS of pysteps. Here, against the rain that only moves on, with a
+# probability of 0 or 1:
 
 # %%
 moved = advect(torch.from_numpy(last), torch.from_numpy(motion), len(minutes)).numpy()
