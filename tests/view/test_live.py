@@ -112,7 +112,7 @@ def pictures(*names):
     return buffer.getvalue()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "status"),
     [

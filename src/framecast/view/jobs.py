@@ -1,28 +1,29 @@
 """Jobs in processes of their own: few at a time, bounded in memory and time, ended with whoever asked for them.
 
-A job is a request as JSON on the standard input of `framecast.view.worker`, which answers with one line of JSON for
-each thing that it has to say. Whoever asked for a job has to ask for its state again and again; when nobody does for a
-while (the page was closed), the job is ended.
+A job is a request that `framecast.view.worker` is given, which sends a message for each thing that it has to say.
+Whoever asked for a job has to ask for its state again and again; when nobody does for a while (the page was closed),
+the job is ended.
 """
 
-import json
-import os
+import multiprocessing
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from framecast.core.errors import FramecastError
 from framecast.core.text import one_line
+from framecast.view import worker
 from framecast.view.library import UnknownError
+
+_CONTEXT = multiprocessing.get_context("spawn")  # the server has threads, which a fork would lose
 
 Said = Callable[["Job", dict[str, Any]], object]
 
@@ -79,7 +80,7 @@ class Job:
     found: dict[str, Any] = field(default_factory=dict)
     began: float = 0.0
     seen: float = field(default_factory=time.monotonic)
-    process: subprocess.Popen[str] | None = None
+    process: BaseProcess | None = None
 
     @property
     def over(self) -> bool:
@@ -163,31 +164,32 @@ class Jobs:
             if job.state == "waiting":
                 running += 1
                 job.state, job.began = "running", time.monotonic()
-                job.process = _process()
-                threading.Thread(target=self._follow, args=(job, job.process), daemon=True).start()
+                ours, theirs = _CONTEXT.Pipe(duplex=False)
+                job.process = _CONTEXT.Process(target=worker.work, args=(job.request, job.folder, theirs), daemon=True)
+                job.process.start()
+                theirs.close()
+                threading.Thread(target=self._follow, args=(job, job.process, ours), daemon=True).start()
 
-    def _follow(self, job: Job, process: "subprocess.Popen[str]") -> None:
-        """Read what a job says until it ends."""
-        assert process.stdin is not None
-        assert process.stdout is not None
+    def _follow(self, job: Job, process: BaseProcess, ours: Connection) -> None:
+        """Hear what a job says until it ends."""
+        outcome, told = "failed", "the process ended unexpectedly"
         try:
-            with process.stdin as stream:
-                json.dump(job.request | {"folder": str(job.folder)}, stream)
-            for message in _messages(process.stdout):
-                job.part = float(message.get("part", job.part))
-                job.told = one_line(message.get("told", job.told), most=500)
-                if "found" in message:
-                    job.found |= message["found"]
+            while outcome == "failed":
+                message = ours.recv()
                 if "failed" in message:
                     raise FramecastError(message["failed"])
+                job.part = float(message.get("part", job.part))
+                job.told = one_line(message.get("told", job.told), most=500)
+                job.found |= message.get("found", {})
                 self._said(job, message)
-            code = process.wait()
-            if code:
-                raise FramecastError(f"the process ended unexpectedly (code {code})")
-            outcome, told = "done", job.told
-        except (FramecastError, OSError, ValueError) as error:
-            outcome, told = "failed", one_line(error, most=1000)
+                outcome = "done" if message.get("finished") else "failed"
+            told = job.told
+        except (EOFError, OSError):
+            pass
+        except FramecastError as error:
+            told = one_line(error, most=1000)
         finally:
+            ours.close()
             _kill(process)
         with self._lock:
             if not job.over:
@@ -217,42 +219,24 @@ class Jobs:
             shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _process() -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "framecast.view.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        start_new_session=os.name == "posix",
-    )
-
-
-def _messages(stream: Any) -> Iterator[dict[str, Any]]:
-    for line in stream:
-        try:
-            message = json.loads(line)
-        except ValueError:  # something that a library printed
-            continue
-        if isinstance(message, dict):
-            yield message
-
-
-def _kill(process: "subprocess.Popen[str] | None") -> None:
+def _kill(process: BaseProcess | None) -> None:
     """End a process and those that it started."""
-    if process is None or process.poll() is not None:
+    import psutil
+
+    if process is None or process.pid is None:
         return
-    if os.name == "posix":
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
+    try:
+        started = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        started = []
+    process.kill()
+    for own in started:
+        with suppress(psutil.Error):
+            own.kill()
+    process.join(10)
 
 
-def _memory(pid: int) -> int:
+def _memory(pid: int | None) -> int:
     """Return the bytes of memory of a process and those that it started."""
     import psutil
 

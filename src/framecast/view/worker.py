@@ -1,17 +1,18 @@
-"""What a job's process does: reads one request, and says what it does and finds in lines of JSON.
+"""What a job's process does: one request, with a message for each thing that it does or finds.
 
-The process ends with its parent: when its standard input is closed before the request is complete, or when nobody reads
-what it says.
+The process ends when the server does, even if that is killed.
 """
 
-import json
+import multiprocessing
 import os
 import sys
 import threading
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.connection import Connection, wait
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,44 +25,34 @@ _PARTS = 6
 """In how many parts the members appear."""
 
 
-def main() -> int:
-    """Do what the standard input asks for; return the exit code."""
-    say = _speaker()
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+def work(request: dict[str, Any], folder: Path, messages: Connection) -> None:
+    """Do what is asked for; the last message says that it is finished, or why it failed."""
+    threading.Thread(target=_end_with_server, daemon=True).start()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):  # the server's own, on which only the server speaks
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(silence, stream.fileno())
     warnings.simplefilter("ignore")
-    request = json.load(sys.stdin)
+
+    def say(**message: Any) -> None:
+        messages.send(message)
+
     try:
-        _KINDS[request["kind"]](request, Path(request["folder"]), say)
+        _KINDS[request["kind"]](request, folder, say)
+        say(finished=True)
     except FramecastError as error:
         say(failed=str(error))
     except MemoryError:
         say(failed="out of memory: ask for fewer members")
     except Exception as error:  # whatever it is, the page must know that nothing will come
         say(failed=f"{type(error).__name__}: {error}")
-    return 0
 
 
-def _speaker() -> Callable[..., None]:
-    """Return what writes a line of JSON; whatever else is printed goes to the standard error."""
-    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    lock = threading.Lock()
-
-    def say(**message: Any) -> None:
-        with lock:
-            stream.write(json.dumps(message) + "\n")
-            stream.flush()
-
-    return say
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this process when the server has gone, even if it was killed."""
-    import time
-
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _end_with_server() -> None:
+    server = multiprocessing.parent_process()
+    if server is not None:
+        wait([server.sentinel])
+        os._exit(1)
 
 
 def _judge(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
@@ -224,6 +215,3 @@ _KINDS: dict[str, Callable[[dict[str, Any], Path, Callable[..., None]], None]] =
     "import": _take_in,
     "evaluate": _judge,
 }
-
-if __name__ == "__main__":
-    sys.exit(main())
