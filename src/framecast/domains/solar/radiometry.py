@@ -61,8 +61,8 @@ class Radiometry:
         masked, and kept them.
         """
         trained = images.get("radiometry")
-        known = isinstance(trained, Mapping) and "saturation" in trained
-        return replace(self, saturation=trained["saturation"] if known else 0.0)
+        kept = trained.get("saturation", 0.0) if isinstance(trained, Mapping) else 0.0
+        return replace(self, saturation=kept)
 
     def rate(self, image: SolarImage) -> npt.NDArray[np.float32]:
         """Return the pixels of ``image`` in its `FrameHeader.final_unit`, ``[row, column]``, NaN where there is none.
