@@ -23,8 +23,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from framecast.data.archive.reader import Archive
+from framecast.data.climatology import sample_climatology
 from framecast.data.datasets import WindowDataset
-from framecast.data.statistics import sample_residuals
 from framecast.generators.generator import Generator
 from framecast.models.archive_forecast import sample_key
 from framecast.models.config import attach, build_network
@@ -184,7 +184,7 @@ def run(recipe: Recipe, archive: Path, seconds: float, variant: Variant) -> dict
     with trained.state.ema.within(network):
         forecaster = Forecaster(prepared.model, trained.generator)
         forecaster.conditioning = trained.conditioning  # the variant's own
-        figures = judge(forecaster, validation, sample_residuals(windows, draws=RESIDUALS, seed=0))
+        figures = judge(forecaster, validation, sample_climatology(windows, most=RESIDUALS, seed=0).residuals)
     return {
         "parameters": sum(p.numel() for p in network.parameters()),
         "gflop": gflop(forecaster, validation),

@@ -6,35 +6,28 @@
 Reflectivity becomes rain by Z = 200 R^1.6 (Marshall & Palmer 1948), R in mm/h; below 0.05 mm/h it is dry. Rain, not
 reflectivity, is then averaged over squares of pixels. Every other sequence gives the changes that dress persistence,
 the rest is judged.
-Each forecast is an ordinary forecast file; `framecast evaluate` compares them, with persistence and dressed
-persistence beside them:
-
-- extrapolation: the last frame moved on by one vector, found by cross-correlating the last two frames (one member);
-- pysteps extrapolation (Lucas-Kanade, semi-Lagrangian) and STEPS (Pulkkinen et al. 2019, doi:10.5194/gmd-12-4185-2019),
-  where pysteps can be imported. It is no dependency: install it for this script.
+The forecast that is judged is an ordinary forecast file: the last frame moved on by one vector, found by
+cross-correlating the last two frames (one member). Beside it stand persistence, dressed persistence and the nowcasts of
+pysteps (`framecast.verification.nowcasts`): Lagrangian persistence, S-PROG and STEPS.
 """
 
 import argparse
-import io
-from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import SampleInfo, write_forecast
 from framecast.data.windows import Window, find_windows
 from framecast.verification.evaluation import evaluate
+from framecast.verification.nowcasts import NOWCASTS, Nowcaster
 from framecast.videos.frames import FrameSpec
 
 PAST, FUTURE, CADENCE, DRY = 3, 6, 600.0, 0.05
 THRESHOLDS = (0.5, 2.0, 5.0)
-
-Nowcast = Callable[[np.ndarray, int], np.ndarray]
-"""From past rain ``[time, y, x]`` and a seed to ``[member, lead time, y, x]``."""
 
 
 def rain(reflectivity: np.ndarray, coarsen: int) -> np.ndarray:
@@ -45,7 +38,7 @@ def rain(reflectivity: np.ndarray, coarsen: int) -> np.ndarray:
     return rate.reshape(time, height // coarsen, coarsen, width // coarsen, coarsen).mean((2, 4))
 
 
-def extrapolate(past: np.ndarray, seed: int) -> np.ndarray:
+def extrapolate(past: np.ndarray) -> np.ndarray:
     """Return the last frame moved on by the shift at which it is most like the one before, found to a pixel."""
     before, last = (np.log1p(frame) - np.log1p(frame).mean() for frame in past[-2:])
     match = np.fft.ifft2(np.fft.fft2(last) * np.conj(np.fft.fft2(before))).real
@@ -55,35 +48,6 @@ def extrapolate(past: np.ndarray, seed: int) -> np.ndarray:
     return np.stack(moved)[None]
 
 
-def pysteps_nowcasts(members: int, pixel_km: float) -> dict[str, Nowcast]:
-    """Return the nowcasts of pysteps, none where it cannot be imported."""
-    try:
-        from pysteps import motion, nowcasts
-    except ImportError as error:
-        print(f"pysteps is left out: {error}")
-        return {}
-    flow = motion.get_method("LK")
-
-    def decibel(past: np.ndarray) -> np.ndarray:
-        return np.where(past < 0.1, -15.0, 10 * np.log10(np.maximum(past, 0.1)))
-
-    def linear(nowcast: np.ndarray) -> np.ndarray:
-        return np.nan_to_num(np.where(nowcast < -10.0, 0.0, 10 ** (nowcast / 10))).astype(np.float32)
-
-    def extrapolation(past: np.ndarray, seed: int) -> np.ndarray:
-        return np.nan_to_num(nowcasts.get_method("extrapolation")(past[-1], flow(decibel(past)), FUTURE))[None]
-
-    def steps(past: np.ndarray, seed: int) -> np.ndarray:
-        past_db = decibel(past)
-        options = {"kmperpixel": pixel_km, "timestep": CADENCE / 60, "seed": seed, "num_workers": 1}
-        draw = nowcasts.get_method("steps")
-        with redirect_stdout(io.StringIO()):  # it prints its settings for every forecast
-            members_db = draw(past_db, flow(past_db), FUTURE, n_ens_members=members, precip_thr=-10.0, **options)
-        return linear(members_db)
-
-    return {"pysteps extrapolation": extrapolation, "pysteps STEPS": steps}
-
-
 def main() -> None:
     """Forecast, evaluate, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,6 +55,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the forecast files")
     parser.add_argument("--per-sequence", type=int, default=3, help="windows judged of each sequence")
     parser.add_argument("--pixel-km", type=float, default=2.0, help="side of a stored pixel")
+    parser.add_argument("--nowcasts", nargs="*", default=list(NOWCASTS), help="of pysteps, to compare with")
     parser.add_argument("--coarsen", type=int, default=2, help="stored pixels along a side of a judged one")
     parser.add_argument("--members", type=int, default=20)
     arguments = parser.parse_args()
@@ -117,30 +82,31 @@ def main() -> None:
         return rain(archive.read(window.sequence, window.indices, [channel])[0], arguments.coarsen)
 
     dressing = np.stack([video(w)[PAST:] - video(w)[PAST - 1] for w in train[:: max(1, len(train) // 60)]])[:, None]
-    paths = []
-    for name, nowcast in {
-        "extrapolation": extrapolate,
-        **pysteps_nowcasts(arguments.members, arguments.pixel_km * arguments.coarsen),
-    }.items():
-        path = arguments.out / f"{name.replace(' ', '-')}.zarr"
-        paths.append(path)
-        with write_forecast(
-            path,
-            frames=frames,
-            samples=[SampleInfo(sequence=w.sequence, issue_time=w.issue_time) for w in test],
-            members=arguments.members if "STEPS" in name else 1,
-            unit="mm/h",
-            attrs={"model": name, "archive": archive.path.name, "split": "test", "cadence": CADENCE},
-            dressing=dressing,
-            overwrite=True,
-        ) as writer:
-            for k, window in enumerate(test):
-                if k not in writer.done:
-                    values = video(window)
-                    forecast = nowcast(values[:PAST], k)[:, None]
-                    writer.write(k, past=values[None, :PAST], truth=values[None, PAST:], forecast=forecast)
-        print(f"{name}: {len(test)} windows -> {path}", flush=True)
-    scores = evaluate(paths, thresholds=THRESHOLDS).scores
+    path = arguments.out / "extrapolation.zarr"
+    side = arguments.pixel_km * arguments.coarsen
+    nowcasts = [
+        Nowcaster(name=name, leads=FUTURE, cadence=CADENCE, unit="mm/h", pixel_km=side, members=arguments.members)
+        for name in arguments.nowcasts
+    ]
+    with write_forecast(
+        path,
+        frames=frames,
+        samples=[SampleInfo(sequence=w.sequence, issue_time=w.issue_time) for w in test],
+        members=arguments.members,
+        unit="mm/h",
+        attrs={"model": "extrapolation", "archive": archive.path.name, "split": "test", "cadence": CADENCE},
+        dressing=dressing,
+        baselines={each.name: each.size for each in nowcasts},
+        overwrite=True,
+    ) as writer:
+        for k, window in enumerate(test):
+            if k not in writer.done:
+                values = video(window)
+                past = torch.from_numpy(values[None, :PAST])
+                own = {each.name: each(past, k).numpy() for each in nowcasts}
+                moved = np.repeat(extrapolate(values[:PAST])[:, None], arguments.members, axis=0)
+                writer.write(k, past=past.numpy(), truth=values[None, PAST:], forecast=moved, baselines=own)
+    scores = evaluate(path, thresholds=THRESHOLDS).scores
     first = next(iter(scores.forecasts.values()))
     width = "5" if "fss_0.5_5" in first.scores else "1"
     header = ["forecast", "CRPS mm/h", "MAE mm/h"]

@@ -144,6 +144,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(small_archive, small_run, bounded,
         "split {store} --data {archive}",
         "forecast {store} {archive} new.zarr",
         "calibrate {store} {model}",
+        "reference {store} {archive}",
         "export {store} new --format onnx",
     ):
         refused(command.format(store=place, model=small_run, archive=small_archive), bounded, capsys)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from framecast.diffusion import times as grids  # noqa: F401
     from framecast.domains.corona.writing import write_corona as write_corona
     from framecast.importers.importing import import_data as import_data
+    from framecast.models.add_reference import add_reference as add_reference
     from framecast.models.archive_forecast import forecast as forecast
     from framecast.models.calibrate import calibrate as calibrate
     from framecast.models.checkpoint import load as load
@@ -51,6 +52,7 @@ _HOME = {
     "FrameSpec": "videos.frames",
     "Network": "networks",
     "Windows": "data.datasets",
+    "add_reference": "models.add_reference",
     "calibrate": "models.calibrate",
     "distill": "training.distill",
     "evaluate": "reports.judge",

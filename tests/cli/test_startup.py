@@ -70,6 +70,7 @@ def test_threads_that_wait_sleep_unless_told_otherwise(before, policy):
         ("forecast", "sun-171", "a.zarr", "f.zarr"),
         ("evaluate", "f.zarr", "--out", "report"),
         ("calibrate", "f.zarr", "run"),
+        ("reference", "run", "a.zarr"),
         ("export", "run", "out", "--format", "onnx"),
         ("average", "run", "out", "--width", "0.05"),
         ("machine",),

@@ -4,7 +4,7 @@ import torch
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.datasets import WindowDataset
-from framecast.data.statistics import fit_change_scale, fit_normaliser, sample_residuals
+from framecast.data.statistics import fit_change_scale, fit_normaliser
 from framecast.data.windows import find_windows
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser, Stretch
@@ -132,34 +132,13 @@ class TestChangeScale:
             fit_change_scale(dataset(make_archive(edit=freeze)), IDENTITY)
 
 
-class TestResiduals:
-    def test_truth_minus_last_frame(self, make_archive):
-        train = dataset(make_archive(edit=random_pixels(masked=[1])))
-        residuals = sample_residuals(train, draws=7, seed=3)
-        assert residuals.shape == (7, 1, 2, 3, 4) and residuals.dtype == np.float32
-        everything = [(train[k].future - train[k].past[:1, -1:]).numpy() for k in range(len(train))]
-        found = [
-            [k for k, candidate in enumerate(everything) if np.array_equal(draw, candidate, equal_nan=True)]
-            for draw in residuals
-        ]
-        assert all(len(match) == 1 for match in found)
-        assert len({match[0] for match in found}) == 7  # without replacement
-
-    def test_seeded_and_no_more_than_there_are(self, make_archive):
-        train = dataset(make_archive(edit=random_pixels()))
-        np.testing.assert_array_equal(sample_residuals(train, seed=1), sample_residuals(train, seed=1))
-        assert len(sample_residuals(train, draws=10_000)) == len(train)
-        assert not np.array_equal(sample_residuals(train, draws=5, seed=1), sample_residuals(train, draws=5, seed=2))
-
-
 def test_changes_of_a_channel_that_is_not_seen(make_archive):
     frames = FrameSpec(
         past_channels=("193",), future_channels=("94",), past=3, future=2, cadence=3600.0, height=3, width=4
     )
     train = dataset(make_archive(), frames)
-    for ask in (lambda: fit_change_scale(train, IDENTITY), lambda: sample_residuals(train)):
-        with pytest.raises(ConfigError, match="needs 94 among the past channels"):
-            ask()
+    with pytest.raises(ConfigError, match="needs 94 among the past channels"):
+        fit_change_scale(train, IDENTITY)
 
 
 def test_no_window_to_learn_from(make_archive):

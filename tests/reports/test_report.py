@@ -61,8 +61,7 @@ def test_the_page_needs_nothing_but_itself(folder: Path) -> None:
 
 def test_the_page_says_what_it_found(folder: Path) -> None:
     text = (folder / "report.html").read_text()
-    assert "gaussian is better than persistence: its CRPS is" in text
-    assert "gaussian against dressed persistence: undecided" in text
+    assert "gaussian against dressed persistence, the strongest baseline: undecided" in text
     assert "Pixel by pixel gaussian is not distinguishable from well calibrated" in text
     assert "not distinguishable from nominal" in text
     assert "There are only 6 independent blocks" in text

@@ -35,7 +35,9 @@ def scores(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
 def test_the_better_forecast_is_called_better(scores: Scores) -> None:
     said = verdicts(scores, looks(scores))
     assert said[0].startswith("good is better than bad (−")
-    assert any(sentence.startswith("good is better than persistence: its CRPS is") for sentence in said)
+    assert any(s.startswith("good against dressed persistence, the strongest baseline: undecided") for s in said)
+    assert any(s.startswith("bad is worse than dressed persistence, the strongest baseline") for s in said)
+    assert not any("than persistence" in sentence for sentence in said)
     assert any(sentence.startswith("Pixel by pixel bad is overconfident (underdispersed)") for sentence in said)
     assert any("not distinguishable from well calibrated" in sentence for sentence in said)
     coverage = [sentence for sentence in said if sentence.startswith("Coverage of its 90 % intervals")]
@@ -43,6 +45,19 @@ def test_the_better_forecast_is_called_better(scores: Scores) -> None:
     assert coverage[1].count("too narrow (overconfident)") >= 2
     assert title(scores, looks(scores)) == "good and bad compared"
     assert notes(scores, looks(scores)) == []
+
+
+def test_persistence_alone_allows_no_verdict_of_skill(gaussian_forecast: Write, tmp_path: Path) -> None:
+    alone = evaluate(gaussian_forecast(tmp_path / "f.zarr", draws=0, oracle=False), replicates=100).scores
+    assert alone.strongest == "persistence" and not alone.fair
+    said = verdicts(alone, looks(alone))
+    assert not any("better" in sentence for sentence in said)
+    assert any("times the CRPS of persistence, a single frame" in sentence for sentence in said)
+    point = evaluate(
+        gaussian_forecast(tmp_path / "p.zarr", draws=0, oracle=False, members=1, spread=0.1), replicates=100
+    ).scores
+    assert point.fair  # a single frame against a single frame
+    assert any("gaussian is worse than persistence" in said for said in verdicts(point, looks(point)))
 
 
 def test_the_table_has_a_column_for_each_forecast_and_figures_for_each_score(scores: Scores) -> None:

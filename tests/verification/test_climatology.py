@@ -1,5 +1,6 @@
 """Climatology in forecast files and beside the other baselines."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,19 @@ def test_futures_come_from_training_windows(small_archive: Path) -> None:
     assert not np.array_equal(found.values, sample_climatology(train, most=7, seed=2).values)
     whole = sample_climatology(train, most=10_000)
     assert len(whole.values) == len(train)
+    assert found.last is None and found.residuals is None  # 193 is not seen
+    seen = replace(frames, past_channels=("94", "193"))
+    both = sample_climatology(WindowDataset(archive, find_windows(archive, seen), seen), most=7, seed=1)
+    for k, time in enumerate(both.times):
+        (own, *_) = [
+            w
+            for w in train.windows
+            if w.issue_time == time
+            and np.array_equal(
+                np.moveaxis(archive.read(w.sequence, w.indices[2:], ("193", "94")), 0, 0), both.values[k]
+            )
+        ]
+        past = archive.read(own.sequence, own.indices[:2], ("193", "94"))
+        np.testing.assert_allclose(both.last[k], past[:, -1])
+        np.testing.assert_allclose(both.mean[k], past.mean(1), rtol=1e-6)
+        np.testing.assert_allclose(both.residuals[k], both.values[k] - past[:, -1:])

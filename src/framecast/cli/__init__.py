@@ -26,6 +26,7 @@ from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.machine import machine
 from framecast.cli.netcdf import netcdf
+from framecast.cli.reference import reference
 from framecast.cli.split import split
 from framecast.cli.stopping import Interruption
 from framecast.cli.train import train
@@ -51,6 +52,7 @@ add(app, split, example="framecast split tiny --data rain.zarr --out split.csv")
 add(app, forecast, example="framecast forecast runs/rain rain.zarr few.zarr --members 8 --limit 4")
 add(app, evaluate, example="framecast evaluate forecast.zarr --out events --thresholds 1,5")
 add(app, calibrate, example="framecast calibrate validation.zarr runs/rain")
+add(app, reference, example="framecast reference runs/rain rain.zarr")
 add(app, export, example="framecast export runs/rain rain-onnx --format onnx")
 add(app, netcdf, example="framecast netcdf forecast.zarr nowcast.nc --layout pysteps --sample 3")
 add(app, view, example="framecast view forecast.zarr")

@@ -50,7 +50,9 @@ def evaluate(
     from framecast.core.files import REPORT, refuse_existing
 
     refuse_existing(out, overwrite=overwrite, kind=REPORT)
-    evaluation = fc.evaluate(forecasts, truth=truth, variables=variable or (), **asdict(options), **_own(add or []))
+    own = _own(add or [])
+    judging = asdict(options) | own | {"baselines": [*options.baselines, *own.get("baselines", [])]}
+    evaluation = fc.evaluate(forecasts, truth=truth, variables=variable or (), **judging)
     command = ["framecast", "evaluate", *map(str, forecasts), "--out", str(out), *arguments(options)]
     command += ["--truth", str(truth)] if truth is not None else []
     command += [word for name in variable or [] for word in ("--variable", name)]

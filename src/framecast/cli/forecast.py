@@ -41,6 +41,10 @@ def forecast(
             metavar="MODEL", help="A diffusion that refines the members of a one-shot model in --steps (3) evaluations."
         ),
     ] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Also write nowcasts of pysteps, to compare: lagrangian,sprog,steps."),
+    ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network first: takes a minute, pays off for many windows.")
     ] = False,
@@ -63,6 +67,7 @@ def forecast(
         **sampling.choices,
         **vars(running),
         **vars(selection),
+        baselines=[name.strip() for name in (baselines or "").split(",") if name.strip()],
         compile=compiled,
         refine=refine,
         overwrite=overwrite,

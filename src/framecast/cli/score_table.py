@@ -4,6 +4,7 @@ from framecast.cli.console import print_grid, say
 from framecast.reports.style import looks
 from framecast.reports.verdicts import notes, verdicts
 from framecast.verification.results import Comparison, IntervalScores, Scores
+from framecast.verification.scores import Estimate
 
 LEVEL = 90
 """The central intervals in the table, in percent."""
@@ -12,7 +13,7 @@ LEVEL = 90
 def print_scores(scores: Scores) -> None:
     """Print one row for each forecast: headline scores, coverage and skill; then remarks and differences."""
     shown = {name: info for name, info in scores.score_info.items() if info.shown == "console"}
-    reference = next(iter(scores.baselines), None)
+    reference = scores.strongest
     recalibrated = any(found.recalibrated is not None for found in scores.forecasts.values())
     quantity = next(iter(scores.headline), None)
     columns = ["", "members"]
@@ -32,6 +33,8 @@ def print_scores(scores: Scores) -> None:
         rows.append(cells)
     unit = f", in {scores.unit}" if scores.unit else ""
     print_grid(f"{scores.samples} samples, averaged over all pixels and lead times{unit}", columns, rows)
+    for line in _events(scores):
+        say(line)
     for line in [*_remarks(scores, quantity), *verdicts(scores, looks(scores)), *notes(scores, looks(scores))]:
         say(line)
 
@@ -52,15 +55,35 @@ def _remarks(scores: Scores, quantity: str | None) -> list[str]:
     return said
 
 
+def _events(scores: Scores) -> list[str]:
+    """Return how well each event was forecast, one line for each model."""
+    said = []
+    for each in scores.occurrences:
+        for name in each.models:
+            own = each.forecasts[name]
+            against = [
+                f"{_skill_text(estimate)} against {each.forecasts[other].label.lower()}"
+                for other, estimate in own.skill.items()
+            ]
+            said.append(
+                f"{each.event}, in {each.happened} of {each.windows} windows: {name} has a Brier score of "
+                f"{_short(float(own.brier))}, a skill of {' and '.join(against)}, ROC area "
+                f"{_short(float(own.roc_area))}, TSS {_short(float(own.tss))}, HSS {_short(float(own.hss))}"
+            )
+    return said
+
+
+def _skill_text(estimate: Estimate) -> str:
+    value, (low, high) = 100 * float(estimate), 100 * estimate.bounds()
+    return f"{value:.1f} ({low:.1f} to {high:.1f}) %" if estimate.certain else _percent(value / 100)
+
+
 def _held(intervals: dict[int, IntervalScores]) -> str:
     return _percent(float(intervals[LEVEL].coverage))
 
 
 def _skill(skill: Comparison | None) -> str:
-    if skill is None:
-        return ""
-    value, (low, high) = 100 * float(skill.total), 100 * skill.total.bounds()
-    return f"{value:.1f} ({low:.1f} to {high:.1f}) %" if skill.total.certain else _percent(value / 100)
+    return "" if skill is None else _skill_text(skill.total)
 
 
 def _short(value: float) -> str:

@@ -58,6 +58,9 @@ class Domain:
             ``[member, channel, time, y, x]``.
         positions: returns where a sequence of an archive, a Dataset, is at any times ``[time]``, also after its last
             frame: name -> (values ``[time]``, attributes). Forecast files keep it for the frames seen and forecast.
+        moved: returns how the last frame moves in ways that are known in advance, else None. It is called as
+            ``moved(archive)(window, last, frames=...)`` with the last frame ``[channel, y, x]`` and returns it at each
+            lead time, ``[channel, time, y, x]``; baselines persist it.
         image_attributes: attributes of an archive that say how its images were made; a model remembers them.
         recipes: built-in training recipes, by name; YAML files.
         importers: functions ``(path, **options) -> Recording`` (`framecast.importers.base`) by the name that
@@ -76,6 +79,7 @@ class Domain:
     colours: Callable[[str], Any] = _nothing
     oracle: Callable[[Any], Callable[..., Any] | None] = _nothing
     positions: Callable[[Any, Any], Mapping[str, tuple[Any, Mapping[str, str]]]] = _nowhere
+    moved: Callable[[Any], Callable[..., Any] | None] = _nothing
     image_attributes: tuple[str, ...] = ()
     recipes: Mapping[str, Path] = field(default_factory=dict)
     importers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)

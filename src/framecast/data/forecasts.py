@@ -37,7 +37,15 @@ FORECAST_FORMAT = Format("framecast-forecast", 1, "forecast", "forecast again")
 _UNFINISHED = "request"
 """Attribute of a file that is not complete."""
 
-_WITHOUT_EFFECT = ("command", "archive", "weights_sha256", "precision", "created", "torch_version")
+_WITHOUT_EFFECT = (
+    "command",
+    "archive",
+    "weights_sha256",
+    "precision",
+    "created",
+    "torch_version",
+    "independent_sequences",
+)
 """Attributes that say how and from what a forecast was made; which one it is, others decide."""
 
 _CHUNK_BYTES = 8 * 2**20
@@ -48,11 +56,19 @@ _MEMBERS = ("sample", "member", *_SAMPLE)
 
 @dataclass(frozen=True, kw_only=True)
 class SampleInfo:
-    """Where one sample comes from: its sequence, the time of its last past frame, and its class, where known."""
+    """Where one sample comes from.
+
+    Attributes:
+        sequence: its sequence.
+        issue_time: the time of its last past frame.
+        label: its class, where known.
+        unlike: in what its past is unlike the model's training data; empty where it is not.
+    """
 
     sequence: str
     issue_time: np.datetime64
     label: str = ""
+    unlike: str = ""
 
 
 class ForecastWriter:
@@ -80,6 +96,8 @@ class ForecastWriter:
         forecast: np.ndarray,
         oracle: np.ndarray | None = None,
         motion: np.ndarray | None = None,
+        moved: np.ndarray | None = None,
+        baselines: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Write one sample; all arrays in physical units, NaN where masked.
 
@@ -90,6 +108,9 @@ class ForecastWriter:
             forecast: ``[member, channel, lead_time, y, x]``.
             oracle: like ``forecast``, for files opened with an oracle.
             motion: ``[channel, component, y, x]``, pixels per frame, for files opened with motion.
+            moved: the last frame as it moves in ways that are known in advance, like ``truth``, for files whose
+                climatology has it.
+            baselines: name -> members of a baseline, likewise, for files opened with it.
         """
         self._array("past")[sample] = np.moveaxis(past, -4, -3)
         self._array("truth")[sample] = np.moveaxis(truth, -4, -3)
@@ -97,6 +118,11 @@ class ForecastWriter:
             self._array("oracle")[sample] = np.moveaxis(oracle, -4, -3)
         if motion is not None:
             self._array("motion")[sample] = motion
+        if moved is not None:
+            self._array("moved")[sample] = np.moveaxis(moved, -4, -3)
+        for name, members in (baselines or {}).items():
+            own = np.moveaxis(members, -4, -3)
+            self._array(f"baseline_{name}")[sample] = own if len(own) > 1 else own[0]
         self._array("forecast")[sample] = np.moveaxis(forecast, -4, -3)
         self._array("complete")[sample] = True
 
@@ -115,10 +141,11 @@ def write_forecast(
     members: int,
     unit: str,
     attrs: dict[str, Any],
-    dressing: np.ndarray | None,
+    dressing: np.ndarray | None = None,
     climatology: Climatology | None = None,
     oracle: bool = False,
     motion: bool = False,
+    baselines: Mapping[str, int] | None = None,
     open_precision: bool = False,
     positions: Mapping[str, Any] | None = None,
     calendar: Calendar = Calendar(),
@@ -140,11 +167,12 @@ def write_forecast(
         unit: physical unit of all arrays.
         attrs: what made the forecast (model, seed, sampler, steps, archive, split …), JSON values.
         open_precision: whether ``attrs["precision"]`` was chosen for this machine and not asked for.
-        dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), or ``None``
-            where a future channel is not among the past channels and no last frame exists.
-        climatology: what came on training occasions, or ``None``.
+        dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), where there are
+            no training occasions to take them from.
+        climatology: training occasions, which baselines are made of, or ``None``.
         oracle: whether an oracle ensemble will be written too.
         motion: whether the motion that the forecast relies on will be written too.
+        baselines: name of each baseline that will be written too -> its members, 1 or ``members``.
         positions: coordinates of the pixels as xarray takes them, such as ``{"y": ("y", y, {"units": "m"})}``.
         calendar: how issue times are read, which are on its clock.
         inputs: name of what is read (the archive, the model) -> its fingerprint.
@@ -159,6 +187,7 @@ def write_forecast(
     times = [] if climatology is None else [str(time) for time in climatology.times]
     asked = {name: value for name, value in attrs.items() if name not in _WITHOUT_EFFECT}
     shapes = [frames.past_shape, frames.future_shape, members, oracle, draws, *([motion] if motion else [])]
+    shapes += sorted(baselines or {})
     windows = [[info.sequence, str(info.issue_time)] for info in samples]
     job = Job(kind="forecast", options=digest(asked, shapes, times, windows), inputs=inputs or {})
     with building(path, overwrite=overwrite, kind=FORECAST) as partial:
@@ -171,7 +200,7 @@ def write_forecast(
             coordinates = _coordinates(frames, samples, members, header, positions or {}, calendar)
             coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
-            _allocate(group, frames, len(samples), members, oracle=oracle)
+            _allocate(group, frames, len(samples), members, oracle=oracle, baselines=baselines or {})
             if motion:
                 _allocate_motion(group, frames, len(samples))
             _describe_values(group, unit, positions or {})
@@ -180,6 +209,9 @@ def write_forecast(
                 _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
             if climatology is not None:
                 _write_climatology(partial, climatology)
+                if climatology.moved is not None:
+                    shape = (len(samples), frames.future, len(frames.future_channels), frames.height, frames.width)
+                    _create(group, "moved", ("sample", *_SAMPLE), shape)
             group.attrs[_UNFINISHED] = True
             record.begin()
         writer = ForecastWriter(group)
@@ -283,7 +315,7 @@ def _coordinates(
     calendar: Calendar,
 ) -> xr.Dataset:
     text = np.dtypes.StringDType()
-    labels = [info.label for info in samples]
+    texts = {"label": [info.label for info in samples], "unlike_training": [info.unlike for info in samples]}
     issued = np.array([info.issue_time for info in samples], dtype="datetime64[ns]")
     return xr.Dataset(
         coords={
@@ -298,7 +330,7 @@ def _coordinates(
                 issued if calendar.ordinary else calendar.encode(issued),
                 {"long_name": "time of the last past frame"} | ({} if calendar.ordinary else calendar.attributes),
             ),
-            **({"label": ("sample", np.array(labels, dtype=text))} if any(labels) else {}),
+            **{name: ("sample", np.array(own, dtype=text)) for name, own in texts.items() if any(own)},
             **positions,
         },
         attrs=attrs,
@@ -310,8 +342,8 @@ def _describe_values(group: zarr.Group, unit: str, positions: Mapping[str, Any])
     attrs = {} if is_time(unit) else {"units": unit}
     if "crs" in positions:
         attrs["grid_mapping"] = "crs"
-    for name in ("forecast", "oracle", "truth", "past"):
-        if name in group:
+    for name in group.array_keys():
+        if name in ("forecast", "oracle", "truth", "past") or name.startswith("baseline_"):
             group[name].attrs.update(attrs)
 
 
@@ -319,7 +351,13 @@ def _write_climatology(path: Path, climatology: Climatology) -> None:
     values = np.moveaxis(climatology.values, -4, -3)
     dims = ("occasion", *_SAMPLE)
     times = ("occasion", climatology.times, {"long_name": "issue time of the training window"})
-    xr.Dataset({"climatology": (dims, values)}, coords={"occasion_time": times}).to_zarr(
+    stored: dict[str, Any] = {"climatology": (dims, values)}
+    for name, frames in (("occasion_last", climatology.last), ("occasion_mean", climatology.mean)):
+        if frames is not None:
+            stored[name] = (("occasion", "channel", "y", "x"), frames)
+    if climatology.moved is not None:
+        stored["occasion_moved"] = (dims, np.moveaxis(climatology.moved, -4, -3))
+    xr.Dataset(stored, coords={"occasion_time": times}).to_zarr(
         path, mode="a", consolidated=False, encoding={"climatology": {"chunks": (1, *values.shape[1:])}}
     )
 
@@ -328,11 +366,16 @@ def _timedelta(seconds: Sequence[float]) -> np.ndarray:
     return np.array([round(value * 1e9) for value in seconds], dtype="timedelta64[ns]")
 
 
-def _allocate(group: zarr.Group, frames: FrameSpec, samples: int, members: int, *, oracle: bool) -> None:
+def _allocate(
+    group: zarr.Group, frames: FrameSpec, samples: int, members: int, *, oracle: bool, baselines: Mapping[str, int]
+) -> None:
     sample = (frames.future, len(frames.future_channels), frames.height, frames.width)
     per_chunk = max(1, min(members, _CHUNK_BYTES // (4 * int(np.prod(sample)))))
-    for name in ("forecast", "oracle") if oracle else ("forecast",):
+    ensembles = ["forecast", *["oracle"] * oracle, *(f"baseline_{name}" for name, own in baselines.items() if own > 1)]
+    for name in ensembles:
         _create(group, name, _MEMBERS, (samples, members, *sample), (1, per_chunk, *sample))
+    for name in (f"baseline_{name}" for name, own in baselines.items() if own == 1):
+        _create(group, name, ("sample", *_SAMPLE), (samples, *sample), (1, *sample))
     _create(group, "truth", ("sample", *_SAMPLE), (samples, *sample), (1, *sample))
     past = (frames.past, len(frames.past_channels), frames.height, frames.width)
     dims = ("sample", "past_time", "past_channel", "y", "x")

@@ -1,4 +1,4 @@
-"""What is learnt from the training windows before the network is: stretches, sizes of change, residuals.
+"""What is learnt from the training windows before the network is: stretches and sizes of change.
 
 All of it from a bounded, seeded sample of windows, so that it takes seconds on an archive of any size, and from the
 training side only.
@@ -25,9 +25,6 @@ _PIXELS = 4_000_000
 
 _BATCH = 16
 """Windows looked at together."""
-
-_SAMPLE_BYTES = 2**29
-"""Bytes that the residuals may take."""
 
 
 def fit_normaliser(
@@ -127,24 +124,6 @@ def fit_change_scale(
             "training windows: there is nothing to learn; check the archive"
         )
     return tuple(tuple(row) for row in scale.tolist())
-
-
-def sample_residuals(train: Samples, *, draws: int = 200, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Return truth minus last frame in training windows, for dressing a persistence forecast.
-
-    ``seed`` draws so many windows without replacement; fewer where there are fewer or memory is short.
-
-    Returns:
-        ``[draw, channel, lead time, y, x]``, physical units, NaN where masked.
-
-    Raises:
-        ConfigError: a future channel is not among the past channels.
-    """
-    frames = train.frames
-    bound = max(1, _SAMPLE_BYTES // (4 * int(np.prod(frames.future_shape))))
-    chosen = _choose(train, min(draws, bound), seed)
-    samples = (train.sample(index) for index in chosen)
-    return np.stack([(sample.future - latest_frame(sample.past, frames)).numpy() for sample in samples])
 
 
 def _choose(train: Samples, most: int, seed: int) -> list[int]:

@@ -27,15 +27,16 @@ from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
 from framecast.data.netcdf import is_netcdf, write_netcdf
-from framecast.data.statistics import sample_residuals
 from framecast.data.windows import TOLERANCE, Window, WindowList, find_windows, manifest_hash
 from framecast.models.checkpoint import load
 from framecast.models.config import ModelConfig, channels_of
 from framecast.models.forecaster import Choices, Forecaster
+from framecast.models.guard import grid_of
 from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
 from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
+from framecast.verification.nowcasts import Nowcaster, check_past, pixel_km
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import latest_frame
@@ -44,7 +45,6 @@ from framecast.videos.units import same_unit, select
 OBSERVED = "observed"
 """The label that stands for what the archive says of each window."""
 
-_DRESSING_DRAWS = 256
 _FAR, _TIMES = 20.0, 100.0
 """Normalised value, and multiple of the largest value of the past, beyond both of which a pixel is absurd."""
 
@@ -90,6 +90,7 @@ def forecast(
     refine: Forecaster | str | Path | None = None,
     overwrite: bool = False,
     trust_code: bool = False,
+    baselines: Sequence[str] = (),
     progress: Progress = True,
     command: str = "",
     **choices: Unpack[Choices],
@@ -121,6 +122,7 @@ def forecast(
             `Forecaster.refined`.
         overwrite: whether an existing forecast may be replaced.
         trust_code: see `framecast.load`.
+        baselines: nowcasts to write beside the forecast, see `framecast.verification.nowcasts`.
         progress: whether to show the windows done, or a function that is called with their number and the total.
         command: the command line, for the provenance record.
         choices: ``sampler``, ``grid``, ``steps``, ``guidance``, ``precision`` and ``clip`` in place of the model's own.
@@ -154,7 +156,15 @@ def forecast(
         for note in plan.notes:
             task.tell(note)
         steps = forecast_windows(
-            model, plan, written, draw, command=command, overwrite=overwrite, processes=processes, task=task
+            model,
+            plan,
+            written,
+            draw,
+            baselines=_nowcasters(plan, baselines, members),
+            command=command,
+            overwrite=overwrite,
+            processes=processes,
+            task=task,
         )
         for done in steps:
             task.reach(done)
@@ -299,6 +309,7 @@ def forecast_windows(
     out: str | Path,
     draw: Draw,
     *,
+    baselines: Sequence[Nowcaster] = (),
     command: str = "",
     overwrite: bool = False,
     processes: Processes | None = None,
@@ -321,6 +332,7 @@ def forecast_windows(
         plan: see `plan_forecast`.
         out: the forecast file.
         draw: of every window; the label `OBSERVED` stands for the archive's own, and for none where that is unknown.
+        baselines: nowcasts to write beside the forecast.
         command: the command line, for the provenance record.
         overwrite: whether an existing file may be replaced.
         processes: that share the work; this one alone by default.
@@ -344,6 +356,14 @@ def forecast_windows(
     settled = _in_precision(draw, precision.precision)
     attrs = forecaster.file_attributes(settled, archive=str(archive.path.resolve()), split=plan.side, command=command)
     attrs["data_cutoff"] = archive.calendar.iso(max(window.issue_time for window in plan.chosen))
+    occasions, move = _occasions(forecaster, plan, seed), domain.moved(archive)
+    if occasions is None or occasions.moved is None:
+        move = None
+    elif move is None:  # of the training it was known how frames move, of this archive it is not
+        occasions = replace(occasions, moved=None)
+    attrs["independent_sequences"] = plan.chosen.independent
+    if archive.classes:
+        attrs["classes"] = list(archive.classes)
     if domain.name:
         attrs[ATTRIBUTE] = domain.name
     windows = WindowDataset(archive, plan.chosen, frames, cache_bytes=0, forcings=forecaster.config.forcings)
@@ -384,24 +404,49 @@ def forecast_windows(
         perfect = None
         if oracle is not None and window.complete:
             perfect = oracle(window, frames=frames, members=members, seed=seed)
-        past, truth = sample.past.numpy(), sample.future.numpy()
-        writer.write(index, past=past, truth=truth, forecast=videos, oracle=perfect, motion=flow)
+        order = [frames.past_channels.index(name) for name in frames.future_channels] if baselines else []
+        own = {each.name: each(sample.past[order], seed + index).numpy() for each in baselines}
+        past, truth, moved = sample.past.numpy(), sample.future.numpy(), None
+        if move is not None:
+            moved = move(window, latest_frame(sample.past, frames)[:, 0].numpy(), frames=frames)
+        writer.write(
+            index, past=past, truth=truth, forecast=videos, oracle=perfect, motion=flow, moved=moved, baselines=own
+        )
+
+    def unlike() -> list[str]:
+        grid = grid_of(archive)
+        reasons = [forecaster.objection(windows[k].past, grid=grid) for k in range(len(plan.chosen))]
+        if found := [k for k, reason in enumerate(reasons) if reason]:
+            count = f"{len(found)} of {len(reasons)} pasts are" if len(reasons) > 1 else "the past is"
+            where = f" ({plan.chosen[found[0]].id})" if len(reasons) > 1 else ""
+            warnings.warn(
+                f"{count} unlike the training data of {forecaster.name}{where}: {reasons[found[0]]}",
+                FramecastWarning,
+                stacklevel=2,
+            )
+        return reasons
 
     def begin() -> AbstractContextManager[ForecastWriter]:
+        reasons = unlike()
         return write_forecast(
             out,
             frames=frames,
             samples=[
-                SampleInfo(sequence=window.sequence, issue_time=window.issue_time, label=_observed(windows, k) or "")
+                SampleInfo(
+                    sequence=window.sequence,
+                    issue_time=window.issue_time,
+                    label=_observed(windows, k) or "",
+                    unlike=reasons[k],
+                )
                 for k, window in enumerate(plan.chosen)
             ],
             members=members,
             unit=select(archive.unit, archive.channels, frames.future_channels),
             attrs=attrs,
-            dressing=_dressing(plan, seed),
-            climatology=_climatology(plan, seed),
+            climatology=occasions,
             oracle=oracle is not None,
             motion=forecaster.conditioning.representation.moves,
+            baselines={each.name: each.size for each in baselines},
             open_precision=draw.options.precision == "auto",
             positions=common_positions(archive, plan.chosen.sequences) | moving_positions(archive, plan.chosen, frames),
             calendar=archive.calendar,
@@ -562,15 +607,29 @@ def sample_key(window: Window) -> int:
     return int.from_bytes(hashlib.blake2b(window.id.encode(), digest_size=8).digest()) >> 2
 
 
-def _climatology(plan: Plan, seed: int) -> Climatology | None:
-    if len(plan.train) < 2:
-        return None
-    return sample_climatology(WindowDataset(plan.archive, plan.train, plan.frames, cache_bytes=0), seed=seed)
+def _nowcasters(plan: Plan, names: Sequence[str], members: int) -> list[Nowcaster]:
+    """Return what draws the baselines ``names`` of the windows of ``plan``."""
+    frames, archive = plan.frames, plan.archive
+    seen = set(frames.future_channels) <= set(frames.past_channels)
+    side = pixel_km(archive.positions(archive.sequences[0]))
+    found = []
+    for name in dict.fromkeys(names):
+        own = Nowcaster(
+            name=name,
+            leads=frames.future,
+            cadence=frames.cadence,
+            unit=select(archive.unit, archive.channels, frames.future_channels),
+            pixel_km=side,
+            members=members,
+        )
+        check_past(name, frames.past, sees_targets=seen)
+        found.append(own)
+    return found
 
 
-def _dressing(plan: Plan, seed: int) -> np.ndarray | None:
-    seen = set(plan.frames.future_channels) <= set(plan.frames.past_channels)
-    if not seen or not plan.train:
-        return None
-    train = WindowDataset(plan.archive, plan.train, plan.frames, cache_bytes=0)
-    return sample_residuals(train, draws=_DRESSING_DRAWS, seed=seed)
+def _occasions(forecaster: Forecaster, plan: Plan, seed: int) -> Climatology | None:
+    """Return training windows for the baselines: of the archive where it was trained on, else those of the model."""
+    if len(plan.train) >= 2:
+        return sample_climatology(WindowDataset(plan.archive, plan.train, plan.frames, cache_bytes=0), seed=seed)
+    reference = forecaster.reference
+    return None if reference is None else reference.occasions(plan.frames)

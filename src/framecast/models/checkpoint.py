@@ -24,6 +24,7 @@ from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.header import CONFIG, WEIGHTS, find_model, models_below, read_header
 from framecast.models.model_ensemble import ModelEnsemble
+from framecast.models.reference import read_reference
 from framecast.networks import OwnNetwork
 from framecast.verification.recalibration.calibration import read_calibration
 
@@ -107,7 +108,12 @@ def load(
         raise DataError(f"{folder / WEIGHTS} does not fit the network: tensor {wrong} differs in name or shape")
     tensors = {name: _as(own[name], value, f"tensor {name} of {folder / WEIGHTS}") for name, value in tensors.items()}
     network.load_state_dict(tensors, assign=all(value.is_meta for value in own.values()))
-    return Forecaster(config, attach(config, network.to(device)), calibration=read_calibration(folder))
+    return Forecaster(
+        config,
+        attach(config, network.to(device)),
+        calibration=read_calibration(folder),
+        reference=read_reference(folder, config.normaliser, config.frames),
+    )
 
 
 def read_weights(folder: Path, config: ModelConfig) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ from framecast.models.config import ModelConfig
 from framecast.models.intervals import intervals
 from framecast.models.members import Draw, draw_members, numbered, of_members
 from framecast.models.precision import Choice, asked, choose
+from framecast.models.reference import Reference
 from framecast.models.selection import Selection
 from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
@@ -75,12 +76,21 @@ class Forecaster:
         config: the model's configuration, everything but its weights.
         generator: the trained network with the sampling procedure.
         calibration: calibration of its intervals, if there is one.
+        reference: what it keeps of its training data, if anything.
     """
 
-    def __init__(self, config: ModelConfig, generator: Generator, *, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        generator: Generator,
+        *,
+        calibration: Calibration | None = None,
+        reference: Reference | None = None,
+    ) -> None:
         self.config = config
         self.generator = generator.eval()
         self.calibration = calibration
+        self.reference = reference
         self._chosen: dict[torch.device, Choice] = {}
 
     @cached_property
@@ -265,6 +275,8 @@ class Forecaster:
                 )
                 if lost := self.normaliser.losses(pixels, self.frames.past_channels):
                     warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
+                if unlike := self.objection(pixels):
+                    warnings.warn(f"past: unlike the training data: {unlike}", FramecastWarning, stacklevel=2)
                 known = self.forcing(each, forcings or {}, frames)
                 drawn = self.draw_frames(pixels, own, frames.future, forcing=known, task=task)
                 ensembles.append(to_ensemble(drawn, each, frames, attrs=self._attrs(own)))
@@ -396,6 +408,17 @@ class Forecaster:
             if own.ndim == 3:
                 values[name] = own.flip(turned_axes(one_video(past)))
         return assemble(names, issue_times(past, frames), values, pixels_of(past))
+
+    def objection(self, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
+        """Return in what a past is unlike those of the training, on one line; empty where it is not.
+
+        Empty, too, for a model that was stored without what its training data are like (``framecast reference``).
+
+        Args:
+            past: ``[channel, time, y, x]``, physical units, NaN where masked.
+            grid: how its images were made, see `framecast.models.guard.grid_of`.
+        """
+        return "" if self.reference is None else self.reference.guard.objection(self, past, grid=grid)
 
     def draw(
         self,

@@ -49,7 +49,7 @@ class ModelEnsemble(Forecaster):
         config = replace(
             first.config, name="+".join(names), weights_sha256=hashlib.sha256(digests.encode()).hexdigest()
         )
-        super().__init__(config, first.generator)
+        super().__init__(config, first.generator, reference=first.reference)
         self.models = tuple(models)
 
     @property

@@ -13,6 +13,7 @@ from framecast.core.files import MODEL, new_folder
 from framecast.models.checkpoint import read_config, read_weights, save_weights
 from framecast.models.config import ModelConfig
 from framecast.models.header import find_model
+from framecast.models.reference import FILE as REFERENCE
 from framecast.verification.recalibration.calibration import FILE as CALIBRATION
 
 
@@ -39,8 +40,10 @@ def pack_model(
         weights = {name: halved(name, value) for name, value in weights.items()}
     with new_folder(out, overwrite=overwrite, kind=MODEL) as new:
         save_weights(new, replace(config, provenance=without_paths(config)), weights)
-        if not half and (folder / CALIBRATION).is_file():
-            shutil.copy(folder / CALIBRATION, new)
+        kept = [REFERENCE] if half else [REFERENCE, CALIBRATION]
+        for file in kept:
+            if (folder / file).is_file():
+                shutil.copy(folder / file, new)
     return Path(out)
 
 

@@ -23,8 +23,10 @@ class Network(Protocol):
     Optional: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
     and frame (see `live_values`); an attribute ``divisor``, which must divide the sides of what it is given, so that
     other frames are padded for it; a method ``check_size(height, width)``, which raises `ConfigError` for frames of
-    a size that it cannot take; and a method ``channel_slices(past, future, classes)``, which says what belongs to
-    which channel (`ChannelSlices`), so that training can start from a model of other channels.
+    a size that it cannot take; a method ``channel_slices(past, future, classes)``, which says what belongs to
+    which channel (`ChannelSlices`), so that training can start from a model of other channels; and an attribute
+    ``bottleneck``, a module inside it whose output ``[batch, time, height, width, channel]`` says what it sees (see
+    `framecast.models.guard`).
     """
 
     def __call__(self, x: Tensor, time: Tensor, past: Tensor, label: Tensor | None) -> Tensor:

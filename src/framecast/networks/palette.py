@@ -320,6 +320,11 @@ class PaletteModelVideo(nn.Module):
             **label_slices(classes),
         }
 
+    @property
+    def bottleneck(self) -> nn.Module:
+        """The lowest resolution, whose output says what the network sees."""
+        return self.middle
+
 
 class PaletteModelVideoDeep(PaletteModelVideo):
     """The paper's UNet over five resolutions.

@@ -366,6 +366,11 @@ class VideoUNetModule(nn.Module):
         leads = torch.tensor(list(future) + [future[-1]] * (frames - len(future)), device=like.device, dtype=like.dtype)
         return self.frame_number(sinusoids(leads, EMBEDDING)) + self.frame_lag(sinusoids(-lags, EMBEDDING))
 
+    @property
+    def bottleneck(self) -> nn.Module:
+        """The level of the lowest resolution, whose output says what the network sees."""
+        return self.down[-1]
+
     def _unpatch(self, x: Tensor) -> Tensor:
         """Lay the channels of every position out as its square of pixels: undoes the patches of the stem."""
         side = self.config.patch

@@ -53,18 +53,18 @@ def score_by_lead(scores: Scores, name: str) -> Figure | None:
 def skill_by_lead(scores: Scores) -> Figure | None:
     """Return the CRPS skill by lead time with its paired 95 % interval.
 
-    Of one model against each baseline; of several models against the first baseline that there is.
+    Of one model against each baseline; of several models against the strongest.
     """
-    drawn, models = looks(scores), scores.models
+    drawn, models, strongest = looks(scores), scores.models, scores.strongest
     references = list(scores[models[0]].skill)
-    if not references:
+    if strongest is None:
         return None
     if len(models) == 1:
         lines = [(drawn[other], f"against {inline(drawn[other].label)}", models[0], other) for other in references]
         title = "CRPS skill of the model"
     else:
-        lines = [(drawn[name], drawn[name].label, name, references[0]) for name in models]
-        title = f"CRPS skill against {inline(drawn[references[0]].label)}"
+        lines = [(drawn[name], drawn[name].label, name, strongest) for name in models]
+        title = f"CRPS skill against {inline(drawn[strongest].label)}"
     figure, axes = chart()
     lead = lead_axis(axes, seconds(scores), title)
     for look, text, name, other in lines:

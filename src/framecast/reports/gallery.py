@@ -12,7 +12,7 @@ from framecast.reports.maps import error_maps
 from framecast.reports.page import Section
 from framecast.reports.picture import Picture, save_figure
 from framecast.reports.style import Look
-from framecast.reports.tables import LEVEL, by_channel, compared, events, headline, quantities, strata
+from framecast.reports.tables import LEVEL, by_channel, compared, events, headline, occurrences, quantities, strata
 from framecast.reports.verdicts import legend
 from framecast.reports.wording import inline, listed, percent, short
 from framecast.verification.evaluation import Evaluation
@@ -54,6 +54,7 @@ def chart_sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path
             table=events(scores, looks),
             pictures=_saved(_events(scores, looks), figures),
         ),
+        Section(name="occurrences", title="Events within the horizon", table=occurrences(scores)),
         Section(name="maps", title="Error maps", wide=_saved(_maps(evaluation, looks), figures)),
     ]
 
@@ -117,7 +118,7 @@ def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         "CRPS skill by lead time",
         "1 − CRPS of the model / CRPS of the baseline: above 0 the model is better. Bands: paired 95 % intervals.",
         f"Line chart of the skill of {'each model' if several else 'the model'} by lead time. In total: "
-        + listed([f"{looks[name].label} {_first_skill(scores, name)}" for name in scores.models])
+        + listed([f"{looks[name].label} {_quoted_skill(scores, name)}" for name in scores.models])
         + ".",
     )
     yield _Drawn(
@@ -261,8 +262,9 @@ def _ends(scores: Scores, looks: dict[str, Look], name: str) -> str:
     return " ".join(words)
 
 
-def _first_skill(scores: Scores, name: str) -> str:
-    return next((percent(entry["crps"].total) for entry in scores[name].skill.values()), "–")
+def _quoted_skill(scores: Scores, name: str) -> str:
+    entry = scores[name].skill.get(scores.strongest or "")
+    return "–" if entry is None else percent(entry["crps"].total)
 
 
 def _outermost(scores: Scores, looks: dict[str, Look]) -> str:

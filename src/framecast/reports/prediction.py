@@ -98,6 +98,7 @@ class Sample:
         moments: when each of past and future frames is, for a reader.
         places: where the middle of each is, for a reader; empty where the file does not say.
         sides: width and height of a frame and their unit, where the file says so.
+        unlike: in what the past is unlike the model's training data; empty where it is not.
     """
 
     sequence: str
@@ -118,6 +119,7 @@ class Sample:
     moments: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     sides: tuple[float, float, str] | None = None
+    unlike: str = ""
 
     @classmethod
     def read(cls, path: Path) -> "Sample":
@@ -160,6 +162,7 @@ class Sample:
             moments=tuple(calendar.moment(clock[number] + each) for each in _elapsed(data)),
             places=_places(data),
             sides=frame_sides(data.coords),
+            unlike=str(data["unlike_training"].values) if "unlike_training" in data else "",
         )
 
     @property
@@ -316,6 +319,8 @@ def _introduction(sample: Sample) -> str:
         f"{counted(len(sample.members), 'possible future')} of one sequence, {clock.number(leads[0]):.3g} to "
         f"{clock.text(leads[-1])} ahead, drawn by {sample.attrs.get('model', 'the model')}. "
     )
+    if sample.unlike:
+        words += f"The past is unlike the model's training data, so do not rely on them: {sample.unlike}. "
     if known == len(leads):
         return words + "The observations are shown beside them."
     if known:

@@ -52,6 +52,7 @@ class Look:
 _BASELINES = {
     "persistence": ("#6b7280", ":", "s"),
     "dressed_persistence": ("#D55E00", "--", "^"),
+    "fitted_persistence": ("#8c6d31", "-.", ">"),
     "climatology": ("#7a5195", "--", "v"),
     "oracle": ("#009E73", "-.", "D"),
 }

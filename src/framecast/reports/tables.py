@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from framecast.reports.charts import shown
 from framecast.reports.clock import Clock
 from framecast.reports.style import Look
 from framecast.reports.wording import counted, inline, percent, short, span, with_unit
 from framecast.verification.results import Comparison, ForecastScores, Scores
+from framecast.verification.scores import Estimate
 from framecast.verification.summary import SCALED
 from framecast.videos.units import by_channel as by_channel_units
 
@@ -127,8 +130,8 @@ def by_channel(scores: Scores, looks: dict[str, Look]) -> Table | None:
 
 
 def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
-    """Return the CRPS of each forecast in every part, and the skill of the models against the first baseline."""
-    reference, rows = next(iter(scores.baselines), None), []
+    """Return the CRPS of each forecast in every part, and the skill of the models against the strongest baseline."""
+    reference, rows = scores.strongest, []
     columns = ["", *(f"CRPS: {look.label}" for look in looks.values())]
     if reference is not None:
         columns += [f"Skill of {looks[name].label} against {inline(looks[reference].label)}" for name in scores.models]
@@ -182,30 +185,73 @@ def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
 
 
 def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
-    """Return the Brier score of each event and its skill against the baselines, one row for each forecast."""
+    """Return the scores of each event and the Brier skill against the baselines, one row for each forecast."""
     references, rows = scores.baselines, []
     columns = [
         "",
         "Brier score",
         "ROC area",
         "CRPS above it",
+        "CSI",
+        "POD",
+        "FAR",
         *(f"Brier skill against {inline(looks[name].label)}" for name in references),
     ]
     for threshold in scores.thresholds:
         for name, look in looks.items():
             found, key = scores[name], f"brier_{threshold:g}"
             skills = [found.skill.get(other, {}).get(key) for other in references]
-            area, beyond = found.events[f"{threshold:g}"].roc_area, found.scores.get(f"twcrps_{threshold:g}")
+            others = [found.scores.get(f"{kind}_{threshold:g}") for kind in ("twcrps", "csi", "pod", "far")]
             cells = [
                 _NOTHING if own is None else Cell(short(own), span(own.bounds()))
-                for own in (found[key].total, area, None if beyond is None else beyond.total)
+                for own in (
+                    found[key].total,
+                    found.events[f"{threshold:g}"].roc_area,
+                    *(None if other is None else other.total for other in others),
+                )
             ]
             cells += [
                 _NOTHING if skill is None else Cell(percent(skill.total), span(skill.total.bounds(), as_percent=True))
                 for skill in skills
             ]
             rows.append(Row(f"≥ {threshold:g} {scores.unit}: {look.label}", "", cells))
-    return Table("Brier scores", [Column(text) for text in columns], rows) if rows else None
+    title = "Forecasts of thresholds, with a warning where half of the members reach it"
+    return Table(title, [Column(text) for text in columns], rows) if rows else None
+
+
+def occurrences(scores: Scores) -> Table | None:
+    """Return how well it is forecast whether events happen, one row for each event and forecast."""
+
+    def cell(estimate: Estimate | None, *, as_percent: bool = False) -> Cell:
+        if estimate is None or not np.isfinite(estimate.value):
+            return _NOTHING
+        return Cell(
+            percent(estimate) if as_percent else short(estimate), span(estimate.bounds(), as_percent=as_percent)
+        )
+
+    rows = []
+    for each in scores.occurrences:
+        for own in each.forecasts.values():
+            hits, alarms, misses, negatives = own.table
+            rows.append(
+                Row(
+                    f"{each.event}: {own.label}",
+                    f"{each.happened} of {counted(each.windows, 'window')}",
+                    [
+                        cell(own.brier),
+                        *(cell(own.skill.get(other), as_percent=True) for other in ("climatology", "activity")),
+                        cell(own.roc_area),
+                        cell(own.tss),
+                        cell(own.hss),
+                        Cell(f"{hits} / {alarms} / {misses} / {negatives}"),
+                        *(cell(own.by_activity.get(level)) for level in ("low", "medium", "high")),
+                    ],
+                )
+            )
+    columns = ["", "Brier score", "skill against climatology", "skill against persistence of activity", "ROC area"]
+    columns += ["TSS", "HSS", "hits / false alarms / misses / correct negatives"]
+    columns += [f"Brier score, {level} activity" for level in ("low", "medium", "high")]
+    return Table("Whether events happen within the horizon", [Column(text) for text in columns], rows) if rows else None
 
 
 def _difference(entry: Comparison, size: float) -> Cell:

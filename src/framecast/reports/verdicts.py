@@ -42,15 +42,33 @@ def verdicts(scores: Scores, looks: dict[str, Look]) -> list[str]:
     for name in scores.models:
         found, own = scores[name], looks[name].label
         bands = [] if found.point else structure(found, scores.wavelengths_px)
-        for other, entry in found.skill.items():
-            beside = [_opposite(name, other, entry["crps"].verdict, scores)]
-            if entry["crps"].verdict == "better" and any(band.implausible for band in bands):
-                beside.append("its members do not look like observations")
-            sentences.append(_but(_skill(own, inline(looks[other].label), entry["crps"]), beside))
+        sentences += _against(name, scores, looks, bands)
         if not found.point:
             sentences += _structure(own, bands)
             sentences += _calibration(own, found, scores)
     return sentences
+
+
+def _against(name: str, scores: Scores, looks: dict[str, Look], bands: Sequence["Band"]) -> list[str]:
+    """Return a sentence on a model against the strongest baseline; persistence alone allows no verdict."""
+    other = scores.strongest
+    if other is None or other not in scores[name].skill:
+        return []
+    entry, own, baseline = scores[name].skill[other]["crps"], looks[name].label, inline(looks[other].label)
+    if not scores.fair:
+        return [
+            f"{own} has {_ratio(entry)} the CRPS of {baseline}, a single frame, which says nothing of its skill: only "
+            "an ensemble baseline can (framecast reference stores what they are made of with a model)."
+        ]
+    beside = [_opposite(name, other, entry.verdict, scores)]
+    if entry.verdict == "better" and any(band.implausible for band in bands):
+        beside.append("its members do not look like observations")
+    several = len(scores.baselines) > 1
+    return [_but(_skill(own, f"{baseline}, the strongest baseline" if several else baseline, entry), beside)]
+
+
+def _ratio(entry: Comparison) -> str:
+    return f"{1 - float(entry.total):.2f} times"
 
 
 @dataclass(frozen=True)
@@ -139,11 +157,15 @@ def _but(sentence: str, beside: Sequence[str]) -> str:
 def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
     """Return what a reader has to know before trusting the table."""
     said = []
-    blocks, left_out = scores.bootstrap.number_of_blocks, scores.left_out
+    bootstrap, left_out = scores.bootstrap, scores.left_out
+    blocks = bootstrap.number_of_blocks
     if blocks < ENOUGH_BLOCKS:
         number = "is only 1 independent block" if blocks == 1 else f"are only {blocks} independent blocks"
-        what = "the intervals are rough, and probably too narrow" if blocks > 1 else "no interval can be given"
-        said.append(f"There {number}: {what}.")
+        refused = blocks == 1 or bootstrap.refused
+        what = "no interval can be given" if refused else "the intervals are rough, and probably too narrow"
+        why = f" ({bootstrap.blocks}; {bootstrap.reason})" if bootstrap.reason else ""
+        insist = "; --blocks takes others for independent" if bootstrap.refused else ""
+        said.append(f"There {number}: {what}{why}{insist}.")
     for name, count in left_out.windows.items():
         if count:
             said.append(
@@ -169,10 +191,15 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
                 f"{looks[name].label} was recalibrated on {found.recalibrated.seen_samples} of these {scores.samples} "
                 "samples: its recalibrated coverage is therefore optimistic."
             )
+        if found.unlike:
+            said.append(
+                f"{len(found.unlike)} of {scores.samples} pasts are unlike the training data of {looks[name].label}: "
+                f"{found.unlike[0]}."
+            )
     if "persistence" not in scores.forecasts:
         said.append("There is no persistence: a forecast channel is not among the past channels.")
     elif "dressed_persistence" not in scores.forecasts:
-        said.append("There is no dressed persistence: the file holds no training residuals.")
+        said.append("There is no dressed persistence: the file holds no training windows to dress it with.")
     return said
 
 
@@ -186,12 +213,19 @@ def legend(scores: Scores) -> list[str]:
         )
     if scores.weights:
         said.append(f"Pixels are weighted by the {scores.weights}, their area.")
-    if bootstrap.number_of_blocks > 1:
+    if bootstrap.number_of_blocks > 1 and not bootstrap.refused:
+        known = np.isfinite(bootstrap.effective_samples)
+        worth = f"; the {scores.samples} samples are worth {bootstrap.effective_samples:.0f} independent ones"
         said.append(
             f"Intervals come from {bootstrap.replicates} bootstrap draws of {_blocks(scores)}, taken to be independent "
-            "of each other."
+            f"of each other{f' ({bootstrap.reason})' if bootstrap.reason else ''}{worth if known else ''}."
         )
-    said += [b.description for b in BASELINES if b.name in scores.forecasts and b.name != "persistence"]
+    known = {baseline.name: baseline.description for baseline in BASELINES}
+    said += [
+        found.description or known[name]
+        for name, found in scores.forecasts.items()
+        if name != "persistence" and (found.description or name in known)
+    ]
     limit = max(scores[name].attainable_coverage[96] for name in scores.models)
     if 0 < limit < 0.96:
         said.append(f"With so few members, central intervals reach a coverage of at most {100 * limit:.1f} %.")
@@ -284,4 +318,4 @@ def _blocks(scores: Scores) -> str:
         "sequence-day": "days of a sequence",
         "sample": "sample" if number == 1 else "samples",
     }
-    return f"{number} {words[scores.bootstrap.blocks]}"
+    return f"{number} {words.get(scores.bootstrap.blocks, scores.bootstrap.blocks)}"

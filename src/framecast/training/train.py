@@ -22,6 +22,7 @@ from framecast.models.checkpoint import load, save_weights
 from framecast.models.config import ModelConfig, attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.models.precision import Choice, asked, choose
+from framecast.models.reference import Reference, describe_training, write_reference
 from framecast.training import Stepped, TrainingState, fit, validation_loss
 from framecast.training.batches import cut
 from framecast.training.objective import measure_loss
@@ -271,17 +272,31 @@ class _Session:
         """Write a checkpoint; the other processes wait until it is on the disk."""
         state, config = self.state, self._config()
         tensors, weights = state.tensors(), state.ema.weights(state.network)
+        reference = self._reference() if state.step == self.options.last_step else None
         loss, step = self.best
         record = {"best_loss": _finite(loss), "best_step": step, "seconds": self.elapsed()}
 
+        def write_model(folder: Path) -> None:
+            save_weights(folder, config, weights)
+            if reference is not None:
+                write_reference(folder, reference, config.normaliser, config.frames)
+
         def write() -> Path:
-            path = self.run.save(state.step, lambda folder: save_weights(folder, config, weights), tensors, record)
+            path = self.run.save(state.step, write_model, tensors, record)
             self.run.prune(keep=self.options.keep, best=step)
             return path
 
         path = self.processes.share(write)
         self.written = state.step
         return Saved(step=state.step, path=path)
+
+    def _reference(self) -> Reference | None:
+        """Return what the model keeps of its training data; nothing where the network is divided among processes."""
+        if self.options.shard and self.processes.count > 1:
+            return None
+        with self.state.ema.within(self.state.network):
+            forecaster = Forecaster(self.prepared.model, self.generator)
+            return describe_training(forecaster, self.prepared.dataset("train"), seed=self.options.seed)
 
     def save_snapshot(self) -> None:
         """Write down the power-function averages, from which others can be made later."""

@@ -16,10 +16,16 @@ from torch import Tensor
 from framecast.core.errors import ConfigError, DataError
 from framecast.verification.cases import Baseline, Cases, Drawn
 from framecast.verification.options import Occasions
+from framecast.verification.persistence import FittedPersistence, compare_variants
+from framecast.verification.pool import Pool
 from framecast.videos.calendar import Calendar
 
 _SMALLEST_DRAWN = 20
 """Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
+
+
+_ENOUGH_OCCASIONS = 8
+"""Training windows from which a kind of persistence can be chosen."""
 
 
 def from_past(
@@ -108,7 +114,9 @@ def _last_frame(past: Tensor, lead_times: Sequence[float]) -> Tensor:
 
 
 def _dressed(cases: Cases) -> Drawn | None:
-    pool = cases.pool("dressing", "draw", sees_targets=True)
+    pool: Pool | Tensor | None = cases.pool("dressing", "draw", sees_targets=True)
+    if pool is None and cases.occasions is not None:
+        pool = cases.occasions.future - cases.occasions.last[:, :, None]
     if pool is None:
         return None
     members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
@@ -118,6 +126,27 @@ def _dressed(cases: Cases) -> Drawn | None:
         return dressed_persistence(past[:, -1], pool[drawn])
 
     return Drawn(members, draw)
+
+
+def _fitted(cases: Cases) -> Drawn | None:
+    occasions = cases.occasions
+    if occasions is None or len(occasions) < _ENOUGH_OCCASIONS:
+        return None
+    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(occasions) // 2)
+    tried = compare_variants(occasions, members, seed=cases.seed)
+    best = min(tried, key=lambda variant: tried[variant])
+    fitted, moves = FittedPersistence(occasions, best), cases.stored("moved") if best.moved else None
+
+    def draw(index: int, past: Tensor) -> Tensor:
+        order = draw_residuals(len(occasions), len(occasions), seed=cases.seed, sample=index)
+        moved = None if moves is None else moves[1](index)[0]
+        return fitted.draw(past[:, -1], past.nanmean(1), members, order=order, moved=moved)
+
+    text = (
+        f"Fitted persistence is dressed persistence of the kind that forecast training windows best of {len(tried)}: "
+        f"{best}."
+    )
+    return Drawn(members, draw, text)
 
 
 def _climatology(cases: Cases) -> Drawn | None:
@@ -153,6 +182,11 @@ BASELINES = (
         label="Dressed persistence",
         prepare=_dressed,
         description="Dressed persistence is the last frame plus changes seen in training.",
+    ),
+    Baseline(
+        name="fitted_persistence",
+        label="Fitted persistence",
+        prepare=_fitted,
     ),
     Baseline(
         name="climatology",

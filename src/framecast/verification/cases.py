@@ -14,7 +14,8 @@ from torch import Tensor
 from framecast.core.errors import DataError
 from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
-from framecast.verification.options import Occasions
+from framecast.verification.options import Occasions as Like
+from framecast.verification.persistence import Occasions
 from framecast.verification.pool import Pool, finite, videos
 from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
@@ -97,10 +98,12 @@ class Drawn:
         members: number of its members; one is a point forecast.
         draw: from the number of a sample and the target channels in the past ``[channel, past time, height, width]``
             to members ``[member, channel, time, height, width]``.
+        description: one sentence on how it was made, in place of the entry's own.
     """
 
     members: int
     draw: Callable[[int, Tensor], Tensor]
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,7 @@ class Cases:
         issue_times: of each sample, on an even clock.
         calendar: how they are read.
         baselines: the entries of the catalogue that there is what they need for, by name.
+        descriptions: name of a baseline -> one sentence for the reader of a report.
         scratch: a temporary folder that the files are in, if any.
         seed: chooses what baselines are drawn from.
         climatology_like: which training occasions make the climatology.
@@ -150,7 +154,7 @@ class Cases:
         paths: str | Path | Sequence[str | Path],
         *,
         seed: int = 0,
-        climatology: Occasions = "any",
+        climatology: Like = "any",
         baselines: Sequence[Baseline] = (),
     ) -> None:
         """Open one file or several; the other arguments are those of `framecast.verification.evaluation.evaluate`.
@@ -165,7 +169,7 @@ class Cases:
         self.sources = open_sources(paths, reserved=[baseline.name for baseline in baselines])
         self._shared = shared_windows(self.sources)
         self.seed = seed
-        self.climatology_like: Occasions = climatology
+        self.climatology_like: Like = climatology
         first = self.sources[0]
         self.channels = first.channels
         self.lead_times = first.lead_times
@@ -185,6 +189,9 @@ class Cases:
         self._drawn: dict[str, Drawn] = {name: drawn for name, drawn in prepared.items() if drawn is not None}
         self.members = {source.name: source.members for source in self.sources}
         self.members |= {name: drawn.members for name, drawn in self._drawn.items()}
+        self.descriptions = {
+            name: drawn.description or self.baselines[name].description for name, drawn in self._drawn.items()
+        }
 
     def check_unchanged(self) -> None:
         """Raise `DataError` if a file was changed, or written anew, since it was opened."""
@@ -312,6 +319,28 @@ class Cases:
         )
         return None if number is None else Pool(self.sources[number], name, along)
 
+    @cached_property
+    def occasions(self) -> Occasions | None:
+        """Training windows with what was seen before them, of the first file that holds some."""
+        number = self._first(lambda source: "occasion_last" in source.dataset)
+        if number is None:
+            return None
+        source = self.sources[number]
+        last, mean = (
+            finite(source.read(source.dataset[name].transpose("occasion", "channel", "y", "x")))
+            for name in ("occasion_last", "occasion_mean")
+        )
+        times = np.asarray(source.read(source.dataset["occasion_time"]).values)
+        moved = "occasion_moved" in source.dataset and "moved" in source.dataset
+        return Occasions(
+            last=last,
+            mean=mean,
+            future=videos(source.read(source.dataset["climatology"]), "occasion"),
+            times=(times - times.min()) / np.timedelta64(1, "s"),
+            span=self.lead_times[-1] - self.past_times[0],
+            moved=videos(source.read(source.dataset["occasion_moved"]), "occasion") if moved else None,
+        )
+
     def stored(self, name: str) -> tuple[int, Callable[[int], Tensor]] | None:
         """Return the size of an ensemble that a file holds beside its forecast, and how to read that of a sample."""
         number = self._first(lambda source: name in source.dataset)
@@ -319,11 +348,13 @@ class Cases:
             return None
         source = self.sources[number]
 
-        def read(index: int) -> Tensor:
-            ensemble = source.dataset[name].isel(sample=self._shared[index][number])
-            return videos(source.read(ensemble), "member")
+        array = source.dataset[name]
 
-        return source.members, read
+        def read(index: int) -> Tensor:
+            own = source.read(array.isel(sample=self._shared[index][number]))
+            return videos(own if "member" in own.dims else own.expand_dims("member"), "member")
+
+        return int(array.sizes.get("member", 1)), read
 
     def _first(self, has: Callable[[Source], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)

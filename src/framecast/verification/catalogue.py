@@ -26,6 +26,7 @@ from framecast.verification.scores import (
     energy_score,
     ensemble_mean,
     ensemble_variance,
+    exceedance,
     fractions,
     power_spectrum,
     reliability_and_potential,
@@ -33,6 +34,7 @@ from framecast.verification.scores import (
     threshold_weighted_crps,
     variogram_score,
 )
+from framecast.verification.scores.contingency import critical_success, detection, false_alarm_ratio
 
 Means = np.ndarray
 Better = Literal["lower", "higher"]
@@ -234,7 +236,36 @@ def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
         hint="threshold-weighted",
         skill=True,
     )
-    return (brier, beyond, *(_fractions_skill(threshold, width) for width in _WIDTHS if width <= min(size)))
+    squares = [_fractions_skill(threshold, width) for width in _WIDTHS if width <= min(size)]
+    return (brier, beyond, *_warnings(threshold), *squares)
+
+
+def _warnings(threshold: float) -> tuple[Score, ...]:
+    """Return the scores of warnings, given where half of the members or more reach ``threshold``."""
+
+    def table(sample: Judged) -> tuple[Tensor, ...]:
+        probability, _ = exceedance(sample.members, threshold)
+        warned, happened = probability >= 0.5, sample.truth >= threshold
+        cells = (warned & happened, warned & ~happened, ~warned & happened)
+        return tuple(torch.where(torch.isnan(probability), torch.nan, cell.to(sample.truth)) for cell in cells)
+
+    kinds: tuple[tuple[str, str, Better, Callable[..., Means]], ...] = (
+        ("csi", "Critical success index", "higher", critical_success),
+        ("pod", "Probability of detection", "higher", lambda hits, alarms, misses: detection(hits, misses)),
+        ("far", "False alarm ratio", "lower", lambda hits, alarms, misses: false_alarm_ratio(hits, alarms)),
+    )
+    return tuple(
+        Score(
+            name=f"{name}_{threshold:g}",
+            label=f"{label} of ≥ {threshold:g}",
+            function=table,
+            combine=combine,
+            unit="",
+            better=better,
+            hint="warned where half of the members reach it",
+        )
+        for name, label, better, combine in kinds
+    )
 
 
 def _fractions_skill(threshold: float, width: int) -> Score:

@@ -22,15 +22,18 @@ import xarray as xr
 from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.progress import note
+from framecast.data.forecasts import open_forecast
 from framecast.verification.baselines import BASELINES
-from framecast.verification.blocks import BLOCKS, Blocks, block_names, choose_blocks
+from framecast.verification.blocks import BLOCKS, Blocks, Chosen, block_names, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
 from framecast.verification.ensembles import as_forecast, stem
 from framecast.verification.maps import Maps
+from framecast.verification.nowcasts import NOWCASTS, nowcast
+from framecast.verification.occurrences import Event, Windows, judge_event
 from framecast.verification.options import By, Occasions
 from framecast.verification.pool import finite_tensor
-from framecast.verification.quantities import QUANTITIES, Quantity, area_above, quantities_of, volume_above
+from framecast.verification.quantities import QUANTITIES, Quantity, area_above, measure, quantities_of, volume_above
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
@@ -111,13 +114,14 @@ def evaluate(
     seed: int = 0,
     thresholds: Sequence[float] = (),
     climatology: Occasions = "any",
+    events: Sequence[str] = (),
     by: Sequence[By] = (),
     region: Sequence[str] = (),
     mask: str | Path | None = None,
     weights: Literal["area", "none"] = "area",
     scores: Sequence[Score] = (),
     quantities: Sequence[Quantity] = (),
-    baselines: Sequence[Baseline] = (),
+    baselines: Sequence[Baseline | str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Judge one forecast file, or several on the windows that they share.
@@ -131,21 +135,24 @@ def evaluate(
             `framecast.verification.ensembles`. None takes what each file holds of the truth.
         variables: of these ensembles, by default all that have members.
         blocks: what is taken to be independent when intervals are drawn: ``sequence``, ``day``, ``sequence-day``
-            or ``sample``; ``auto`` is sequences where there are eight or more, else the finest of sequence, day and
-            both together.
+            or ``sample``; ``auto`` decides by what is known and seen, and gives no interval for fewer than five blocks;
+            see `framecast.verification.blocks`.
         replicates: number of bootstrap draws.
         seed: random seed of the draws and of what baselines are drawn from.
         thresholds: values, in the unit of the images, whose reaching is judged as an event: Brier score, reliability,
             fractions skill score, area and volume above it.
         climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
             the nearest ``season``.
+        events: what may happen within the horizon, ``peak>=50000`` or ``class>=M``: its probability is judged, see
+            `framecast.verification.occurrences`.
         by: parts that are scored by themselves besides: ``season``, ``month``, ``hour``, ``sequence`` or ``label``.
         region: parts of the frame, ``NAME=SOUTH:NORTH,WEST:EAST``, likewise.
         mask: a NetCDF map of classes, likewise; see `framecast.verification.strata`.
         weights: ``area`` weights pixels by the cosine of their latitude, where rows are latitudes.
         scores: scores besides those of the catalogue; one of the same name takes its place. Likewise
         quantities: derived quantities, and
-        baselines: baselines.
+        baselines: baselines, or names of nowcasts (`framecast.verification.nowcasts`); those that a file holds are
+            judged without being named.
         progress: called with the samples done and their number.
 
     Raises:
@@ -156,8 +163,12 @@ def evaluate(
     scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
     if scratch is not None:
         forecasts = _paired(forecasts, truth, Path(scratch.name), variables)
-    cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, baselines))
+    named = [each for each in baselines if isinstance(each, str)]
+    added = [nowcast(name) for name in dict.fromkeys([*_held(forecasts), *named])]
+    added += [each for each in baselines if not isinstance(each, str)]
+    cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, added))
     cases.scratch = scratch  # is deleted with the cases
+    asked = [Event.parse(text) for text in dict.fromkeys(events)]
     limits = tuple(sorted({float(value) for value in thresholds}))
     measured = _measured(cases.quantities, (*_calibrated(cases), *quantities), limits, cases.unit)
     entries = _entries(scores, measured, limits, cases.size)
@@ -165,7 +176,8 @@ def evaluate(
     areas = cases.weights if weights == "area" else None
     shared = cases.climate.judged(areas)
     scale = cases.climate.scale if len(cases.channels) > 1 else None
-    few = tuple(entry for entry in entries if entry.shown == "console")
+    limited = {entry.name for value in limits for entry in event_scores(value, cases.size)}
+    few = tuple(entry for entry in entries if entry.shown == "console" or entry.name in limited)
 
     def begun(scores: tuple[Score, ...]) -> dict[str, Tally]:
         return {name: Tally(members=size, scores=scores, scale=scale) for name, size in cases.members.items()}
@@ -175,11 +187,13 @@ def evaluate(
         tally.thresholds = limits
     parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [(stratum, begun(few), []) for stratum in strata]
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
+    before: list[dict[str, float]] = []
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
     for index in range(len(cases)):
         case = cases[index]
         observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
         came = torch.where(case.valid, case.truth, torch.nan)
+        before += [_activity(case.past, measured, cases.cadence, shared["weights"])] if asked else []
         for name, members in case.forecasts.items():
             sample = Judged(members=members, truth=came, cadence=cases.cadence, quantities=measured, **shared)
             tallies[name].record(sample)
@@ -199,9 +213,21 @@ def evaluate(
             f"{files}: there is no pixel where the truth and every forecast are known, so nothing can be judged; "
             "check that the file holds more than NaN"
         )
-    chosen = choose_blocks(cases) if blocks == "auto" else blocks
-    names = block_names(cases, chosen)
-    bootstrap = Bootstrap(names, replicates=replicates, seed=seed)
+    values = _relative(tallies, cases.models[0])
+    chosen = independent_blocks(cases, values) if blocks == "auto" else Chosen(block_names(cases, blocks), blocks)
+    names = chosen.names
+    bootstrap = Bootstrap(names, replicates=replicates, seed=seed, least=chosen.least)
+    found = [
+        judge_event(
+            event,
+            _windows(cases, tallies, before, measured),
+            cases.models,
+            names,
+            bootstrap,
+            lead=next(each.name for each in measured if each.name in ("peak", "peak_mean", "maximum")),
+        )
+        for event in asked
+    ]
     return Evaluation(
         cases=cases,
         maps=maps,
@@ -213,15 +239,17 @@ def evaluate(
             quantities=measured,
             thresholds=limits,
             blocks=chosen,
+            values=values,
             observed=(int(observed[0]), int(observed[1])),
             weights="" if areas is None else "cosine of the latitude",
+            occurrences=found,
             strata=[
                 stratum_scores(
                     stratum.name,
                     own,
                     cases,
                     few,
-                    Bootstrap([names[k] for k in numbers], replicates=replicates, seed=seed),
+                    Bootstrap([names[k] for k in numbers], replicates=replicates, seed=seed, least=chosen.least),
                 )
                 for stratum, own, numbers in parts
             ],
@@ -229,6 +257,58 @@ def evaluate(
         samples=sample_scores(cases, tallies, entries),
         quantities=measured,
     )
+
+
+def _activity(
+    past: torch.Tensor, quantities: Sequence[Quantity], cadence: float, weights: torch.Tensor | None
+) -> dict[str, float]:
+    """Return each quantity of a past, the largest over its channels and frames."""
+    valid = ~torch.isnan(past)
+    return {
+        each.name: float(torch.amax(measure(each, past, valid, cadence, weights).nan_to_num(-torch.inf)))
+        for each in quantities
+    }
+
+
+def _windows(
+    cases: Cases, tallies: dict[str, Tally], before: list[dict[str, float]], quantities: Sequence[Quantity]
+) -> Windows:
+    """Return what events are judged by: of several channels and frames the largest value."""
+
+    def largest(values: torch.Tensor, axes: int) -> np.ndarray:
+        flat = values.double().flatten(axes).nan_to_num(-torch.inf).amax(-1)
+        return torch.where(torch.isfinite(flat), flat, torch.nan).numpy()
+
+    own = {each.name: {name: tallies[name].quantity(each.name) for name in cases.models} for each in quantities}
+    past = {each.name: np.array([row[each.name] for row in before]) for each in quantities}
+    source, numbers = cases.sources[0], cases.numbers(0)
+    labels = [str(label) for label in source.dataset["label"].values[numbers]] if "label" in source.dataset else []
+    return Windows(
+        values={
+            each: {name: largest(members, 2) for name, (members, _) in found.items()} for each, found in own.items()
+        },
+        came={each: largest(found[cases.models[0]][1], 1) for each, found in own.items()},
+        before={each: np.where(np.isfinite(values), values, np.nan) for each, values in past.items()}
+        if cases.sees_targets
+        else {},
+        labels=labels,
+        classes=list(source.dataset.attrs.get("classes", ())),
+    )
+
+
+def _relative(tallies: dict[str, Tally], name: str) -> np.ndarray:
+    """Return the logarithm of each sample's CRPS, over persistence's where there is some; NaN where it has none."""
+    (score,) = (each for each in tallies[name].scores if each.name == "crps")
+    own = tallies[name].per_sample(score)
+    other = tallies["persistence"].per_sample(score) if "persistence" in tallies else np.ones_like(own)
+    known = (own > 0) & (other > 0)
+    return np.log(np.where(known, own, np.nan) / np.where(known, other, 1.0))
+
+
+def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
+    """Return the nowcasts that forecast files hold."""
+    given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
+    return [name for name in NOWCASTS if any(f"baseline_{name}" in open_forecast(path) for path in given)]
 
 
 def _paired(

@@ -16,11 +16,13 @@ class EvaluationOptions:
 
     Attributes:
         blocks: unit treated as independent by the bootstrap: sequences, days (UTC), both together or single
-            samples; auto is sequences where there are eight or more, else the finest of the first three.
+            samples; auto is sequences where they are independent, else periods, and gives no interval for too few.
         replicates: number of bootstrap draws, at least 100.
         seed: random seed for the bootstrap and the dressed-persistence baseline.
         thresholds: also score forecasts of exceeding these thresholds, in the unit of the images.
+        baselines: also compare with nowcasts of pysteps: lagrangian, sprog or steps.
         climatology: training windows that make the climatology: all windows, same hour of day, or same season.
+        events: also judge whether something happens within the horizon: peak>=50000 or class>=M.
         by: also score the parts apart: season, month, hour, sequence or label; again for another.
         region: also score a part of the frame, NAME=SOUTH:NORTH,WEST:EAST; again for another.
         mask: also score the classes of a NetCDF map of whole numbers, such as land and sea, apart.
@@ -31,7 +33,9 @@ class EvaluationOptions:
     replicates: int = 1000
     seed: int = 0
     thresholds: tuple[float, ...] = ()
+    baselines: tuple[str, ...] = ()
     climatology: Occasions = "any"
+    events: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     mask: str | None = None

@@ -178,6 +178,8 @@ class ForecastScores:
         oracle_skill: (CRPS persistence - CRPS) / (CRPS persistence - CRPS oracle).
         recalibrated: its recalibrated intervals, if it has a recalibration that holds.
         objection: why the recalibration it carries does not hold.
+        description: one sentence on how a baseline was made.
+        unlike: in what pasts are unlike the model's training data, one line for each that is.
     """
 
     kind: str
@@ -194,6 +196,8 @@ class ForecastScores:
     oracle_skill: Estimate | None = None
     recalibrated: Recalibrated | None = None
     objection: str | None = None
+    description: str = ""
+    unlike: list[str] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> ScoreResult:
         return self.scores[name]
@@ -215,12 +219,25 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapInfo:
-    """The draws that intervals come from: of which blocks, how many there are, and how often they were drawn."""
+    """The draws that intervals come from.
+
+    Attributes:
+        blocks: what is drawn.
+        number_of_blocks: how many there are.
+        replicates: how often they were drawn.
+        seed: of the draws.
+        effective_samples: how many independent samples would give as certain a mean CRPS; NaN where it is not known.
+        reason: why these blocks, where they were chosen.
+        refused: whether there are too few for an interval.
+    """
 
     blocks: str
     number_of_blocks: int
     replicates: int
     seed: int
+    effective_samples: float = float("nan")
+    reason: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +275,58 @@ class StratumScores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OccurrenceForecast:
+    """How well one forecast says whether an event happens within the horizon; see `framecast.verification.occurrences`.
+
+    Attributes:
+        label: what it is called.
+        brier: Brier score.
+        roc_area: area under the relative operating characteristic.
+        tss: true skill statistic of its warnings.
+        hss: Heidke skill score of its warnings.
+        table: hits, false alarms, misses and correct negatives.
+        probability: mean probability in each bin that holds a window.
+        observed: frequency of the event in it.
+        count: windows in it.
+        skill: name of a reference -> Brier skill.
+        by_activity: level of activity in the past -> Brier score.
+    """
+
+    label: str
+    brier: Estimate
+    roc_area: Estimate
+    tss: Estimate
+    hss: Estimate
+    table: list[int]
+    probability: np.ndarray
+    observed: Estimate
+    count: np.ndarray
+    skill: dict[str, Estimate] = field(default_factory=dict)
+    by_activity: dict[str, Estimate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occurrences:
+    """Whether an event happens within the horizon, and how well that was forecast.
+
+    Attributes:
+        event: such as ``peak>=50000`` or ``class>=M``.
+        windows: judged.
+        happened: in how many of them it happened.
+        models: names of the forecasts that are no references.
+        forecasts: name -> how well it was forecast.
+        activity: level of activity in the past -> windows, and in how many of them it happened.
+    """
+
+    event: str
+    windows: int
+    happened: int
+    models: list[str]
+    forecasts: dict[str, OccurrenceForecast]
+    activity: dict[str, list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """The result of an evaluation; ``scores["model"]["crps"].value`` is one number of it.
 
@@ -285,6 +354,7 @@ class Scores:
         weights: what pixels are weighted by; empty where all weigh alike.
         cost_loss: ratios of cost to loss of the economic value.
         strata: scores in parts of what is judged.
+        occurrences: whether events happened within the horizon, and how well that was forecast.
     """
 
     samples: int
@@ -309,6 +379,7 @@ class Scores:
     weights: str = ""
     cost_loss: list[float] = field(default_factory=list)
     strata: list[StratumScores] = field(default_factory=list)
+    occurrences: list[Occurrences] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> ForecastScores:
         return self.forecasts[name]
@@ -318,6 +389,18 @@ class Scores:
         """The forecasts that skill is measured against, in order."""
         skills: list[Mapping[str, Any]] = [found.skill for found in self.forecasts.values()]
         return [name for name in self.forecasts if any(name in skill for skill in skills)]
+
+    @property
+    def strongest(self) -> str | None:
+        """The baseline with the lowest CRPS on the judged samples, the one to quote."""
+        known = [name for name in self.baselines if np.isfinite(self.forecasts[name]["crps"].value)]
+        return min(known, key=lambda name: self.forecasts[name]["crps"].value, default=None)
+
+    @property
+    def fair(self) -> bool:
+        """Whether a skill says something: a single frame, as persistence is, has no chance against an ensemble."""
+        ensembles = [name for name in self.baselines if not self.forecasts[name].point]
+        return bool(ensembles) or all(self.forecasts[name].point for name in self.models)
 
     @property
     def headline(self) -> list[str]:

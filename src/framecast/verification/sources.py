@@ -69,6 +69,13 @@ class Source:
         """The recalibration of its intervals, if it carries one, and why that does not hold for it."""
         return carried(self.dataset, where=str(self.path))
 
+    @property
+    def unlike(self) -> list[str]:
+        """In what pasts are unlike the model's training data, one line for each that is."""
+        if "unlike_training" not in self.dataset:
+            return []
+        return [str(reason) for reason in self.dataset["unlike_training"].values if reason]
+
     def read(self, array: xr.DataArray) -> xr.DataArray:
         """Return ``array``, which is of this file, read into memory; a damaged one is a `DataError`."""
         with undamaged(self.path):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from framecast._version import __version__
-from framecast.verification.blocks import Blocks
+from framecast.verification.blocks import Chosen, effective_number
 from framecast.verification.cases import Cases
 from framecast.verification.catalogue import Better, Score, ratio, skill
 from framecast.verification.quantities import Quantity
@@ -28,6 +28,7 @@ from framecast.verification.results import (
     ForecastScores,
     IntervalScores,
     LeftOut,
+    Occurrences,
     QuantityInfo,
     QuantityScores,
     Recalibrated,
@@ -76,14 +77,17 @@ def summarise(
     scores: Sequence[Score],
     quantities: Sequence[Quantity],
     thresholds: Sequence[float],
-    blocks: Blocks,
+    blocks: Chosen,
+    values: np.ndarray,
     observed: tuple[int, int],
     weights: str = "",
     strata: Sequence[StratumScores] = (),
+    occurrences: Sequence[Occurrences] = (),
 ) -> Scores:
     """Return the results of an evaluation.
 
-    ``blocks`` says what the bootstrap draws, ``observed`` how many truth pixels are known and how many there are.
+    ``blocks`` says what the bootstrap draws, ``values`` how each sample did, and ``observed`` how many truth pixels are
+    known and how many there are.
     """
     first = tallies[cases.models[0]]
     known, pixels = observed
@@ -97,9 +101,10 @@ def summarise(
             draws=draws[name],
             kind=name if name in cases.baselines else "model",
             label=cases.baselines[name].label if name in cases.baselines else name,
-        )
+        ) | {"description": cases.descriptions.get(name, "")}
         forecasts[name] = found | _against(name, draws, cases, scores, bootstrap)
     for source in cases.sources:
+        forecasts[source.name]["unlike"] = source.unlike
         calibration, objection = source.recalibration
         if objection is not None:
             forecasts[source.name]["objection"] = objection
@@ -120,10 +125,13 @@ def summarise(
         thresholds=list(thresholds),
         climatology_like=cases.climatology_like,
         bootstrap=BootstrapInfo(
-            blocks=blocks,
+            blocks=blocks.blocks,
             number_of_blocks=bootstrap.blocks,
             replicates=bootstrap.replicates,
             seed=bootstrap.seed,
+            effective_samples=_effective(values, bootstrap),
+            reason=blocks.reason,
+            refused=bootstrap.blocks < bootstrap.least,
         ),
         score_info={
             score.name: score_info(score, cases.unit if len(cases.channels) == 1 or not score.scaled else SCALED)
@@ -141,7 +149,14 @@ def summarise(
         weights=weights,
         cost_loss=list(COST_LOSS),
         strata=list(strata),
+        occurrences=list(occurrences),
     )
+
+
+def _effective(values: np.ndarray, bootstrap: Bootstrap) -> float:
+    known = np.isfinite(values)
+    draws = bootstrap.draws(mean(np.where(known, values, 0.0), known.astype(np.float64)))
+    return effective_number(values, draws[1:]) if bootstrap.blocks >= bootstrap.least else float("nan")
 
 
 def stratum_scores(

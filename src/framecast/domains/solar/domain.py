@@ -3,7 +3,8 @@
 This file imports nothing that may not be installed; what reads images of the Sun is imported when it is used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from framecast.domains.solar import GAUSS, MAGNETIC, NAME
 if TYPE_CHECKING:
     import typer
     from matplotlib.colors import Colormap
+
+    from framecast.data.archive.reader import Archive
 
 _RECIPES = Path(__file__).parent / "recipes"
 
@@ -48,6 +51,12 @@ def _positions(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str
     return coordinates(sequence, times)
 
 
+def _moved(archive: "Archive") -> Callable[..., Any] | None:
+    from framecast.domains.solar.rotating import can_rotate, rotated
+
+    return partial(rotated, archive) if can_rotate(archive) else None
+
+
 def _add_commands(app: "typer.Typer") -> None:
     from framecast.domains.solar.commands import app as commands
 
@@ -67,6 +76,7 @@ SOLAR = Domain(
     reasons={"masked": "off disk"},
     colours=_colours,
     positions=_positions,
+    moved=_moved,
     # Archives of version 0.1 call the radiometry their calibration.
     image_attributes=("pixel_arcsec", "off_limb", "rotation", "radiometry", "calibration"),
     recipes={path.stem: path for path in sorted(_RECIPES.glob("*.yaml"), key=lambda path: path.stem)},

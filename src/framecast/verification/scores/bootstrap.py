@@ -63,17 +63,18 @@ class Bootstrap:
 
     LEVELS = (90, 95)
 
-    def __init__(self, blocks: Sequence[str], *, replicates: int = 1000, seed: int = 0) -> None:
+    def __init__(self, blocks: Sequence[str], *, replicates: int = 1000, seed: int = 0, least: int = 2) -> None:
         """Draw.
 
         Args:
             blocks: the block of each sample; samples of different blocks are taken to be independent.
             replicates: number of draws.
             seed: of the draws.
+            least: with fewer blocks no interval is given.
         """
         names, block = np.unique(np.asarray(blocks, dtype=str), return_inverse=True)
         self.blocks = len(names)
-        self.samples = len(block)
+        self.samples, self.least = len(block), least
         self.replicates = replicates
         self.seed = seed
         random = np.random.default_rng(seed)
@@ -95,7 +96,9 @@ class Bootstrap:
         value, replicates = np.asarray(draws[0]), draws[1:]
         nothing = np.full_like(value, np.nan)
         intervals = {
-            level: _percentiles(replicates, (50 - level / 2, 50 + level / 2)) if self.blocks > 1 else (nothing, nothing)
+            level: _percentiles(replicates, (50 - level / 2, 50 + level / 2))
+            if self.blocks >= self.least
+            else (nothing, nothing)
             for level in self.LEVELS
         }
         return Estimate(value, intervals)

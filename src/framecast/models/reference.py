@@ -1,0 +1,141 @@
+"""What a model keeps of its training data, beside its weights: windows for baselines, and the out-of-domain guard.
+
+``reference.safetensors`` in the model folder. The windows are normalised and in half precision; of a forecast of any
+archive with frames like the model's they make dressed persistence, fitted persistence and climatology.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from framecast.core.errors import DataError
+from framecast.core.files import write_atomically
+from framecast.core.stored import Format
+from framecast.data.climatology import Climatology, sample_climatology
+from framecast.data.datasets import Samples, WindowDataset, epoch_order
+from framecast.models.guard import Guard, grid_of
+from framecast.videos.frames import FrameSpec
+from framecast.videos.normalise import Normaliser
+
+if TYPE_CHECKING:
+    from framecast.models.forecaster import Forecaster
+
+FILE = "reference.safetensors"
+REFERENCE_FORMAT = Format("framecast-reference", 1, "reference", "store it with the model again")
+
+WINDOWS = 2000
+"""Training pasts that the guard knows, at most."""
+
+OCCASIONS = 48
+"""Training windows for baselines, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What a model keeps of its training data.
+
+    Attributes:
+        guard: whether a past is like those of the training.
+        windows: for baselines, physical units; None where windows have no times.
+    """
+
+    guard: Guard
+    windows: Climatology | None = None
+
+    def occasions(self, frames: FrameSpec) -> Climatology | None:
+        """Return the windows for baselines of forecasts of ``frames``; None where theirs have another size or end."""
+        if self.windows is None:
+            return None
+        _, future, *size = self.windows.values.shape[1:]
+        if tuple(size) != (frames.height, frames.width) or future < frames.future:
+            return None
+        moved = self.windows.moved
+        return replace(
+            self.windows,
+            values=self.windows.values[:, :, : frames.future],
+            moved=None if moved is None else moved[:, :, : frames.future],
+        )
+
+
+def describe_training(
+    forecaster: "Forecaster", train: Samples, *, windows: int = WINDOWS, occasions: int = OCCASIONS, seed: int = 0
+) -> Reference:
+    """Return what the model keeps of its training windows ``train``, so many of them that ``seed`` chooses."""
+    chosen = epoch_order(len(train), seed=seed, epoch=0)[:windows].tolist()
+    own = isinstance(train, WindowDataset)
+    guard = Guard.of(forecaster, train, chosen, grid=grid_of(train.archive if own else None))  # type: ignore[attr-defined]
+    kept = sample_climatology(train, most=occasions, seed=seed) if isinstance(train, WindowDataset) else None
+    return Reference(guard=guard, windows=kept)
+
+
+def write_reference(folder: str | Path, reference: Reference, normaliser: Normaliser, frames: FrameSpec) -> Path:
+    """Write the file into a model folder and return its path."""
+    guard, kept = reference.guard, reference.windows
+    tensors = {f"guard.{name}": tensor for name, tensor in guard.to_tensors().items()}
+    if kept is not None:
+        tensors["windows.times"] = torch.from_numpy(kept.times.astype("datetime64[ns]").astype(np.int64))
+        for name, values in _videos(kept).items():
+            tensors[f"windows.{name}"] = normaliser.forward(values, frames.future_channels).half()
+    about = {**REFERENCE_FORMAT.header(), "grid": dict(guard.grid)}
+    path = Path(folder) / FILE
+    write_atomically(path, save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)}))
+    return path
+
+
+def read_reference(folder: str | Path, normaliser: Normaliser, frames: FrameSpec) -> Reference | None:
+    """Return what a model folder holds of the training data; None for models that came without.
+
+    Raises:
+        DataError: the file is damaged or of a newer version.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+        tensors = load(path.read_bytes())
+        REFERENCE_FORMAT.check(about, str(path))
+        guard = Guard.from_tensors(_part(tensors, "guard."), grid=about["grid"])
+        return Reference(guard=guard, windows=_windows(_part(tensors, "windows."), normaliser, frames))
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path} is damaged ({str(error).splitlines()[0]}): copy the model again") from None
+
+
+def _videos(kept: Climatology) -> dict[str, Tensor]:
+    """Return the videos of the windows by name, frames as videos of one."""
+    found: dict[str, Any] = {"values": kept.values}
+    if kept.moved is not None:
+        found["moved"] = kept.moved
+    if kept.last is not None and kept.mean is not None:
+        found |= {"last": kept.last[:, :, None], "mean": kept.mean[:, :, None]}
+    return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in found.items()}
+
+
+def _windows(tensors: Mapping[str, Tensor], normaliser: Normaliser, frames: FrameSpec) -> Climatology | None:
+    if not tensors:
+        return None
+    found = {
+        name: normaliser.inverse(values.float(), frames.future_channels).numpy()
+        for name, values in tensors.items()
+        if name != "times"
+    }
+    return Climatology(
+        values=found["values"],
+        times=tensors["times"].numpy().astype("datetime64[ns]"),
+        last=found["last"][:, :, 0] if "last" in found else None,
+        mean=found["mean"][:, :, 0] if "mean" in found else None,
+        moved=found.get("moved"),
+    )
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

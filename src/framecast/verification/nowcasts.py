@@ -1,0 +1,193 @@
+"""Baselines that nowcasters use by name: Lagrangian persistence, S-PROG and STEPS, through pysteps.
+
+They are functions of the past alone, so that any forecast file whose past shows the target channels can be judged
+against them. pysteps (Pulkkinen et al. 2019, doi 10.5194/gmd-12-4185-2019) is an optional package; its version is part
+of each description.
+
+- ``lagrangian``: the last frame moved on along the motion of the past. Of any quantity.
+- ``sprog``: the same, with small scales fading as they lose predictability (Seed 2003). Rain only.
+- ``steps``: an ensemble of that kind, perturbed by noise that looks like rain (Bowler et al. 2006). Rain only.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framecast.core.errors import ConfigError, FramecastError
+from framecast.verification.cases import Baseline, Cases, Drawn
+from framecast.videos.units import same_unit
+
+NOWCASTS = ("lagrangian", "sprog", "steps")
+
+DRY = 0.1
+"""Rain below so many mm/h is none, as in pysteps' own examples."""
+
+_MEMBERS = 20
+_DRY_DECIBEL = -15.0
+_LABELS = {"lagrangian": "Lagrangian persistence", "sprog": "S-PROG", "steps": "STEPS"}
+_PAST = {"lagrangian": 2, "sprog": 3, "steps": 3}
+"""Frames that each needs of the past."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nowcaster:
+    """One nowcast of pysteps, for the frames of a forecast.
+
+    Attributes:
+        name: of `NOWCASTS`.
+        leads: number of frames.
+        cadence: seconds between them.
+        unit: of the images.
+        pixel_km: side of a pixel, where known; STEPS perturbs the motion only then.
+        members: of STEPS.
+    """
+
+    name: str
+    leads: int
+    cadence: float
+    unit: str
+    pixel_km: float | None = None
+    members: int = _MEMBERS
+
+    def __post_init__(self) -> None:
+        if self.name not in NOWCASTS:
+            raise ConfigError(f"{self.name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
+        if self.name != "lagrangian" and not self._rain:
+            raise ConfigError(
+                f"{self.name} is for rain in mm/h or dBZ, and these images are in {self.unit or 'no unit'}: leave it "
+                "out, or take lagrangian"
+            )
+
+    @property
+    def size(self) -> int:
+        """Members of the forecast."""
+        return self.members if self.name == "steps" else 1
+
+    @property
+    def _rain(self) -> bool:
+        return self.unit == "dBZ" or same_unit(self.unit, "mm/h")
+
+    def __call__(self, past: Tensor, seed: int) -> Tensor:
+        """Return members ``[member, channel, time, height, width]`` for a past ``[channel, time, height, width]``.
+
+        What leaves the frame leaves unknown pixels behind: they are dry in rain, and the last frame elsewhere.
+
+        Raises:
+            FramecastError: pysteps is not installed.
+        """
+        own = [self._channel(frames.numpy(), seed) for frames in past]
+        return torch.from_numpy(np.stack(own, axis=1).astype(np.float32))
+
+    def _channel(self, past: np.ndarray, seed: int) -> np.ndarray:
+        motion, nowcasts = _pysteps()
+        unknown, level = ~np.isfinite(past), self._level(past)
+        if not (level > level.min()).any():  # nothing anywhere: nothing moves, and nothing comes
+            return np.broadcast_to(past[-1], (self.size, self.leads, *past.shape[1:]))
+        with redirect_stdout(io.StringIO()):  # pysteps prints its settings for every forecast
+            flow = motion.get_method("LK")(level)
+            if self.name == "lagrangian":
+                drawn = nowcasts.get_method("extrapolation")(past[-1], flow, self.leads)[None]
+                empty = 0.0 if same_unit(self.unit, "mm/h") else past[-1]
+            else:
+                drawn, empty = self._cascade(nowcasts, level, flow, seed), 0.0
+        drawn = np.where(np.isfinite(drawn), drawn, empty)
+        return np.where(unknown[-1], np.nan, drawn)
+
+    def _cascade(self, nowcasts: Any, level: np.ndarray, flow: np.ndarray, seed: int) -> np.ndarray:
+        threshold = 10 * np.log10(DRY) if same_unit(self.unit, "mm/h") else 7.0
+        small = min(level.shape[1:])
+        options: dict[str, Any] = {"precip_thr": threshold, "n_cascade_levels": min(6, max(2, int(np.log2(small)) - 1))}
+        if self.name == "sprog":
+            drawn = nowcasts.get_method("sprog")(level[-3:], flow, self.leads, **options)[None]
+        else:
+            options |= {"n_ens_members": self.members, "seed": seed % 2**31, "timestep": self.cadence / 60}
+            options |= {"kmperpixel": self.pixel_km or 1.0, "vel_pert_method": "bps" if self.pixel_km else None}
+            drawn = nowcasts.get_method("steps")(level[-3:], flow, self.leads, **options)
+        if not same_unit(self.unit, "mm/h"):
+            return np.asarray(drawn)
+        return np.where(drawn < threshold, 0.0, 10 ** (np.minimum(drawn, 40.0) / 10))
+
+    def _level(self, past: np.ndarray) -> np.ndarray:
+        """Return what motion is looked for in: decibel of rain, other quantities as they are; no NaN."""
+        if same_unit(self.unit, "mm/h"):
+            return np.where(past >= DRY, 10 * np.log10(np.maximum(past, DRY)), _DRY_DECIBEL)
+        low = float(np.nanmin(past)) if np.isfinite(past).any() else 0.0
+        return np.where(np.isfinite(past), past, low)
+
+
+def nowcast(name: str) -> Baseline:
+    """Return the entry of the catalogue for one of `NOWCASTS`.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if name not in NOWCASTS:
+        raise ConfigError(f"{name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
+    return Baseline(name=name, label=_LABELS[name], prepare=_prepare(name))
+
+
+def _prepare(name: str) -> Callable[[Cases], Drawn | None]:
+    def prepare(cases: Cases) -> Drawn | None:
+        stored = cases.stored(f"baseline_{name}")
+        if stored is not None:
+            return Drawn(stored[0], lambda index, past: stored[1](index), describe(name))
+        check_past(name, len(cases.past_times), sees_targets=cases.sees_targets)
+        nowcaster = Nowcaster(
+            name=name,
+            leads=len(cases.lead_times),
+            cadence=cases.cadence,
+            unit=cases.unit,
+            pixel_km=pixel_km(cases.sources[0].dataset.coords),
+            members=cases.ensemble_size or _MEMBERS,
+        )
+        return Drawn(nowcaster.size, lambda index, past: nowcaster(past, cases.seed + index), describe(name))
+
+    return prepare
+
+
+def pixel_km(positions: Mapping[Any, Any]) -> float | None:
+    """Return the side of a pixel in kilometres from the coordinates of pixels; None where they do not say it."""
+    columns = positions.get("x")
+    scale = None if columns is None else {"m": 1e-3, "km": 1.0}.get(str(columns.attrs.get("units")))
+    if columns is None or scale is None or columns.size < 2:
+        return None
+    return scale * float(np.abs(np.median(np.diff(columns.values))))
+
+
+def check_past(name: str, frames: int, *, sees_targets: bool) -> None:
+    """Raise `ConfigError` unless a past of so many frames is enough for the baseline ``name``."""
+    if not sees_targets:
+        raise ConfigError(f"{name} needs the channels that are forecast among those seen: leave it out")
+    if frames < _PAST[name]:
+        raise ConfigError(f"{name} needs {_PAST[name]} frames of the past, and these have {frames}: leave it out")
+
+
+def describe(name: str) -> str:
+    """Return one sentence for the reader of a report."""
+    try:
+        number = version("pysteps")
+    except ModuleNotFoundError:
+        number = "(version unknown)"
+    return {
+        "lagrangian": f"Lagrangian persistence moves the last frame on along its motion (pysteps {number}).",
+        "sprog": f"S-PROG moves the last frame on and lets small scales fade (pysteps {number}).",
+        "steps": f"STEPS is an ensemble of moved and perturbed frames (pysteps {number}).",
+    }[name]
+
+
+def _pysteps() -> tuple[Any, Any]:
+    try:
+        with redirect_stdout(io.StringIO()):
+            from pysteps import motion, nowcasts
+    except ImportError as error:
+        raise FramecastError(
+            f"nowcasts need pysteps ({error}): pip install 'framecast[radar]', or leave them out"
+        ) from None
+    return motion, nowcasts

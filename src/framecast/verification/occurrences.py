@@ -1,0 +1,299 @@
+"""Whether something happens within a forecast's horizon: that the peak exceeds x, or a flare of class M or above.
+
+One yes or no for each window. The ensemble says it by its members: what fraction of them reach the threshold, and how
+high the median member's peak is. A logistic regression on both turns that into a calibrated probability; it is fitted
+on the other blocks, never on the one whose windows it judges. Two references are made in the same way: *climatology*,
+the frequency of the event in the other blocks, and *persistence of activity*, a logistic regression on how high the
+past reached. A warning is given where the probability exceeds the value with the best true skill statistic (TSS) on the
+other blocks.
+
+References:
+    Leka et al. (2019), "A comparison of flare forecasting methods. II", ApJS 243 (Brier skill, reliability, ROC, TSS,
+    HSS, and the references); Wilks (2011), ch. 7.2 (logistic regression of ensembles).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.verification.results import OccurrenceForecast, Occurrences
+from framecast.verification.scores import Bootstrap, roc
+from framecast.verification.scores.bootstrap import Statistic, mean
+from framecast.verification.scores.contingency import heidke_skill, true_skill
+
+Array = np.ndarray
+
+CLASS = "class"
+CLIMATOLOGY, ACTIVITY, RAW = "climatology", "activity", "members"
+_LABELS = {
+    CLIMATOLOGY: "Climatology",
+    ACTIVITY: "Persistence of activity",
+}
+_FOLDS, _BINS = 10, 10
+_PENALTY = 1e-2
+_LEVELS = ("low", "medium", "high")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What may happen: a derived quantity reaches a value, or a class is reached: ``peak>=50000``, ``class>=M``."""
+
+    subject: str
+    least: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Event":
+        """Return the event that ``text`` names.
+
+        Raises:
+            ConfigError: it is not of this form, or the value is not a number.
+        """
+        found = re.fullmatch(r"\s*(\w+)\s*(?:>=|≥|>)\s*(\S+)\s*", text)
+        if found is None:
+            raise ConfigError(f"{text!r} is not an event: write QUANTITY>=VALUE or class>=CLASS, such as peak>=50000")
+        subject, least = found.groups()
+        if subject != CLASS:
+            try:
+                float(least)
+            except ValueError:
+                raise ConfigError(f"{text!r}: {least!r} is not a number") from None
+        return cls(subject, least)
+
+    def __str__(self) -> str:
+        return f"{self.subject}>={self.least}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """What is known of the windows of one evaluation, in their order.
+
+    Attributes:
+        values: name of a quantity -> name of a forecast -> its values, largest over channels, ``[member, sample]``.
+        came: name of a quantity -> the true values ``[sample]``.
+        before: name of a quantity -> the same of the past, ``[sample]``; empty where the past does not show it.
+        labels: class of each window, empty where unknown.
+        classes: their names, rising.
+    """
+
+    values: dict[str, dict[str, Array]]
+    came: dict[str, Array]
+    before: dict[str, Array]
+    labels: Sequence[str] = ()
+    classes: Sequence[str] = ()
+
+
+def judge_event(
+    event: Event, windows: Windows, models: Sequence[str], blocks: Sequence[str], bootstrap: Bootstrap, *, lead: str
+) -> Occurrences:
+    """Return how well each model forecasts an event, beside climatology and persistence of activity.
+
+    Args:
+        event: what may happen.
+        windows: what is known.
+        models: names of the forecasts.
+        blocks: the block of each sample.
+        bootstrap: the draws of blocks.
+        lead: name of the quantity whose size tells of classes.
+
+    Raises:
+        ConfigError: there is no such quantity or class.
+        DataError: the event happens in no window or in all, or no window has a label.
+    """
+    happened = _happened(event, windows)
+    known = np.isfinite(happened)
+    quantity = lead if event.subject == CLASS else event.subject
+    if not known.any() or not 0 < happened[known].mean() < 1:
+        raise DataError(
+            f"{event} happens in {int(np.nansum(happened))} of {int(known.sum())} windows with a known outcome: choose "
+            "an event that happens in some and not in all"
+        )
+    folds = _folds(blocks)
+    before = windows.before.get(quantity)
+    activity = _size(before if before is not None else np.full(len(happened), np.nan))
+    found: dict[str, Array] = {CLIMATOLOGY: _cross_fitted(np.zeros((len(happened), 0)), happened, folds)}
+    if before is not None:
+        found[ACTIVITY] = _cross_fitted(activity[:, None], happened, folds)
+    for name in models:
+        members = windows.values[quantity][name]
+        inputs = [_size(np.nanmedian(members, axis=0))]
+        if event.subject != CLASS:
+            raw = np.where(np.isfinite(members).any(0), np.nanmean(members >= float(event.least), axis=0), np.nan)
+            found[f"{name} ({RAW})"] = raw
+            count = len(members)
+            odds = (raw * count + 0.5) / (count + 1)
+            inputs.append(np.log(odds / (1 - odds)))
+        found[name] = _cross_fitted(np.stack(inputs, 1), happened, folds)
+    # All are judged on the same windows.
+    for own in found.values():
+        known &= np.isfinite(own)
+    judged = {name: _Judged(own, happened, known, folds, bootstrap) for name, own in found.items()}
+    levels = _levels(activity, known)
+    return Occurrences(
+        event=str(event),
+        windows=int(known.sum()),
+        happened=int(happened[known].sum()),
+        models=list(models),
+        forecasts={
+            name: OccurrenceForecast(
+                label=_LABELS.get(name, name),
+                skill={
+                    other: bootstrap.estimate(_skill(errors.squared, judged[other].squared, known))
+                    for other in (CLIMATOLOGY, ACTIVITY)
+                    if other in judged and other != name
+                },
+                by_activity={
+                    level: bootstrap.estimate(mean(np.where(part, errors.squared, 0.0), part.astype(np.float64)))
+                    for level, part in levels.items()
+                },
+                **errors.results,
+            )
+            for name, errors in judged.items()
+        },
+        activity={level: [int(part.sum()), int(happened[part].sum())] for level, part in levels.items()},
+    )
+
+
+def _happened(event: Event, windows: Windows) -> Array:
+    """Return 1 where the event happened, 0 where it did not, NaN where that is not known."""
+    if event.subject != CLASS:
+        if event.subject not in windows.came:
+            raise ConfigError(f"{event}: there is no quantity {event.subject!r}; choose from {', '.join(windows.came)}")
+        came = windows.came[event.subject]
+        return np.where(np.isfinite(came), came >= float(event.least), np.nan)
+    if not windows.classes or not any(windows.labels):
+        raise DataError(f"{event} needs the class of each window: forecast an archive with labels")
+    order = list(windows.classes)
+    if event.least not in order:
+        raise ConfigError(f"{event}: there is no class {event.least!r}; choose from {', '.join(order)}")
+    place = [order.index(label) if label in order else np.nan for label in windows.labels]
+    return np.where(np.isfinite(place), np.asarray(place) >= order.index(event.least), np.nan)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    probability: Array
+    happened: Array
+    known: Array
+    folds: Array
+    bootstrap: Bootstrap
+
+    @cached_property
+    def squared(self) -> Array:
+        return np.where(self.known, (self.probability - self.happened) ** 2, 0.0)
+
+    @cached_property
+    def cells(self) -> Array:
+        """Hits, false alarms, misses and correct negatives of each window, ``[sample, 4]``."""
+        warned = self.probability >= self._thresholds()
+        happened = self.happened == 1
+        cells = (warned & happened, warned & ~happened, ~warned & happened, ~warned & ~happened)
+        return np.stack([np.where(self.known, cell, False) for cell in cells], axis=1).astype(np.float64)
+
+    def _thresholds(self) -> Array:
+        """Return, for each window, the probability that warns best (by TSS) in the other folds."""
+        chosen = np.full(len(self.happened), 0.5)
+        for fold in np.unique(self.folds):
+            other = self.known & (self.folds != fold)
+            p, o = self.probability[other], self.happened[other] == 1
+            if o.any() and not o.all():
+                tried = np.unique(p)
+                skills = [(p[o] >= t).mean() - (p[~o] >= t).mean() for t in tried]
+                chosen[self.folds == fold] = tried[int(np.argmax(skills))]
+        return chosen
+
+    def _bins(self) -> Array:
+        """Return, for each window, the bin of its probability: ``[sample, bin]``, one where it is."""
+        place = np.clip(np.floor(np.nan_to_num(self.probability) * _BINS), 0, _BINS - 1).astype(int)
+        return np.where(self.known[:, None], np.eye(_BINS)[place], 0.0)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        known, cells, draw = self.known.astype(np.float64), self.cells, self.bootstrap.estimate
+        p, o = (np.where(self.known, x, 0.0) for x in (self.probability, self.happened))
+        bins = self._bins()
+        held = bins.sum(0) > 0
+        steps = np.unique(p[self.known])
+        ranks = np.where(self.known[:, None], p[:, None] == steps, 0.0).astype(np.float64)
+
+        def area(weights: Array) -> Array:
+            return np.asarray(roc(weights @ ranks, weights @ (ranks * o[:, None]))[2])
+
+        return {
+            "brier": draw(mean(self.squared, known)),
+            "roc_area": draw(area),
+            "tss": draw(lambda weights: np.asarray(true_skill(*(weights @ cells).T))),
+            "hss": draw(lambda weights: np.asarray(heidke_skill(*(weights @ cells).T))),
+            "table": [int(count) for count in cells.sum(0)],
+            "probability": (bins * p[:, None]).sum(0)[held] / bins.sum(0)[held],
+            "observed": draw(mean((bins * o[:, None])[:, held], bins[:, held])),
+            "count": bins.sum(0)[held],
+        }
+
+
+def _skill(own: Array, other: Array, known: Array) -> Statistic:
+    count = known.astype(np.float64)
+
+    def statistic(weights: Array) -> Array:
+        below = mean(other, count)(weights)
+        return 1 - np.divide(mean(own, count)(weights), below, out=np.full(below.shape, np.nan), where=below > 0)
+
+    return statistic
+
+
+def _folds(blocks: Sequence[str]) -> Array:
+    """Return the fold of each sample: whole blocks, at most ten folds; single samples where all are one block."""
+    _, place = np.unique(np.asarray(blocks), return_inverse=True)
+    if place.max(initial=0) == 0:
+        place = np.arange(len(place)) * _FOLDS // max(len(place), 1)  # neighbours together
+    return np.asarray(place % _FOLDS)
+
+
+def _cross_fitted(inputs: Array, happened: Array, folds: Array) -> Array:
+    """Return the probability of the event in each window, by a logistic regression on the other folds."""
+    found = np.full(len(happened), np.nan)
+    complete = np.isfinite(inputs).all(axis=1) if inputs.size else np.ones(len(happened), dtype=bool)
+    for fold in np.unique(folds):
+        own, other = complete & (folds == fold), complete & (folds != fold) & np.isfinite(happened)
+        if other.any():
+            found[own] = _logistic(inputs[other], happened[other], inputs[own])
+    return found
+
+
+def _logistic(inputs: Array, happened: Array, wanted: Array) -> Array:
+    """Return probabilities by a logistic regression with a small ridge penalty on standardised inputs (Newton)."""
+    centre, scale = inputs.mean(0), np.where(inputs.std(0) > 0, inputs.std(0), 1.0)
+    rows, asked = (np.c_[np.ones(len(x)), (x - centre) / scale] for x in (inputs, wanted))
+    # Half an event is added on either side, so that what never happened is not impossible.
+    rate = (happened.sum() + 0.5) / (len(happened) + 1)
+    weights = np.r_[np.log(rate / (1 - rate)), np.zeros(inputs.shape[1])]
+    if inputs.shape[1] and 0 < happened.mean() < 1:
+        ridge = np.diag([1e-9, *[_PENALTY * len(happened)] * inputs.shape[1]])
+        for _ in range(50):
+            p = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
+            slope = rows.T @ (happened - p) - ridge @ weights
+            step = np.linalg.solve((rows * (p * (1 - p))[:, None]).T @ rows + ridge + 1e-9 * np.eye(len(ridge)), slope)
+            weights = weights + np.clip(step, -2, 2)
+            if np.abs(step).max() < 1e-8:
+                break
+    return np.asarray(1 / (1 + np.exp(-np.clip(asked @ weights, -30, 30))))
+
+
+def _size(values: Array) -> Array:
+    """Return the logarithm of values that are all positive, else the values."""
+    known = values[np.isfinite(values)]
+    return np.log(values) if known.size and (known > 0).all() else np.asarray(values, dtype=np.float64)
+
+
+def _levels(activity: Array, known: Array) -> dict[str, Array]:
+    """Return which windows have a low, medium and high level of activity before: thirds of the known ones."""
+    known = known & np.isfinite(activity)
+    if known.sum() < len(_LEVELS):
+        return {}
+    edges = np.quantile(activity[known], [1 / 3, 2 / 3])
+    place = np.searchsorted(edges, activity, side="right")
+    return {name: known & (place == k) for k, name in enumerate(_LEVELS)}
