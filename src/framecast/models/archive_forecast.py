@@ -36,7 +36,7 @@ from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
 from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
-from framecast.verification.nowcasts import Nowcaster, check_past, pixel_km
+from framecast.verification.nowcasts import Nowcaster, check_times, pixel_km
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import latest_frame
@@ -622,7 +622,7 @@ def _nowcasters(plan: Plan, names: Sequence[str], members: int) -> list[Nowcaste
             pixel_km=side,
             members=members,
         )
-        check_past(name, frames.past, sees_targets=seen)
+        check_times(name, frames.past_times, frames.lead_times, sees_targets=seen)
         found.append(own)
     return found
 

@@ -312,12 +312,12 @@ def _apart(train: Samples, chosen: Sequence[int]) -> Callable[[int], np.ndarray]
     everyone = np.arange(len(chosen))
     if windows is None:
         return lambda k: everyone != k
-    span = (frames.past + frames.future) * frames.cadence
+    span = frames.lead_times[-1] - frames.past_times[0]
     times = np.array([windows[index].issue_time for index in chosen], dtype="datetime64[ns]")
     seconds = (times - times.min()) / np.timedelta64(1, "s")
 
     def apart(k: int) -> np.ndarray:
-        far = np.abs(seconds - seconds[k]) >= span
+        far = np.abs(seconds - seconds[k]) > span
         return far if far.sum() > NEIGHBOURS else everyone != k
 
     return apart

@@ -10,7 +10,7 @@ of each description.
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -138,7 +138,7 @@ def _prepare(name: str) -> Callable[[Cases], Drawn | None]:
         stored = cases.stored(f"baseline_{name}")
         if stored is not None:
             return Drawn(stored[0], lambda index, past: stored[1](index), describe(name))
-        check_past(name, len(cases.past_times), sees_targets=cases.sees_targets)
+        check_times(name, cases.past_times, cases.lead_times, sees_targets=cases.sees_targets)
         nowcaster = Nowcaster(
             name=name,
             leads=len(cases.lead_times),
@@ -161,12 +161,14 @@ def pixel_km(positions: Mapping[Any, Any]) -> float | None:
     return scale * float(np.abs(np.median(np.diff(columns.values))))
 
 
-def check_past(name: str, frames: int, *, sees_targets: bool) -> None:
-    """Raise `ConfigError` unless a past of so many frames is enough for the baseline ``name``."""
+def check_times(name: str, past: Sequence[float], leads: Sequence[float], *, sees_targets: bool) -> None:
+    """Raise `ConfigError` unless the baseline ``name`` can be made of frames at these times (seconds)."""
     if not sees_targets:
         raise ConfigError(f"{name} needs the channels that are forecast among those seen: leave it out")
-    if frames < _PAST[name]:
-        raise ConfigError(f"{name} needs {_PAST[name]} frames of the past, and these have {frames}: leave it out")
+    if len(past) < _PAST[name]:
+        raise ConfigError(f"{name} needs {_PAST[name]} frames of the past, and these have {len(past)}: leave it out")
+    if not np.allclose(np.diff([*past, *leads]), leads[0]):
+        raise ConfigError(f"{name} needs frames that are equally far apart, and these are not: leave it out")
 
 
 def describe(name: str) -> str:

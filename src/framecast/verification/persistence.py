@@ -192,7 +192,7 @@ def compare_variants(occasions: Occasions, members: int, *, seed: int = 0) -> di
 def _apart(occasions: Occasions, index: int) -> np.ndarray:
     """Return the occasions that share no frame with ``index``, or all others where these are fewer than two."""
     others = np.flatnonzero(np.arange(len(occasions)) != index)
-    apart = others[np.abs(occasions.times[others] - occasions.times[index]) >= occasions.span]
+    apart = others[np.abs(occasions.times[others] - occasions.times[index]) > occasions.span]
     return apart if len(apart) >= 2 else others
 
 
