@@ -18,7 +18,7 @@ References:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,12 +26,12 @@ from torch import Tensor, nn
 
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import Samples
+from framecast.generators.generator import Generator
+from framecast.models.config import ModelConfig
 from framecast.verification.scores.spectrum import power_spectrum
+from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
-
-if TYPE_CHECKING:
-    from framecast.models.forecaster import Forecaster
 
 NEIGHBOURS = 10
 LEVEL = 0.995
@@ -62,6 +62,19 @@ _VALUES = 100_000
 """Pixels of a channel that quantiles are taken of, about."""
 
 _BATCH = 16
+
+
+class Model(Protocol):
+    """What is asked of a model."""
+
+    config: ModelConfig
+    generator: Generator
+
+    @property
+    def conditioning(self) -> Conditioning: ...
+
+    @property
+    def device(self) -> torch.device: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +142,13 @@ class Guard:
     deviation: Tensor
 
     @classmethod
-    def of(
-        cls, forecaster: "Forecaster", train: Samples, chosen: Sequence[int], *, grid: Mapping[str, float]
-    ) -> "Guard":
+    def of(cls, model: Model, train: Samples, chosen: Sequence[int], *, grid: Mapping[str, float]) -> "Guard":
         """Return what the pasts ``chosen`` of ``train`` are like; ``grid`` is what `grid_of` says of their archive."""
         parts, views = [], []
         for start in range(0, len(chosen), _BATCH):
             pasts = train.batch(chosen[start : start + _BATCH]).past
-            parts.append(describe(pasts, forecaster.normaliser, forecaster.frames))
-            views.append(features(forecaster, pasts))
+            parts.append(describe(pasts, model.config.normaliser, model.config.frames))
+            views.append(features(model, pasts))
         numbers, known = torch.cat(parts), [view for view in views if view is not None]
         low, high = _range(numbers[..., : len(_QUANTILES)])
         apart, enough = _apart(train, chosen), len(chosen) > 2 * NEIGHBOURS
@@ -151,20 +162,20 @@ class Guard:
             deviation=numbers.nan_to_num(0.0).std(0) if len(numbers) > 1 else torch.ones_like(numbers[0]),
         )
 
-    def objection(self, forecaster: "Forecaster", past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
+    def objection(self, model: Model, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
         """Return in what a past differs from those of the training, on one line; empty where it does not.
 
         Args:
-            forecaster: the model.
+            model: which model.
             past: ``[channel, time, y, x]``, physical units, NaN where masked.
             grid: how its images were made, where that is known.
         """
-        channels = forecaster.frames.past_channels
-        numbers = describe(past[None], forecaster.normaliser, forecaster.frames)[0]
-        reasons = [*self._other_grid(grid or {}), *self._out_of_range(forecaster.normaliser, channels, numbers)]
+        channels = model.config.frames.past_channels
+        numbers = describe(past[None], model.config.normaliser, model.config.frames)[0]
+        reasons = [*self._other_grid(grid or {}), *self._out_of_range(model.config.normaliser, channels, numbers)]
         if self.described is not None and (ratio := self.described.ratio(numbers.flatten())) > 1:
             reasons.append(f"its {self._farthest(channels, numbers)} ({ratio:.2g} times the allowed distance)")
-        view = None if self.seen is None else features(forecaster, past[None])
+        view = None if self.seen is None else features(model, past[None])
         if self.seen is not None and view is not None and (ratio := self.seen.ratio(view[0])) > 1:
             reasons.append(f"what the network sees is {ratio:.2g} times the allowed distance from its training")
         return "; ".join(reasons)
@@ -247,14 +258,14 @@ class _Seen(Exception):  # noqa: N818
     """Ends an evaluation of a network as soon as its bottleneck has been evaluated."""
 
 
-def features(forecaster: "Forecaster", pasts: Tensor) -> Tensor | None:
+def features(model: Model, pasts: Tensor) -> Tensor | None:
     """Return the bottleneck's activations, averaged over time and space, ``[batch, feature]``.
 
     They are those of the first evaluation of a forecast, with zero in place of the noise; None for a network of one's
     own, of which no bottleneck is known, and for one that is told more than the past.
     """
-    bottleneck: nn.Module | None = getattr(forecaster.generator.network, "bottleneck", None)
-    if bottleneck is None or forecaster.config.forcings:
+    bottleneck: nn.Module | None = getattr(model.generator.network, "bottleneck", None)
+    if bottleneck is None or model.config.forcings:
         return None
     seen: list[Tensor] = []
 
@@ -262,18 +273,18 @@ def features(forecaster: "Forecaster", pasts: Tensor) -> Tensor | None:
         seen.append(result.float().mean((1, 2, 3)).cpu())
         raise _Seen
 
-    past = pasts.to(forecaster.device, torch.float32)
-    condition = forecaster.conditioning.condition(past)
-    shape = (len(past), *forecaster.conditioning.shape(*past.shape[-2:]))
-    label = torch.full((len(past),), len(forecaster.labels), device=past.device) if forecaster.labels else None
+    past = pasts.to(model.device, torch.float32)
+    condition = model.conditioning.condition(past)
+    shape = (len(past), *model.conditioning.shape(*past.shape[-2:]))
+    label = torch.full((len(past),), len(model.config.labels), device=past.device) if model.config.labels else None
     handle = bottleneck.register_forward_hook(catch)
     try:
         with torch.inference_mode():
-            forecaster.generator.generate(
+            model.generator.generate(
                 condition,
                 label,
                 noise=lambda k: torch.zeros(shape, device=past.device),
-                options=forecaster.sampling,
+                options=model.config.sampling,
             )
     except _Seen:
         return seen[0][: len(past)].clone()  # guidance evaluates twice as many

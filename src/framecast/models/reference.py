@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +21,9 @@ from framecast.core.files import write_atomically
 from framecast.core.stored import Format
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import Samples, WindowDataset, epoch_order
-from framecast.models.guard import Guard, grid_of
+from framecast.models.guard import Guard, Model, grid_of
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
-
-if TYPE_CHECKING:
-    from framecast.models.forecaster import Forecaster
 
 FILE = "reference.safetensors"
 REFERENCE_FORMAT = Format("framecast-reference", 1, "reference", "store it with the model again")
@@ -66,12 +63,12 @@ class Reference:
 
 
 def describe_training(
-    forecaster: "Forecaster", train: Samples, *, windows: int = WINDOWS, occasions: int = OCCASIONS, seed: int = 0
+    model: Model, train: Samples, *, windows: int = WINDOWS, occasions: int = OCCASIONS, seed: int = 0
 ) -> Reference:
     """Return what the model keeps of its training windows ``train``, so many of them that ``seed`` chooses."""
     chosen = epoch_order(len(train), seed=seed, epoch=0)[:windows].tolist()
     own = isinstance(train, WindowDataset)
-    guard = Guard.of(forecaster, train, chosen, grid=grid_of(train.archive if own else None))  # type: ignore[attr-defined]
+    guard = Guard.of(model, train, chosen, grid=grid_of(train.archive if own else None))  # type: ignore[attr-defined]
     kept = sample_climatology(train, most=occasions, seed=seed) if isinstance(train, WindowDataset) else None
     return Reference(guard=guard, windows=kept)
 
