@@ -71,10 +71,14 @@ class Model(Protocol):
     generator: Generator
 
     @property
-    def conditioning(self) -> Conditioning: ...
+    def conditioning(self) -> Conditioning:
+        """Converts a past to the network's input."""
+        ...
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the network is."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
