@@ -114,7 +114,8 @@ class Tally:
 
 def cases(archive: fc.Archive, frames: fc.FrameSpec, name: str, count: int, side: int) -> Iterator[np.ndarray]:
     """Yield ``[time, y, x]`` of evenly spaced windows of a sequence."""
-    whole = replace(frames, height=archive.height, width=archive.width)
+    channel = archive.channels[:1]  # rain, whatever it is called
+    whole = replace(frames, past_channels=channel, future_channels=channel, height=archive.height, width=archive.width)
     own = [window for window in find_windows(archive, whole, max_masked=0.9) if window.sequence == name]
     for window in [own[(2 * k + 1) * len(own) // (2 * count)] for k in range(count)]:
         video = archive.read(name, window.indices)[0]
