@@ -1,7 +1,8 @@
-"""The released model radar-rain beside STEPS, on rain that it was not trained on.
+"""A model of rain beside STEPS, on rain that it was not trained on.
 
     framecast import radar-rain rain.zarr --importer radar_rain:open_events --independent   (in the folder examples)
-    python benchmarks/rain.py rain.zarr radar-rain
+    framecast train examples/radar-rain.yaml --data rain.zarr --out runs/radar-rain
+    python benchmarks/rain.py rain.zarr runs/radar-rain
 
 The archive is that of `examples/radar_rain.py`. Judged are a square of each window of sequences that the model's split
 leaves out: a Swiss event and a service (KNMI) of which nothing was trained on. Lagrangian persistence is the advected

@@ -1,4 +1,4 @@
-"""Rain of several weather services in one archive: what the released model radar-rain is trained on and judged by.
+"""Rain of several weather services in one archive: what examples/radar-rain.yaml trains on, and is judged by.
 
     framecast import radar-rain rain.zarr --importer radar_rain:open_events --independent
     framecast train radar-rain.yaml --data rain.zarr --out runs/radar-rain
