@@ -50,7 +50,10 @@ ALLOWED = {
     # Names in files of version 0.1, which must open.
     "verification/recalibration/calibration.py": r'"(flux|mpf|fluence|t2pf)"',
     "verification/former.py": r"names of the Sun|flux of a frame|`?`?mpf_crps",
-    # A citation.
+    # Citations.
+    "models/guard.py": r"Sun et al\.",
+    "verification/occurrences.py": r"comparison of flare forecasting",
+    "verification/scores/contingency.py": r"solar flare forecasting",
     "verification/quantities.py": r"solar corona evolution with denoising diffusion|there MPF, T2PF and fluence",
 }
 """By file: what is no word of the core there, and why it may stand."""

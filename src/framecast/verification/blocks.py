@@ -1,6 +1,6 @@
 """What is taken to be independent of each other when intervals are drawn.
 
-Samples that share their weather are not independent, however many there are: regions of one Sun on the same two days
+Samples that share their weather are not independent, however many there are: places under one sky on the same two days
 are two days' worth of evidence. ``auto`` therefore asks what is known and what is seen:
 
 - sequences are blocks where the archive says that they are independent, or where nothing is known and forecasts of

@@ -163,12 +163,12 @@ def evaluate(
     scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
     if scratch is not None:
         forecasts = _paired(forecasts, truth, Path(scratch.name), variables)
-    named = [each for each in baselines if isinstance(each, str)]
+    named = [name.strip() for each in baselines if isinstance(each, str) for name in each.split(",")]
     added = [nowcast(name) for name in dict.fromkeys([*_held(forecasts), *named])]
     added += [each for each in baselines if not isinstance(each, str)]
     cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, added))
     cases.scratch = scratch  # is deleted with the cases
-    asked = [Event.parse(text) for text in dict.fromkeys(events)]
+    asked = [Event.parse(text) for text in dict.fromkeys(part for each in events for part in each.split(","))]
     limits = tuple(sorted({float(value) for value in thresholds}))
     measured = _measured(cases.quantities, (*_calibrated(cases), *quantities), limits, cases.unit)
     entries = _entries(scores, measured, limits, cases.size)

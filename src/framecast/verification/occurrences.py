@@ -1,4 +1,4 @@
-"""Whether something happens within a forecast's horizon: that the peak exceeds x, or a flare of class M or above.
+"""Whether something happens within a forecast's horizon: that the peak exceeds x, or an event of class M or above.
 
 One yes or no for each window. The ensemble says it by its members: what fraction of them reach the threshold, and how
 high the median member's peak is. A logistic regression on both turns that into a calibrated probability; it is fitted

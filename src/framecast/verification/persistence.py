@@ -9,7 +9,7 @@ members of the family differ in
 
 - the space S: the values themselves (*additive*), or :math:`\operatorname{asinh}(x/s)`, in which changes are
   proportional to brightness (*multiplicative*);
-- the last frame: as it is, or *moved* in ways that are known in advance, as the Sun's rotation is, pixel by pixel;
+- the last frame: as it is, or *moved* in ways that are known in advance (`Domain.moved`), pixel by pixel;
 - the base: that frame (:math:`\rho = 1`), or *damped* towards the mean of the past, by the regression
   :math:`\rho_k` of each channel and lead time on training windows;
 - the windows whose residuals are drawn: any, or those of *like brightness*;
