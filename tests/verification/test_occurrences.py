@@ -5,6 +5,10 @@ import pytest
 import scoringrules
 
 from framecast.core.errors import ConfigError, DataError
+from framecast.data.forecasts import open_forecast
+from framecast.reports.tables import occurrences
+from framecast.verification.evaluation import evaluate
+from framecast.verification.files import from_plain, to_plain
 from framecast.verification.occurrences import Event, Windows, judge_event
 from framecast.verification.scores import Bootstrap
 
@@ -136,3 +140,23 @@ def test_what_cannot_be_judged_is_refused():
         ask("peak>=1e9")
     with pytest.raises(DataError, match="needs the class of each window"):
         ask("class>=M", Windows(values=windows.values, came=windows.came, before={}))
+
+
+@pytest.mark.thorough
+def test_an_evaluation_judges_events_and_keeps_them(gaussian_forecast, tmp_path):
+    path = gaussian_forecast(tmp_path / "f.zarr", samples=40, sequences=10, size=(8, 8))
+    totals = open_forecast(path)["truth"].sum(("y", "x", "channel")).max("lead_time")
+    value = float(totals.median())
+    scores = evaluate(path, replicates=100, events=[f"peak>={value}"]).scores
+    (found,) = scores.occurrences
+    assert (found.windows, found.happened) == (40, 20)
+    own = found.forecasts["gaussian"]
+    assert float(own.brier) < float(found.forecasts["climatology"].brier)
+    assert sum(own.table) == 40 and set(own.skill) == {"climatology", "activity"}
+    again = from_plain(to_plain(scores)).occurrences[0]
+    assert again.forecasts["gaussian"].table == own.table
+    assert float(again.forecasts["gaussian"].tss) == float(own.tss)
+    table = occurrences(scores)
+    assert len(table.rows) == len(found.forecasts) and "40 windows" in table.rows[0].hint
+    with pytest.raises(ConfigError, match="no quantity 'pole'"):
+        evaluate(path, replicates=100, events=["pole>=3"])
