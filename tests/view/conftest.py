@@ -39,6 +39,12 @@ class Served:
 
 
 @pytest.fixture(scope="session")
+def make_served() -> type[Served]:
+    """The class that asks a server, for one on a port of its own."""
+    return Served
+
+
+@pytest.fixture(scope="session")
 def serving() -> Iterator[Callable[..., Served]]:
     """A function that serves an application behind its guard."""
     uvicorn = pytest.importorskip("uvicorn", reason="framecast[view] is not installed")

@@ -2,10 +2,14 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 import zipfile
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
@@ -54,7 +58,7 @@ def wanted(offer, **changes):
     return {"sequence": sequence, "time": times[-1], "members": 3, "seed": 4, "steps": 2} | changes
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_members_are_those_of_the_command(studio, small_run, small_archive, kept, tmp_path):
     offer = studio.json("/api/live")
     asked = wanted(offer)
@@ -83,7 +87,7 @@ def test_members_are_those_of_the_command(studio, small_run, small_archive, kept
     assert [entry["key"] for entry in studio.json("/api/library")["files"]] == [found["key"]]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_upload_is_forecast_and_removed(studio, small_archive, tmp_path):
     archive = Archive.open(small_archive)
     videos = archive.read(archive.sequences[0])
@@ -133,6 +137,41 @@ def test_bad_uploads_are_refused_in_one_line(studio, name, content, status):
         assert job["state"] == "failed", job
         assert job["told"]
         assert "\n" not in job["told"]
+
+
+def start(*arguments):
+    """Start the command, and return it with the address that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framecast", "view", *map(str, arguments), "--no-browser", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return process, int(process.stdout.readline().strip().rstrip("/").rpartition(":")[2])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
+def test_a_killed_server_loses_nothing_that_was_kept(small_run, small_archive, make_served, tmp_path):
+    arguments = ("--model", small_run, "--data", small_archive, "--keep", tmp_path)
+    process, port = start(*arguments)
+    server = make_served(port)
+    asked = wanted(server.json("/api/live"), members=2)
+    done, _ = wait(server, send(server, "/api/jobs", asked)[1])
+    assert done["state"] == "done", done
+    key = send(server, f"/api/jobs/{done['key']}/keep")[1]["key"]
+    send(server, "/api/jobs", asked | {"members": 200, "steps": 1000})
+    time.sleep(1)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert workers
+    process.kill()
+    process.wait()
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+    process, port = start(*arguments)
+    try:
+        assert [file["key"] for file in make_served(port).json("/api/library")["files"]] == [key]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_numbers_out_of_range_and_other_pages_are_refused(studio):

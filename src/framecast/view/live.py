@@ -169,9 +169,9 @@ class Live:
 
     def shown(self, job: Job, message: dict[str, Any]) -> None:
         """Show what a job has drawn as a file of the library, from its first members on."""
-        key, path = f"live-{job.key}", job.found.get("forecast")
-        if path and key not in {file.key for file in self._library.all}:
-            self._library.add(Path(path), key=key, listed=False)
+        if path := message.get("found", {}).get("forecast"):
+            self._library.remove(f"live-{job.key}")
+            self._library.add(Path(path), key=f"live-{job.key}", listed=False)
 
     def keep(self, job: Job) -> str:
         """Move the forecast of a finished job to where it stays, and return its key in the library.

@@ -152,7 +152,6 @@ def _forecast(request: dict[str, Any], folder: Path, say: Callable[..., None]) -
     import numpy as np
     import torch
 
-    from framecast.core.files import publish
     from framecast.data.archive.reader import Archive
     from framecast.data.forecasts import SampleInfo, write_forecast
     from framecast.data.windows import Window
@@ -178,14 +177,14 @@ def _forecast(request: dict[str, Any], folder: Path, say: Callable[..., None]) -
         options=model.options(steps=request["steps"], sampler=request["sampler"]),
         chunk=max(1, -(-members // _PARTS)),
     )
-    out = folder / "forecast.zarr"
     window: Window = chosen[0]
     attrs = {"model": model.name, "seed": draw.seed, "cadence": plan.frames.cadence}
 
     def appeared(past: torch.Tensor, truth: torch.Tensor, so_far: torch.Tensor) -> None:
-        """Write what is drawn so far as a forecast file."""
+        """Write what is drawn so far as a forecast file of its own: an earlier one may be read right now."""
         if len(so_far) == members:
             return
+        out = folder / f"drawn-{len(so_far)}.zarr"
         with write_forecast(
             out,
             frames=plan.frames,
@@ -196,18 +195,16 @@ def _forecast(request: dict[str, Any], folder: Path, say: Callable[..., None]) -
             dressing=None,
             positions=common_positions(archive, plan.chosen.sequences),
             calendar=archive.calendar,
-            overwrite=True,
         ) as writer:
             writer.write(0, past=np.asarray(past), truth=np.asarray(truth), forecast=np.asarray(so_far))
         say(found={"forecast": str(out), "drawn": len(so_far)}, told=f"{len(so_far)} of {members} members")
 
     task = Task("forecasting", 1, show=lambda task: say(part=min(1.0, task.done)))
-    final = folder / "whole.zarr"
+    final = folder / "forecast.zarr"
     command = f"framecast view: {window.sequence} at {request['time']}"
     for _ in forecast_windows(model, plan, final, draw, command=command, task=task, appeared=appeared):
         pass
-    publish(final, out)
-    say(part=1.0, told=f"{members} members", found={"forecast": str(out), "drawn": members})
+    say(part=1.0, told=f"{members} members", found={"forecast": str(final), "drawn": members})
 
 
 _KINDS: dict[str, Callable[[dict[str, Any], Path, Callable[..., None]], None]] = {

@@ -716,6 +716,7 @@ class WindowPage {
       );
       if (!this.element.isConnected) return;
       entry.panel.show(video);
+      if (what === "truth" && !minus && unknown(video, this.issued)) entry.panel.title.textContent = "Not observed yet";
       this.dress(entry);
       entry.panel.frame = this.frame;
       this.drawPanel(entry.panel);
@@ -972,7 +973,7 @@ class WindowPage {
     );
     const calibrated = series.calibrated
       ? "Intervals are recalibrated."
-      : series.attainable["90"] < 0.9
+      : series.members.length > 1 && series.attainable["90"] < 0.9
         ? `${series.members.length} members reach a coverage of at most ${Math.round(100 * series.attainable["90"])} %.`
         : "";
     const name = plainName(`${this.sequence}-${this.table.issue[this.number]}-${this.where()}`);
@@ -1199,6 +1200,12 @@ class WindowPage {
         : make("p", { class: "dim small" }, "What came is not known yet."),
     );
   }
+}
+
+/** Whether no frame of the future has a value. @param {import("./source.js").Video} video @param {number} issued */
+function unknown(video, issued) {
+  const [, height, width] = video.shape;
+  return video.codes.subarray((issued + 1) * height * width).every((code) => code === 65535);
 }
 
 /** @param {string} text @returns {import("./panel.js").Box | null} */
