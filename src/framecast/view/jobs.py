@@ -180,8 +180,8 @@ class Jobs:
                     raise FramecastError(message["failed"])
                 job.part = float(message.get("part", job.part))
                 job.told = one_line(message.get("told", job.told), most=500)
+                self._said(job, message)  # whoever hears of a find can ask for it
                 job.found |= message.get("found", {})
-                self._said(job, message)
                 outcome = "done" if message.get("finished") else "failed"
             told = job.told
         except (EOFError, OSError):

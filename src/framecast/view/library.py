@@ -198,9 +198,9 @@ class Library:
         """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder.
 
         Raises:
-            FramecastError: it is not a forecast, or it is here already.
+            FramecastError: it is not a forecast, or it is here already; one of the same ``key`` is replaced.
         """
-        if any(file.path.resolve() == path.resolve() for file in self.all):
+        if any(file.path.resolve() == path.resolve() and file.key != key for file in self.all):
             raise FramecastError(f"{path} is given twice: name each forecast once")
         key = key or self._key(path)
         stored = path
@@ -209,13 +209,6 @@ class Library:
             as_forecast(path, None, stored)
         self._files[key] = file = ForecastFile(key, path, stored, listed)
         return file
-
-    def remove(self, key: str) -> None:
-        """Forget a file."""
-        self._files.pop(key, None)
-        with self._lock:
-            for name in [name for name in self._samples if name[0] == key]:
-                self._bytes -= _size(self._samples.pop(name))
 
     def file(self, key: str) -> ForecastFile:
         """Return the file of this key, opened anew where it was written anew.
@@ -227,7 +220,6 @@ class Library:
         if file is None:
             raise UnknownError("there is no such forecast: go back to the list of windows")
         if file.changed:
-            self.remove(key)
             return self.add(file.path, key=key, listed=file.listed)
         return file
 
@@ -238,7 +230,8 @@ class Library:
             UnknownError: there is none.
             DataError: the file is damaged.
         """
-        file, name = self.file(key), (key, number)
+        file = self.file(key)
+        name = (f"{key} {file.version}", number)
         if not 0 <= number < file.windows:
             raise UnknownError(f"{file.path.name} has the windows 0 to {file.windows - 1}, and {number} was asked for")
         with self._lock:

@@ -170,7 +170,6 @@ class Live:
     def shown(self, job: Job, message: dict[str, Any]) -> None:
         """Show what a job has drawn as a file of the library, from its first members on."""
         if path := message.get("found", {}).get("forecast"):
-            self._library.remove(f"live-{job.key}")
             self._library.add(Path(path), key=f"live-{job.key}", listed=False)
 
     def keep(self, job: Job) -> str:
