@@ -163,6 +163,14 @@ def test_features_are_those_of_the_past_alone(model, small_archive):
     torch.testing.assert_close(together[:2], features(forecaster, pasts[:2]), rtol=1e-4, atol=1e-5)
 
 
+def test_what_other_weights_saw_is_not_compared(model, tmp_path):
+    config = load(model).config
+    own = read_reference(model, config.normaliser, config.frames, weights=config.weights_sha256)
+    other = read_reference(model, config.normaliser, config.frames, weights="0" * 64)
+    assert own.guard.seen is not None and other.guard.seen is None
+    assert other.guard.described is not None and other.windows is not None
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b[:8] + b"x" * 50 + b[58:], lambda b: b""])
 def test_a_damaged_file_is_refused(model, tmp_path, damage):
     folder = tmp_path / "model"

@@ -112,7 +112,7 @@ def load(
         config,
         attach(config, network.to(device)),
         calibration=read_calibration(folder),
-        reference=read_reference(folder, config.normaliser, config.frames),
+        reference=read_reference(folder, config.normaliser, config.frames, weights=config.weights_sha256),
     )
 
 

@@ -22,6 +22,7 @@ from framecast.core.stored import Format
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import Samples, WindowDataset, epoch_order
 from framecast.models.guard import Guard, Model, grid_of
+from framecast.models.header import CONFIG, read_header
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 
@@ -81,14 +82,19 @@ def write_reference(folder: str | Path, reference: Reference, normaliser: Normal
         tensors["windows.times"] = torch.from_numpy(kept.times.astype("datetime64[ns]").astype(np.int64))
         for name, values in _videos(kept).items():
             tensors[f"windows.{name}"] = normaliser.forward(values, frames.future_channels).half()
-    about = {**REFERENCE_FORMAT.header(), "grid": dict(guard.grid)}
     path = Path(folder) / FILE
+    weights = read_header(folder).get("weights_sha256") if (path.parent / CONFIG).is_file() else None
+    about = {**REFERENCE_FORMAT.header(), "grid": dict(guard.grid), "weights_sha256": weights}
     write_atomically(path, save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)}))
     return path
 
 
-def read_reference(folder: str | Path, normaliser: Normaliser, frames: FrameSpec) -> Reference | None:
+def read_reference(
+    folder: str | Path, normaliser: Normaliser, frames: FrameSpec, *, weights: str = ""
+) -> Reference | None:
     """Return what a model folder holds of the training data; None for models that came without.
+
+    What the network saw is left out where it was seen by other weights than those of the checksum ``weights``.
 
     Raises:
         DataError: the file is damaged or of a newer version.
@@ -102,6 +108,8 @@ def read_reference(folder: str | Path, normaliser: Normaliser, frames: FrameSpec
         tensors = load(path.read_bytes())
         REFERENCE_FORMAT.check(about, str(path))
         guard = Guard.from_tensors(_part(tensors, "guard."), grid=about["grid"])
+        if weights and about.get("weights_sha256") not in (None, weights):
+            guard = replace(guard, seen=None)
         return Reference(guard=guard, windows=_windows(_part(tensors, "windows."), normaliser, frames))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} is damaged ({str(error).splitlines()[0]}): copy the model again") from None
