@@ -13,7 +13,7 @@ def reference(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run or a model folder.")],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive that it was trained on.")],
     windows: Annotated[int, typer.Option(min=11, help="Training pasts that the guard knows, at most.")] = (2000),
-    occasions: Annotated[int, typer.Option(min=2, help="Training windows for baselines, at most.")] = 48,
+    occasions: Annotated[int, typer.Option(min=2, help="Training windows for baselines, at most.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of windows.")] = 0,
     trust_code: TrustCode = False,
 ) -> None:

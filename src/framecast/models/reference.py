@@ -1,7 +1,7 @@
 """What a model keeps of its training data, beside its weights: windows for baselines, and the out-of-domain guard.
 
-``reference.safetensors`` in the model folder. The windows are normalised and in half precision; of a forecast of any
-archive with frames like the model's they make dressed persistence, fitted persistence and climatology.
+``reference.safetensors`` in the model folder. The windows are normalised and kept in a byte for each pixel; of a
+forecast of any archive with frames like the model's they make dressed persistence, fitted persistence and climatology.
 """
 
 import json
@@ -32,7 +32,7 @@ REFERENCE_FORMAT = Format("framecast-reference", 1, "reference", "store it with 
 WINDOWS = 2000
 """Training pasts that the guard knows, at most."""
 
-OCCASIONS = 48
+OCCASIONS = 32
 """Training windows for baselines, at most."""
 
 
@@ -81,7 +81,8 @@ def write_reference(folder: str | Path, reference: Reference, normaliser: Normal
     if kept is not None:
         tensors["windows.times"] = torch.from_numpy(kept.times.astype("datetime64[ns]").astype(np.int64))
         for name, values in _videos(kept).items():
-            tensors[f"windows.{name}"] = normaliser.forward(values, frames.future_channels).half()
+            packed, ends = _packed(normaliser.forward(values, frames.future_channels))
+            tensors |= {f"windows.{name}": packed, f"ends.{name}": ends}
     path = Path(folder) / FILE
     weights = read_header(folder).get("weights_sha256") if (path.parent / CONFIG).is_file() else None
     about = {**REFERENCE_FORMAT.header(), "grid": dict(guard.grid), "weights_sha256": weights}
@@ -110,7 +111,8 @@ def read_reference(
         guard = Guard.from_tensors(_part(tensors, "guard."), grid=about["grid"])
         if weights and about.get("weights_sha256") not in (None, weights):
             guard = replace(guard, seen=None)
-        return Reference(guard=guard, windows=_windows(_part(tensors, "windows."), normaliser, frames))
+        kept, ends = _part(tensors, "windows."), _part(tensors, "ends.")
+        return Reference(guard=guard, windows=_windows(kept, ends, normaliser, frames))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} is damaged ({str(error).splitlines()[0]}): copy the model again") from None
 
@@ -125,13 +127,29 @@ def _videos(kept: Climatology) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in found.items()}
 
 
-def _windows(tensors: Mapping[str, Tensor], normaliser: Normaliser, frames: FrameSpec) -> Climatology | None:
+def _packed(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return values as bytes, 1 to 255 between the ends and 0 for what is not known, and the ends."""
+    known = torch.isfinite(values)
+    own = values[known] if known.any() else values.new_zeros(1)
+    low, high = own.min(), own.max()
+    places = ((values - low) / (high - low).clamp(min=1e-12) * 254).round() + 1
+    return torch.where(known, places, 0.0).to(torch.uint8), torch.stack([low, high]).float()
+
+
+def _unpacked(packed: Tensor, ends: Tensor) -> Tensor:
+    """Return the values of `_packed`, to half of a 254th of their range."""
+    values = (packed.float() - 1) / 254 * (ends[1] - ends[0]) + ends[0]
+    return torch.where(packed == 0, torch.nan, values)
+
+
+def _windows(
+    tensors: Mapping[str, Tensor], ends: Mapping[str, Tensor], normaliser: Normaliser, frames: FrameSpec
+) -> Climatology | None:
     if not tensors:
         return None
     found = {
-        name: normaliser.inverse(values.float(), frames.future_channels).numpy()
-        for name, values in tensors.items()
-        if name != "times"
+        name: normaliser.inverse(_unpacked(tensors[name], own), frames.future_channels).numpy()
+        for name, own in ends.items()
     }
     return Climatology(
         values=found["values"],
