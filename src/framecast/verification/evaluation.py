@@ -33,7 +33,16 @@ from framecast.verification.nowcasts import NOWCASTS, nowcast
 from framecast.verification.occurrences import Event, Windows, judge_event
 from framecast.verification.options import By, Occasions
 from framecast.verification.pool import finite_tensor
-from framecast.verification.quantities import QUANTITIES, Quantity, area_above, measure, quantities_of, volume_above
+from framecast.verification.quantities import (
+    QUANTITIES,
+    Cadence,
+    Quantity,
+    area_above,
+    measure,
+    quantities_of,
+    spacing,
+    volume_above,
+)
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
@@ -188,12 +197,13 @@ def evaluate(
     parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [(stratum, begun(few), []) for stratum in strata]
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     before: list[dict[str, float]] = []
+    seen = _past_cadence(cases)
     observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
     for index in range(len(cases)):
         case = cases[index]
         observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
         came = torch.where(case.valid, case.truth, torch.nan)
-        before += [_activity(case.past, measured, cases.cadence, shared["weights"])] if asked else []
+        before += [_activity(case.past, measured, seen, shared["weights"])] if asked else []
         for name, members in case.forecasts.items():
             sample = Judged(members=members, truth=came, cadence=cases.cadence, quantities=measured, **shared)
             tallies[name].record(sample)
@@ -259,8 +269,16 @@ def evaluate(
     )
 
 
+def _past_cadence(cases: Cases) -> Cadence:
+    """Return the cadence of the frames seen; the first of them stands for as long as the second."""
+    first, *others = cases.past_times
+    if not others:
+        return spacing(cases.lead_times[:1])
+    return spacing([time - first + others[0] - first for time in cases.past_times])
+
+
 def _activity(
-    past: torch.Tensor, quantities: Sequence[Quantity], cadence: float, weights: torch.Tensor | None
+    past: torch.Tensor, quantities: Sequence[Quantity], cadence: Cadence, weights: torch.Tensor | None
 ) -> dict[str, float]:
     """Return each quantity of a past, the largest over its channels and frames."""
     valid = ~torch.isnan(past)

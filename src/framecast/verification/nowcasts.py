@@ -142,7 +142,7 @@ def _prepare(name: str) -> Callable[[Cases], Drawn | None]:
         nowcaster = Nowcaster(
             name=name,
             leads=len(cases.lead_times),
-            cadence=cases.cadence,
+            cadence=float(cases.cadence),  # even, by the check above
             unit=cases.unit,
             pixel_km=pixel_km(cases.sources[0].dataset.coords),
             members=cases.ensemble_size or _MEMBERS,
