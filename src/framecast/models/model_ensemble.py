@@ -111,9 +111,8 @@ def _common(model: Forecaster) -> dict[str, Any]:
     return {
         "past channels": frames.past_channels,
         "future channels": frames.future_channels,
-        "past frames": frames.past,
-        "future frames": frames.future,
-        "cadence": frames.cadence,
+        "past frames": frames.past_times,
+        "future frames": frames.lead_times,
         "unit": model.unit,
         "classes": model.labels,
         "target": kind_of(model.config.target),

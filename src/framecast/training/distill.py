@@ -24,7 +24,7 @@ from framecast.models.config import ModelConfig
 from framecast.models.header import find_model
 from framecast.training import TrainingOptions
 from framecast.training.job import train
-from framecast.training.recipe import DataOptions, DistillationOptions, Recipe
+from framecast.training.recipe import DataOptions, DistillationOptions, Recipe, frames_told
 from framecast.training.run import Run
 from framecast.videos.motion import OpticalFlow
 
@@ -116,13 +116,14 @@ def _halvings(first: int, last: int) -> list[int]:
 def _recipe(config: ModelConfig, diffusion: DiffusionOptions, teacher: str, steps: int, updates: int) -> Recipe:
     """Return the recipe of the student that makes so many steps."""
     frames = config.frames
+    past, future = frames_told(frames)
     return Recipe(
         name=f"{config.name}-{steps}-step",
         data=DataOptions(
             past_channels=frames.past_channels,
             future_channels=frames.future_channels,
-            past=frames.past,
-            future=frames.future,
+            past=past,
+            future=future,
             cadence=format_duration(frames.cadence),
             stride=config.stride,
             max_masked=config.max_masked,

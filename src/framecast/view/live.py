@@ -74,6 +74,7 @@ class Live:
             "past": frames.past,
             "future": frames.future,
             "cadence": frames.cadence,
+            "reach": frames.lead_times[-1],
             "channels": list(frames.past_channels),
             "unit": config.past_unit,
             "size": [frames.height, frames.width],

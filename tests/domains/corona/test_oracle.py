@@ -72,6 +72,14 @@ def test_a_coarser_cadence_than_the_archives(archive):
     assert oracle_ensemble(archive, window, frames=frames, members=2, seed=0).shape == (2, 3, 2, 16, 16)
 
 
+def test_uneven_lead_times_are_frames_of_the_even_ones(archive):
+    even = frame_spec(future=4)
+    uneven = frame_spec(future=2, lags=even.past_times, leads=(7200.0, 28800.0))
+    window = find_windows(archive, even)[0]
+    every = oracle_ensemble(archive, window, frames=even, members=2, seed=0)
+    assert np.array_equal(oracle_ensemble(archive, window, frames=uneven, members=2, seed=0), every[:, :, [0, 3]])
+
+
 def test_mistakes_are_named(archive, tmp_path):
     frames = frame_spec()
     window = find_windows(archive, frames)[0]

@@ -65,9 +65,10 @@ def oracle_ensemble(archive: Archive, window: Window, *, frames: FrameSpec, memb
     state = sequence["state"][window.indices[frames.past - 1]].values
 
     streams = [member_streams(seed, window.id, m) for m in range(members)]
-    films = draw_futures(spec, region, state, frames=frames.future, hours=frames.cadence / 3600.0, streams=streams)
+    places = [round(lead / frames.cadence) - 1 for lead in frames.lead_times]
+    films = draw_futures(spec, region, state, frames=places[-1] + 1, hours=frames.cadence / 3600.0, streams=streams)
     chosen = [spec.channels.index(name) for name in frames.future_channels]
-    return np.ascontiguousarray(films[:, :, chosen].swapaxes(1, 2))
+    return np.ascontiguousarray(films[:, places][:, :, chosen].swapaxes(1, 2))
 
 
 def draw_futures(

@@ -14,7 +14,7 @@ export async function live(app, query) {
       "Start with: framecast view --model MODEL --data ARCHIVE. Then forecasts can be drawn here.",
     );
   const offer = await app.source.json("api/live");
-  const clock = clockOf(offer.cadence * offer.future);
+  const clock = clockOf(offer.reach);
   let upload = "",
     sequences = offer.sequences;
   const sequence = make("select", {}),
@@ -227,7 +227,7 @@ export async function live(app, query) {
       make(
         "p",
         { class: "dim" },
-        `${offer.past} frames are seen, ${offer.future} are forecast, up to ${leadText(offer.cadence * offer.future, clock)}.`,
+        `${offer.past} frames are seen, ${offer.future} are forecast, up to ${leadText(offer.reach, clock)}.`,
       ),
       make(
         "div",
