@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -247,9 +248,13 @@ def application(
 def described(library: Library) -> dict[str, Any]:
     """Return what a browser needs to know of the files, as JSON values."""
     opened = [library.file(file.key) for file in library.files]
+    names = Counter(file.name for file in opened)  # forecasts of one model are told apart by their files
     return {
         "version": __version__,
-        "files": [file.description | {"version": file.version} for file in opened],
+        "files": [
+            file.description | {"version": file.version, "name": file.path.stem if names[file.name] > 1 else file.name}
+            for file in opened
+        ],
         "colours": colour_tables(colours for file in opened for colours in file.colours),
     }
 

@@ -222,10 +222,7 @@ export async function browse(app, query) {
         ? field(
             "Forecast",
             choice(
-              library.files.map((/** @type {any} */ each) => [
-                each.key,
-                each.name === file.name && each !== file ? each.file : each.name,
-              ]),
+              library.files.map((/** @type {any} */ each) => [each.key, each.name]),
               file.key,
               (key) => app.go("", { file: key, sort, q: search }),
             ),
