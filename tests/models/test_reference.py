@@ -166,6 +166,10 @@ def test_features_are_those_of_the_past_alone(model, small_archive):
     together = features(forecaster, pasts)
     assert together.shape[0] == 3
     torch.testing.assert_close(together[:2], features(forecaster, pasts[:2]), rtol=1e-4, atol=1e-5)
+    network = forecaster.generator.network
+    network.forward = compiled = lambda *inputs: pytest.fail("compiled code calls no hooks")
+    torch.testing.assert_close(features(forecaster, pasts[:2]), features(load(model), pasts[:2]))
+    assert network.forward is compiled
 
 
 def test_what_other_weights_saw_is_not_compared(model, tmp_path):

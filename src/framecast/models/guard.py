@@ -281,6 +281,8 @@ def features(model: Model, pasts: Tensor) -> Tensor | None:
     condition = model.conditioning.condition(past)
     shape = (len(past), *model.conditioning.shape(*past.shape[-2:]))
     label = torch.full((len(past),), len(model.config.labels), device=past.device) if model.config.labels else None
+    network = model.generator.network
+    compiled = vars(network).pop("forward", None)  # compiled code calls no hooks
     handle = bottleneck.register_forward_hook(catch)
     try:
         with torch.inference_mode():
@@ -294,6 +296,8 @@ def features(model: Model, pasts: Tensor) -> Tensor | None:
         return seen[0][: len(past)].clone()  # guidance evaluates twice as many
     finally:
         handle.remove()
+        if compiled is not None:
+            network.forward = compiled
     return None
 
 
