@@ -28,13 +28,13 @@ import framecast as fc
 from framecast.videos.motion import advect
 
 source = Path(os.environ["FRAMECAST_DATA"]) / "radar-rain" / "knmi"
-imported = fc.import_data(source, "knmi.zarr", unit="mm/h", dry_below=0.1, coarsen=2, progress=False)
+imported = fc.import_data(source, "knmi.zarr", unit="mm/h", dry_below=0.1, coarsen=4, progress=False)
 print(imported.understood)
 print(f"{imported.frames} frames of {imported.height}×{imported.width} pixels, up to {imported.high[0]:.0f} mm/h")
 
 # %% [markdown]
 # The service gives rain collected over five minutes. Asked for `mm/h`, the import makes rates of it (of reflectivity by
-# Z = 200 R^1.6, unless `zr` says otherwise), and all below 0.1 mm/h is exactly dry.
+# Z = 200 R^1.6, unless `zr` says otherwise), and all below 0.1 mm/h is exactly dry; pixels are then averaged to 4 km.
 #
 # The model is told where the rain would be if it only moved on (`target: advected`), and draws what else happens, a
 # member in one network evaluation. It is trained on patches, and forecasts whole frames in tiles of their size.
@@ -84,7 +84,7 @@ fc.train(recipe, "knmi.zarr", out="nowcaster", progress=False)
 fc.forecast("nowcaster", "knmi.zarr", "nowcast.zarr", time="2010-08-26T06:30", members=20, progress=False)
 nowcast = fc.open_forecast("nowcast.zarr").isel(sample=0, channel=0)
 minutes = nowcast["lead_time"].values / np.timedelta64(1, "m")
-rows, columns = slice(60, 316), slice(60, 316)
+rows, columns = slice(30, 158), slice(30, 158)
 members, truth = (nowcast[name].isel(y=rows, x=columns).values for name in ("forecast", "truth"))
 motion = nowcast["motion"].isel(y=rows, x=columns).values
 
@@ -94,8 +94,8 @@ last = nowcast["past"].isel(past_channel=0, past_time=-1, y=rows, x=columns).val
 in30 = int(np.flatnonzero(minutes == 30)[0])
 rain = {"vmin": 0, "vmax": 10, "origin": "lower", "cmap": "viridis"}
 axes[0].imshow(last, **rain)
-step = 24
-y, x = np.mgrid[step // 2 : 256 : step, step // 2 : 256 : step]
+step = 12
+y, x = np.mgrid[step // 2 : 128 : step, step // 2 : 128 : step]
 axes[0].quiver(x, y, *motion[:, y, x], color="white", angles="xy", width=0.006)
 chance = axes[1].imshow((members[:, in30] >= 2).mean(0), vmin=0, vmax=1, origin="lower", cmap="magma")
 axes[2].imshow(truth[in30], **rain)
