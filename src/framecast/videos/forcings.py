@@ -2,8 +2,7 @@
 
 A forcing is told to the network beside the past: its values in the frames that are seen and in those that are forecast.
 Clocks (`hour` in UTC, `season`) come from the times of the frames, as the cosine and the sine of their angle; every
-other forcing is a channel of the archive that is known in advance, such as orography, the height of the Sun, or the
-forecast of another model.
+other forcing is a channel of the archive that is known in advance, such as orography, or the forecast of another model.
 """
 
 from collections.abc import Mapping, Sequence
