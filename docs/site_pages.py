@@ -27,6 +27,7 @@ ELSEWHERE = {
     "SECURITY.md": "security",
     "src/framecast/models/released/corona-synth/CARD.md": "cards/corona-synth",
     "src/framecast/models/released/sun-171/CARD.md": "cards/sun-171",
+    "src/framecast/models/released/sun-171-one-shot/CARD.md": "cards/sun-171-one-shot",
     "docs/README.md": "index",
     "README.md": "index",
 }

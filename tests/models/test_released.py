@@ -16,7 +16,7 @@ MODELS = released_models()
 
 
 def test_these_are_released():
-    assert set(MODELS) == {"corona-synth", "hmi-los", "sun-171"}
+    assert set(MODELS) == {"corona-synth", "hmi-los", "sun-171", "sun-171-one-shot"}
 
 
 @pytest.mark.parametrize("name", MODELS)
