@@ -118,7 +118,7 @@ plt.show()
 moved = advect(torch.from_numpy(last), torch.from_numpy(motion), len(minutes)).numpy()
 known = np.isfinite(truth) & np.isfinite(members).all(0) & np.isfinite(moved)
 for threshold in (0.5, 2.0, 5.0):
-    happened = (truth >= threshold)[known]
+    happened = (truth >= threshold)[known].astype(float)
     for name, probability in (("members", (members >= threshold).mean(0)), ("moved on", moved >= threshold)):
         brier, rate = np.mean((probability[known] - happened) ** 2), happened.mean()
         skill = 1 - brier / (rate * (1 - rate))

@@ -6,7 +6,7 @@ import xarray as xr
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.forecasts import SampleInfo, write_forecast
-from framecast.data.pysteps import write_pysteps
+from framecast.data.pysteps import _mapping, write_pysteps
 from framecast.videos.frames import FrameSpec
 
 
@@ -71,3 +71,17 @@ def test_an_existing_file_and_an_unknown_sample_are_refused(rain, tmp_path):
     write_pysteps(path, tmp_path / "nowcast.nc")
     with pytest.raises(FramecastError, match="exists"):
         write_pysteps(path, tmp_path / "nowcast.nc")
+
+
+def test_a_polar_projection_has_the_parameters_that_pysteps_asks_for():
+    stored = {
+        "grid_mapping_name": "polar_stereographic",
+        "straight_vertical_longitude_from_pole": 0.0,
+        "standard_parallel": 60.0,
+    }
+    name, attrs = _mapping(stored)
+    assert name == "polar_stereographic"
+    assert attrs["latitude_of_projection_origin"] == 90
+    assert attrs["false_easting"] == attrs["false_northing"] == 0
+    assert _mapping(stored | {"standard_parallel": -71.0})[1]["latitude_of_projection_origin"] == -90
+    assert _mapping({"grid_mapping_name": "mercator"}) == ("crs", {"grid_mapping_name": "mercator"})

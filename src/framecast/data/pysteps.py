@@ -13,6 +13,7 @@ References:
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -60,8 +61,7 @@ def write_pysteps(forecast: str | Path, out: str | Path, *, sample: int = 0, ove
     if issued.dtype.kind != "M":
         raise DataError(f"{path} has no dates in its issue times, which pysteps needs")
     y, x = (_even(data, axis, path) for axis in ("y", "x"))
-    mapping = {"grid_mapping": "crs"} if "crs" in data.coords else {}
-    about = {"units": unit, "long_name": "ensemble of rain", **mapping}
+    about = {"units": unit, "long_name": "ensemble of rain"}
     file = xr.Dataset(
         {name: (("ens_number", "time", "y", "x"), values, about)},
         coords={
@@ -77,10 +77,9 @@ def write_pysteps(forecast: str | Path, out: str | Path, *, sample: int = 0, ove
         attrs={"Conventions": "CF-1.7", "source": f"framecast {__version__}, model {data.attrs.get('model', '')}"},
     )
     if "crs" in data.coords:
-        attrs = data["crs"].attrs
-        kind = str(attrs.get("grid_mapping_name", "crs"))
-        file[kind if kind == "polar_stereographic" else "crs"] = ((), np.int32(0), attrs)
-        file[name].attrs["grid_mapping"] = kind if kind == "polar_stereographic" else "crs"
+        mapping_name, attrs = _mapping(dict(data["crs"].attrs))
+        file[mapping_name] = ((), np.int32(0), attrs)
+        file[name].attrs["grid_mapping"] = mapping_name
     partial = partial_path(out)
     try:
         file.to_netcdf(
@@ -104,6 +103,15 @@ def _rain(data: xr.Dataset, path: Path) -> tuple[str, str, str]:
         f"{path} holds {', '.join(map(str, data['channel'].values))} in {', '.join(dict.fromkeys(stored))}; pysteps "
         "reads one channel of rain rate (mm/h) or reflectivity (dBZ) that the past shows, too"
     )
+
+
+def _mapping(attrs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return name and attributes of the projection; of a polar one, the name and all parameters that pysteps wants."""
+    if attrs.get("grid_mapping_name") != "polar_stereographic" or "straight_vertical_longitude_from_pole" not in attrs:
+        return "crs", attrs
+    north = attrs.get("standard_parallel", 90.0) >= 0
+    origin = {"latitude_of_projection_origin": 90.0 if north else -90.0, "false_easting": 0.0, "false_northing": 0.0}
+    return "polar_stereographic", origin | attrs
 
 
 def _even(data: xr.Dataset, axis: str, path: Path) -> np.ndarray:
