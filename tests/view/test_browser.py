@@ -188,8 +188,8 @@ def test_frames_are_drawn_in_the_colours_of_their_values(visit: Any, files: list
     page = visit("#/w/good/7?p=truth&t=4&map=gray&stretch=linear&range=60,140")
     drawn(page)
     grey = page.evaluate("""() => {
-        const { width, height } = document.querySelector('.panel canvas.image');
-        const { data } = document.querySelector('.panel canvas.image').getContext('2d').getImageData(0, 0, width, height);
+        const canvas = document.querySelector('.panel canvas.image'), { width, height } = canvas;
+        const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
         const found = [];
         for (let y = 0; y < 12; y++) for (let x = 0; x < 16; x++) {
             const row = Math.floor((11.5 - y) * height / 12), column = Math.floor((x + 0.5) * width / 16);
