@@ -213,6 +213,7 @@ def predict(
     import framecast as fc
     from framecast.core.machine import choose_device
     from framecast.domains.solar.predict import predict as make
+    from framecast.domains.solar.predict.page import with_observations
     from framecast.reports.prediction import PAGE, Sample, interval_rows
 
     forecaster = fc.load(model, device=choose_device(running.device), trust_code=running.trust_code)
@@ -230,7 +231,7 @@ def predict(
             show=show,
         )
     _print_prediction(made)
-    print_intervals(interval_rows(Sample.read(out / "forecast.zarr")))
+    print_intervals(interval_rows(with_observations(Sample.read(out / "forecast.zarr"), out / "region.zarr")))
     say(str(out / PAGE))
 
 

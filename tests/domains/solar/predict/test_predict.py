@@ -265,6 +265,7 @@ def test_the_newest_image_of_a_folder_and_what_the_files_say_of_places(
 
 def test_maps_become_a_forecast_without_files(model: Path, jsoc: Path, tmp_path: Path) -> None:
     import sunpy.map
+    from astropy.io import fits
 
     import framecast as fc
     from framecast.domains.solar.maps import forecast_maps, to_maps
@@ -273,7 +274,9 @@ def test_maps_become_a_forecast_without_files(model: Path, jsoc: Path, tmp_path:
     wanted = open_forecast(tmp_path / "out" / "forecast.zarr")
     paths = [next(jsoc.rglob(f"*_{hour}00_0171.fits")) for hour in ("08", "06")]
     loaded = fc.load(model)
-    made = forecast_maps(loaded, [sunpy.map.Map(path) for path in paths], center=(-150, 60), members=3)
+    units = {"CUNIT1": "arcsec", "CUNIT2": "arcsec", "CTYPE1": "HPLN-TAN", "CTYPE2": "HPLT-TAN"}
+    maps = [sunpy.map.Map(fits.getdata(path), {**fits.getheader(path), **units}) for path in paths]
+    made = forecast_maps(loaded, maps, center=(-150, 60), members=3)
     assert np.allclose(made["past"].values, wanted["past"].values[0], rtol=1e-4, atol=1e-3, equal_nan=True)
     assert made["hpc_x"].values == pytest.approx(wanted["hpc_x"].values[0], abs=0.05)
     (first, *_) = to_maps(made, "members")["member00"]
