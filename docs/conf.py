@@ -4,7 +4,6 @@ The pages stay readable on their own. Three things are added to them as they are
 elsewhere in the repository, links to files outside this folder, and reference tables made from the code.
 """
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -45,8 +44,8 @@ copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 highlight_language = "none"  # a block without a language is output, or commands among words
 
-# The gallery: notebooks as Python files, executed here. Those that need real data are shown without their output
-# where there is none.
+# The gallery: notebooks as Python files, executed here. Those that need real data or pysteps are shown without
+# their output where these are absent.
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE.parent / "build" / "docs-cache")
@@ -54,7 +53,7 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = False  # it is a warning, which ends the build when all examples have run
 nb_execution_in_temp = True
 nb_merge_streams = True
-nb_execution_excludepatterns = [] if os.environ.get("FRAMECAST_DATA") else site_pages.with_real_data()
+nb_execution_excludepatterns = site_pages.not_executed()
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

@@ -4,6 +4,7 @@ A page asks for an insertion with a comment on a line of its own, for instance `
 """
 
 import dataclasses
+import importlib.util
 import inspect
 import os
 import re
@@ -32,6 +33,7 @@ ELSEWHERE = {
     "README.md": "index",
 }
 NEEDS_DATA = "FRAMECAST_DATA"
+NEEDS_RADAR = "extras `radar`"
 
 
 def connect(app: Any) -> None:
@@ -43,22 +45,28 @@ def connect(app: Any) -> None:
 def read(app: Any, page: str, source: list[str]) -> None:
     """Put in what a page asks for, and turn links out of this folder into links of the site."""
     text, folder = source[0], (HERE / page).parent
-    if page.startswith("gallery/") and NEEDS_DATA in text and not os.environ.get(NEEDS_DATA):
-        text = text.replace("# %%\n", f"{_not_run()}\n\n# %%\n", 1)
+    if page.startswith("gallery/") and (missing := _missing(text)):
+        text = text.replace("# %%\n", f"{_not_run(missing)}\n\n# %%\n", 1)
     text = re.sub(r"^<!-- insert: (.+) -->$", lambda found: _insertion(found[1], folder), text, flags=re.M)
     source[0] = _relink(text, folder, folder)
 
 
-def with_real_data() -> list[str]:
-    """Return the examples of the gallery that need real observations."""
-    return [f"gallery/{path.name}" for path in (HERE / "gallery").glob("*.py") if NEEDS_DATA in path.read_text("utf-8")]
+def not_executed() -> list[str]:
+    """Return the examples of the gallery that need real observations, or packages, which are absent."""
+    return [f"gallery/{path.name}" for path in (HERE / "gallery").glob("*.py") if _missing(path.read_text("utf-8"))]
 
 
-def _not_run() -> str:
-    return (
-        "# %% [markdown]\n# :::{note}\n# This page was built without the real observations that the example needs "
-        f"(`{NEEDS_DATA}` names their folder), so its output is missing.\n# :::"
-    )
+def _missing(text: str) -> str:
+    """Return what an example needs and is not here; empty if there is nothing."""
+    if NEEDS_DATA in text and not os.environ.get(NEEDS_DATA):
+        return f"the real observations that the example needs (`{NEEDS_DATA}` names their folder)"
+    if NEEDS_RADAR in text and importlib.util.find_spec("pysteps") is None:
+        return "pysteps, which the example needs (`pip install 'framecast[radar]'`)"
+    return ""
+
+
+def _not_run(missing: str) -> str:
+    return f"# %% [markdown]\n# :::{{note}}\n# This page was built without {missing}, so its output is missing.\n# :::"
 
 
 def _insertion(what: str, folder: Path) -> str:
