@@ -21,8 +21,8 @@ import torch
 
 from ablations import RESIDUALS, difference, judge
 from framecast.data.archive.reader import Archive
+from framecast.data.climatology import sample_climatology
 from framecast.data.datasets import WindowDataset
-from framecast.data.statistics import sample_residuals
 from framecast.models.config import attach, build_network
 from framecast.models.forecaster import Forecaster
 from framecast.training import TrainingState, fit
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, origin: str, steps: int, regions: int | Non
         pass
     seconds = time.process_time() - began
     with state.ema.within(network):
-        residuals = sample_residuals(windows, draws=RESIDUALS, seed=0)
+        residuals = sample_climatology(windows, most=RESIDUALS, seed=0).residuals
         figures = judge(Forecaster(ready.model, generator), validation, residuals)
     return {"windows": len(windows), "steps": steps, "training_seconds": seconds, **figures}
 

@@ -23,6 +23,7 @@ install_import_hook(
             "core.seeding",
             "videos.conditioning",
             "videos.masks",
+            "videos.motion",
             "videos.representation",
         )
     ],

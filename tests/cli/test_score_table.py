@@ -80,9 +80,11 @@ def test_a_file_without_persistence_has_a_row_all_the_same(scores: Scores, capsy
 
 def test_a_skill_without_an_interval_stands_alone(scores: Scores, capsys: Capture) -> None:
     nothing = (np.array(np.nan), np.array(np.nan))
+    reference = scores.strongest
+    assert reference is not None
     skill = replace(
-        scores["gaussian"].skill["persistence"]["crps"],
+        scores["gaussian"].skill[reference]["crps"],
         total=Estimate(np.array(0.344), dict.fromkeys((90, 95), nothing)),
     )
-    print_scores(changed(scores, skill={"persistence": {"crps": skill}}))
+    print_scores(changed(scores, skill={reference: {"crps": skill}}))
     assert row(capsys.readouterr().out).rstrip().endswith("34.4 %")

@@ -5,6 +5,7 @@ import pytest
 import torch
 import zarr
 from safetensors.torch import load_file
+from torch.testing import assert_close
 
 from framecast.core.errors import ConfigError, FramecastError
 from framecast.core.machine import choose_device
@@ -139,7 +140,8 @@ def assert_same_end(out, undisturbed, *names):
     for name in names or LAST:
         ours, theirs = (load_file(path / name) for path in (out, undisturbed))
         assert ours.keys() == theirs.keys()
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        for key in ours:
+            assert_close(ours[key], theirs[key], rtol=0, atol=0, equal_nan=True, msg=key)
 
 
 class TestPrecision:

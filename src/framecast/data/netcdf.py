@@ -97,7 +97,11 @@ def _coordinates(data: xr.Dataset, command: str) -> xr.Dataset:
         if name in data.coords and name != "crs":
             own = data[name].variable
             coords[name] = xr.Variable(own.dims, own.values, _axis(name, own.attrs, own.ndim))
-    plain = {key: value for key, value in data.attrs.items() if isinstance(value, str | int | float)}
+    plain = {
+        key: int(value) if isinstance(value, bool) else value  # NetCDF has no truth values
+        for key, value in data.attrs.items()
+        if isinstance(value, str | int | float)
+    }
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     attrs = plain | {
         "Conventions": "CF-1.11",

@@ -127,7 +127,7 @@ class EnsembleLoss:
     Attributes:
         kind: ``crps``, or ``mse`` for one member that stands for the mean.
         pixels: weight of the score of the pixels.
-        pooled: weight of the score of means over squares, at every scale; needed for sums such as the flux.
+        pooled: weight of the score of means over squares, at every scale; needed for sums over the frame.
         spectral: weight of the score of Fourier coefficients, each in units of its root mean square in training
             windows; sees checkerboards.
         modulus: weight of the score of their moduli; small beside ``spectral``, since it says nothing of phases.

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from framecast.data.archive.reader import Archive
-from framecast.data.datasets import Samples
+from framecast.data.datasets import Samples, WindowDataset
 from framecast.generators.generator import Generator
 from framecast.models.config import ModelConfig
 from framecast.verification.scores.spectrum import power_spectrum
@@ -327,10 +327,10 @@ def _range(quantiles: Tensor) -> tuple[Tensor, Tensor]:
 
 def _apart(train: Samples, chosen: Sequence[int]) -> Callable[[int], np.ndarray]:
     """Return a function: from the place of a window to those that share no frame with it, if enough do."""
-    frames, windows = train.frames, getattr(train, "windows", None)
     everyone = np.arange(len(chosen))
-    if windows is None:
+    if not isinstance(train, WindowDataset):
         return lambda k: everyone != k
+    frames, windows = train.frames, train.windows
     span = frames.lead_times[-1] - frames.past_times[0]
     times = np.array([windows[index].issue_time for index in chosen], dtype="datetime64[ns]")
     seconds = (times - times.min()) / np.timedelta64(1, "s")

@@ -5,8 +5,7 @@ catalogue are made from the total of a frame (the sum over its pixels) and from 
 times :math:`t_1, \ldots, t_F` and :math:`t_0 = 0`:
 
 - total: the sum over the pixels of each frame, as in the reference; where the positions of the pixels have a unit of
-  length or angle, times the area of a pixel, an integral that does not depend on how fine the pixels are
-  (``DN/s·arcsec²``);
+  length or angle, times the area of a pixel, an integral that does not depend on how fine the pixels are;
 - peak, the largest total, and time of peak, its lead time, the first of several equal maxima;
 - integral, :math:`\sum_k (t_k - t_{k-1})` total, in the unit of the total times hours;
 - mean and maximum pixel; area and volume above a threshold.
