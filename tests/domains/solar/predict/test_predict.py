@@ -115,7 +115,7 @@ def test_finished_stages_are_not_repeated(model: Path, server: Any, tmp_path: Pa
     assert members(out).shape[1] == 4
     shutil.rmtree(out / "forecast.zarr")
     assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
-    assert capsys.readouterr().out.count("was done before") == 3
+    assert capsys.readouterr().out.count("was done before") == 2  # the page says when its forecast was made
 
 
 @pytest.mark.slow
