@@ -158,6 +158,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(small_archive, small_run, bounded,
         (tmp_path / "kept").rename(model / name)
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_not_needed(small_archive, small_changes, tmp_path):
     """Nothing needs the home: what is kept there is made again each time. Even root cannot write below a file."""
     home = tmp_path / "home"

@@ -132,6 +132,7 @@ def test_a_picture_of_another_kind_starts_no_program(tmp_path: Path, monkeypatch
 
 @pytest.mark.thorough
 @POSIX
+@pytest.mark.slow
 def test_settings_of_matplotlib_in_the_working_folder_start_no_program(gaussian_forecast, tmp_path: Path) -> None:
     """With ``text.usetex`` matplotlib runs LaTeX for each text."""
     (tmp_path / "bin").mkdir()

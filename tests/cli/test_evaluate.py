@@ -65,6 +65,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
 
 
 @pytest.mark.thorough
+@pytest.mark.slow
 def test_entries_of_ones_own_are_named_by_their_module(
     gaussian_forecast: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

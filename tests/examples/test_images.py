@@ -40,6 +40,7 @@ def test_pictures_become_frames_in_physical_units(dtype: type, white: int, tmp_p
     assert frames.max() == pytest.approx(320)
 
 
+@pytest.mark.slow
 def test_pictures_that_make_no_film_are_told_of_in_a_line(tmp_path: Path) -> None:
     def refusal(folder: Path) -> str:
         made = convert(folder, tmp_path / "film.zarr")

@@ -35,6 +35,7 @@ def test_a_packed_model_is_the_same_model(folder, tmp_path):
 
 
 @pytest.mark.thorough
+@pytest.mark.slow
 def test_half_the_size_for_a_rounding_of_the_weights(folder, tmp_path):
     packed = pack_model(folder, tmp_path / "packed", half=True)
     size, whole = ((path / "weights.safetensors").stat().st_size for path in (packed, folder))

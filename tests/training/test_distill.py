@@ -13,6 +13,7 @@ pytestmark = pytest.mark.thorough
 SHORT = {"training.batch": 4, "training.validation_windows": 4, "training.precision": "float32"}
 
 
+@pytest.mark.slow
 def test_students_teach_each_other(small_run, small_archive, tmp_path):
     out = tmp_path / "fast"
     arguments = ["distill", str(small_run), "--out", str(out), "--data", str(small_archive), "--steps", "1"]

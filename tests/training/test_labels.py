@@ -63,10 +63,12 @@ def run_folder(labelled, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_model_knows_the_classes(run_folder):
     assert read_config(find_model(run_folder)).labels == CLASSES
 
 
+@pytest.mark.slow
 def test_a_forecast_follows_the_class(run_folder, labelled):
     forecaster = load(run_folder)
     past = Archive.open(labelled).sequence("r00")["intensity"].isel(time=slice(0, 2))
@@ -81,6 +83,7 @@ def forecast(run_folder, labelled, out, *options):
     return run(["forecast", str(run_folder), str(labelled), str(out), *plain, *options])
 
 
+@pytest.mark.slow
 def test_the_command_takes_a_class_or_what_was_observed(run_folder, labelled, tmp_path, capsys):
     assert forecast(run_folder, labelled, tmp_path / "flare.zarr", "--label", "flare") == 0
     assert forecast(run_folder, labelled, tmp_path / "seen.zarr", "--label", "observed") == 0
@@ -96,6 +99,7 @@ def test_the_command_takes_a_class_or_what_was_observed(run_folder, labelled, tm
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_guidance_pushes_further(run_folder, labelled, tmp_path):
     brightness = []
     for scale in ("1", "2"):
@@ -107,6 +111,7 @@ def test_guidance_pushes_further(run_folder, labelled, tmp_path):
     assert brightness[1] > brightness[0] + 0.5
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(run_folder, labelled, small_run, small_archive, tmp_path, capsys):
     out = tmp_path / "f.zarr"
     assert forecast(run_folder, labelled, out, "--label", "X") == 2

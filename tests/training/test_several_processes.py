@@ -61,6 +61,7 @@ def validations(run: Path) -> list[float]:
     return [record["loss"] for record in Run(run).records() if record["event"] == "validation"]
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_forecast_as_one(small_archive, small_changes, small_run, tmp_path):
     both = """
 import sys

@@ -142,6 +142,7 @@ def test_a_missing_member_is_left_out_and_a_missing_forecast_is_left_out_everywh
     json.dumps(to_plain(scores), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_two_channels_one_member_no_dressing(gaussian_forecast: Write, tmp_path: Path) -> None:
     two = evaluate(gaussian_forecast(tmp_path / "two.zarr", channels=("171", "193"))).scores
     assert two.channels == ["171", "193"]
@@ -172,6 +173,7 @@ def test_a_constant_target_has_defined_figures(gaussian_forecast: Write, tmp_pat
     json.dumps(to_plain(scores), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_seed_decides_the_dressing_and_the_same_seed_gives_the_same_scores(
     gaussian_forecast: Write, tmp_path: Path
 ) -> None:
@@ -195,6 +197,7 @@ def test_blocks(gaussian_forecast: Write, tmp_path: Path) -> None:
     assert scores["gaussian"].skill["persistence"]["crps"].verdict == "undecided"
 
 
+@pytest.mark.slow
 def test_only_a_sample_at_a_time_is_in_memory(gaussian_forecast: Write, tmp_path: Path) -> None:
     path = gaussian_forecast(
         tmp_path / "f.zarr", samples=24, members=20, size=(32, 48), oracle=False, draws=20, sequences=24

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from astropy.utils import iers
 
 from framecast.domains.solar.offline import offline
@@ -26,6 +27,7 @@ def test_positions_far_in_the_future_need_no_table() -> None:
         assert 0 <= L0("2031-05-01T00:00:00").deg <= 360
 
 
+@pytest.mark.slow
 def test_a_home_directory_that_cannot_be_written_is_none_for_sunpy(tmp_path: Path) -> None:
     """sunpy and astropy make folders there when they are imported, and sunpy fails without them."""
     (tmp_path / "home").write_text("a file, in which no folder can be made")
