@@ -2,6 +2,10 @@
 
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,10 +67,21 @@ def test_the_tutorial_makes_a_report(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", [line for line in EXAMPLES if " solar " not in line])
+@pytest.mark.parametrize("example", [line for line in EXAMPLES if " solar " not in line and " view " not in line])
 def test_examples_of_the_help_work_on_the_files_of_the_tutorial(folder, monkeypatch, example):
     monkeypatch.chdir(folder)
     assert run(shlex.split(example)[1:]) == 0
+
+
+@pytest.mark.slow
+def test_the_example_of_the_web_application_serves_until_it_is_interrupted(folder):
+    (example,) = (line for line in EXAMPLES if " view " in line)
+    words = [sys.executable, "-m", *shlex.split(example), "--no-browser"]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split()[-1]
+        assert "framecast" in urllib.request.urlopen(address, timeout=60).read().decode()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (0, 130)
 
 
 @pytest.mark.slow

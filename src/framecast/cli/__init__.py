@@ -47,7 +47,7 @@ for _domain in built_in_domains():
     _domain.add_commands(app)
 add(app, import_, example="framecast import rain.nc coarse.zarr --coarsen 2 --independent")
 add(app, train, example="framecast train tiny --data rain.zarr --out runs/short training.steps=50")
-add(app, distill, example="framecast distill runs/rain --out runs/fast --steps 4")
+add(app, distill, example="framecast distill runs/rain --out runs/fast --steps 8 --updates 20")
 add(app, split, example="framecast split tiny --data rain.zarr --out split.csv")
 add(app, forecast, example="framecast forecast runs/rain rain.zarr few.zarr --members 8 --limit 4")
 add(app, evaluate, example="framecast evaluate forecast.zarr --out events --thresholds 1,5")
