@@ -1,4 +1,4 @@
-"""How well rain is moved on: the optical flow that models are given beside the Lucas-Kanade motion of pysteps.
+"""How accurate the advection of rain is: the optical flow of models and the Lucas-Kanade motion of pysteps.
 
     framecast import radar-rain rain.zarr --importer radar_rain:open_events --independent   (in the folder examples)
     python benchmarks/motion.py rain.zarr

@@ -1,4 +1,4 @@
-"""Rain from weather radar: what forecasts without a network are worth, judged as any forecast is.
+"""Rain from weather radar: scores of forecasts without a network.
 
     framecast import radar_5min_2km.nc radar.zarr --scale 0.5 --offset -32 --multiple 4 --independent
     python benchmarks/radar.py radar.zarr out

@@ -1,4 +1,4 @@
-"""A model of rain beside STEPS, on rain that it was not trained on.
+"""A rain model compared with STEPS, on events that it was not trained on.
 
     framecast import radar-rain rain.zarr --importer radar_rain:open_events --independent   (in the folder examples)
     framecast train examples/radar-rain.yaml --data rain.zarr --out runs/radar-rain
@@ -12,7 +12,8 @@ forecast is scored. Both are timed in turns in this one run, on one thread.
 
 It prints, for each event and for both: the fair CRPS by lead time; the fractions skill score at 2 mm/h by scale of
 the probabilities of all members; how often 2 mm/h are reached at each forecast probability; the power of members over
-that of the truth by wavelength; the seconds of a forecast. Intervals are of the ratio of CRPS, over windows.
+that of the truth by wavelength; how much the mean rain of a member changes between frames, over the truth's; the
+processor time of a forecast. Intervals are of the ratio of CRPS, over windows.
 """
 
 import argparse
@@ -75,14 +76,14 @@ def steps_nowcast(past: np.ndarray, leads: int, seed: int) -> np.ndarray:
 
 
 def kept(folder: Path | None, name: str, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
-    """Return what ``make`` returns and the seconds that it took; kept in the folder, where there is one."""
+    """Return what ``make`` returns and the processor seconds it took; kept in the folder, if there is one."""
     path = None if folder is None else folder / f"{name}.npz"
     if path is not None and path.is_file():
         with np.load(path) as stored:
             return stored["members"], float(stored["seconds"])
-    started = time.perf_counter()
+    started = time.process_time()
     members = make()
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, members=members, seconds=seconds)
@@ -97,6 +98,7 @@ class Tally:
         self.fss = np.zeros((len(WIDTHS), 2))
         self.bins = torch.zeros(6, 3, dtype=torch.float64)
         self.power = torch.zeros(2, 0)
+        self.jumps = torch.zeros(2)
         self.seconds: list[float] = []
 
     def add(self, members: np.ndarray, truth: np.ndarray, known: np.ndarray) -> None:
@@ -108,7 +110,8 @@ class Tally:
         self.fss += np.array([[part.sum().item() for part in pair] for pair in sums])
         if len(members) > 1:
             self.bins += reliability(ensemble, masked, THRESHOLD, bins=6).double()
-        filled = (torch.from_numpy(np.where(known, each, 0.0)).float() for each in (members, truth[None]))
+        filled = [torch.from_numpy(np.where(known, each, 0.0)).float() for each in (members, truth[None])]
+        self.jumps += torch.stack([each.mean((-2, -1)).diff(dim=-1).square().mean() for each in filled])
         power = torch.stack([power_spectrum(each).mean((0, 1)) for each in filled])
         self.power = power if not self.power.numel() else self.power + power
 
@@ -131,17 +134,17 @@ def judge(model: fc.Forecaster, archive: fc.Archive, name: str, arguments: argpa
     for k, video in enumerate(cases(archive, frames, name, count, side)):
         past, truth = video[: frames.past], video[frames.past :]
         given = torch.from_numpy(past)[None]
-        started = time.perf_counter()
+        started = time.process_time()
         flow = model.motion(given)
         draw = Draw(members=range(MEMBERS), sample=k, options=model.options(precision="float32", tile=tile))
-        ours = model.draw(given, draw, flow=flow)[:, 0].numpy()
-        tallies[model.name].seconds.append(time.perf_counter() - started)
+        moved = advected_frames(given, frames, flow)
+        ours = model.draw(given, draw, moved=moved[None])[:, 0].numpy()
+        tallies[model.name].seconds.append(time.process_time() - started)
         own = f"steps-{name}-{side}-{k}-of-{count}"
         theirs, seconds = kept(arguments.keep, own, lambda past=past, k=k: steps_nowcast(past, frames.future, seed=k))
         tallies["STEPS"].seconds.append(seconds)
-        moved = advected_frames(given, frames, flow)[0].numpy()[None]
         known = np.isfinite(truth) & np.isfinite(theirs).all(0) & np.isfinite(ours).all(0)
-        for each, members in (("advected", moved), ("STEPS", theirs), (model.name, ours)):
+        for each, members in (("advected", moved.numpy()), ("STEPS", theirs), (model.name, ours)):
             tallies[each].add(members, truth, known)
     report(name, tallies, frames.future)
 
@@ -199,9 +202,13 @@ def report(name: str, tallies: dict[str, Tally], leads: int) -> None:
         bands = [(waves < 1.42 * km) & (waves >= 0.71 * km) for km in rings]
         ratios = [tally.power[0, band].sum() / tally.power[1, band].sum() for band in map(torch.from_numpy, bands)]
         print(f"| {label} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
+    jumps = {label: float((tally.jumps[0] / tally.jumps[1]).sqrt()) for label, tally in tallies.items()}
+    print("\nchange of a member's mean rain between frames, root mean square, over the truth's: ", end="")
+    print(", ".join(f"{label} {jump:.2f}" for label, jump in jumps.items()))
     seconds = {label: statistics.median(tallies[label].seconds) for label in ("STEPS", last)}
     print(
-        f"\nseconds of {MEMBERS} members: {seconds}; STEPS takes {seconds['STEPS'] / seconds[last]:.2f} times as long"
+        f"\nprocessor seconds of {MEMBERS} members: {seconds}; STEPS takes {seconds['STEPS'] / seconds[last]:.2f} "
+        "times as long"
     )
 
 

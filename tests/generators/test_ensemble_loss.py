@@ -103,6 +103,31 @@ def test_what_sees_that_frames_move_as_a_whole(term, sees):
     assert (ratio > 1.2) == sees
 
 
+@pytest.mark.parametrize(("term", "sees"), [("pixels", False), ("differences", False), ("changes", True)])
+def test_what_sees_sums_that_flicker(term, sees):
+    """Truth and members whose frames share an amount beside independent pixels, and members of an amount per frame."""
+    random = torch.Generator().manual_seed(2)
+
+    def drawn(amounts):
+        amount = 0.6 * torch.randn(2000, 1, amounts, 1, 1, generator=random)
+        return amount + torch.randn(2000, 1, 2, 8, 8, generator=random)
+
+    truth, steady, flickering = drawn(1), torch.stack([drawn(1), drawn(1)]), torch.stack([drawn(2), drawn(2)])
+    scales = measure_scales(drawn(1), LEAD)
+    ratio = score(term, flickering, truth, scales)[0] / score(term, steady, truth, scales)[0]
+    assert (ratio > 1.1) == sees
+
+
+def test_changes_are_those_of_means_over_squares():
+    video = torch.randn(4, 1, 3, 8, 8)
+    scales = measure_scales(video, torch.ones(1, 3))
+    found = TERMS["changes"](video, scales)
+    halves = video.reshape(4, 1, 3, 2, 4, 2, 4).mean(dim=(-3, -1)).diff(dim=2)
+    assert [each.shape[-1] for each in found] == [8, 4, 2, 1]
+    torch.testing.assert_close(found[2], halves / halves.std())
+    assert not TERMS["changes"](video[:, :, :1], measure_scales(video[:, :, :1], torch.ones(1, 1)))[0].any()
+
+
 def test_moduli_alone_do_not_say_where_things_are():
     """The negative of a video has its moduli, and their score; the coefficients' score sees it."""
     truth, scales = fields(300, 20), measure_scales(fields(100, 23), LEAD)
@@ -125,7 +150,7 @@ def test_peak_and_integral_are_those_of_the_video():
 
 def test_every_term_is_of_order_one_on_the_truth():
     truth, scales = fields(100, 30), measure_scales(fields(100, 31), LEAD)
-    for name in ("pixels", "spectral", "modulus", "differences"):
+    for name in ("pixels", "spectral", "modulus", "differences", "changes"):
         for each in TERMS[name](truth, scales):
             assert 0.2 < each.abs().square().mean().sqrt() < 6, name
 

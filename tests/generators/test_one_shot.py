@@ -61,7 +61,8 @@ def test_members_are_the_same_however_they_are_drawn(forecaster, past):
 NOISES = {
     "fields": ("one_shot.pixels=false", "one_shot.fields=3"),
     "vector": ("one_shot.pixels=false", "network.noise_vector=8"),
-    "all": ("one_shot.fields=2", "network.noise_vector=32"),
+    "dropout": ("one_shot.pixels=false", "network.dropout=0.2"),
+    "all": ("one_shot.fields=2", "network.noise_vector=32", "network.dropout=0.1"),
 }
 
 
@@ -104,6 +105,9 @@ def test_all_noises_are_trained(archive, small_changes):
 def test_members_without_any_noise_are_refused(small_changes):
     with pytest.raises(ConfigError, match="no noise"):
         load_recipe("tiny", [*small_changes, *ONE_SHOT, "one_shot.pixels=false"])
+    for change in ("network.noise_vector=8", "network.dropout=0.1"):
+        with pytest.raises(ConfigError, match="noise of one-shot"):
+            load_recipe("tiny", [*small_changes, change])
 
 
 def test_rollouts_work_block_by_block(archive, small_changes):
@@ -131,7 +135,7 @@ def test_what_only_diffusion_has_is_refused(forecaster, past, change):
 
 
 def test_recipes_have_one_of_both(small_changes):
-    with pytest.raises(ConfigError, match="has both"):
+    with pytest.raises(ConfigError, match="diffusion and one_shot"):
         load_recipe("tiny", [*small_changes, "one_shot.members=2"])
     with pytest.raises(ConfigError, match="compares at least two"):
         load_recipe("tiny", ["diffusion=null", "one_shot.members=1"])
@@ -147,6 +151,7 @@ def test_a_folder_gives_back_the_same_model(forecaster, prepared, past, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_training_lowers_the_score_and_members_differ(prepared):
     options = replace(prepared.recipe.training, steps=60, learning_rate=5e-3)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
 """What can be trained to generate videos: a diffusion, or a network that needs one evaluation.
 
-`generator` says what all of them can do, `kinds` how a recipe asks for one.
+`generator` defines their interface, `kinds` their configuration in recipes.
 """

@@ -1,7 +1,7 @@
-"""Random numbers of a training batch: each element has a generator of its own.
+"""Random numbers of a training batch: each element has its own generator.
 
-A batch may be cut into parts, to fit into memory or for several processes. What is drawn for a place is a function of
-the batch's key and the place alone, so that however the batch is cut its noise is the same.
+A batch may be cut into parts, to fit into memory or for several processes. The numbers of an element depend only on the
+batch's key and its index, so that the noise is the same however the batch is divided.
 """
 
 from collections.abc import Callable
@@ -36,9 +36,9 @@ class BatchRandom:
         return self.each(lambda own: torch.randn(shape, generator=own))
 
     def spread(self, draw: Callable[[int, torch.Generator], Tensor]) -> Tensor:
-        """Return the places' share of what ``draw(total, generator)`` returns for the whole batch, on the CPU.
+        """Return these elements of what ``draw(total, generator)`` returns for the whole batch, on the CPU.
 
-        For what is spread over the batch, such as diffusion times.
+        For values spread over the batch, such as diffusion times.
         """
         return draw(self._total, self._shared)[list(self._places)]
 

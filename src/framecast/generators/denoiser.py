@@ -1,6 +1,6 @@
-"""The network as an estimator of the clean video, and what it is trained to minimise.
+"""The network as an estimator of the clean video, and its training loss.
 
-Here the parts meet: the network, which knows nothing of diffusion, the schedule, and what the network predicts.
+It combines the network, which is independent of diffusion, the schedule, and the prediction type.
 """
 
 from typing import Any
@@ -87,7 +87,7 @@ class Denoiser(Generator):
         Args:
             x_t: noisy future; with frame masks, the noisy video.
             t: its diffusion times in (0, 1].
-            past: what is seen; with frame masks, the condition.
+            past: the past frames; with frame masks, the condition.
             label: class of every element.
             guidance: how strongly the label is followed.
             tile: see `SamplingOptions`.
@@ -111,10 +111,10 @@ class Denoiser(Generator):
 
         Args:
             x0: the true future, or the whole video with frame masks; anything, NaN included, where ``mask`` is false.
-            past: what is seen; with frame masks, the condition.
-            label: class of every element, some of them dropped if guidance is wanted later.
+            past: the past frames; with frame masks, the condition.
+            label: class of every element, some of them dropped for guidance.
             t: diffusion times; see `draw_times`.
-            noise: normal deviates of variance 1, of the kind that is drawn later.
+            noise: normal deviates of variance 1, with the correlation used in sampling.
             mask: the pixels that count; all if ``None``. An element without any has loss 0.
         """
         counted = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
@@ -132,7 +132,7 @@ class Denoiser(Generator):
     def training_loss(
         self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
     ) -> Losses:
-        """Return `loss` with noise of each window's own, at times that are spread over the whole batch."""
+        """Return `loss` with separate noise for each window, at times spread over the whole batch."""
         t = random.spread(self.draw_times).to(x0.device)
         noise = coloured(random.normal(*x0.shape[1:]).to(x0.device), self.noise_slope)
         return self.loss(x0, past, label, t=t, noise=noise, mask=mask)
@@ -146,7 +146,7 @@ class Denoiser(Generator):
         options: SamplingOptions,
         bounds: Bounds | None = None,
     ) -> Videos:
-        """Return x0 at the end of the sampler's way through the grid's times; it begins with draw 0 of the noise."""
+        """Return x0 after the sampler has visited the times of the grid, starting from draw 0 of the noise."""
 
         def denoise(x_t: Tensor, t: Tensor) -> Tensor:
             x0: Tensor = self(x_t, t, past, label, guidance=options.guidance, tile=options.tile)

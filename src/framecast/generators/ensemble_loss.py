@@ -1,16 +1,16 @@
-"""What a generator of whole members is trained on: scores of small ensembles, of the pixels and of their structure.
+"""The training loss of one-shot generators: scores of small ensembles, of the pixels and of their structure.
 
-The fair CRPS of M members is an unbiased estimate of the CRPS of the law they are drawn from, at any M from 2
-(Ferro 2014, doi 10.1002/qj.2270), so that its minimum over networks is the true law of each pixel. Ensembles of
-weather models are trained so (Lang et al. 2024, arXiv 2412.15832; Alet et al. 2025, arXiv 2506.10772).
+The fair CRPS of M members is an unbiased estimate of the CRPS of the distribution they are drawn from, for any M from 2
+(Ferro 2014, doi 10.1002/qj.2270), so that its minimum over networks is the true distribution of each pixel. Ensembles
+of weather models are trained in this way (Lang et al. 2024, arXiv 2412.15832; Alet et al. 2025, arXiv 2506.10772).
 
-A pixel's law says nothing of what pixels have in common, and neither does the mean of its score: members may be
-checkerboards. So the same score is also taken of quantities that are computed from the video, each of which is blind
-to some errors and sees others (`TERMS`; docs/one-shot.md has the table). A complex quantity is scored with the modulus
+The distribution of each pixel does not determine how pixels are correlated, and neither does the mean of its score:
+members may be checkerboards. So quantities computed from the video are scored in the same way, each of which detects
+some errors and misses others (`TERMS`; docs/one-shot.md has the table). A complex quantity is scored with the modulus
 as distance, which makes it an energy score in the plane (Gneiting & Raftery 2007, doi 10.1198/016214506000001437).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -25,73 +25,80 @@ from framecast.generators.generator import Losses, Videos
 Members = Float[Tensor, "member batch channel time height width"]
 
 _COMPLETE = 0.98
-"""Fraction of known pixels below which the spectrum of a window is left out: what is filled in would be part of it."""
+"""Fraction of known pixels below which the spectrum of a window is left out: filled pixels would enter it."""
 
 _SMALLEST = 1e-3
-"""Of the largest standard deviation of a coefficient: the least that one is divided by."""
+"""Smallest divisor of a coefficient, as a fraction of the largest standard deviation."""
 
 
 class Scales(NamedTuple):
-    """What the truth of the training windows is like, so that the terms of the loss are of order one.
+    """Scales of the true futures of training windows, which bring the terms of the loss to order one.
 
     Attributes:
         coefficient: of the spectrum ``[channel, time, height, width // 2 + 1]``: root mean square over its weight.
         difference: standard deviations of the differences, ``[channel]`` for each of `_differences`.
+        change: standard deviations of the changes between frames, ``[channel]`` for each of `_changes`.
         lead: size of x0 at each lead time over the largest, ``[channel, time, 1, 1]``.
     """
 
     coefficient: Tensor
     difference: list[Tensor]
+    change: list[Tensor]
     lead: Tensor
 
 
 def measure_scales(x0: Videos, lead: Float[Tensor, "channel time"]) -> Scales:
-    """Return the scales of some true futures in network space, 0 where unknown; ``lead`` is what x0 is in units of."""
+    """Return the scales of some true futures in network space, 0 where unknown; x0 is in units of ``lead``."""
     power = _spectrum(x0).abs().square().mean(dim=0)
     largest = power.amax(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(power.dtype).tiny)
     rms = power.clamp(min=_SMALLEST**2 * largest).sqrt()
-    spread = [each.std(dim=(0, 2, 3, 4)).clamp(min=_SMALLEST) for each in _differences(x0)]
-    return Scales(rms / _ring_weights(x0), spread, (lead / lead.amax(dim=1, keepdim=True))[..., None, None].to(x0))
+    difference, change = (
+        [each.std(dim=(0, 2, 3, 4)).clamp(min=_SMALLEST) for each in derived]
+        for derived in (_differences(x0), _changes(x0))
+    )
+    relative = (lead / lead.amax(dim=1, keepdim=True))[..., None, None].to(x0)
+    return Scales(rms / _ring_weights(x0), difference, change, relative)
 
 
 def pixels(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
-    """The pixels: blind to everything that they have in common."""
+    """The pixels: insensitive to correlations between them."""
     return [video]
 
 
 def pooled(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
-    """Means over aligned squares of 2×2, 4×4, … pixels, in each frame and over all; blind to what is within a square.
+    """Means over aligned squares of 2×2, 4×4, … pixels, in each frame and over all; insensitive within a square.
 
-    The means of s×s pixels are multiplied by √s, so that all scales weigh about alike where neighbouring pixels are
-    correlated. The weights were chosen on changes whose means have the standard deviations 0.87, 0.70, 0.51, 0.35,
+    The means of s×s pixels are multiplied by √s, so that all scales have about the same weight when neighbouring pixels
+    are correlated. The weights were chosen on changes whose means have the standard deviations 0.87, 0.70, 0.51, 0.35,
     0.22 and 0.15 at s = 2 … 64, in units of the pixels'; independent pixels would fall as 1/s.
     """
-    frames, height, width = video.shape[-3:]
-    means = []
-    squares = video.flatten(0, -4)[:, None]
-    side = 2
-    while side <= min(height, width):
-        squares = functional.avg_pool3d(squares, (1, 2, 2))
-        for length in sorted({1, frames}):
-            mean = functional.avg_pool3d(squares, (length, 1, 1)) * side**0.5
-            means.append(mean.reshape(*video.shape[:-3], *mean.shape[2:]))
-        side *= 2
-    return means
+    found = []
+    for side, mean in _means(video):
+        found.append(mean * side**0.5)
+        if video.shape[-3] > 1:
+            found.append(mean.mean(dim=-3, keepdim=True) * side**0.5)
+    return found
 
 
 def spectral(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
-    """Fourier coefficients of each frame over their root mean square, every ring of wavenumbers weighing the same."""
+    """Fourier coefficients of each frame over their root mean square, all rings of wavenumbers weighted equally."""
     return [_spectrum(video) / _known(scales).coefficient]
 
 
 def modulus(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
-    """Their moduli, how much structure there is at each scale: blind to where it is, so never to be used alone."""
+    """Their moduli, the amount of structure at each scale: insensitive to its position, so never to be used alone."""
     return [each.abs() for each in spectral(video, scales)]
 
 
 def differences(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
     """Differences of neighbours, over both diagonals, along rows, columns and time, over their standard deviation."""
     found = zip(_differences(video), _known(scales).difference, strict=True)
+    return [each / std[:, None, None, None] for each, std in found]
+
+
+def changes(video: Tensor, scales: Scales | None = None) -> list[Tensor]:
+    """Changes between frames, of the pixels and of means over squares, over their standard deviation: flicker."""
+    found = zip(_changes(video), _known(scales).change, strict=True)
     return [each / std[:, None, None, None] for each, std in found]
 
 
@@ -111,10 +118,11 @@ TERMS: dict[str, Callable[[Tensor, Scales | None], list[Tensor]]] = {
     "spectral": spectral,
     "modulus": modulus,
     "differences": differences,
+    "changes": changes,
     "time_max": time_max,
     "time_mean": time_mean,
 }
-"""What can be scored: ``[..., channel, time, height, width]`` in, quantities of the same leading axes out."""
+"""A scored quantity: from ``[..., channel, time, height, width]`` to quantities with the same leading axes."""
 
 _WITHOUT_SCALES = ("pixels", "pooled")
 _OF_WHOLE_FRAMES = ("spectral", "modulus")
@@ -125,17 +133,19 @@ class EnsembleLoss:
     """The loss of a small ensemble, in network space: a weighted sum of scores of the quantities in `TERMS`.
 
     Attributes:
-        kind: ``crps``, or ``mse`` for one member that stands for the mean.
+        kind: ``crps``, or ``mse`` for one member, which estimates the mean.
         pixels: weight of the score of the pixels.
         pooled: weight of the score of means over squares, at every scale; needed for sums over the frame.
         spectral: weight of the score of Fourier coefficients, each in units of its root mean square in training
-            windows; sees checkerboards.
-        modulus: weight of the score of their moduli; small beside ``spectral``, since it says nothing of phases.
+            windows; detects checkerboards.
+        modulus: weight of the score of their moduli; small compared with ``spectral``, since it ignores phases.
         differences: weight of the score of differences of neighbours in space and time.
+        changes: weight of the score of changes between frames, also of means over squares; detects members whose sums
+            flicker.
         time_max: weight of the score of each pixel's largest value.
         time_mean: weight of the score of each pixel's mean over time.
         fairness: 1 is the fair CRPS; 0.95 is almost fair, with a gradient also where two members straddle the truth
-            (Lang et al. 2024, eq. 4); 0 counts the members as the whole law.
+            (Lang et al. 2024, eq. 4); 0 takes the members as the full distribution.
     """
 
     kind: Literal["crps", "mse"] = "crps"
@@ -144,6 +154,7 @@ class EnsembleLoss:
     spectral: float = 0.0
     modulus: float = 0.0
     differences: float = 0.0
+    changes: float = 0.0
     time_max: float = 0.0
     time_mean: float = 0.0
     fairness: float = 1.0
@@ -166,7 +177,7 @@ class EnsembleLoss:
 
     @property
     def needs_scales(self) -> bool:
-        """Whether a term is measured in units of the truth of the training windows."""
+        """Whether a term is scaled by the truth of the training windows."""
         return self.kind == "crps" and not set(self.weights) <= set(_WITHOUT_SCALES)
 
     def check(self, members: int) -> None:
@@ -183,7 +194,7 @@ class EnsembleLoss:
         known: Bool[Tensor, "batch channel time height width"],
         scales: Scales | None = None,
     ) -> Losses:
-        """Return the loss of every batch element, whose ``members`` differ in nothing but their noise.
+        """Return the loss of every batch element, whose ``members`` differ only in their noise.
 
         Only pixels that are ``known`` count, and only there must the truth be finite: elsewhere truth and members are
         set to the same, so that no spread there is rewarded. Spectra count in windows that are known to 98 %. Without
@@ -211,7 +222,7 @@ def ensemble_crps(error: Tensor, *, fairness: float = 1.0) -> Losses:
 
     .. math:: \frac1M \sum_i |e_i| - \frac{1 - (1 - \alpha) / M}{M (M-1)} \sum_{i<j} |e_i - e_j|
 
-    With ``fairness`` α: 1 is the fair CRPS, 0 that of the members as the whole law.
+    With ``fairness`` α: 1 is the fair CRPS, 0 that of the members as the full distribution.
     """
     count = len(error)
     pairs = [error[i] - error[j] for i in range(count) for j in range(i)]
@@ -220,7 +231,7 @@ def ensemble_crps(error: Tensor, *, fairness: float = 1.0) -> Losses:
 
 
 def _spectrum(video: Tensor) -> Tensor:
-    """Return Fourier coefficients of each frame under a Hann window, for the edges of a cut-out frame do not meet."""
+    """Return Fourier coefficients of each frame under a Hann window, since a frame is not periodic."""
     rows, columns = (torch.hann_window(n, periodic=False, device=video.device) for n in video.shape[-2:])
     window = rows[:, None] * columns
     return torch.fft.rfft2(video * (window / window.square().mean().sqrt()), norm="ortho")
@@ -245,9 +256,24 @@ def _differences(video: Tensor) -> list[Tensor]:
     return [*found, video.diff(dim=-3)] if video.shape[-3] > 1 else found
 
 
+def _changes(video: Tensor) -> list[Tensor]:
+    """Return the changes between frames, of the pixels and of their means over squares; 0 for a single frame."""
+    moved = video.diff(dim=-3) if video.shape[-3] > 1 else torch.zeros_like(video)
+    return [moved, *(mean for _, mean in _means(moved))]
+
+
+def _means(video: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Yield 2, 4, 8, … up to the shorter side, and the means of each frame over aligned squares of so many pixels."""
+    squares, side = video.flatten(0, -4)[:, None], 2
+    while side <= min(video.shape[-2:]):
+        squares = functional.avg_pool3d(squares, (1, 2, 2))
+        yield side, squares.reshape(*video.shape[:-2], *squares.shape[-2:])
+        side *= 2
+
+
 def _known(scales: Scales | None) -> Scales:
     if scales is None:
         raise ConfigError(
-            "this one_shot.loss is measured in units of the training windows: call generator.measure before training"
+            "this one_shot.loss is scaled by the training windows: call generator.measure before training"
         )
     return scales

@@ -1,8 +1,8 @@
-"""What training and forecasting know of a model: it has a loss, and it draws.
+"""The interface of a model for training and forecasting: it has a loss, and it draws members.
 
 There are two kinds. A `framecast.generators.denoiser.Denoiser` is trained to remove noise and draws in many small
 steps; a `framecast.generators.one_shot.OneShot` is trained on the score of its own ensembles and draws in one.
-Everything above this folder treats them alike.
+All other code treats them in the same way.
 """
 
 from abc import ABC, abstractmethod
@@ -53,11 +53,11 @@ class Generator(nn.Module, ABC):
     ) -> Tensor:
         """Return the network's output, of the shape and type of ``x``; larger frames in squares of ``tile`` pixels.
 
-        What is ``further`` goes to networks that take it, such as a noise vector.
+        ``further`` arguments are passed to the network, such as a noise vector.
         Frames whose sides the network cannot divide are continued by their border pixels, and its output is cut back.
 
         Raises:
-            ConfigError: it has another shape, as that of a network of one's own may.
+            ConfigError: its shape differs, as that of a custom network may.
         """
         if tile is None or max(x.shape[-2:]) <= tile:
             return self._output(x, time, past, label, further)
@@ -89,11 +89,10 @@ class Generator(nn.Module, ABC):
         return F.to(x.dtype)
 
     def measure(self, examples: Callable[[], Videos], lead: Float[Tensor, "channel time"]) -> None:
-        """Take the units of the loss from training windows, where it has any: called once before training.
+        """Determine the scales of the loss from training windows, if it has any: called once before training.
 
-        Args:
-            examples: returns the true futures of some training windows in network space, 0 where unknown.
-            lead: standard deviation that x0 is in units of, by channel and lead time.
+        ``examples`` returns the true futures of some windows in network space, 0 where unknown; x0 is in units of the
+        standard deviation ``lead``.
         """
         return
 
@@ -101,13 +100,13 @@ class Generator(nn.Module, ABC):
     def training_loss(
         self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
     ) -> Losses:
-        """Return what is minimised, one value per batch element.
+        """Return the training loss, one value per batch element.
 
         Args:
             x0: the true future in network space; anything, NaN included, where ``mask`` is false.
             past: the condition.
             label: class of every element.
-            random: gives whatever is drawn at random, the same for a window however the batch is cut.
+            random: source of random numbers, the same for a window however the batch is divided.
             mask: the pixels that count; all if ``None``.
         """
 
@@ -128,7 +127,7 @@ class Generator(nn.Module, ABC):
             label: class of every member.
             noise: ``k -> standard normal deviates`` of the shape of the result, for k = 0, 1, …
             options: how to draw.
-            bounds: what every estimate of x0 is brought within, if anything.
+            bounds: bounds to which every estimate of x0 is clipped, if any.
 
         Raises:
             ConfigError: the model cannot be drawn from in this way.
@@ -136,7 +135,7 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
-        """Return what a forecast must say of how it was drawn, as JSON values."""
+        """Return the provenance of a forecast: how it was drawn, as JSON values."""
 
 
 def _cuts(length: int, tile: int) -> list[slice]:

@@ -1,7 +1,7 @@
-"""The kinds of generator as configurations: what a recipe asks for and a model's file remembers.
+"""The kinds of generator as configurations: as stored in recipes and models.
 
-Each says how a past is put before the network (`conditioning`), what is built around the network (`attach`), and which
-ways of drawing exist (`check`).
+Each defines how a past becomes the network's input (`conditioning`), what is built around the network (`attach`), and
+which sampling options are valid (`check`).
 """
 
 from abc import ABC, abstractmethod
@@ -31,11 +31,11 @@ class GeneratorOptions(ABC):
     """A kind of generator. Compare and hash by value; the arguments are the configuration."""
 
     fields: int = 0
-    """Channels of noise that the network is given beside the past."""
+    """Channels of noise that the network receives in addition to the past."""
 
     @abstractmethod
     def conditioning(self, representation: Representation) -> Conditioning:
-        """Return how a past is put before the network."""
+        """Return how a past becomes the network's input."""
 
     @abstractmethod
     def attach(self, network: nn.Module, *, classes: int) -> Generator:
@@ -48,7 +48,7 @@ class GeneratorOptions(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionOptions(GeneratorOptions):
-    """A diffusion: the law of the noise and what the network learns about it.
+    """A diffusion: the noise schedule and what the network predicts.
 
     Attributes:
         schedule: the noise schedule.
@@ -56,8 +56,8 @@ class DiffusionOptions(GeneratorOptions):
         grid: the rows to train on, if not all (Fast-DDPM).
         weighting: how much the error at each noise level counts.
         draw: which diffusion times training visits.
-        noise_slope: 1 for white noise; less, down to 0, the more neighbours and whole frames share of it (see
-            `framecast.diffusion.noise`).
+        noise_slope: 1 for white noise; less, down to 0, for noise that is more correlated between neighbours and over
+            frames (see `framecast.diffusion.noise`).
         masks: which frames are given in training, if not always the past; needs ``target: future`` and the same
             channels in the past and in the future.
     """
@@ -76,7 +76,7 @@ class DiffusionOptions(GeneratorOptions):
             raise ConfigError(f"diffusion.noise_slope is {self.noise_slope}; it lies between 0 and 1 (white noise)")
 
     def conditioning(self, representation: Representation) -> Conditioning:
-        """Return how a past is put before the network: whole, or as the given frames of a video."""
+        """Return how a past becomes the network's input: completely, or as the given frames of a video."""
         return GivenFrames(representation, self.masks) if self.masks else Conditioning(representation)
 
     def attach(self, network: nn.Module, *, classes: int) -> Denoiser:
@@ -103,11 +103,11 @@ class OneShotOptions(GeneratorOptions):
     """One network evaluation per member, trained on the score of small ensembles.
 
     Attributes:
-        loss: what the ensembles are judged by.
+        loss: the score of the ensembles.
         members: of each training window's ensemble; 1 with ``loss.kind: mse`` is a deterministic network.
-        pixels: whether noise enters pixel by pixel, in the place of the noisy future of a diffusion.
+        pixels: whether noise enters pixel by pixel, in place of the noisy future of a diffusion.
         fields: smooth fields of noise that enter beside the past, of 2, 4, 8, … pixels.
-        diffusion: the diffusion that the network was before, which says what it is given and what its output means;
+        diffusion: the diffusion model that training started from, which defines the network's input and output;
             ``training.start`` sets it.
     """
 
@@ -123,10 +123,10 @@ class OneShotOptions(GeneratorOptions):
         if not 0 <= self.fields <= 16:
             raise ConfigError(f"one_shot.fields is {self.fields}; it is a number of length scales, 0 to 16")
         if self.diffusion and self.diffusion.masks:
-            raise ConfigError("one_shot.diffusion has masks: only a diffusion that is always given the past will do")
+            raise ConfigError("one_shot.diffusion has masks: use a diffusion that is always given the past")
 
     def conditioning(self, representation: Representation) -> Conditioning:
-        """Return how a past is put before the network: whole."""
+        """Return how a past becomes the network's input: completely."""
         return Conditioning(representation)
 
     def attach(self, network: nn.Module, *, classes: int) -> OneShot:
@@ -146,11 +146,11 @@ class OneShotOptions(GeneratorOptions):
         )
 
     def check(self, options: SamplingOptions) -> None:
-        """Raise `ConfigError` if a sampler, grid, number of steps or guidance is asked for."""
+        """Raise `ConfigError` if a sampler, grid, number of steps or guidance is set."""
         if options != SamplingOptions(precision=options.precision, clip=options.clip, tile=options.tile):
             raise ConfigError(
                 "a one-shot model draws each member by one network evaluation: it has no sampler, grid, steps or "
-                "guidance; of sampling only precision, clip and tile can be set"
+                "guidance; only sampling.precision, clip and tile can be set"
             )
 
 

@@ -1,8 +1,7 @@
 """The one-shot generator: noise and a past go in, a member comes out, in one network evaluation.
 
-The same networks as for diffusion. Where a denoiser is given a noisy future, this one is given noise alone, and it is
-trained on what its members are worth together: on the score of a small ensemble that saw the same past
-(`framecast.generators.ensemble_loss`).
+The same networks as for diffusion. Where a denoiser receives a noisy future, this one receives only noise, and it is
+trained on the score of a small ensemble for the same past (`framecast.generators.ensemble_loss`).
 
 Noise enters in up to three ways: pixel by pixel in the place of the noisy future, as smooth fields of separate length
 scales beside the past, and as a vector in the embedding, which reaches every norm.
@@ -26,10 +25,10 @@ from framecast.generators.generator import Bounds, Generator, Labels, Losses, Ma
 
 
 class Reading(NamedTuple):
-    """What the network is given and how its output F is read: ``x0 = noise x + output F``.
+    """The input of the network and the meaning of its output F: ``x0 = noise x + output F``.
 
     Attributes:
-        time: that it is told.
+        time: its diffusion time input.
         slope: of the noise (see `framecast.diffusion.noise`).
         size: standard deviation of the noise.
         noise: factor of the noise in x0.
@@ -46,7 +45,7 @@ class Reading(NamedTuple):
     def at_pure_noise(cls, schedule: Schedule, prediction: Prediction, slope: float) -> "Reading":
         """Return how a denoiser is evaluated at its noisiest time, where it gives the conditional mean.
 
-        That a one-shot generator begins so is the way of Swift (arXiv 2509.25631).
+        One-shot generators of Swift start in this way (arXiv 2509.25631).
         """
         noisiest = torch.ones((), dtype=torch.float64)
         scale = schedule(noisiest)
@@ -61,10 +60,10 @@ class OneShot(Generator):
     Args:
         network: ``(x, time, past, label) -> F``; one with an attribute ``noise_vector``, the length of it, is also
             called with ``vector``, noise ``[batch, noise_vector]``.
-        loss: what ensembles are judged by; under the squared error the network is given zeros for noise.
+        loss: score of the ensembles; under the squared error the noise is zero.
         members: of the ensemble drawn for each element of a training batch.
         classes: number of classes; label ``classes`` is the null class.
-        reading: what the network is given and how its output is read.
+        reading: input of the network and meaning of its output.
         pixels: whether x is noise; else 0.
         fields: how many smooth fields of noise the network is given as further channels of the past.
     """
@@ -153,7 +152,8 @@ class OneShot(Generator):
         if not self.noise_vector:
             drawn: Tensor = self(first, past, label, tile=tile)
             return drawn
-        vector = noise(draws).flatten(1)[:, : self.noise_vector]
+        count = -(-self.noise_vector // first[0].numel())
+        vector = torch.cat([noise(draws + k).flatten(1) for k in range(count)], dim=1)[:, : self.noise_vector]
         drawn = self(first, past, label, vector, tile=tile)
         return drawn
 

@@ -1,7 +1,7 @@
 """A one-shot member, noised again and denoised by the last few steps of a diffusion.
 
-The one-shot generator decides what happens, in one evaluation; the diffusion, which is begun in the middle, gives the
-fine structure. Truncated diffusion (Zheng et al. 2022, arXiv 2202.09671).
+The one-shot generator determines the large scales, in one evaluation; the diffusion, started at an intermediate noise
+level, adds the fine structure. Truncated diffusion (Zheng et al. 2022, arXiv 2202.09671).
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ class Refined(Generator):
     Args:
         first: gives x0.
         then: has the same x0, condition and classes.
-        log_snr: log(alpha / sigma) to which x0 is noised: lower leaves more to the diffusion.
+        log_snr: log(alpha / sigma) to which x0 is noised: lower values give the diffusion more influence.
     """
 
     def __init__(self, first: OneShot, then: Denoiser, *, log_snr: float) -> None:
@@ -49,7 +49,7 @@ class Refined(Generator):
     def training_loss(
         self, x0: Videos, past: Pasts, label: Labels | None = None, *, random: BatchRandom, mask: Mask | None = None
     ) -> Losses:
-        """Raise `ConfigError`: its parts are trained each by itself."""
+        """Raise `ConfigError`: its parts are trained separately."""
         raise ConfigError("a refined generator is not trained: train its one-shot model and its diffusion")
 
     def generate(
@@ -61,7 +61,7 @@ class Refined(Generator):
         options: SamplingOptions,
         bounds: Bounds | None = None,
     ) -> Videos:
-        """Return x0 after ``options.steps`` evaluations of the diffusion, each member in its own noise."""
+        """Return x0 after ``options.steps`` evaluations of the diffusion, each member with its own noise."""
         x0 = self.first.generate(past, label, noise=noise, options=options, bounds=bounds)
 
         def fresh(k: int) -> Tensor:

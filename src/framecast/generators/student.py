@@ -1,4 +1,4 @@
-"""A denoiser that learns from another one to take steps twice as long: progressive distillation.
+"""A denoiser trained to take two steps of another one at once: progressive distillation.
 
 The mathematics is `framecast.diffusion.distillation`; `framecast.training.distill` goes from one student to the next.
 """
