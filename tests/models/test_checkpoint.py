@@ -110,10 +110,11 @@ def test_a_huge_network_is_refused_before_memory_is_taken(model):
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(FramecastError, match="there is no model at"):
         load(tmp_path / "none")
-    with pytest.raises(FramecastError, match="holds no model"):
+    with pytest.raises(FramecastError, match="contains no model"):
         load(tmp_path)
 
 
+@pytest.mark.thorough
 def test_fresh_weights_follow_the_seed(small_run):
     config = read_config(find_model(small_run))
 

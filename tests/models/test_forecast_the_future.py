@@ -1,17 +1,23 @@
 """Forecasts of what nobody has seen yet, further than the model's frames, and as NetCDF."""
 
+import csv
 import dataclasses
 
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
+from typer.testing import CliRunner
 
 import framecast as fc
+from framecast.cli import app
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.data.forecasts import open_forecast
 from framecast.models.archive_forecast import plan_forecast, sample_key
 from framecast.models.selection import Selection
+
+pytestmark = pytest.mark.thorough
 
 START = np.datetime64("2021-07-14T06:00", "ns")
 HOUR = np.timedelta64(3600 * 10**9, "ns")
@@ -53,7 +59,8 @@ def model(past_only, tmp_path_factory):
         "training": {"steps": 1, "batch": 2, "validation_windows": 2, "precision": "float32"},
         "sampling": {"steps": 2, "precision": "float32"},
     }
-    return fc.load(fc.train("tiny", data, out=out, progress=False, **changes)), data
+    run = fc.train("tiny", data, out=out, progress=False, **changes)
+    return fc.load(run), data, run.path
 
 
 def forecast(model, archive, out, **options):
@@ -102,11 +109,11 @@ def test_the_past_that_ends_at_a_time_with_what_is_known_of_the_future(model, pa
 
 
 def test_every_past_of_an_archive_that_the_model_was_not_trained_on(model, past_only):
-    own, other = plan_forecast(*model), plan_forecast(model[0], past_only({"a": range(5)}))
+    own, other = plan_forecast(*model[:2]), plan_forecast(model[0], past_only({"a": range(5)}))
     assert own.side == "validation" and not own.notes
     assert other.side == "outside" and len(other.notes) == 1
     assert [window.indices for window in other.chosen] == [(0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, -1), (3, 4, -1, -1)]
-    every = plan_forecast(*model, Selection(all_windows=True))
+    every = plan_forecast(*model[:2], Selection(all_windows=True))
     assert every.side == "all" and len(every.chosen) == 39
 
 
@@ -169,6 +176,34 @@ def test_netcdf_of_one_past_holds_what_zarr_does_by_valid_time(model, past_only,
         fc.forecast(model[0], archive, tmp_path / "f.nc", members=2, latest=True, progress=False)
 
 
+def test_a_forecast_killed_while_its_netcdf_is_written_is_made_again(model, past_only, tmp_path, monkeypatch):
+    archive = past_only({"a": range(12)})
+    asked = {"members": 1, "time": "2021-07-14T16:00", "progress": False}
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("framecast.models.archive_forecast.write_netcdf", killed)
+        fc.forecast(model[0], archive, tmp_path / "f.nc", **asked)
+    assert fc.forecast(model[0], archive, tmp_path / "f.nc", **asked).is_file()
+    assert [each.name for each in tmp_path.iterdir()] == ["f.nc"]
+
+
+@pytest.mark.slow
+def test_a_page_of_a_forecast_in_netcdf(model, past_only, tmp_path):
+    archive = past_only({"a": range(12)}).path
+    words = ["forecast", str(model[2]), str(archive), str(tmp_path / "f.nc"), "--latest", "--members", "2"]
+    result = CliRunner().invoke(app, [*words, "--page", str(tmp_path / "page")])
+    assert result.exit_code == 0, result.output
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["f.nc", "page"]
+    assert "f.nc" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    with xr.open_dataset(tmp_path / "f.nc") as data:
+        assert data["u"].sizes["member"] == 2
+    result = CliRunner().invoke(app, [*words, "--page", str(tmp_path / "other")])
+    assert isinstance(result.exception, FramecastError) and "exists" in str(result.exception)
+
+
 def test_netcdf_of_several_pasts(model, past_only, tmp_path):
     archive = past_only({"a": range(5)})
     zarr = forecast(model[0], archive, tmp_path / "f.zarr")
@@ -194,6 +229,18 @@ def test_a_page_of_any_kind_of_data(model, past_only, tmp_path):
     }
     with pytest.raises(FramecastError, match="exists"):
         fc.show(path, tmp_path / "page")
+
+
+@pytest.mark.slow
+def test_channels_in_different_units_keep_their_own(model, past_only, tmp_path):
+    path = fc.forecast(model[0], past_only({"a": range(12)}), tmp_path / "f.zarr", members=2, limit=2, progress=False)
+    zarr.open_group(path, mode="r+").attrs["unit"] = "K, 1"
+    fc.show(path, tmp_path / "page")
+    with (tmp_path / "page" / "intervals.csv").open(encoding="utf-8") as file:
+        units = {(row["channel"], row["unit"]) for row in csv.DictReader(file) if row["quantity"] == "mean"}
+    assert units == {("u", "K"), ("v", "")}
+    with pytest.raises(ConfigError, match=r"one unit.* K, 1"):
+        fc.evaluate(path, thresholds=[5.0])
 
 
 def test_times_of_other_calendars_are_read_and_said(model, past_only):

@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
         (np.zeros((1, 1, 3, 2, 16, 24)), "has shape", DataError),
         (np.zeros((0, 3, 2, 16, 24)), "at least one", DataError),
         (past.where(past < past.max(), np.inf), "infinite", DataError),
-        (past * np.nan, "no known pixel", DataError),
+        (past * np.nan, "only NaN", DataError),
         (past.to_dataset().assign(other=past), r"dataset\['intensity'\]", DataError),
         (np.full((3, 2, 16, 24), "x"), "no array of numbers", DataError),
     ]
@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused_in_one_line(forecaster, past):
         assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError, match="no labels"):
         forecaster.forecast(past, label="X", members=1)
-    with pytest.raises(ConfigError, match="at least one"):
+    with pytest.raises(ConfigError, match="members is 0"):
         forecaster.forecast(past, members=0)
 
 

@@ -73,7 +73,7 @@ def test_steps_are_network_evaluations():
 def test_times_that_were_never_trained_are_refused():
     grid = FastDDPMUniform()
     assert len(SamplingOptions(grid=grid, steps=11).times(Cosine(), grid)) == 11
-    with pytest.raises(ConfigError, match="never trained"):
+    with pytest.raises(ConfigError, match="not trained"):
         SamplingOptions(grid=LogSNR(), steps=8).times(Cosine(), grid)
 
 

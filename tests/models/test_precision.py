@@ -94,6 +94,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_stops_nobody(ratios, config,
     assert measurements() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("job", ["forecast", "training"])
 def test_measuring_leaves_the_network_as_it_is(native, config, network, job):
     network.eval()

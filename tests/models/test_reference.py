@@ -6,6 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import framecast as fc
 from framecast.core.errors import DataError, FramecastWarning
@@ -187,3 +189,51 @@ def test_a_damaged_file_is_refused(model, tmp_path, damage):
     (folder / FILE).write_bytes(damage((folder / FILE).read_bytes()))
     with pytest.raises(DataError, match=FILE):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("guard.low", lambda t: t[:, :2]),
+        ("guard.mean", lambda t: torch.cat([t, t])),
+        ("guard.described.axes", lambda t: t[:-1]),
+        ("guard.described.limit", lambda t: t[0]),
+        ("guard.seen.points", lambda t: t[:, :-1]),
+        ("windows.times", lambda t: t[:-1]),
+        ("windows.last", lambda t: t[:, :, 0]),
+        ("windows.values", lambda t: t[:0]),
+        ("ends.mean", lambda t: t[:1]),
+        ("ends.mean", None),
+        ("guard.low", lambda t: t.to(torch.complex64)),
+    ],
+)
+def test_tensors_of_another_kind_are_damage(model, tmp_path, name, change):
+    config = load(model).config
+    tensors = load_file(model / FILE)
+    with safe_open(model / FILE, framework="pt") as file:
+        about = file.metadata()
+    own = tensors.pop(name)
+    if change is None:
+        tensors.pop(name.replace("ends", "windows"))
+        tensors[name] = own
+    else:
+        tensors[name] = change(own).contiguous()
+    save_file(tensors, tmp_path / FILE, about)
+    with pytest.raises(DataError, match=FILE) as error:
+        read_reference(tmp_path, config.normaliser, config.frames)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("about", ["[" * 10**5, "[]", '{"format": "framecast-reference", "version": 1, "grid": [1]}'])
+def test_a_strange_header_is_damage(model, tmp_path, about):
+    config = load(model).config
+    save_file(load_file(model / FILE), tmp_path / FILE, {"about": about})
+    with pytest.raises(DataError, match=FILE):
+        read_reference(tmp_path, config.normaliser, config.frames)
+
+
+def test_features_of_another_network_are_told(model, tmp_path):
+    forecaster = load(model)
+    guard = forecaster.reference.guard
+    with pytest.raises(DataError, match="numbers of a past"):
+        guard.seen.ratio(torch.zeros(len(guard.seen.centre) + 1))

@@ -11,12 +11,13 @@ from framecast.core.errors import ConfigError, FramecastError
 from framecast.models.checkpoint import load, read_config
 from framecast.models.header import WEIGHTS, find_model
 from framecast.models.released import CARD, released_models
+from framecast.videos.motion import KnownMotion
 
 MODELS = released_models()
 
 
 def test_these_are_released():
-    assert set(MODELS) == {"corona-synth", "hmi-los", "sun-171", "sun-171-one-shot"}
+    assert set(MODELS) == {"corona-synth", "hmi-los", "hmi-los-rotation", "radar-rain", "sun-171", "sun-171-one-shot"}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -40,8 +41,12 @@ def test_it_forecasts_by_name(name, tmp_path, monkeypatch):
     random = torch.Generator().manual_seed(0)
     signed = forecaster.config.unit == "level"  # a magnetic field; a brightness has one sign
     past = 100 * torch.rand(forecaster.frames.past_shape, generator=random).add(-0.5 if signed else 0.5)
+    if getattr(forecaster.config.target, "motion", None) == KnownMotion():
+        with pytest.raises(ConfigError, match="forecast from an archive"):
+            forecaster.forecast(past, members=2, seed=0)
+        return
     ensemble = forecaster.forecast(past, members=2, seed=0)
-    assert ensemble.shape == (2, forecaster.frames.future, 1, 64, 64)
+    assert ensemble.shape == (2, forecaster.frames.future, 1, *past.shape[-2:])
     assert bool((ensemble < 0).any()) == signed
     assert float(ensemble.std("member").mean()) > 0
 
@@ -57,12 +62,12 @@ def test_info_describes_it_by_name(tmp_path, monkeypatch, capsys):
 def test_a_folder_of_that_name_goes_before(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sun-171").mkdir()
-    with pytest.raises(FramecastError, match="sun-171 holds no model"):
+    with pytest.raises(FramecastError, match="sun-171 contains no model"):
         find_model("sun-171")
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones():
-    with pytest.raises(FramecastError, match=r"corona-synth, hmi-los, sun-171"):
+    with pytest.raises(FramecastError, match=r"corona-synth, hmi-los, hmi-los-rotation, radar-rain, sun-171"):
         find_model("sun-172")
     assert (find_model("sun-171") / WEIGHTS).is_file()
 

@@ -10,6 +10,8 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.data.forecasts import open_forecast
 
+pytestmark = pytest.mark.thorough
+
 START = np.datetime64("2021-07-14T00:00", "ns")
 HOUR = 3600.0
 DIMS = ("time", "channel", "y", "x")
@@ -53,15 +55,24 @@ def test_a_model_remembers_its_times_and_tells_them_to_its_network(model):
     assert model.config.network.future_times == LEADS
 
 
-def test_a_forecast_file_holds_the_frames_of_these_times(model, archive, tmp_path):
-    path = fc.forecast(model, archive, tmp_path / "f.zarr", members=3, split="all", limit=2, progress=False)
-    found = open_forecast(path)
+@pytest.fixture(scope="module")
+def forecast_file(model, archive, tmp_path_factory):
+    out = tmp_path_factory.mktemp("uneven") / "f.zarr"
+    return fc.forecast(model, archive, out, members=3, split="all", limit=2, progress=False)
+
+
+def test_a_forecast_file_holds_the_frames_of_these_times(forecast_file, archive):
+    found = open_forecast(forecast_file)
     hours = (found["issue_time"].values - archive.times("a")[0]) / np.timedelta64(1, "h")
     np.testing.assert_allclose(found["truth"].mean(("channel", "y", "x")) - hours[:, None], [LEADS] * 2, atol=0.02)
     np.testing.assert_allclose(found["past"].mean(("past_channel", "y", "x")) - hours[:, None], [LAGS] * 2, atol=0.02)
     assert (found["lead_time"].values / np.timedelta64(1, "h")).tolist() == list(LEADS)
     assert (found["past_time"].values / np.timedelta64(1, "h")).tolist() == list(LAGS)
-    judged = fc.evaluate(path, progress=False)
+
+
+@pytest.mark.slow
+def test_a_report_of_frames_at_these_times(forecast_file, tmp_path):
+    judged = fc.evaluate(forecast_file, progress=False)
     assert judged.scores.lead_times_h == list(LEADS)
     judged.report(tmp_path / "report")
     assert list((tmp_path / "report").glob("*.html"))

@@ -1,4 +1,4 @@
-"""Forecasting pasts of an archive, to the future or as hindcasts: `forecast` does it, in the steps below it."""
+"""Forecasting pasts of an archive, to the future or as hindcasts: `forecast`, and the steps it consists of."""
 
 import hashlib
 import shutil
@@ -26,7 +26,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
-from framecast.data.netcdf import is_netcdf, write_netcdf
+from framecast.data.netcdf import hidden_forecast, is_netcdf, write_netcdf
 from framecast.data.windows import TOLERANCE, Window, WindowList, find_windows, manifest_hash
 from framecast.models.checkpoint import load
 from framecast.models.config import ModelConfig, channels_of
@@ -37,21 +37,21 @@ from framecast.models.precision import asked
 from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
 from framecast.verification.nowcasts import Nowcaster, check_times, pixel_km
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, span
 from framecast.videos.normalise import Normaliser
-from framecast.videos.target import latest_frame
+from framecast.videos.target import advected_frames, latest_frame
 from framecast.videos.units import same_unit, select
 
 OBSERVED = "observed"
-"""The label that stands for what the archive says of each window."""
+"""The label that means the archive's own label of each window."""
 
 _FAR, _TIMES = 20.0, 100.0
-"""Normalised value, and multiple of the largest value of the past, beyond both of which a pixel is absurd."""
+"""Normalised value, and multiple of the largest value of the past, beyond both of which a pixel counts as diverged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Which windows will be forecast, and what they are judged by.
+    """Which windows will be forecast, and with which baselines.
 
     Attributes:
         archive: the open archive.
@@ -60,7 +60,7 @@ class Plan:
         train: the training side, from which the dressed persistence takes its residuals; may be empty.
         side: what was chosen: a side of the split, ``all``, ``latest``, ``time``, or ``outside`` for every past of an
             archive that the model was not trained on.
-        notes: what the user should know of the choice, one line each.
+        notes: remarks on the choice, one line each.
     """
 
     archive: Archive
@@ -97,10 +97,9 @@ def forecast(
 ) -> Path:
     """Forecast from pasts of an archive into the file ``out``, and return its path.
 
-    ``latest``, ``time`` and ``all_windows`` need nothing but the past; a frame of what followed that the archive holds
-    is written beside the forecast. By default the validation side of the archive that the model was trained on, and
-    every past of another. The same call again resumes an interrupted one. Started by ``torchrun``, several processes
-    share the work.
+    ``latest``, ``time`` and ``all_windows`` need nothing but the past; later frames of the archive are written beside
+    the forecast. By default the validation side of the archive that the model was trained on, and every past of
+    another. The same call again resumes an interrupted one. Started by ``torchrun``, several processes share the work.
 
     Args:
         model: a loaded model, or what `framecast.load` takes.
@@ -113,7 +112,7 @@ def forecast(
         all_windows: from every past.
         split: hindcasts: windows of a side of the model's own split whose future is known, or ``all`` of them.
         horizon: how far, such as ``24h``; beyond the model's frames each member is continued from its own forecast.
-        limit: at most so many windows, evenly spaced.
+        limit: largest number of windows, evenly spaced.
         label: for models with labels the class of every window, or ``observed`` for the archive's own; ``None`` draws
             without one.
         device: where to compute, for a model that is loaded here; by default the GPU if there is one.
@@ -149,8 +148,8 @@ def forecast(
     check_label(model.config, plan.archive, label)
     if compile:
         model.compile()
-    # NetCDF is made of the forecast file in the end: members are written, resumed and shared in one way only.
-    written = out.with_name(f".{out.stem}.zarr") if netcdf else out
+    written = hidden_forecast(out) if netcdf else out
+    again = netcdf and written.exists()  # of a process that was killed while it wrote the NetCDF
     with track("forecasting", len(plan.chosen), progress) as task:
         task.tell(_describe(model, plan, members, str(place), processes.count))
         for note in plan.notes:
@@ -162,7 +161,7 @@ def forecast(
             draw,
             baselines=_nowcasters(plan, baselines, members),
             command=command,
-            overwrite=overwrite,
+            overwrite=overwrite or again,
             processes=processes,
             task=task,
         )
@@ -186,18 +185,13 @@ def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes
 
 
 def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Selection()) -> Plan:
-    """Choose the windows of ``archive`` that will be forecast.
-
-    Args:
-        model: its configuration says how the windows were chosen and divided in training.
-        archive: must have the model's channels.
-        selection: which windows, and how far ahead.
+    """Choose the windows of ``archive`` that will be forecast; how they were chosen in training is part of the model.
 
     Raises:
         ConfigError: the network cannot take frames of the archive's size, or the horizon is impossible.
         DataError: the archive lacks a channel, has another unit, or there is no such window.
     """
-    # The networks take any size that they can halve, not only the one they were trained on.
+    # The networks accept any size that they can halve, not only the one of training.
     config = model.config
     frames = replace(selection.extend(config.frames), height=archive.height, width=archive.width)
     check_size(model.generator.network, frames.height, frames.width)
@@ -225,7 +219,7 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
         name = "all" if trained else "outside"
         if not selection.all_windows:
             notes = [
-                f"{archive.path.name} is not the archive of the training: forecasting from every past in it (others: "
+                f"{archive.path.name} is not the training archive: forecasting from every past in it (to choose: "
                 "--latest, --time, --split)"
             ]
     else:
@@ -260,12 +254,12 @@ def _trained_on(config: ModelConfig, archive: Archive) -> bool:
             archive, frames, stride=config.stride, tolerance=config.tolerance, max_masked=config.max_masked
         )
         return known is not None and manifest_hash(config.split.divide(windows)["train"]) == known
-    except FramecastError:  # no window, or none that can be divided so
+    except FramecastError:  # no window, or none that can be split so
         return False
 
 
 def _newest(archive: Archive, windows: WindowList, frames: FrameSpec) -> tuple[WindowList, list[str]]:
-    """Return the windows with the newest past, and what to say where the archive ends later."""
+    """Return the windows with the newest past, and a remark if the archive ends later."""
     calendar, slack = archive.calendar, _slack(frames)
     newest = max(window.issue_time for window in windows)
     end = max(archive.times(name)[-1] for name in archive.sequences)
@@ -274,7 +268,7 @@ def _newest(archive: Archive, windows: WindowList, frames: FrameSpec) -> tuple[W
     if end > newest + slack:
         notes.append(
             f"the newest past ends at {calendar.text(newest)}: it needs {frames.past} usable frames in a row, and "
-            f"those up to {calendar.text(end)} are none ({windows.describe()})"
+            f"those up to {calendar.text(end)} are not ({windows.describe()})"
         )
     return replace(windows, windows=tuple(own.values())), notes
 
@@ -300,7 +294,7 @@ def _ending(archive: Archive, windows: WindowList, frames: FrameSpec, text: str)
 
 
 def _slack(frames: FrameSpec) -> np.timedelta64:
-    return np.timedelta64(round(TOLERANCE * frames.cadence * 1e9), "ns")
+    return span(TOLERANCE * frames.cadence)
 
 
 def forecast_windows(
@@ -318,14 +312,12 @@ def forecast_windows(
 ) -> Iterator[int]:
     """Forecast the windows of ``plan`` into the forecast file ``out``; yield the number of samples complete.
 
-    The same call after an interruption continues with the samples that are missing, in the precision that was begun
-    with unless ``draw`` asks for one. Member m of a window is the same
-    whatever other windows and members are drawn: its noise comes from the seed, the window's name and m. So several
-    processes make the same file as one: each takes windows of its own, and the few that are left over are divided by
-    members.
+    The same call after an interruption continues with the samples that are missing, in the precision it was started
+    with unless ``draw`` sets one. Member m of a window is the same whatever other windows and members are drawn: its
+    noise comes from the seed, the window's name and m. So several processes produce the same file as one: each draws
+    different windows, and the members of the remaining few are divided.
 
-    Warns where members of a window diverge, or the model's stretch loses values of its past, the first time that it
-    happens.
+    Warns the first time that members of a window diverge, or that the model's stretch loses values of a past.
 
     Args:
         forecaster: the model.
@@ -335,15 +327,12 @@ def forecast_windows(
         baselines: nowcasts to write beside the forecast.
         command: the command line, for the provenance record.
         overwrite: whether an existing file may be replaced.
-        processes: that share the work; this one alone by default.
-        task: is told the precision and why, and stands where the samples are, with the part of the present one, after
-            each network evaluation.
-        appeared: is given the past, the truth and the members so far of a window, each time that ``draw.chunk`` more
-            members are drawn.
+        processes: that share the work; by default only this one.
+        task: progress; shows the precision with its reason, and the samples done, counting each network evaluation.
+        appeared: is given past, truth and members so far of a window whenever ``draw.chunk`` more are drawn.
 
     Raises:
-        FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the
-            machine's memory.
+        FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the memory.
         ChangedError: the archive changed meanwhile; nothing is kept.
     """
     processes = processes or Processes()
@@ -356,10 +345,10 @@ def forecast_windows(
     settled = _in_precision(draw, precision.precision)
     attrs = forecaster.file_attributes(settled, archive=str(archive.path.resolve()), split=plan.side, command=command)
     attrs["data_cutoff"] = archive.calendar.iso(max(window.issue_time for window in plan.chosen))
-    occasions, move = _occasions(forecaster, plan, seed), domain.moved(archive)
+    occasions, move = _occasions(forecaster, plan, seed), domain.motion(archive)
     if occasions is None or occasions.moved is None:
         move = None
-    elif move is None:  # of the training it was known how frames move, of this archive it is not
+    elif move is None:  # the motion of frames is known for the training archive, but not for this one
         occasions = replace(occasions, moved=None)
     attrs["independent_sequences"] = plan.chosen.independent
     if archive.classes:
@@ -373,7 +362,7 @@ def forecast_windows(
     def drawn(index: int, chosen: range) -> tuple[np.ndarray, np.ndarray | None]:
         given, window = windows[index], plan.chosen[index]
         past = given.past
-        flow = forecaster.motion(past, archive, window)
+        flow = forecaster.motion(past, archive, window, frames)
         size = len(chosen) if appeared is None else draw.chunk or len(chosen)
         label = _observed(windows, index) if draw.label == OBSERVED else draw.label
         if not warned and (out_of_range := forecaster.normaliser.losses(past, frames.past_channels)):
@@ -391,9 +380,9 @@ def forecast_windows(
         if not reported and (lost := diverged(videos, past, frames, forecaster.normaliser)):
             reported.append(index)
             warnings.warn(
-                f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far beyond "
-                f"past and training: up to {_largest(videos):.3g}); others may have as well: train for longer, "
-                "predict v rather than epsilon, or keep the pixels in bounds with clip",
+                f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far "
+                f"beyond past and training: up to {_largest(videos):.3g}); others may have as well: train for "
+                "longer, predict v rather than epsilon, or limit the pixels with sampling.clip",
                 FramecastWarning,
                 stacklevel=2,
             )
@@ -408,7 +397,7 @@ def forecast_windows(
         own = {each.name: each(sample.past[order], seed + index).numpy() for each in baselines}
         past, truth, moved = sample.past.numpy(), sample.future.numpy(), None
         if move is not None:
-            moved = move(window, latest_frame(sample.past, frames)[:, 0].numpy(), frames=frames)
+            moved = advected_frames(sample.past, frames, torch.from_numpy(move(window, frames=frames))).numpy()
         writer.write(
             index, past=past, truth=truth, forecast=videos, oracle=perfect, motion=flow, moved=moved, baselines=own
         )
@@ -466,7 +455,7 @@ def forecast_windows(
         writer = stack.enter_context(_writing(processes, out, begin))
         begun = processes.share(lambda: writer.attrs["precision"])
         if begun != precision.precision:
-            precision = asked(begun, forecaster.device, why="the forecast was begun with it")
+            precision = asked(begun, forecaster.device, why="the forecast was started with it")
             settled = _in_precision(draw, begun)
         if task is not None:
             task.tell(str(precision))
@@ -544,10 +533,10 @@ def _largest(videos: Tensor) -> float:
 
 
 def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normaliser | None = None) -> int:
-    """Return how many members are not finite in a pixel that the past shows, or absurd in any.
+    """Return how many members are not finite in a pixel known in the past, or diverged in any.
 
-    Absurd are pixels more than 20 standard deviations of the normalised training pixels from their mean, and 100 times
-    larger than any of the past.
+    Diverged are pixels more than 20 standard deviations of the normalised training pixels from their mean, and 100
+    times larger than any of the past.
 
     Args:
         drawn: ``[member, channel, time, y, x]``, physical units.
@@ -604,7 +593,7 @@ def check_label(config: ModelConfig, archive: Archive, label: str | None) -> Non
 
 def sample_key(window: Window) -> int:
     """Return the number under which the members of ``window`` are drawn: the first 62 bits of its id's BLAKE2."""
-    return int.from_bytes(hashlib.blake2b(window.id.encode(), digest_size=8).digest()) >> 2
+    return int.from_bytes(hashlib.blake2b(window.key.encode(), digest_size=8).digest()) >> 2
 
 
 def _nowcasters(plan: Plan, names: Sequence[str], members: int) -> list[Nowcaster]:

@@ -1,7 +1,7 @@
 """A trained model on disk: a folder with ``config.json`` and ``weights.safetensors``.
 
-The configuration says everything about the model but its numbers, as plain JSON; the weights are those of the averaged
-network. Nothing is unpickled, and a file is looked at before it is believed: the format version, the checksum of the
+The configuration describes everything about the model except its weights, as plain JSON; the weights are those of the
+averaged network. Nothing is unpickled, and files are checked before use: the format version, the checksum of the
 weights and the shape of every tensor are compared before anything is computed with them.
 """
 
@@ -30,7 +30,7 @@ from framecast.verification.recalibration.calibration import read_calibration
 
 
 def save_weights(folder: str | Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
-    """Write the model folder: the weights (a ``state_dict``) first, then the configuration that vouches for them."""
+    """Write the model folder: the weights (a ``state_dict``) first, then the configuration with their checksum."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     content = save(stored(weights))
@@ -63,7 +63,7 @@ def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
     plain = read_header(folder)
     config = from_plain(ModelConfig, plain, where=str(Path(folder) / CONFIG), trusted=trust_code)
     if config.sampling.precision == "bf16":
-        # What was fast where the model was made is slow on a processor without bf16: only a call can insist on it.
+        # bf16 may be slow on this processor: only a call can force it.
         return replace(config, sampling=replace(config.sampling, precision="auto"))
     return config
 
@@ -83,8 +83,8 @@ def load(
         path: folder, or name of a released model; or several of them.
         network: the module that takes the weights, for a model whose network does not come with framecast.
         device: device to compute on.
-        trust_code: whether code may be imported that the model names and that does not come with framecast. It can do
-            whatever you can: allow it only for models from a source that you trust.
+        trust_code: whether code may be imported that the model names and that does not come with framecast. It runs
+            with your permissions: allow it only for models from a source that you trust.
 
     Raises:
         ConfigError: the model names such code, and neither ``network`` nor ``trust_code`` is given.
@@ -95,7 +95,9 @@ def load(
         paths = models_below(paths[0]) or paths
     if len(paths) != 1:
         if network is not None:
-            raise ConfigError(f"{len(paths)} models were given, and one network: load models of your own one by one")
+            raise ConfigError(
+                f"{len(paths)} models and one network were given: load models with a custom network one at a time"
+            )
         return ModelEnsemble([load(own, device=device, trust_code=trust_code) for own in paths])
     folder = find_model(paths[0])
     config = read_config(folder, trust_code=trust_code)
@@ -120,7 +122,7 @@ def read_weights(folder: Path, config: ModelConfig) -> dict[str, Tensor]:
     """Return the weights in a model folder by name, on the CPU.
 
     Raises:
-        DataError: the file is missing or not the one that ``config`` vouches for.
+        DataError: the file is missing or does not match the checksum in ``config``.
     """
     path = folder / WEIGHTS
     if not path.is_file():
@@ -142,7 +144,7 @@ def _build(folder: Path, config: ModelConfig, *, trust_code: bool) -> nn.Module:
         try:
             with torch.device("meta"):
                 return build_network(config)
-        except (RuntimeError, OverflowError, TypeError) as error:  # sizes whose product is no number any more
+        except (RuntimeError, OverflowError, TypeError) as error:  # sizes whose product overflows
             reason = str(error).splitlines()[0]
             raise DataError(f"{folder / CONFIG} describes a network that cannot be built ({reason})") from None
     if not trust_code:

@@ -15,6 +15,7 @@ from framecast.generators.generator import Generator
 from framecast.generators.kinds import AnyGenerator
 from framecast.models.header import MODEL_FORMAT
 from framecast.networks import AnyNetwork
+from framecast.videos.anomalies import Anomalies
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
@@ -24,7 +25,7 @@ from framecast.videos.units import select
 
 
 def channels_of(frames: FrameSpec) -> tuple[str, ...]:
-    """Return all channels of a task, each once: those that the unit of a model is given for."""
+    """Return all channels of a task, each once: those that the model's unit refers to."""
     return tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
 
 
@@ -35,13 +36,14 @@ class ModelConfig:
     Attributes:
         name: what forecasts call the model.
         unit: physical unit of the videos.
-        frames: what is seen and forecast.
+        frames: past and future frames.
         normaliser: the stretch of every channel.
-        target: what x0 stands for.
+        target: meaning of x0.
         network: which network, with its options.
         generator: what turns the network's output into members: a diffusion, or one shot.
         sampling: how members are drawn by default.
-        forcings: what the network is told in advance; see `framecast.videos.forcings`.
+        forcings: inputs that are known in advance; see `framecast.videos.forcings`.
+        anomalies: daily and yearly cycles that are removed instead of applying a stretch.
         labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
         stride: of its windows, see `framecast.training.recipe.DataOptions`.
@@ -63,6 +65,7 @@ class ModelConfig:
     generator: AnyGenerator
     sampling: SamplingOptions = SamplingOptions()
     forcings: tuple[str, ...] = ()
+    anomalies: Anomalies | None = None
     labels: tuple[str, ...] = ()
     split: AnySplit = AutoSplit()
     stride: int = 1
@@ -98,19 +101,23 @@ class ModelConfig:
 
     @property
     def representation(self) -> Representation:
-        """How videos are put before the network."""
+        """How videos become the network's input."""
         return Representation(
-            frames=self.frames, normaliser=self.normaliser, target=self.target, forcings=self.forcings
+            frames=self.frames,
+            normaliser=self.normaliser,
+            target=self.target,
+            forcings=self.forcings,
+            anomalies=self.anomalies,
         )
 
     @property
     def conditioning(self) -> Conditioning:
-        """What the network is given and what it generates."""
+        """Input and output of the network."""
         return self.generator.conditioning(self.representation)
 
     @property
     def given_channels(self) -> int:
-        """How many channels the network is given beside the noise or the noisy future."""
+        """Number of input channels besides the noise or the noisy future."""
         return self.conditioning.channels + self.generator.fields
 
 

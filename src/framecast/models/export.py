@@ -1,10 +1,10 @@
 """A trained model for programs that have no framecast: ONNX, or PyTorch's own exported form.
 
 Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, past[, label]) -> x0``, with its weights
-and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. Beside it stands ``export.json``:
-the shapes, how pixels are put before the network, and the diffusion times with their scales that the model's default
-sampler visits, which is all that a loop in another language needs (with ``noise_slope`` below 1, the noise is to be
-coloured as in `framecast.diffusion.noise`).
+and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. ``export.json`` contains the
+shapes, the normalisation, and the diffusion times with their scales that the model's default sampler visits, which is
+all that a loop in another language needs (with ``noise_slope`` below 1, the noise must be correlated as in
+`framecast.diffusion.noise`).
 """
 
 import json
@@ -28,11 +28,11 @@ Format = Literal["onnx", "torch"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 FILES: dict[Format, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
-"""What the exported graph's file is called, by format."""
+"""Name of the exported graph's file, by format."""
 
 
 class _SingleTime(nn.Module):
-    """A denoiser that takes its diffusion times in float32, as runtimes like them."""
+    """A denoiser that takes its diffusion times in float32, as runtimes require."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
@@ -95,12 +95,12 @@ def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = Non
     height, width = size or (frames.height, frames.width)
     generator = forecaster.generator
     if check := getattr(generator.network, "check_size", None):
-        check(height, width)  # a graph is of one size, and pads nothing
+        check(height, width)  # a graph has one size, without padding
     conditioning = forecaster.conditioning
     generated = torch.zeros(batch, *conditioning.shape(height, width))
     condition = torch.zeros(batch, forecaster.config.given_channels, conditioning.condition_frames, height, width)
     if forecaster.config.generator.fields or getattr(generator.network, "noise_vector", 0):
-        raise ConfigError(f"{forecaster.name} takes noise as fields or as a vector, which exported models cannot yet")
+        raise ConfigError(f"{forecaster.name} takes noise as fields or as a vector, which export does not support")
     if isinstance(generator, Denoiser):
         inputs = {"x_t": generated, "t": torch.full((batch,), 0.5), "past": condition}
     else:
@@ -131,6 +131,7 @@ def describe_export(forecaster: Forecaster, inputs: dict[str, Tensor], format: F
         "normaliser": to_plain(representation.normaliser),
         "target": to_plain(representation.target),
         **({"forcings": list(representation.forcings)} if representation.forcings else {}),
+        **({"anomalies": to_plain(representation.anomalies)} if representation.anomalies else {}),
         "labels": [*forecaster.labels, "unknown"] if forecaster.labels else [],
         "sampling": _describe_sampling(forecaster),
     }

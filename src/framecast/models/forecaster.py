@@ -76,7 +76,7 @@ class Forecaster:
         config: the model's configuration, everything but its weights.
         generator: the trained network with the sampling procedure.
         calibration: calibration of its intervals, if there is one.
-        reference: what it keeps of its training data, if anything.
+        reference: description of its training data, if stored.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Forecaster:
 
     @property
     def generators(self) -> tuple[Generator, ...]:
-        """What evaluates networks to draw the members."""
+        """The generator that draws the members."""
         return self.generator.parts if isinstance(self.generator, Refined) else (self.generator,)
 
     @property
@@ -149,10 +149,10 @@ class Forecaster:
         Args:
             by: a diffusion that sees, forecasts and normalises as this model does, such as the one it started from.
             steps: network evaluations of the diffusion, beside the one of this model.
-            log_snr: log(alpha / sigma) to which the members are noised; lower leaves more to the diffusion.
+            log_snr: log(alpha / sigma) to which the members are noised; lower values give the diffusion more influence.
 
         Raises:
-            ConfigError: the models are of other kinds, or differ in what x0 means.
+            ConfigError: the models are of the wrong kinds, or differ in the meaning of x0.
         """
         first, then = self.generator, by.generator
         if not isinstance(first, OneShot) or not isinstance(then, Denoiser):
@@ -176,9 +176,9 @@ class Forecaster:
     def compile(self) -> "Forecaster":
         """Compile the network and return self: the first forecast takes a minute longer, those after it less time.
 
-        Other numbers of members compile nothing again; see `framecast.networks.compiled`.
+        Other numbers of members need no further compilation; see `framecast.networks.compiled`.
         """
-        self.precision(self.sampling)  # measured before: each precision would be compiled otherwise
+        self.precision(self.sampling)  # measured first: otherwise each precision would be compiled
         compile_network(self.generator.network)
         return self
 
@@ -202,9 +202,9 @@ class Forecaster:
         return options
 
     def precision(self, options: SamplingOptions) -> Choice:
-        """Return the precision that ``options`` come to on the device of the network, and why.
+        """Return the precision that ``options`` select on the device of the network, and why.
 
-        What ``auto`` comes to stays the same on one machine; see `framecast.models.precision`.
+        ``auto`` selects the same on one machine always; see `framecast.models.precision`.
         """
         if options.precision != "auto":
             return asked(options.precision, self.device)
@@ -239,12 +239,12 @@ class Forecaster:
                 dimension. The variables of a Dataset are channels.
             label: the class, for models with labels, of all pasts or of each; ``None`` draws without one.
             members: size of each ensemble.
-            seed: the same seed gives the same members; member m does not depend on ``members``. Of many pasts each has
-                noise of its own, the first that of a single one.
+            seed: the same seed gives the same members; member m does not depend on ``members``. Each of many pasts has
+                its own noise, the first that of a single one.
             chunk: members drawn at once; by default as many as are drawn fastest.
-            forcings: for models that are told something in advance: each channel of it by name, ``[time]`` or
-                ``[time, y, x]`` in physical units for the past frames and all that are forecast. Clocks follow from the
-                times of the past, which must then be a DataArray with dates.
+            forcings: for models with forcings: each channel by name, ``[time]`` or ``[time, y, x]`` in physical units
+                for the past frames and all that are forecast. Time of day and year follow from the times of the past,
+                which must then be a DataArray with dates.
             horizon: how far, such as ``24h``; beyond the model's F frames each member is continued from its own.
             progress: whether to show how many members are finished, or a function that is called with their number and
                 how many there will be.
@@ -253,7 +253,7 @@ class Forecaster:
 
         Returns:
             ``(member, lead_time, channel, y, x)`` in the physical unit, with ``valid_time`` where the past has times;
-            the attributes say which model, seed, sampler and steps made it. For many pasts ``sample`` comes first.
+            the attributes give model, seed, sampler and steps. For many pasts ``sample`` comes first.
 
         Raises:
             DataError: the past has other channels, frames, cadence or an impossible size.
@@ -262,7 +262,9 @@ class Forecaster:
         pasts = unstack(past)
         labels = [label] * len(pasts) if label is None or isinstance(label, str) else list(label)
         if len(labels) != len(pasts):
-            raise ConfigError(f"{len(labels)} labels were given for {len(pasts)} pasts: give one for each, or one")
+            raise ConfigError(
+                f"{len(labels)} labels were given for {len(pasts)} pasts: give one for each, or one for all"
+            )
         draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
         ensembles = []
         frames = Selection(horizon=horizon).extend(self.frames)
@@ -302,23 +304,23 @@ class Forecaster:
         The first block is what `forecast` returns.
 
         Args:
-            past: see `forecast`.
-            label: see `forecast`.
+            past: see `forecast`, and there the other arguments.
+            label: the class.
             blocks: how many times F frames.
-            members: see `forecast`.
-            seed: see `forecast`.
-            chunk: see `forecast`.
-            forcings: see `forecast`.
-            choices: see `forecast`.
+            members: size of the ensemble.
+            seed: the same seed gives the same members.
+            chunk: members drawn at once.
+            forcings: for the past frames and all that are forecast.
+            choices: settings in place of the model's own.
 
         Yields:
-            ``(member, lead_time, channel, y, x)``; lead times go on from block to block.
+            ``(member, lead_time, channel, y, x)``; lead times continue from block to block.
 
         Raises:
             ConfigError: the model sees a channel that it does not forecast.
         """
         if blocks < 1:
-            raise ConfigError(f"blocks is {blocks}; a forecast has at least one")
+            raise ConfigError(f"blocks is {blocks}; it must be at least 1")
         past, options = one_video(past), self.settle(self.options(**choices))
         draw = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
         known = self.forcing(past, forcings or {}, self.frames.extended(blocks * self.frames.lead_times[-1]))
@@ -340,10 +342,10 @@ class Forecaster:
         """Generate the frames of a video that are not given, for a model trained with frame masks.
 
         Args:
-            video: P + F frames ``[channel, time, y, x]`` in physical units; what stands in frames that are not given
-                does not matter.
+            video: P + F frames ``[channel, time, y, x]`` in physical units; frames that are not given may have any
+                values.
             given: for each frame whether it is given: the first ones to forecast, the last ones to look back, those
-                around a gap to fill it, none to make a video from nothing.
+                around a gap to fill it, none to generate a video unconditionally.
             members: see `forecast`.
             seed: see `forecast`.
             chunk: see `forecast`.
@@ -373,29 +375,35 @@ class Forecaster:
         generated = torch.cat([self.conditioning.video(x0).cpu() for _, x0 in chunks])
         return torch.where(marks.cpu()[:, None, None], known.cpu(), generated).flip(turned_axes(video))
 
-    def motion(self, past: Tensor, archive: Archive | None = None, window: Window | None = None) -> Tensor | None:
-        """Return the motion of ``past`` ``[channel, time, y, x]``, where the model moves its last frame on.
+    def motion(
+        self,
+        past: Tensor,
+        archive: Archive | None = None,
+        window: Window | None = None,
+        frames: FrameSpec | None = None,
+    ) -> Tensor | None:
+        """Return the motion of ``past`` ``[channel, time, y, x]``, if the model uses the advected last frame.
 
         Pixels per frame along x and y, ``[future channel, 2, y, x]``; see `framecast.videos.motion`. The ``archive``
-        and the ``window`` that the past comes from matter to a motion that depends on place and time.
+        and the ``window`` that the past comes from matter to a motion that depends on place and time, and the
+        ``frames`` that are forecast from it, by default those of the model.
         """
         target = self.config.target
         if archive is None or window is None or not isinstance(target, Advected):
             return self.conditioning.representation.flow(past)
-        return target.motion.of_window(seen_before(past, self.frames), archive, window)
+        whole = replace(frames or self.frames, height=past.shape[-2], width=past.shape[-1])
+        return target.motion.of_window(seen_before(past, self.frames), archive, window, whole)
 
     def forcing(self, past: Video, given: Mapping[str, Any], frames: FrameSpec) -> Tensor | None:
-        """Return what the model is told in advance for the frames of ``frames``, ``[plane, P + ahead, y, x]``.
+        """Return the forcings for the frames of ``frames``, ``[plane, P + ahead, y, x]``.
 
         Raises:
-            ConfigError: something of it is not given, or nothing of this name is wanted.
-            DataError: it has no value in a frame, or another number of frames or pixels.
+            ConfigError: a forcing is missing or unknown.
+            DataError: a forcing has no value in a frame, or a different number of frames or pixels.
         """
         names, ahead = self.config.forcings, frames.future
         if unknown := sorted(set(given) - set(channels_of_forcings(names))):
-            raise ConfigError(
-                f"{unknown[0]} is given in advance, and {self.name} is told {', '.join(names) or 'nothing'} in advance"
-            )
+            raise ConfigError(f"{unknown[0]} is not a forcing of {self.name}; it takes {', '.join(names) or 'none'}")
         if not names:
             return None
         values = {name: torch.as_tensor(np.array(value, dtype=np.float32)) for name, value in given.items()}
@@ -410,9 +418,9 @@ class Forecaster:
         return assemble(names, issue_times(past, frames), values, pixels_of(past))
 
     def objection(self, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
-        """Return in what a past is unlike those of the training, on one line; empty where it is not.
+        """Return how a past is unlike those of the training, on one line; empty if it is not.
 
-        Empty, too, for a model that was stored without what its training data are like (``framecast reference``).
+        Also empty for a model without a description of its training data (``framecast reference``).
 
         Args:
             past: ``[channel, time, y, x]``, physical units, NaN where masked.
@@ -425,7 +433,7 @@ class Forecaster:
         past: Tensor,
         draw: Draw,
         *,
-        flow: Tensor | None = None,
+        moved: Tensor | None = None,
         forcing: Tensor | None = None,
         task: Task | None = None,
     ) -> Tensor:
@@ -435,8 +443,9 @@ class Forecaster:
             past: ``[channel, time, y, x]`` for all members or ``[member, channel, time, y, x]`` for each, physical
                 units, NaN where masked.
             draw: which members, and how.
-            flow: motion of the past, for a model that is given it; by default what `motion` finds.
-            forcing: what is known in advance, ``[plane, P + F, y, x]``, for a model that is told it.
+            moved: the last frame advected to each lead time, ``[1 or member, channel, time, y, x]``, for a model that
+                uses it; by default along the motion that `motion` finds.
+            forcing: the forcings, ``[plane, P + F, y, x]``, for a model that uses them.
             task: is advanced by the members as they are finished.
 
         Raises:
@@ -445,13 +454,11 @@ class Forecaster:
         """
         pasts = past.to(self.device, torch.float32)
         if torch.isnan(pasts).all():
-            raise DataError("the past holds no known pixel, only NaN: nothing can be forecast from it")
+            raise DataError("the past contains only NaN: nothing can be forecast from it")
         if pasts.ndim == 4:
             pasts = pasts[None]
         draw = replace(draw, options=self.settle(draw.options))
-        moved = self.conditioning.moved(
-            pasts, None if flow is None else flow.to(pasts).expand(len(pasts), -1, -1, -1, -1)
-        )
+        moved = self.conditioning.moved(pasts) if moved is None else moved.to(pasts).expand(len(pasts), -1, -1, -1, -1)
         known = None if forcing is None else forcing.to(pasts).expand(len(pasts), *forcing.shape)
         chunks = draw_members(
             self.generator,
@@ -459,12 +466,12 @@ class Forecaster:
             self.conditioning.shape(*pasts.shape[-2:]),
             draw,
             class_index=self._class(draw.label),
-            bounds=self._bounds(pasts, draw.options, moved),
+            bounds=self._bounds(pasts, draw.options, moved, known),
         )
         drawn = []
         for chosen, x0 in chunks:
-            own = None if moved is None else of_members(moved, chosen)
-            drawn.append(self.conditioning.future(x0, of_members(pasts, chosen), moved=own).cpu())
+            base, told = (None if each is None else of_members(each, chosen) for each in (moved, known))
+            drawn.append(self.conditioning.future(x0, of_members(pasts, chosen), moved=base, forcing=told).cpu())
             if task is not None:
                 task.advance(len(x0))
         return torch.cat(drawn)
@@ -480,7 +487,8 @@ class Forecaster:
     ) -> Iterator[Tensor]:
         """Yield members block after block of F frames, without end, each from its own last P frames; see `draw`.
 
-        The ``forcing`` has as many future frames as will be drawn.
+        The ``forcing`` has as many future frames as will be drawn. The ``flow`` is the motion of the past, for a model
+        that uses it; by default that of `motion`.
 
         Raises:
             ConfigError: the model sees a channel that it does not forecast.
@@ -488,13 +496,21 @@ class Forecaster:
         frames, pasts, order = self.frames, past[None], self._order()
         places = list(range(frames.past + frames.future))  # of this block's frames among all
         for block in count():
-            given = (pasts, None) if block else (past, flow)
+            moved = self._along(pasts, None if block and not self._lasting else flow)
             known = None if forcing is None else forcing[:, places]
-            drawn = self.draw(given[0], replace(draw, block=block), flow=given[1], forcing=known, task=task)
+            drawn = self.draw(pasts, replace(draw, block=block), moved=moved, forcing=known, task=task)
             yield drawn
             pasts = torch.cat([pasts.expand(len(drawn), *pasts.shape[1:]), drawn[:, order]], dim=-3)
             pasts = pasts[..., list(frames.rolled), :, :]
             places = [places[k] for k in frames.rolled] + [k + frames.future for k in places[frames.past :]]
+
+    def _along(self, pasts: Tensor, flow: Tensor | None) -> Tensor | None:
+        return None if flow is None else self.conditioning.moved(pasts, flow.expand(len(pasts), *flow.shape))
+
+    @property
+    def _lasting(self) -> bool:
+        target = self.config.target
+        return isinstance(target, Advected) and target.motion.lasting
 
     def _order(self) -> list[int]:
         """Return the place of each past channel among the future ones."""
@@ -519,11 +535,12 @@ class Forecaster:
     ) -> Tensor:
         """Return members of ``ahead`` frames: the first of the model's own, or so many blocks; see `draw`."""
         blocks = -(-ahead // self.frames.future)
-        if forcing is not None:  # frames beyond those wanted are drawn and cut off: they may be told anything
+        if forcing is not None:  # frames beyond those wanted are drawn and discarded: their forcings do not matter
             more = self.frames.past + blocks * self.frames.future - forcing.shape[1]
             forcing = torch.cat([forcing, *[forcing[:, -1:]] * more], dim=1)
         if blocks == 1:
-            return self.draw(past, draw, flow=flow, forcing=forcing, task=task)[..., :ahead, :, :]
+            moved = self._along(past[None], flow)
+            return self.draw(past, draw, moved=moved, forcing=forcing, task=task)[..., :ahead, :, :]
         drawn = islice(self.draw_blocks(past, draw, flow=flow, forcing=forcing, task=task), blocks)
         return torch.cat(list(drawn), dim=-3)[..., :ahead, :, :]
 
@@ -536,9 +553,9 @@ class Forecaster:
                 else they are the quantiles of the members.
 
         Returns:
-            A variable for each quantity with the dimensions ``level`` (nominal coverage, 0 to 1) and ``bound`` (lower,
-            upper) in front of the quantity's own, and its unit as an attribute. NaN where a level cannot be reached
-            with as many windows as the calibration was made from.
+            A variable for each quantity with the dimensions ``level`` (nominal coverage, 0 to 1) and ``bound``
+            (lower, upper) in front of the quantity's own, and its unit as an attribute. NaN if a level cannot be
+            guaranteed with the number of windows of the calibration.
 
         Raises:
             ConfigError: the model has no calibration, or one that does not hold for ensembles drawn like this one.
@@ -546,12 +563,12 @@ class Forecaster:
         if calibrated and self.calibration is None:
             raise ConfigError(
                 f"{self.name} has no calibration: forecast validation windows and calibrate it on them "
-                "(fc.calibrate), or ask for calibrated=False"
+                "(fc.calibrate), or pass calibrated=False"
             )
         return intervals(ensemble, self.calibration if calibrated else None)
 
     def provenance(self, draw: Draw) -> dict[str, Any]:
-        """Return what a forecast must say of its making, as JSON values."""
+        """Return the provenance of a forecast, as JSON values."""
         options = draw.options
         return {
             "created": str(np.datetime64("now", "s")) + "Z",
@@ -569,7 +586,7 @@ class Forecaster:
     def file_attributes(self, draw: Draw, *, archive: str, split: str, command: str) -> dict[str, Any]:
         """Return the attributes of a forecast file, among them the model's calibration.
 
-        Whether that holds for the forecast is judged where it is evaluated.
+        Whether it applies to the forecast is checked by the evaluation.
         """
         attrs = self.provenance(draw) | {
             "members": len(draw.members),
@@ -585,8 +602,10 @@ class Forecaster:
         attrs = {"unit": self.unit, "units": self.unit, **self.provenance(draw)}
         return attrs if draw.label is None else {**attrs, "label": draw.label}
 
-    def _bounds(self, past: Tensor, options: SamplingOptions, moved: Tensor | None = None) -> Bounds | None:
-        return self.conditioning.bounds(past, options.clip, moved=moved) if options.clip else None
+    def _bounds(
+        self, past: Tensor, options: SamplingOptions, moved: Tensor | None = None, forcing: Tensor | None = None
+    ) -> Bounds | None:
+        return self.conditioning.bounds(past, options.clip, moved=moved, forcing=forcing) if options.clip else None
 
     def _class(self, label: str | None) -> int | None:
         if label is None:

@@ -1,12 +1,12 @@
-"""The out-of-domain guard: whether a past is like those that a model was trained on.
+"""The out-of-domain guard: whether a past resembles those that a model was trained on.
 
-A network answers anything with the same confidence. So it is stored with the model what training pasts are like, and a
-past is compared with them before it is forecast from:
+A network has the same confidence in any input. A description of the training pasts is therefore stored with the model,
+and each past is compared with it before it is forecast from:
 
 - by the quantiles of each channel, which must lie in the range of the training pasts, widened by a quarter;
 - by a description of each channel: these quantiles, the power spectrum of frames and of changes between them, how
   changes add up from frame to frame;
-- by what the network itself sees: the activations of its bottleneck, averaged over time and space.
+- by what the network computes: the activations of its bottleneck, averaged over time and space.
 
 Of the last two the principal components are compared: the mean distance from the ten nearest training pasts must not
 exceed what 99.5 % of training pasts have from others that share no frame with them.
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from framecast.core.errors import DataError
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import Samples, WindowDataset
 from framecast.generators.generator import Generator
@@ -32,6 +33,7 @@ from framecast.verification.scores.spectrum import power_spectrum
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
+from framecast.videos.target import Advected
 
 NEIGHBOURS = 10
 LEVEL = 0.995
@@ -44,14 +46,14 @@ MARGIN = 0.25
 """How far beyond the range of many training pasts a quantile may lie, as a fraction of that range."""
 
 _FEW = 32
-"""Training pasts of which the range is still so uncertain that the margin is twice as wide."""
+"""Number of training pasts below which the range is so uncertain that the margin is doubled."""
 
-_QUANTILES = {"0.1 % quantile": 0.001, "median": 0.5, "99.9 % quantile": 0.999}
+QUANTILES = {"0.1 % quantile": 0.001, "median": 0.5, "99.9 % quantile": 0.999}
 _BANDS = {"largest": 1 / 16, "larger": 1 / 8, "large": 1 / 4, "medium": 1 / 2, "small": 3 / 4, "smallest": 1.0}
 """Bands of wavenumbers, by their upper end as a fraction of the highest."""
 
 NAMES = (
-    *_QUANTILES,
+    *QUANTILES,
     *(f"structure at {band} scales" for band in _BANDS),
     *(f"change at {band} scales" for band in _BANDS),
     "persistence of change",
@@ -65,7 +67,7 @@ _BATCH = 16
 
 
 class Model(Protocol):
-    """What is asked of a model."""
+    """The interface of a model that the guard needs."""
 
     config: ModelConfig
     generator: Generator
@@ -116,23 +118,28 @@ class Neighbours:
 
     def place(self, numbers: Tensor) -> Tensor:
         """Return the components of ``[..., number]``; numbers that are not known count as those of the mean."""
+        if numbers.shape[-1] != len(self.centre):
+            raise DataError(
+                f"the model's reference has {len(self.centre)} numbers of a past, and its network {numbers.shape[-1]}: "
+                "store it with the model again (framecast reference)"
+            )
         return (numbers - self.centre).nan_to_num(0.0, posinf=0.0, neginf=0.0) @ self.axes
 
     def ratio(self, numbers: Tensor) -> float:
-        """Return the distance of a point ``[number]`` over the one allowed."""
-        return float(_distance(self.place(numbers), self.points)) / self.limit
+        """Return the distance of a point ``[number]`` over the allowed one."""
+        return float(_distance(self.place(numbers), self.points)) / max(self.limit, 1e-12)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What training pasts are like.
+    """Description of the training pasts.
 
     Attributes:
         low: lowest allowed quantiles of each channel, ``[channel, 3]``, normalised.
         high: highest, likewise.
         grid: numbers that say how images were made, such as the size of a pixel.
         described: training pasts by the numbers that describe them; None for too few of them.
-        seen: by what the network sees; None where it has no bottleneck that is known, too.
+        seen: by the activations of the network; None also if it has no known bottleneck.
         mean: mean of the numbers that describe a channel, ``[channel, number]``.
         deviation: their standard deviation.
     """
@@ -147,14 +154,14 @@ class Guard:
 
     @classmethod
     def of(cls, model: Model, train: Samples, chosen: Sequence[int], *, grid: Mapping[str, float]) -> "Guard":
-        """Return what the pasts ``chosen`` of ``train`` are like; ``grid`` is what `grid_of` says of their archive."""
+        """Return the description of the pasts ``chosen`` of ``train``; ``grid`` comes from `grid_of`."""
         parts, views = [], []
         for start in range(0, len(chosen), _BATCH):
             pasts = train.batch(chosen[start : start + _BATCH]).past
             parts.append(describe(pasts, model.config.normaliser, model.config.frames))
             views.append(features(model, pasts))
         numbers, known = torch.cat(parts), [view for view in views if view is not None]
-        low, high = _range(numbers[..., : len(_QUANTILES)])
+        low, high = _range(numbers[..., : len(QUANTILES)])
         apart, enough = _apart(train, chosen), len(chosen) > 2 * NEIGHBOURS
         return cls(
             low=low,
@@ -167,7 +174,7 @@ class Guard:
         )
 
     def objection(self, model: Model, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
-        """Return in what a past differs from those of the training, on one line; empty where it does not.
+        """Return how a past differs from those of the training, on one line; empty if it does not.
 
         Args:
             model: which model.
@@ -181,7 +188,7 @@ class Guard:
             reasons.append(f"its {self._farthest(channels, numbers)} ({ratio:.2g} times the allowed distance)")
         view = None if self.seen is None else features(model, past[None])
         if self.seen is not None and view is not None and (ratio := self.seen.ratio(view[0])) > 1:
-            reasons.append(f"what the network sees is {ratio:.2g} times the allowed distance from its training")
+            reasons.append(f"the input of the network is {ratio:.2g} times the allowed distance from the training data")
         return "; ".join(reasons)
 
     def _other_grid(self, grid: Mapping[str, float]) -> Iterator[str]:
@@ -191,7 +198,7 @@ class Guard:
 
     def _out_of_range(self, normaliser: Normaliser, channels: Sequence[str], numbers: Tensor) -> Iterator[str]:
         for channel, own, low, high in zip(channels, numbers, self.low, self.high, strict=True):
-            for k, name in enumerate(_QUANTILES):
+            for k, name in enumerate(QUANTILES):
                 if own[k] < low[k] or own[k] > high[k]:
                     inverse = normaliser.stretches[channel].inverse
                     value, least, most = (f"{float(inverse(x[k])):.3g}" for x in (own, low, high))
@@ -239,7 +246,7 @@ def describe(pasts: Tensor, normaliser: Normaliser, frames: FrameSpec) -> Tensor
     too little is known; unknown pixels count as the mean.
     """
     values = normaliser.forward(pasts, frames.past_channels)
-    levels, flat = torch.tensor(list(_QUANTILES.values()), dtype=values.dtype), values.flatten(2)
+    levels, flat = torch.tensor(list(QUANTILES.values()), dtype=values.dtype), values.flatten(2)
     quantiles = torch.nanquantile(flat[..., :: max(1, flat.shape[2] // _VALUES)], levels, dim=2).permute(1, 2, 0)
     values = torch.where(torch.isnan(values), values.nanmean((-2, -1), keepdim=True), values)
     change = values.diff(dim=2)
@@ -265,11 +272,13 @@ class _Seen(Exception):  # noqa: N818
 def features(model: Model, pasts: Tensor) -> Tensor | None:
     """Return the bottleneck's activations, averaged over time and space, ``[batch, feature]``.
 
-    They are those of the first evaluation of a forecast, with zero in place of the noise; None for a network of one's
-    own, of which no bottleneck is known, and for one that is told more than the past.
+    They are those of the first evaluation of a forecast, with zero in place of the noise; None for a custom network
+    without a known bottleneck, and for one with more inputs than the past: forcings, or a motion that depends on
+    position and time.
     """
     bottleneck: nn.Module | None = getattr(model.generator.network, "bottleneck", None)
-    if bottleneck is None or model.config.forcings:
+    target = model.config.target
+    if bottleneck is None or model.config.forcings or (isinstance(target, Advected) and target.motion.lasting):
         return None
     seen: list[Tensor] = []
 
@@ -282,7 +291,7 @@ def features(model: Model, pasts: Tensor) -> Tensor | None:
     shape = (len(past), *model.conditioning.shape(*past.shape[-2:]))
     label = torch.full((len(past),), len(model.config.labels), device=past.device) if model.config.labels else None
     network = model.generator.network
-    compiled = vars(network).pop("forward", None)  # compiled code calls no hooks
+    compiled = vars(network).pop("forward", None)  # hooks are not called in compiled code
     handle = bottleneck.register_forward_hook(catch)
     try:
         with torch.inference_mode():
@@ -302,7 +311,7 @@ def features(model: Model, pasts: Tensor) -> Tensor | None:
 
 
 def grid_of(archive: Archive | None) -> dict[str, float]:
-    """Return the numbers of an archive that say how its images were made, and the distances between its pixels."""
+    """Return the numbers of an archive that describe how its images were made, and its pixel sizes."""
     if archive is None:
         return {}
     names = archive.domain.image_attributes

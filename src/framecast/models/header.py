@@ -1,4 +1,4 @@
-"""What the files of a model say of themselves, read without PyTorch: its configuration as plain data, its size."""
+"""Metadata of a model, read without PyTorch: its configuration as plain data, its size."""
 
 import math
 from pathlib import Path
@@ -8,10 +8,10 @@ from safetensors import SafetensorError, safe_open
 
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.reading import check_regular, read_json
-from framecast.core.stored import Format
+from framecast.core.stored import DocumentFormat
 from framecast.models.released import released_models
 
-MODEL_FORMAT = Format("framecast-model", 1, "model", "copy the model again")
+MODEL_FORMAT = DocumentFormat("framecast-model", 1, "model", "copy the model again")
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 
@@ -30,7 +30,7 @@ def read_header(folder: str | Path) -> dict[str, Any]:
 
 
 def count_weights(folder: str | Path) -> int | None:
-    """Return how many numbers the weights of a model are; ``None`` where the file cannot be read."""
+    """Return the number of weights of a model; ``None`` where the file cannot be read."""
     try:
         check_regular(Path(folder) / WEIGHTS)
         with safe_open(Path(folder) / WEIGHTS, framework="numpy") as file:
@@ -40,7 +40,7 @@ def count_weights(folder: str | Path) -> int | None:
 
 
 def models_below(path: str | Path) -> list[Path]:
-    """Return the model folders of the runs and models within a folder that is none itself, in order of their names."""
+    """Return the model folders of the runs and models within a folder, in order of their names."""
     path = Path(path)
     if not path.is_dir() or (path / CONFIG).is_file() or (path / "checkpoints").exists():
         return []
@@ -52,7 +52,7 @@ def find_model(path: str | Path) -> Path:
     """Return the model folder meant by ``path``: itself, the newest checkpoint of a run, or a released model's name.
 
     Raises:
-        FramecastError: there is none of them.
+        FramecastError: there is no model.
     """
     path = Path(path)
     if not path.exists() and str(path) in released_models():
@@ -68,5 +68,5 @@ def find_model(path: str | Path) -> Path:
             f"there is no model at {path}: give the folder of a run or of a model, or a released one ({names})"
         )
     raise FramecastError(
-        f"{path} holds no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
+        f"{path} contains no model: give a folder with {CONFIG}, or a run that has written its first checkpoint"
     )

@@ -75,6 +75,6 @@ def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:
     )
     if reason is not None:
         raise ConfigError(
-            f"the model's calibration does not hold for this ensemble: {reason}; draw it as the forecast that it was "
-            "calibrated on, or ask for calibrated=False"
+            f"the model's calibration does not hold for this ensemble: {reason}; draw it like the forecast used "
+            "for calibration, or pass calibrated=False"
         )

@@ -1,7 +1,7 @@
 """Drawing the members of an ensemble, as many at once as are drawn fastest.
 
 The noise of a member depends on (seed, sample, member) alone and the networks treat each sample by itself, so that a
-member is the same however the ensemble is cut: bit for bit in float32 on a CPU.
+member is the same however the ensemble is divided: bit for bit in float32 on a CPU.
 """
 
 import math
@@ -21,11 +21,11 @@ from framecast.generators.generator import Bounds, Generator
 from framecast.networks import live_values
 
 _CHUNK_BYTES = 2**27
-"""What the activations of one network evaluation may take on a CPU, by the estimate of `chunk_size`.
+"""Memory of the activations of one network evaluation on a CPU, by the estimate of `chunk_size`.
 
-Where it is fastest, not what there is room for: much less leaves matrix products too small, and much more is up to
-twice as slow per member, as tensors outgrow the caches and what malloc keeps for the next time. A fixed number, since
-under bf16 members depend in their last digits on how the ensemble is cut, and they should be the same tomorrow.
+Chosen for speed, not for the available memory: much less makes matrix products too small, and much more is up to
+twice as slow per member, as tensors outgrow the caches and the blocks that malloc keeps. A fixed number, since
+under bf16 members depend in their last digits on how the ensemble is divided, and should be reproducible.
 """
 
 _GPU_SHARE = 0.25
@@ -42,7 +42,7 @@ def numbered(members: int) -> range:
         ConfigError: it is not a positive whole number.
     """
     if not isinstance(members, Integral) or members < 1:
-        raise ConfigError(f"members is {members}; an ensemble has a whole number of them, at least one")
+        raise ConfigError(f"members is {members}; it must be a whole number, at least 1")
     return range(members)
 
 
@@ -52,25 +52,25 @@ def check_memory(members: int, shape: Sequence[int]) -> None:
     if taken > memory:
         raise ConfigError(
             f"members is {members}, which take {taken / 1e9:.3g} GB for one window, and this machine has "
-            f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with another seed"
+            f"{memory / 1e9:.3g} GB: draw fewer at a time, each time with a different seed"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Which members are drawn, and how: all that decides them beside the model and the past.
+    """Which members are drawn, and how: everything that determines them except the model and the past.
 
     Attributes:
         members: their numbers in the ensemble.
         options: sampler, grid, steps, precision and the rest.
         seed: of the ensemble, 0 to 2⁶⁴ - 1.
-        sample: tells this past from others that are forecast under the same seed.
+        sample: identifies this past among others with the same seed.
         label: the class, for models with labels; ``None`` draws without one.
         chunk: members drawn at once; by default as many as are drawn fastest.
         block: number of this block in a rollout.
 
     Raises:
-        ConfigError: no member is asked for, or none at once.
+        ConfigError: the number of members, or of those drawn at once, is below 1.
     """
 
     members: Sequence[int]
@@ -84,7 +84,7 @@ class Draw:
     def __post_init__(self) -> None:
         numbered(len(self.members))
         if self.chunk is not None and self.chunk < 1:
-            raise ConfigError(f"chunk is {self.chunk}; at least one member is drawn at once")
+            raise ConfigError(f"chunk is {self.chunk}; it must be at least 1")
 
 
 def draw_members(
@@ -100,7 +100,7 @@ def draw_members(
 
     Args:
         generator: the trained model.
-        condition: what the network is given, ``[1, ...]`` for all members or ``[member, ...]`` for each.
+        condition: input of the network, ``[1, ...]`` for all members or ``[member, ...]`` for each.
         shape: of one member's x0, ``[channel, time, height, width]``.
         draw: what is drawn, and how.
         class_index: the label's number, or ``None``.
@@ -120,7 +120,8 @@ def draw_members(
         numbers = list(members[chosen])
         given = of_members(condition, chosen).expand(len(numbers), *condition.shape[1:])
         if len(numbers) == 1:
-            # CPU kernels take another path for a batch of one and round differently: it is drawn beside its own copy.
+            # CPU kernels use a different path for a batch of one and round differently: it is drawn with a copy of
+            # itself.
             numbers, given = numbers * 2, given.expand(2, *given.shape[1:])
         within = None if bounds is None else (of_members(bounds[0], chosen), of_members(bounds[1], chosen))
         noise = _noise(draw, numbers, shape, device)
@@ -132,7 +133,7 @@ def draw_members(
 
 
 def _noise(draw: Draw, numbers: list[int], shape: Sequence[int], device: torch.device) -> Noise:
-    """Return the noise of the members ``numbers``, each with a stream of its own for every block of a rollout."""
+    """Return the noise of the members ``numbers``, each with a separate stream for every block of a rollout."""
     stream = MemberNoise(
         draw.seed, torch.full((len(numbers),), draw.sample), torch.tensor(numbers), shape, device=device
     )
@@ -147,12 +148,12 @@ def of_members(values: Tensor, chosen: slice) -> Tensor:
 def chunk_size(network: nn.Module, condition_shape: Sequence[int], device: torch.device) -> int:
     """Return how many members to draw at once: on a CPU as many as are fastest, on a GPU as many as fit.
 
-    The ``network`` tells how many values it keeps alive for ``[..., time, height, width]``, or is estimated.
+    The number of values kept in memory is an attribute of the ``network``, or is estimated.
     """
     budget = _CHUNK_BYTES
     if device.type == "cuda":
         budget = int(_GPU_SHARE * torch.cuda.get_device_properties(device).total_memory)
     time, height, width = condition_shape[-3:]
     member = 4 * live_values(network) * time * height * width
-    # On a CPU one member alone costs as much as two: it is drawn beside its own copy.
+    # On a CPU one member costs as much as two: it is drawn with a copy of itself.
     return max(1 if device.type == "cuda" else 2, int(budget / member))

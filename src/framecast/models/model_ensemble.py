@@ -1,6 +1,6 @@
 """Several models as one: member m of an ensemble is drawn by model m mod J.
 
-Models that differ in nothing but the random numbers of their training disagree where the data say little, which adds
+Models that differ only in the random numbers of their training disagree where the data are scarce, which adds
 the uncertainty of the model itself to that of the future (Lakshminarayanan et al. 2017, arXiv 1612.01474).
 """
 
@@ -23,14 +23,14 @@ from framecast.videos.labelled import Video
 
 
 class ModelEnsemble(Forecaster):
-    """A forecaster whose members come from several models in turn, each in its own noise.
+    """A forecaster whose members come from several models in turn, each with its own noise.
 
     Args:
-        models: at least two, that see and forecast the same and draw in the same way. Their calibrations hold for each
-            of them alone, so that the ensemble has none.
+        models: at least two, with the same inputs, outputs and sampling. Their calibrations apply to each of them only,
+            so that the ensemble has none.
 
     Raises:
-        ConfigError: there are fewer, or they differ in what they see, forecast, or how they draw.
+        ConfigError: there are fewer, or they differ in inputs, outputs or sampling.
     """
 
     def __init__(self, models: Sequence[Forecaster]) -> None:
@@ -74,7 +74,7 @@ class ModelEnsemble(Forecaster):
         past: Tensor,
         draw: Draw,
         *,
-        flow: Tensor | None = None,
+        moved: Tensor | None = None,
         forcing: Tensor | None = None,
         task: Task | None = None,
     ) -> Tensor:
@@ -85,9 +85,11 @@ class ModelEnsemble(Forecaster):
         for k, model in enumerate(self.models):
             own = np.flatnonzero(numbers % len(self.models) == k)
             if own.size:
-                each = past[torch.from_numpy(own)] if past.ndim == 5 and len(past) > 1 else past
+                chosen = torch.from_numpy(own)
+                each = past[chosen] if past.ndim == 5 and len(past) > 1 else past
+                base = moved[chosen] if moved is not None and len(moved) > 1 else moved
                 mine = replace(draw, members=numbers[own].tolist())
-                parts.append(model.draw(each, mine, flow=flow, forcing=forcing, task=task))
+                parts.append(model.draw(each, mine, moved=base, forcing=forcing, task=task))
                 places.append(own)
         return torch.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(places)))]
 
@@ -96,7 +98,7 @@ class ModelEnsemble(Forecaster):
         raise ConfigError(f"{self.name} is an ensemble of {len(self.models)} models: fill frames with one of them")
 
     def provenance(self, draw: Draw) -> dict[str, Any]:
-        """Return what a forecast must say of its making, the models and the seeds of their training included."""
+        """Return the provenance of a forecast, with the models and the seeds of their training."""
         configs = [model.config for model in self.models]
         return super().provenance(draw) | {
             "models": ", ".join(config.name for config in configs),

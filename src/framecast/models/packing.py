@@ -1,6 +1,5 @@
-"""A trained model to give away: a folder by itself, without the run it came from and without the paths of a machine."""
+"""A trained model for distribution: a folder without its run and without paths of a machine."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from framecast.core.errors import FramecastError
 from framecast.core.files import MODEL, new_folder
 from framecast.models.checkpoint import read_config, read_weights, save_weights
 from framecast.models.config import ModelConfig
-from framecast.models.header import find_model
-from framecast.models.reference import FILE as REFERENCE
-from framecast.verification.recalibration.calibration import FILE as CALIBRATION
+from framecast.models.header import find_model, read_header
+from framecast.models.reference import read_reference, write_reference
+from framecast.verification.recalibration.calibration import read_calibration, write_calibration
 
 
 def pack_model(
@@ -26,7 +25,8 @@ def pack_model(
         model: a run, a model folder, or a released model's name.
         out: the folder to make.
         half: keep the weights as float16 numbers, half the size. They are read back into float32: what is lost is
-            their rounding to 11 significant bits. As these are other weights, a calibration does not go with them.
+            their rounding to 11 significant bits, small enough (benchmarks/half.py) that calibration and guard go
+            with them.
         overwrite: whether an existing model may be replaced.
         trust_code: see `framecast.load`; the network's code is not needed.
 
@@ -40,11 +40,20 @@ def pack_model(
         weights = {name: halved(name, value) for name, value in weights.items()}
     with new_folder(out, overwrite=overwrite, kind=MODEL) as new:
         save_weights(new, replace(config, provenance=without_paths(config)), weights)
-        kept = [REFERENCE] if half else [REFERENCE, CALIBRATION]
-        for file in kept:
-            if (folder / file).is_file():
-                shutil.copy(folder / file, new)
+        _add_companions(folder, new, config)
     return Path(out)
+
+
+def _add_companions(folder: Path, new: Path, config: ModelConfig) -> None:
+    """Write calibration and reference of the model in ``folder`` into ``new``, for the weights that are there."""
+    checksum = read_header(new)["weights_sha256"]
+    calibration = read_calibration(folder)
+    if calibration is not None and calibration.drawing["weights_sha256"] == config.weights_sha256:
+        drawing = {**calibration.drawing, "weights_sha256": checksum}
+        write_calibration(new, replace(calibration, drawing=drawing))
+    reference = read_reference(folder, config.normaliser, config.frames, weights=config.weights_sha256)
+    if reference is not None:
+        write_reference(new, reference, config.normaliser, config.frames)
 
 
 def halved(name: str, value: Tensor) -> Tensor:
@@ -52,7 +61,8 @@ def halved(name: str, value: Tensor) -> Tensor:
     small = value.to(torch.float16)
     if not bool(small.isfinite().all()):
         raise FramecastError(
-            f"the largest of {name} is {float(value.abs().max()):.3g}, and float16 ends at 65504: leave out --half"
+            f"the largest of {name} is {float(value.abs().max()):.3g}, beyond 65504, the largest of float16: "
+            "leave out --half"
         )
     return small.contiguous()
 

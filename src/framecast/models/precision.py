@@ -1,9 +1,9 @@
 """Which precision a network is computed in: bf16 where that is faster on this machine, float32 elsewhere.
 
-``auto`` first asks what the device can do: one without instructions for bf16 emulates it, up to ten times slower than
-float32. Where it has them, float32 and bf16 are timed against each other once for each network and the outcome is
-kept in the user's cache, so that the choice stays the same from one call to the next. ``framecast machine`` shows what
-is kept there, and ``framecast machine --reset`` deletes it.
+``auto`` first checks the device: one without instructions for bf16 emulates it, up to ten times slower than float32.
+Otherwise float32 and bf16 are timed against each other once for each network and the outcome is kept in the user's
+cache, so that the choice stays the same from one call to the next. ``framecast machine`` shows what is kept there, and
+``framecast machine --reset`` deletes it.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from framecast.core.errors import FramecastError
 from framecast.core.files import write_atomically
 from framecast.core.machine import cache_folder, lacks_bf16, processor
 from framecast.networks import padding
@@ -27,7 +28,7 @@ from framecast.videos.conditioning import Conditioning
 Job = Literal["forecast", "training"]
 
 WORTHWHILE = 1.05
-"""How many times as fast bf16 must be to be chosen: float32 is the more exact one."""
+"""Speed-up from which bf16 is chosen: float32 is more accurate."""
 
 _ROUNDS = 3
 _BATCH = 2
@@ -66,7 +67,7 @@ def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: C
     if kept is None:
         ratio = _measure(network, [torch.zeros(_BATCH, *shape, device=device) for shape in (x, past)], job)
         kept = record | {"ratio": ratio, "measured": time.strftime("%Y-%m-%d", time.gmtime())}
-        where = "measured once" if _keep(kept) else f"measured; {cache_folder()} cannot be written to keep it"
+        where = "measured once" if _keep(kept) else f"measured; {cache_folder()} is not writable, so it was not saved"
     else:
         where = f"measured on {kept['measured']}"
     ratio = kept["ratio"]
@@ -121,7 +122,7 @@ def _measure(network: nn.Module, given: Sequence[Tensor], job: Job) -> float:
 
     network.train(training)
     try:
-        for precision in ("float32", "bf16"):  # the first time libraries choose their kernels
+        for precision in ("float32", "bf16"):  # libraries choose their kernels the first time
             seconds(precision)
         return median(seconds("float32") / seconds("bf16") for _ in range(_ROUNDS))
     finally:
@@ -134,7 +135,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _known(network: nn.Module, past: Sequence[int], x: Sequence[int], device: torch.device, job: Job) -> dict[str, Any]:
-    """Return everything that a measurement depends on: the same again, and it need not be repeated."""
+    """Return everything that a measurement depends on: if unchanged, it is not repeated."""
     shapes = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
@@ -172,7 +173,7 @@ def _parse(path: Path) -> dict[str, Any] | None:
         kept = dict(json.loads(path.read_text(encoding="utf-8")))
         ratio, _ = float(kept["ratio"]), str(kept["measured"])
         return kept if 0 < ratio < float("inf") else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return None
 
 
@@ -182,6 +183,6 @@ def _keep(kept: dict[str, Any]) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(kept, indent=1) + "\n")
-    except OSError:
+    except (OSError, FramecastError):  # perhaps another process is writing it
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a model keeps of its training data, beside its weights: windows for baselines, and the out-of-domain guard.
+"""What a model stores of its training data: windows for baselines, and the out-of-domain guard.
 
 ``reference.safetensors`` in the model folder. The windows are normalised and kept in a byte for each pixel; of a
 forecast of any archive with frames like the model's they make dressed persistence, fitted persistence and climatology.
@@ -18,30 +18,48 @@ from torch import Tensor
 
 from framecast.core.errors import DataError
 from framecast.core.files import write_atomically
-from framecast.core.stored import Format
+from framecast.core.reading import parse_json
+from framecast.core.stored import DocumentFormat
 from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import Samples, WindowDataset, epoch_order
-from framecast.models.guard import Guard, Model, grid_of
+from framecast.models.guard import NAMES, QUANTILES, Guard, Model, grid_of
 from framecast.models.header import CONFIG, read_header
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
 
 FILE = "reference.safetensors"
-REFERENCE_FORMAT = Format("framecast-reference", 1, "reference", "store it with the model again")
+REFERENCE_FORMAT = DocumentFormat("framecast-reference", 1, "reference", "store it with the model again")
 
 WINDOWS = 2000
-"""Training pasts that the guard knows, at most."""
+"""Largest number of training pasts for the guard."""
 
 OCCASIONS = 32
-"""Training windows for baselines, at most."""
+"""Largest number of training windows for baselines."""
+
+_SHAPES = {
+    **dict.fromkeys(("guard.low", "guard.high"), ("channel", "quantile")),
+    **dict.fromkeys(("guard.mean", "guard.deviation"), ("channel", "number")),
+    "guard.described.points": ("past", "component"),
+    "guard.described.centre": ("description",),
+    "guard.described.axes": ("description", "component"),
+    "guard.seen.points": ("past", "feature component"),
+    "guard.seen.centre": ("feature",),
+    "guard.seen.axes": ("feature", "feature component"),
+    **dict.fromkeys(("guard.described.limit", "guard.seen.limit"), ("one",)),
+    "windows.times": ("window",),
+    **dict.fromkeys(("windows.values", "windows.moved"), ("window", "future channel", "time", "y", "x")),
+    **dict.fromkeys(("windows.last", "windows.mean"), ("window", "future channel", "one", "y", "x")),
+    **dict.fromkeys(("ends.values", "ends.moved", "ends.last", "ends.mean"), ("two",)),
+}
+"""Dimensions of each tensor of the file; those of one name are of one length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What a model keeps of its training data.
+    """What a model stores of its training data.
 
     Attributes:
-        guard: whether a past is like those of the training.
+        guard: the out-of-domain guard.
         windows: for baselines, physical units; None where windows have no times.
     """
 
@@ -66,7 +84,7 @@ class Reference:
 def describe_training(
     model: Model, train: Samples, *, windows: int = WINDOWS, occasions: int = OCCASIONS, seed: int = 0
 ) -> Reference:
-    """Return what the model keeps of its training windows ``train``, so many of them that ``seed`` chooses."""
+    """Return what the model stores of its training windows ``train``, a subset chosen by ``seed``."""
     chosen = epoch_order(len(train), seed=seed, epoch=0)[:windows].tolist()
     own = isinstance(train, WindowDataset)
     guard = Guard.of(model, train, chosen, grid=grid_of(train.archive if own else None))  # type: ignore[attr-defined]
@@ -93,9 +111,9 @@ def write_reference(folder: str | Path, reference: Reference, normaliser: Normal
 def read_reference(
     folder: str | Path, normaliser: Normaliser, frames: FrameSpec, *, weights: str = ""
 ) -> Reference | None:
-    """Return what a model folder holds of the training data; None for models that came without.
+    """Return what a model folder contains of the training data; None if nothing.
 
-    What the network saw is left out where it was seen by other weights than those of the checksum ``weights``.
+    Activations of the network are ignored if they were computed with weights of another checksum than ``weights``.
 
     Raises:
         DataError: the file is damaged or of a newer version.
@@ -105,16 +123,35 @@ def read_reference(
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-        tensors = load(path.read_bytes())
+            about = parse_json((file.metadata() or {}).get("about", "{}"), where=str(path))
         REFERENCE_FORMAT.check(about, str(path))
-        guard = Guard.from_tensors(_part(tensors, "guard."), grid=about["grid"])
+        tensors = load(path.read_bytes())
+        _check_shapes(tensors, frames)
+        grid = {str(name): float(value) for name, value in dict(about["grid"]).items()}
+        guard = Guard.from_tensors(_part(tensors, "guard."), grid=grid)
         if weights and about.get("weights_sha256") not in (None, weights):
             guard = replace(guard, seen=None)
         kept, ends = _part(tensors, "windows."), _part(tensors, "ends.")
         return Reference(guard=guard, windows=_windows(kept, ends, normaliser, frames))
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except DataError:
+        raise
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RuntimeError) as error:
         raise DataError(f"{path} is damaged ({str(error).splitlines()[0]}): copy the model again") from None
+
+
+def _check_shapes(tensors: Mapping[str, Tensor], frames: FrameSpec) -> None:
+    seen, future = len(frames.past_channels), len(frames.future_channels)
+    sizes = {"channel": seen, "description": seen * len(NAMES), "future channel": future, "one": 1, "two": 2}
+    sizes |= {"number": len(NAMES), "quantile": len(QUANTILES)}
+    for name, dims in _SHAPES.items():
+        if name not in tensors:
+            continue
+        shape = tuple(tensors[name].shape)
+        known = [sizes.setdefault(dim, own) == own for dim, own in zip(dims, shape, strict=False)]
+        if len(shape) != len(dims) or not all(known) or (name.startswith("windows.") and 0 in shape):
+            raise ValueError(f"{name} has the shape {shape}")
+        if tensors[name].is_complex():
+            raise ValueError(f"{name} is complex")
 
 
 def _videos(kept: Climatology) -> dict[str, Tensor]:

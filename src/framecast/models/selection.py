@@ -17,15 +17,16 @@ class Selection:
     """Which pasts of an archive are forecast, and how far; of the first four at most one.
 
     Attributes:
-        latest: only from the newest past, in every sequence that has it; nothing is needed of what follows.
-        time: only from the past that ends at this time (UTC), such as 2021-07-14T12:00; since the start, such as 90min,
+        latest: only from the newest past, in every sequence that has it; no later frames are needed.
+        time: only from the past that ends at this time (UTC), such as 2021-07-14T12:00, or 90min since the start
             where the archive has no dates.
-        all_windows: from every past, whether or not the archive holds what followed.
-        split: hindcasts, whose future the archive holds: of a side of the model's own split, or of all windows.
+        all_windows: from every past, whether or not the archive contains its future.
+        split: hindcasts, whose future is in the archive: one part of the model's own split, or all windows.
             [default: validation for the archive of the training, else as --all-windows]
-        horizon: how far, such as 24h; beyond the model's own frames each member is continued from its own forecast.
+        horizon: forecast horizon, such as 24h; beyond the model's own frames each member is continued from its own
+            forecast.
             [default: the model's frames]
-        limit: at most so many windows, evenly spaced.
+        limit: largest number of windows, evenly spaced.
     """
 
     latest: bool = False
