@@ -100,6 +100,8 @@ def test_a_forecast_of_whole_frames_stores_its_motion(run, archive, tmp_path):
         assert motion[:, :, 0].mean() == pytest.approx(2, abs=0.3)
         assert np.abs(motion[:, :, 1].mean()) < 0.3
         assert np.isfinite(file["forecast"].values).all()
+    fc.show(tmp_path / "f.zarr", tmp_path / "page")
+    assert "pixels per frame" in (tmp_path / "page" / "figures" / "motion-rain.svg").read_text(encoding="utf-8")
 
 
 def test_a_forecast_in_python_goes_on_block_by_block(run):
@@ -120,7 +122,8 @@ class Known(Motion):
     def estimate(self, past):
         raise AssertionError("the window tells it")
 
-    def of_window(self, past, archive, window):
+    def of_window(self, past, archive, window, frames):
+        assert (frames.height, frames.width, frames.future) == (48, 64, 4)
         assert window.sequence in archive.sequences
         return torch.tensor([2.0, 0.0])[:, None, None].expand(len(past), 2, *past.shape[-2:])
 

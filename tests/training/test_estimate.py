@@ -20,6 +20,8 @@ from framecast.training.prepare import fit_to, frame_spec, prepare
 from framecast.training.recipe import load_recipe
 from framecast.training.run import Run
 
+pytestmark = pytest.mark.thorough
+
 CPU = torch.device("cpu")
 
 
@@ -61,7 +63,7 @@ def test_long_and_large_trainings_come_with_a_way_out(wide):
     long = Cost(seconds=193.0, memory=1e6).describe(2000, prepared)
     assert "about 107 h" in long[0] and "data.patch=" in long[1]
     large = Cost(seconds=0.01, memory=1e15).describe(1, prepared)
-    assert "more than this machine" in large[1]
+    assert "more than the free memory of this machine" in large[1]
 
 
 def test_a_budget_is_as_many_steps_as_fit():
@@ -136,6 +138,23 @@ def test_auto_fits_itself_to_archive_and_budget_and_takes_the_folders_name(wide,
     assert fc.load(run).name == "rain"
 
 
+def test_auto_takes_shorter_windows_where_long_ones_leave_few(tmp_path):
+    """Of 40 frames, windows of 6 + 6 would leave 3 to train on, of 2 + 2 they leave 17."""
+    frames = np.random.default_rng(0).random((40, 1, 8, 8), np.float32)
+    times = np.datetime64("2016-09-28T14:00", "ns") + np.arange(40) * np.timedelta64(300 * 10**9, "ns")
+    with ArchiveWriter(
+        tmp_path / "rain.zarr", channels=("rain",), unit="mm/h", cadence=300.0, height=8, width=8
+    ) as writer:
+        writer.add("fmi", xr.Dataset({"intensity": (("time", "channel", "y", "x"), frames)}, coords={"time": times}))
+    archive = Archive.open(tmp_path / "rain.zarr")
+    options = fit_to(load_recipe("auto"), archive).data
+    assert (options.past, options.future) == (2, 2)
+    prepared = prepare(load_recipe("auto"), archive)
+    (warning,) = prepared.data.warnings(prepared.recipe)
+    assert "only 17 of 37 windows" in warning and "dropped" in warning
+
+
+@pytest.mark.slow
 def test_a_short_budget_takes_a_narrower_network_and_resumes_with_it(wide, tmp_path, monkeypatch):
     """Half as wide until the least steps fit, never wider again, and not below the narrowest."""
 
@@ -166,12 +185,13 @@ def test_a_finished_run_is_trained_further(wide, tmp_path):
     ]
     with pytest.raises(ConfigError, match="has made 6 steps"):
         fc.train(out, progress=False, training={"steps": 5})
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="different recipe"):
         fc.train(out, progress=False, training={"learning_rate": 0.5})
 
 
-def test_validations_are_compared_with_persistence_in_plain_words(wide, tmp_path):
-    run = fc.train(recipe(**{"training.validate_every": 2}), wide, out=tmp_path / "run", progress=False)
+def test_validations_are_compared_with_persistence_in_plain_words(wide, tmp_path, capsys):
+    run = fc.train(recipe(**{"training.validate_every": 2}), wide, out=tmp_path / "run")
+    assert "step 4: " in (said := capsys.readouterr().err) and "(2 windows only)" in said
     skills = [record["skill"] for record in run.records() if record["event"] == "validation"]
     assert len(skills) == 2 and all(np.isfinite(skills))
     assert quality(-2.1) == "members are still noise: their CRPS is 3.1 times that of persistence"

@@ -13,7 +13,7 @@ from framecast.training.batches import Parts, cut
 from framecast.training.prepare import prepare
 from framecast.training.recipe import load_recipe
 
-pytestmark = [pytest.mark.portable, pytest.mark.thorough]
+pytestmark = pytest.mark.portable
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,7 @@ def train(prepared, **changes):
     return state, history
 
 
+@pytest.mark.thorough
 def test_the_loss_falls(prepared):
     _, history = train(prepared)
     losses = [progress.loss for progress in history]
@@ -48,6 +49,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(prepared):
         assert torch.equal(seen, whole[step].past)
 
 
+@pytest.mark.thorough
 def test_training_taken_up_again_ends_in_the_same_weights(prepared):
     options = replace(prepared.recipe.training, steps=8)
     conditioning, windows = prepared.model.conditioning, prepared.dataset("train")
@@ -67,6 +69,7 @@ def test_training_taken_up_again_ends_in_the_same_weights(prepared):
     assert all(torch.equal(straight[name], again[name]) for name in straight)
 
 
+@pytest.mark.thorough
 def test_the_average_begins_when_it_should(prepared):
     state, _ = train(prepared, steps=4, ema_start=3)
     assert state.ema.count == 1
@@ -74,6 +77,7 @@ def test_the_average_begins_when_it_should(prepared):
     assert all(torch.equal(value, current[name]) for name, value in state.ema.weights(state.network).items())
 
 
+@pytest.mark.thorough
 def test_steps_that_are_not_finite_are_skipped_and_then_end_the_run(prepared, monkeypatch):
     from framecast.generators.denoiser import Denoiser
 
@@ -104,6 +108,7 @@ def test_before_averaging_begins_the_weights_stand_for_their_average(prepared):
     assert all(torch.equal(value, current[name]) for name, value in state.ema.weights(state.network).items())
 
 
+@pytest.mark.thorough
 def test_half_precision_is_taken_up_again_with_its_loss_scale(prepared):
     """The scale is so large at first that steps are skipped to find it, which is not a sign of divergence."""
     options = replace(prepared.recipe.training, steps=6, precision="fp16", max_bad_steps=2)

@@ -1,4 +1,4 @@
-"""A model that is told the hour and a plane: trained, forecasting an archive, forecasting in Python."""
+"""A model that is told the hour and a plane: trained, forecasting an archive, forecasting in Python; and anomalies."""
 
 import numpy as np
 import pytest
@@ -96,3 +96,33 @@ def test_what_is_missing_or_unknown_is_refused(run, archive):
     with pytest.raises(DataError, match="moon"):
         recipe = fc.load_recipe("tiny", {"data": {"forcings": ["moon"], "past": 2, "future": 2}})
         fc.train(recipe, archive, out=run.parent / "none", progress=False)
+
+
+def test_a_model_of_anomalies_is_stored_and_forecasts_around_the_cycle(archive, tmp_path):
+    data = {"past": 2, "future": 3, "past_channels": ["t"], "forcings": ["hour"], "anomalies": ["hour"]}
+    training = {"steps": 2, "batch": 2, "validate_every": 2, "validation_windows": 2, "learning_rate": 1e-9}
+    changes = {"data": data, "training": training, "network": {"width": 8}, "diffusion": None, "one_shot": {}}
+    fc.train(fc.load_recipe("tiny", changes), archive, out=tmp_path / "run", progress=False)
+    model, past = fc.load(tmp_path / "run"), past_of(archive).sel(channel=["t"])
+    assert model.config.anomalies.clocks == ("hour",)
+    hours = past["time"].dt.hour.values[-1] + np.arange(4)
+    cycle = 3 * np.cos(2 * np.pi * hours / 24)
+    forecast = model.forecast(past, members=8).mean("member")  # hardly trained: the persistence of the anomaly
+    change = (forecast - past.isel(time=-1, drop=True)).mean(("channel", "y", "x")).values
+    assert np.corrcoef(change, cycle[1:] - cycle[0])[0, 1] > 0.8
+    fc.forecast(model, archive, tmp_path / "f.zarr", members=2, limit=2, progress=False)
+    with open_forecast(tmp_path / "f.zarr") as file:
+        assert np.isfinite(file["forecast"].values).all()
+    with pytest.raises(ConfigError, match="dates"):
+        model.forecast(past.values.swapaxes(0, 1), members=2)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [("data", "forcings", []), ("data", "curve", "log1p"), ("data", "patch", 8), ("training", "flips", ["x"])],
+)
+def test_what_does_not_go_with_anomalies_is_refused(section, name, value):
+    changes = {"data": {"forcings": ["hour"], "anomalies": ["hour"]}}
+    changes[section] = changes.get(section, {}) | {name: value}
+    with pytest.raises(ConfigError, match=rf"data\.anomalies|{section}\.{name}"):
+        fc.load_recipe("tiny", changes)

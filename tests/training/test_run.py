@@ -89,7 +89,7 @@ def test_a_run_of_another_recipe_is_not_overwritten_unless_asked(run):
     with pytest.raises(ConfigError, match=r"other data .*data\.json"):
         run.begin(recipe, data, overwrite=False)
     other = recipe.replace("batch: 4", "batch: 8")
-    with pytest.raises(ConfigError, match=r"another recipe \(training\.batch\)"):
+    with pytest.raises(ConfigError, match=r"different recipe \(training\.batch\)"):
         run.begin(other, data, overwrite=False)
     assert run.checkpoints
     run.begin(other, data, overwrite=True)
@@ -177,7 +177,7 @@ def test_a_folder_without_a_checkpoint_may_be_begun_with_another_recipe(tmp_path
     assert (tmp_path / "run" / "recipe.yaml").read_text() == "target: change\n"
     assert not (tmp_path / "run" / "log.jsonl").exists()
     (tmp_path / "run" / "checkpoints" / "00000001").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="different recipe"):
         run.begin("target: future\n", record, overwrite=False)
 
 

@@ -131,7 +131,7 @@ class TestUnevenTimes:
         ("lags", "leads"), [([-2, -1], [1, 3]), ([0, -2], [1, 3]), ([-2, 0], [0, 1]), ([], [1]), ([0], [])]
     )
     def test_times_must_rise_through_the_last_frame_seen(self, lags, leads):
-        with pytest.raises(ConfigError, match="rise"):
+        with pytest.raises(ConfigError, match="must increase"):
             self.at(lags, leads)
 
     def test_the_next_past_is_found_among_the_frames(self):

@@ -1,7 +1,7 @@
 """Training: windows in, averaged weights out, one step at a time and resumable at each.
 
-Read `options` for what can be set, `optimiser` and `averaging` for the two ideas around the gradient, `batches` and
-`objective` for what a step sees and minimises, `state` for what a checkpoint must hold, and `fit` for the loop itself.
+See `options` for the settings, `optimiser` and `averaging` for the update of the weights, `batches` and `objective` for
+the data and loss of a step, `state` for the content of a checkpoint, and `fit` for the loop.
 """
 
 from framecast.training.fit import Stepped, fit

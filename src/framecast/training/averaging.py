@@ -1,7 +1,7 @@
 """Averages of the weights over the steps: what forecasts are made with.
 
-The average that a model is saved with is exponential. Beside it any number of power-function averages can be kept,
-whose memory is a fixed share of the run: from snapshots of them, an average of any other length can be put together
+The average that a model is saved with is exponential. Any number of power-function averages can be kept in addition,
+whose length is a fixed fraction of the run: from snapshots of them, an average of any other length can be put together
 when the training is over (`framecast.training.reconstruction`).
 
 Only parameters are averaged; buffers are constants of the network.
@@ -21,7 +21,7 @@ Decay = Callable[[int], float]
 
 
 def _copy(values: Iterable[Tensor], into: Iterable[Tensor]) -> None:
-    """Copy tensors one by one: divided ones know no other way."""
+    """Copy tensors one by one, as required for sharded ones."""
     for value, place in zip(values, into, strict=True):
         place.copy_(value)
 
@@ -41,13 +41,13 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take the present weights into the average."""
+        """Include the current weights in the average."""
         torch._foreach_lerp_(list(self.values.values()), list(network.parameters()), 1.0 - self.decay(self.count))
         self.count += 1
 
     @torch.no_grad()
     def follow(self, network: nn.Module) -> None:
-        """Take the present weights for the average: what stands for it before averaging begins."""
+        """Set the average to the current weights, before averaging starts."""
         _copy(network.parameters(), self.values.values())
 
     def weights(self, network: nn.Module) -> dict[str, Tensor]:
@@ -60,14 +60,14 @@ class Average:
         return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, values: Mapping[str, Tensor], count: int) -> None:
-        """Take up ``values`` and ``count`` as they were left; KeyError if a parameter is missing."""
+        """Restore ``values`` and ``count``; KeyError if a parameter is missing."""
         for name, value in self.values.items():
             value.copy_(like(values[name], value))
         self.count = count
 
     @contextmanager
     def within(self, network: nn.Module) -> Iterator[nn.Module]:
-        """Give ``network`` the averaged weights for the block that follows, and then its own back, bit by bit."""
+        """Give ``network`` the averaged weights for the block that follows, and then restore its own exactly."""
         reshard(network)
         parameters = list(network.parameters())
         own = [parameter.detach().clone() for parameter in parameters]
@@ -84,7 +84,7 @@ class Average:
 def exponential(decay: float) -> Decay:
     """Return a decay that rises to its final value as ``d = min(decay, (1 + n)/(10 + n))`` with n averaged steps.
 
-    The first step is taken whole, so that the average forgets the random initial weights however short the run is.
+    The first step is taken whole, so that the random initial weights do not enter the average even in a short run.
     """
     return lambda count: min(decay, (1.0 + count) / (10.0 + count)) if count else 0.0
 

@@ -1,7 +1,7 @@
-"""What each optimizer step sees: a pure function of the seed, the step and the place in its batch.
+"""The windows of each optimizer step: a pure function of the seed, the step and the index in its batch.
 
-A batch is cut into parts, for several processes and to fit into memory. However it is cut, its windows, times and noise
-are the same, so that the number of processes changes nothing but the order in which gradients are added.
+A batch is cut into parts, for several processes and to fit into memory. Its windows, times and noise do not depend on
+the parts, so that the number of processes changes only the order in which gradients are added.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from framecast.training.options import TrainingOptions
 
 @dataclass(frozen=True)
 class Cut:
-    """How this process takes its share of every batch.
+    """The parts of every batch that this process computes.
 
     Attributes:
         parts: of this process, per batch.
         size: windows in each.
-        first: place in the batch at which its share begins.
+        first: index in the batch of its first window.
     """
 
     parts: int
@@ -31,15 +31,15 @@ class Cut:
     first: int
 
     def places(self, part: int) -> range:
-        """Return the places of the batch that belong to ``part`` of this process."""
+        """Return the indices in the batch of ``part`` of this process."""
         start = self.first + part * self.size
         return range(start, start + self.size)
 
 
 def cut(options: TrainingOptions, processes: Processes) -> Cut:
-    """Return the share of this process in batches of ``options.batch`` windows.
+    """Return the parts of this process in batches of ``options.batch`` windows.
 
-    The batch stays as it is whatever the number of processes: the parts are ``options.accumulate``, or the next number
+    The batch does not depend on the number of processes: the parts are ``options.accumulate``, or the next number
     above it of which each process gets equally many.
 
     Raises:

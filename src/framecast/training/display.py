@@ -1,4 +1,4 @@
-"""What a person is shown of a run while it goes on."""
+"""Progress display of a run."""
 
 import math
 import warnings
@@ -15,7 +15,7 @@ from framecast.training.train import Begun, Validated
 
 
 class Display:
-    """Shows a person how far the run in ``out`` is, how well it does, and at which rate."""
+    """Shows progress, quality and speed of the run in ``out``."""
 
     def __init__(self, task: Task, out: Path, options: TrainingOptions) -> None:
         self.task, self.out, self.last, self.batch = task, out, options.last_step, options.batch
@@ -37,7 +37,8 @@ class Display:
             self.validation = event.loss
             self.task.reach(event.step, note=self.remark())
             if event.skill is not None:
-                self.task.tell(f"step {event.step}: {quality(event.skill)}")
+                few = f"{event.windows} window{'s' if event.windows > 1 else ''} only"
+                self.task.tell(f"step {event.step}: {quality(event.skill)} ({few})")
 
     def _begin(self, step: int, damaged: tuple[str, ...]) -> None:
         for finding in damaged:
@@ -48,7 +49,7 @@ class Display:
         self.task.begin(step)
 
     def remark(self) -> str:
-        """Return what is shown beside the progress bar."""
+        """Return the text beside the progress bar."""
         parts = [f"loss {self.loss:.4f}"]
         if not math.isnan(self.validation):
             parts.append(f"validation {self.validation:.4f}")
@@ -63,7 +64,7 @@ class Display:
 def quality(skill: float) -> str:
     """Return in words how good small ensembles are, from their skill against persistence in CRPS."""
     if not math.isfinite(skill):
-        return "members are not finite, or nothing is known of the truth"
+        return "members are not finite, or the truth has no known pixel"
     if skill < -0.5:
         return f"members are still noise: their CRPS is {1 - skill:.2g} times that of persistence"
     if abs(skill) < 0.02:

@@ -70,7 +70,7 @@ def distill(
     config, run, teacher = read_config(find_model(model)), Run(out), str(model)
     generator = config.generator
     if not isinstance(generator, DiffusionOptions) or generator.masks:
-        raise ConfigError(f"{model} is {kind_of(generator)}: a diffusion without masks can be distilled")
+        raise ConfigError(f"{model} is {kind_of(generator)}: only a diffusion without masks can be distilled")
     if data is None:
         data = config.training.get("archive")
     for count in _halvings(teacher_steps, steps):
@@ -107,8 +107,8 @@ def _halvings(first: int, last: int) -> list[int]:
         counts.append(first)
     if not counts or counts[-1] != last:
         raise ConfigError(
-            f"steps is {last} and teacher_steps {first if not counts else counts[0] * 2}; each student makes half the "
-            "steps of its teacher: let teacher_steps be steps times 2, 4, 8 or another power of two"
+            f"steps is {last} and teacher_steps {first if not counts else counts[0] * 2}; each student makes half "
+            "the steps of its teacher: set teacher_steps to steps times 2, 4, 8 or another power of two"
         )
     return counts
 
@@ -130,6 +130,7 @@ def _recipe(config: ModelConfig, diffusion: DiffusionOptions, teacher: str, step
             labels=bool(config.labels),
             split=config.split,
             forcings=config.forcings,
+            anomalies=config.anomalies.clocks if config.anomalies else (),
         ),
         target=kind_of(config.target),  # type: ignore[arg-type]
         motion=getattr(config.target, "motion", OpticalFlow()),

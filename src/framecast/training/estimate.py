@@ -1,4 +1,4 @@
-"""What a training will take, measured before its first step on a small patch, and how long it may be for a budget."""
+"""Estimate of the time and memory of a training, measured on a small patch, and of its length for a budget."""
 
 import time
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from framecast.videos.forcings import planes
 _SIDE = 64
 _WINDOWS = 2
 _COPIES = 5
-"""Numbers kept for each weight: itself, its gradient, two moments, its average."""
+"""Numbers stored for each weight: its value, its gradient, two moments, its average."""
 
 _USED = 0.85
 """Fraction of a budget that steps may take; the rest is for reading, validations and checkpoints."""
@@ -31,25 +31,25 @@ _FEWEST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What the training of a recipe takes on this machine.
+    """Cost of training a recipe on this machine.
 
     Attributes:
         seconds: of one step.
-        memory: bytes while a step is made, with the frames that are held in memory.
+        memory: bytes during a step, with the frames that are kept in memory.
     """
 
     seconds: float
     memory: float
 
     def allows(self, budget: str) -> int:
-        """Return how many steps a budget of time is enough for."""
+        """Return how many steps fit into a time budget."""
         return int(_USED * parse_duration(budget) / self.seconds)
 
     def steps_in(self, budget: str) -> int:
-        """Return how many steps a budget of time is enough for.
+        """Return how many steps fit into a time budget.
 
         Raises:
-            ConfigError: it is enough for hardly any.
+            ConfigError: there is time for hardly any.
         """
         steps = self.allows(budget)
         if steps < _FEWEST:
@@ -60,7 +60,7 @@ class Cost:
         return steps
 
     def describe(self, steps: int, prepared: Prepared) -> list[str]:
-        """Return how long so many steps take, with a way out where that is much; one line each."""
+        """Return the time for so many steps, with advice if it is long; one line each."""
         seconds, memory = steps * self.seconds, total_memory()
         said = [
             f"estimate: {_told(seconds)} for {steps} steps of {self.seconds:.3g} s on this machine, "
@@ -70,7 +70,7 @@ class Cost:
         smaller = f"data.patch={max(32, min(frames.height, frames.width) // 4 // 8 * 8)}"
         ways = f"smaller: {smaller}, framecast import --coarsen, training.batch, training.steps or --budget"
         if memory is not None and self.memory > 0.8 * memory:
-            said.append(f"that is more than this machine has to spare ({memory / 1e9:.3g} GB); {ways}")
+            said.append(f"that is more than the free memory of this machine ({memory / 1e9:.3g} GB); {ways}")
         elif seconds > _LONG:
             said.append(ways)
         return said
@@ -80,7 +80,7 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
     """Return what training takes, from a step on a patch of the frames; None for a network given as a module."""
     if isinstance(prepared.model.network, OwnNetwork) and prepared.model.network.module is not None:
         return None
-    model, options = prepared.model, prepared.recipe.training
+    model, options = replace(prepared.model, anomalies=None), prepared.recipe.training  # known of whole frames only
     with torch.random.fork_rng(devices=[]):
         generator = attach(model, build_network(model).to(device))
     network, frames = generator.network, model.frames
@@ -116,7 +116,7 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
             torch.cuda.synchronize(device)
         return time.perf_counter() - began
 
-    step()  # the first time libraries choose their kernels
+    step()  # libraries choose their kernels the first time
     own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     activations = sum(size for place, size in kept.items() if place not in own) / _WINDOWS * more
     weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
@@ -129,7 +129,7 @@ def measure_cost(prepared: Prepared, device: torch.device) -> Cost | None:
 
 
 def _steady(shape: tuple[int, ...]) -> Tensor:
-    """Return videos of this shape whose values are those of no data, but finite."""
+    """Return videos of this shape with arbitrary finite values."""
     return torch.linspace(0.5, 1.5, _WINDOWS * torch.Size(shape).numel()).reshape(_WINDOWS, *shape)
 
 

@@ -3,7 +3,7 @@
     for step in fit(state, generator, conditioning, windows, options):
         ...                                     # log, validate, save, stop: the caller's business
 
-Step k sees the same windows, times and noise whenever and wherever it is made, so that a run taken up from a saved
+Step k uses the same windows, times and noise whenever and wherever it is computed, so that a run resumed from a saved
 `TrainingState` resumes as if it had never stopped. Several processes make each step together.
 """
 
@@ -32,7 +32,7 @@ from framecast.videos.conditioning import Conditioning
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """What one optimizer step showed.
+    """Results of one optimizer step.
 
     Attributes:
         step: steps made, this one included.
@@ -40,7 +40,7 @@ class Stepped:
         gradient_norm: before clipping.
         learning_rate: of this step.
         seconds: it took.
-        waited: seconds of these in which the windows were not there yet.
+        waited: seconds of these spent waiting for windows.
         skipped: whether its loss or gradient was not finite and the weights were left as they were.
     """
 
@@ -62,15 +62,10 @@ def fit(
     *,
     processes: Processes | None = None,
 ) -> Iterator[Stepped]:
-    """Make the steps that are missing up to the last one, and yield after each.
+    """Make the remaining steps, and yield after each.
 
-    Args:
-        state: is changed in place; ``state.network`` is the network of ``generator``.
-        generator: gives the loss.
-        conditioning: puts the windows before the generator.
-        windows: the training side.
-        options: resolved (see `TrainingOptions.resolved`).
-        processes: that make each step together; this one alone by default.
+    ``state``, whose network is that of ``generator``, is changed in place; ``windows`` are the training side, and
+    ``options`` resolved (see `TrainingOptions.resolved`).
 
     Raises:
         ConfigError: the batch cannot be divided over the processes.
@@ -129,7 +124,7 @@ def fit(
 
 
 def _average(state: TrainingState, options: TrainingOptions) -> None:
-    """Take the weights that the step has made into their averages."""
+    """Update the averages with the weights of the step."""
     if state.step >= options.ema_start:
         state.ema.update(state.network)
     else:
@@ -139,10 +134,10 @@ def _average(state: TrainingState, options: TrainingOptions) -> None:
 
 
 def _diverged(state: TrainingState, windows: Samples, options: TrainingOptions) -> str:
-    """Return what to say of a run whose latest steps were not finite, with the windows of the last one."""
+    """Return the error of a run whose latest steps were not finite, with the windows of the last one."""
     seen, _ = batch_at(state.step - 1, len(windows), options.batch, seed=options.seed)
     names = ", ".join(windows.name(int(k)) for k in seen[:8]) + (" …" if len(seen) > 8 else "")
     return (
-        f"{state.skipped_in_a_row} steps in a row up to step {state.step} had a loss or gradient that is not finite: "
-        f"lower training.learning_rate, or look at the windows of the last one ({names})"
+        f"{state.skipped_in_a_row} steps in a row up to step {state.step} had a loss or gradient that is not "
+        f"finite: lower training.learning_rate, or check the windows of the last one ({names})"
     )

@@ -26,7 +26,7 @@ from framecast.training.run import Run
 from framecast.training.train import Begun, run_training
 
 _NARROWEST = 8
-"""Channels of the narrowest network that a budget may lead to."""
+"""Channels of the narrowest network chosen for a budget."""
 
 
 def train(
@@ -45,16 +45,16 @@ def train(
 ) -> Run:
     """Train a recipe, and return the run; `framecast.load` takes it.
 
-    Repeat the call to resume an interrupted run. With the folder of a run for a recipe that run is trained further,
-    up to ``training={"steps": …}`` of the whole. An interrupt (Ctrl-C) writes a checkpoint of its own. Started by
+    Repeat the call to resume an interrupted run. If ``recipe`` is the folder of a run, that run is trained further,
+    up to ``training={"steps": …}`` of the whole. An interrupt (Ctrl-C) writes a checkpoint. Started by
     ``torchrun``, several processes train together.
 
     Args:
         recipe: the name of a built-in recipe, the path of a YAML file, the folder of a run, or a recipe.
         data: an open archive or its path, or a dataset of your own; omitted if the recipe has ``data.windows``.
-        out: the run's folder; a built-in recipe is then called like it. Left out only to train a run further.
+        out: the run's folder; a built-in recipe is renamed to it. Omitted only to train a run further.
         validation: the validation windows, for a dataset of your own.
-        network: in place of the recipe's: how one is built, such as ``networks.VideoUNet(width=32)``, or any module
+        network: in place of the recipe's: its options, such as ``networks.VideoUNet(width=32)``, or any module
             that can be called like `framecast.networks.Network`, which is then changed in place; or settings.
         start: a model to start from, in place of ``training.start``; see `framecast.training.start`.
         device: device to train on; by default the GPU if there is one.
@@ -66,9 +66,9 @@ def train(
             ``**{"data.past": 4}``.
 
     Raises:
-        ConfigError: the recipe is wrong, or does not go with the data.
+        ConfigError: the recipe is invalid, or does not fit the data.
         DataError: the data cannot be used.
-        FramecastError: the folder holds something else, another process trains in it, or the loss diverged.
+        FramecastError: the folder contains something else, another process trains in it, or the loss diverged.
     """
     if network is not None:
         changes["network"] = OwnNetwork.of(network) if isinstance(network, nn.Module) else network
@@ -95,6 +95,8 @@ def train(
     with ExitStack() as stack:
         task = stack.enter_context(track("training", last, progress))
         task.tell(_describe(prepared, str(place), processes))
+        for warning in prepared.data.warnings(prepared.recipe):
+            task.tell(f"warning: {warning}")
         task.tell(prepared.choices)
         task.tell(prepared.stretch)
         if prepared.origin:
@@ -126,7 +128,7 @@ def train(
 
 
 class _Fitted(NamedTuple):
-    """What a budget allows, and what a step then costs; a cost of None was not measured."""
+    """The training that a budget allows, and the cost of its steps; None if not measured."""
 
     steps: int
     width: int | None
@@ -134,7 +136,7 @@ class _Fitted(NamedTuple):
 
 
 def _fit_to_budget(prepared: Prepared, run: Run, place: torch.device, *, overwrite: bool) -> _Fitted:
-    """Return the steps that a budget allows and the width of the network; those of the run that has begun."""
+    """Return the steps that a budget allows and the width of the network; those of a run that has already started."""
     training, own = prepared.recipe.training, {} if overwrite else run.settings()
     width: int | None = getattr(prepared.recipe.network, "width", None)
     steps, begun = (own.get(section) for section in ("training", "network"))
@@ -155,10 +157,10 @@ def _fit_to_budget(prepared: Prepared, run: Run, place: torch.device, *, overwri
 def open_data(
     recipe: Recipe, data: Archive | Windows | str | Path | None, validation: Windows | None = None
 ) -> Archive | OwnData:
-    """Return what `prepare` takes.
+    """Return the data for `prepare`.
 
     Raises:
-        ConfigError: there is no data, or a dataset of one's own without its validation side.
+        ConfigError: there is no data, or a custom dataset without its validation side.
     """
     if data is None and recipe.data.windows is not None:
         train, validation = (recipe.data.windows.make(side=side) for side in ("train", "validation"))
@@ -170,14 +172,12 @@ def open_data(
     if isinstance(data, Archive):
         return data
     if validation is None:
-        raise ConfigError(
-            f"{type(data).__name__} is a dataset of your own: give the windows to validate on too, as validation="
-        )
+        raise ConfigError(f"{type(data).__name__} is a custom dataset: also give validation windows, as validation=")
     return OwnData(train=data, validation=validation)
 
 
 def _describe(prepared: Prepared, device: str, processes: Processes) -> str:
-    """Return on one line what will be trained on what."""
+    """Return a summary of recipe and data on one line."""
     steps = prepared.recipe.training.last_step
     where = device if processes.count == 1 else f"{processes.count} processes ({device})"
     return f"{prepared.recipe.name}: {steps} steps on {where}; windows: {prepared.data.describe()}"

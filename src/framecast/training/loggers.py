@@ -1,4 +1,4 @@
-"""Where a run is watched besides its log: files, TensorBoard, Weights & Biases, as ``watch.to`` names them."""
+"""Loggers of a run besides its log: files, TensorBoard, Weights & Biases, as given by ``watch.to``."""
 
 import io
 import secrets
@@ -26,20 +26,18 @@ _SECONDS_PER_FRAME = 0.4
 class Watcher(ABC):
     """Shows figures and films by name and step."""
 
-    @abstractmethod
-    def figure(self, name: str, value: float, step: int) -> None:
+    def figure(self, name: str, value: float, step: int) -> None:  # noqa: B027 (the log has it)
         """Add a point to a curve."""
 
     @abstractmethod
     def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
-        """Show frames ``[time, y, x]`` as a moving picture."""
+        """Show frames ``[time, y, x]`` as an animation."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Let go when the run has ended."""
+    def close(self) -> None:  # noqa: B027 (there may be nothing to close)
+        """Close at the end of the run."""
 
     def see(self, event: object) -> None:
-        """Show what an event of `framecast.training.train.train` tells."""
+        """Log an event of `framecast.training.train.train`."""
         if isinstance(event, Stepped) and event.step % _EVERY == 0 and not event.skipped:
             for name in ("loss", "learning_rate", "gradient_norm"):
                 self.figure(f"training/{name}", getattr(event, name), event.step)
@@ -57,16 +55,10 @@ class Files(Watcher):
     def __init__(self, run: Path) -> None:
         self._folder = run / "samples"
 
-    def figure(self, name: str, value: float, step: int) -> None:
-        """Do nothing: the log has it."""
-
     def film(self, name: str, frames: npt.NDArray[np.uint8], step: int) -> None:
         """Write a GIF under the number of the step."""
         self._folder.mkdir(exist_ok=True)
         write_atomically(self._folder / f"{step:08d}.gif", gif(frames))
-
-    def close(self) -> None:
-        """Do nothing: every file is complete."""
 
 
 class TensorBoard(Watcher):
@@ -95,7 +87,7 @@ class TensorBoard(Watcher):
         self._writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is buffered."""
         self._writer.close()
 
 
@@ -103,7 +95,7 @@ class WeightsAndBiases(Watcher):
     """Sends to Weights & Biases, under the account that ``wandb login`` set up, with ``recipe`` as the configuration.
 
     With ``WANDB_MODE=offline`` it writes ``RUN/wandb`` instead, which ``wandb sync`` sends later. The file ``wandb.id``
-    says which run it is there, so that a run that is resumed here is resumed there, too.
+    stores the identifier of the run, so that it is resumed there, too.
     """
 
     def __init__(self, run: Path, recipe: Mapping[str, Any]) -> None:
@@ -136,12 +128,12 @@ class WeightsAndBiases(Watcher):
         self._run.log({name: self._wandb.Video(io.BytesIO(gif(frames)), format="gif"), "step": step})
 
     def close(self) -> None:
-        """Say that the run has ended."""
+        """Report the end of the run."""
         self._run.finish()
 
 
 def open_watchers(names: tuple[str, ...], run: Path, recipe: Mapping[str, Any], *, step: int) -> list[Watcher]:
-    """Return the watchers called ``names``, or raise `ConfigError` where what one needs is not installed."""
+    """Return the loggers called ``names``, or raise `ConfigError` if a package is not installed."""
     kinds: dict[str, Callable[[], Watcher]] = {
         "files": lambda: Files(run),
         "tensorboard": lambda: TensorBoard(run, step),
@@ -150,19 +142,17 @@ def open_watchers(names: tuple[str, ...], run: Path, recipe: Mapping[str, Any], 
     return [kinds[name]() for name in names]
 
 
-def contact_sheet(
-    truth: npt.NDArray[np.float32], members: npt.NDArray[np.float32], *, most: int = 3, height: int = 128
-) -> npt.NDArray[np.uint8]:
-    """Return frames ``[time, y, x]`` with the truth, some members and their mean side by side, in shades of grey.
+def contact_sheet(truth: npt.NDArray[np.float32], members: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Return frames ``[time, y, x]`` with the truth, three members and their mean side by side, in shades of grey.
 
     Of the truth ``[channel, time, y, x]`` and the members ``[member, channel, time, y, x]`` the first channel is shown;
-    pixels are repeated up to a ``height``.
+    pixels are repeated up to a height of 128.
     """
-    panels = [truth[0], *members[:most, 0], members[:, 0].mean(axis=0)]
+    panels = [truth[0], *members[:3, 0], members[:, 0].mean(axis=0)]
     low, high = np.nanpercentile(truth[0], [0.5, 99.5]) if np.isfinite(truth[0]).any() else (0.0, 1.0)
     row = np.concatenate([np.pad(panel, ((0, 0), (0, 0), (0, 1))) for panel in panels], axis=2)
     scaled = np.clip((np.nan_to_num(row, nan=low) - low) / max(high - low, 1e-12), 0, 1) ** 0.5
-    times = max(1, -(-height // row.shape[1]))
+    times = max(1, -(-128 // row.shape[1]))
     return (scaled * 255).astype(np.uint8).repeat(times, axis=1).repeat(times, axis=2)
 
 

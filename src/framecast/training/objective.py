@@ -1,6 +1,6 @@
-"""The loss of some windows as one module: what chance gives them, and what the network makes of it.
+"""The loss of some windows as one module: random draws and network evaluation.
 
-It is a module so that DistributedDataParallel sees one call forward for each part of a batch, whatever goes on inside.
+It is a module so that DistributedDataParallel sees one call forward for each part of a batch, whatever happens inside.
 """
 
 import math
@@ -19,14 +19,14 @@ from framecast.videos.representation import Representation
 from framecast.videos.target import Change
 
 _EXAMPLES = 128
-"""Training windows that the units of a loss are taken from."""
+"""Number of training windows that the scales of a loss are computed from."""
 
 _EXAMPLE_BYTES = 2**28
-"""What they may take; of large frames there are fewer, 8 at least."""
+"""Their memory limit; for large frames there are fewer, but at least 8."""
 
 
 class Objective(nn.Module):
-    """The training loss of ``generator``, with windows put before it by ``conditioning``."""
+    """The training loss of ``generator``, with windows converted by ``conditioning``."""
 
     def __init__(self, generator: Generator, conditioning: Conditioning, options: TrainingOptions) -> None:
         super().__init__()
@@ -39,8 +39,8 @@ class Objective(nn.Module):
         device = next(self.generator.parameters()).device
         past, future = batch.past.to(device, non_blocking=True), batch.future.to(device, non_blocking=True)
         moved, forcing = (
-            beside.to(device, non_blocking=True).split(1) if beside.numel() else [None] * len(past)
-            for beside in (batch.moved, batch.forcing)
+            [None] * len(past) if beside is None else beside.to(device, non_blocking=True).split(1)
+            for beside in batch.beside
         )
         singles = [
             self.conditioning.example(past[k, None], future[k, None], own, moved=moved[k], forcing=forcing[k])
@@ -61,13 +61,11 @@ class Objective(nn.Module):
 
 def true_futures(representation: Representation, batch: Sample) -> Tensor:
     """Return x0 of the futures of ``batch``, 0 where they are unknown."""
-    moved = batch.moved if batch.moved.numel() else None
-    x0, known = representation.encode(batch.past, batch.future, moved)
-    return torch.where(known, x0, 0.0)
+    return representation.encode(batch.past, batch.future, *batch.beside)[0]
 
 
 def measure_loss(generator: Generator, conditioning: Conditioning, windows: Samples, *, seed: int) -> None:
-    """Let ``generator`` take the units of its loss from some of the training ``windows`` (see `Generator.measure`)."""
+    """Compute the scales of the loss of ``generator`` from some training ``windows`` (see `Generator.measure`)."""
     device = next(generator.parameters()).device
     most = _EXAMPLE_BYTES // (4 * math.prod(windows.frames.future_shape))
     chosen = epoch_order(len(windows), seed=seed, epoch=0)[: min(_EXAMPLES, max(8, most))].tolist()
@@ -84,7 +82,7 @@ def measure_loss(generator: Generator, conditioning: Conditioning, windows: Samp
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
     """Return the context that runs the network in ``bf16`` or ``fp16`` where that is safe, or in float32 as it is.
 
-    ``auto`` that nobody has settled (`framecast.training.train.train` does) is float32.
+    ``auto`` that is not resolved (see `framecast.training.train.train`) means float32.
     """
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return torch.autocast(device.type, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds)

@@ -13,9 +13,9 @@ from framecast.training.options import TrainingOptions
 def build_optimiser(network: nn.Module, options: TrainingOptions) -> torch.optim.AdamW:
     """Return AdamW over the parameters of ``network``.
 
-    Weight decay pulls on matrices and convolution kernels only: a norm's gain or a bias has no scale to shrink
+    Weight decay acts on matrices and convolution kernels only, not on the gain of a norm or on biases
     (Loshchilov & Hutter 2019, arXiv 1711.05101, for the decoupled decay). On a GPU a step is one fused kernel. Each
-    group has the ``factor`` of its learning rate; parameters of factor 0 are left out and need no gradient any more.
+    group has the ``factor`` of its learning rate; parameters of factor 0 are left out and need no gradient.
 
     Raises:
         ConfigError: ``options.rates`` names a part that the network does not have, or freezes all of it.

@@ -1,4 +1,4 @@
-"""What can be set about training."""
+"""Settings of training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from framecast.core.options import parse_duration
 from framecast.training.reconstruction import WIDEST
 
 _LARGEST_RATE = 10.0
-"""No network learns at such a rate of AdamW's, whose steps have about this size; 1e-3 is a large one."""
+"""Largest learning rate: AdamW's steps have about this size, and 1e-3 is already large."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,42 +19,43 @@ class TrainingOptions:
     Attributes:
         start: a model to start from, a run's or model's folder or the name of a released one: its weights instead of
             random ones, and what the recipe leaves open (see `framecast.training.start`).
-        rates: factors on the learning rate by part of the network, such as ``{down: 0.1, stem: 0}``: of the tensors
-            whose names begin so, 0 for those that stay as they are.
+        rates: factors on the learning rate by part of the network, such as ``{down: 0.1, stem: 0}``: for the tensors
+            whose names begin with it; 0 freezes them.
         steps: optimizer steps of the whole run; give this, ``epochs`` or ``budget``.
         epochs: passes over the training windows.
-        budget: time that the run may take on the machine where it begins, such as ``20min``.
-        least_steps: where the budget allows fewer steps than that, a narrower network is trained; ``None`` trains the
-            network as it is.
+        budget: time limit of the run on the machine where it starts, such as ``20min``.
+        least_steps: if the budget allows fewer steps than this, a narrower network is trained; ``None`` keeps the
+            network.
         batch: windows per optimizer step, over all its parts.
-        accumulate: parts into which each batch is cut to fit into memory; each draws its own times and noise.
+        accumulate: parts into which each batch is divided to fit into memory.
         learning_rate: AdamW's, after the warm-up.
         weight_decay: AdamW's, on weights but not on norms and biases.
         warmup: steps over which the learning rate rises linearly from zero.
         decay: ``constant`` after the warm-up, or ``cosine`` down to zero at the last step.
-        clip: the norm to which larger gradients are shortened.
+        clip: largest gradient norm; larger gradients are rescaled to it.
         ema: decay per step of the averaged weights that forecasts use.
-        ema_start: step at which averaging begins; before it the weights themselves stand for their average.
+        ema_start: step at which averaging starts; before it the average equals the weights.
         averages: widths of power-function averages that are kept besides, each a fraction of the training time from 0
             to 0.28, such as 0.05 and 0.1: from their snapshots an average of any other length can be made after the run
             (see `framecast.training.reconstruction`); each costs the memory of the weights.
-        snapshots: how many times over the run these are written down.
+        snapshots: how many times during the run these are saved.
         precision: ``float32``; ``bf16`` or ``fp16`` for autocast with float32 weights, the latter with a scaled loss;
-            ``auto`` for float32 or bf16, whichever is faster on the machine where the run begins: it goes on with that.
-        matmul: how exactly float32 matrices are multiplied where the device has a choice (see
+            ``auto`` for float32 or bf16, whichever is faster on the machine where the run starts, then kept.
+        matmul: precision of float32 matrix products on devices with a choice (see
             ``torch.set_float32_matmul_precision``): ``highest``, ``high`` or ``medium``.
         shard: whether several processes divide weights, averages and moments among them, for models beyond one GPU.
-        label_dropout: fraction of the labels that is dropped in training, so that the network also learns to do without
-            one, which guidance needs (Ho & Salimans 2022, arXiv 2207.12598); only for networks with labels.
+        label_dropout: fraction of the labels that is dropped in training, so that the network also learns the
+            unconditional forecast, which guidance needs (Ho & Salimans 2022, arXiv 2207.12598); only for networks with
+            labels.
         flips: axes along which windows are mirrored at random, where the physics has no preferred direction.
         seed: of the order of the windows, the noise, the times and the initial weights.
         validate_every: steps between two validations.
         validation_windows: windows that a validation looks at, evenly spaced over the validation side.
         checkpoint_every: steps between two checkpoints; the last step always makes one.
-        keep: how many of the latest checkpoints stay; the best on validation stays besides.
+        keep: how many of the latest checkpoints are kept, in addition to the best on validation.
         max_bad_steps: steps in a row with a loss or gradient that is not finite after which the run ends.
-        workers: processes that load windows; 0 loads in this one.
-        cache_gib: an archive smaller than this is held in memory.
+        workers: processes that load windows; 0 loads in the main process.
+        cache_gib: an archive smaller than this is kept in memory.
     """
 
     start: str | None = None
@@ -91,12 +92,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         findings = [*self._length(), *self._ranges()]
         if self.shard and self.precision == "fp16":
-            findings.append("training.shard does not go with training.precision=fp16: use bf16")
+            findings.append("training.shard is not supported with training.precision=fp16: use bf16")
         if findings:
             raise ConfigError(*findings)
 
     def _length(self) -> Iterator[str]:
-        """Yield what is wrong about how long the run is."""
+        """Yield errors of the settings on the length of the run."""
         if sum(value is not None for value in (self.steps, self.epochs, self.budget)) != 1:
             yield (
                 f"training.steps is {self.steps}, training.epochs is {self.epochs} and training.budget is "
@@ -135,8 +136,8 @@ class TrainingOptions:
                 yield f"training.averages has {width}; it is a fraction of the training, above 0 and up to {WIDEST}"
         if self.accumulate > 0 and self.batch % self.accumulate:
             yield (
-                f"training.batch={self.batch} cannot be cut into training.accumulate={self.accumulate} equal parts: "
-                "make the batch a multiple"
+                f"training.batch={self.batch} cannot be divided into training.accumulate={self.accumulate} equal "
+                "parts: make the batch a multiple"
             )
 
     def resolved(self, windows: int) -> "TrainingOptions":

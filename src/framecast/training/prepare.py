@@ -1,4 +1,4 @@
-"""From a recipe and an archive, or a dataset of one's own, to everything a training run starts from."""
+"""From a recipe and an archive, or a custom dataset, to everything a training run starts from."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,15 @@ from framecast.core.options import format_duration, parse_duration
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import OwnSamples, Samples, WindowDataset, Windows
 from framecast.data.split_table import TableSplit
-from framecast.data.splits import SIDES, AnySplit, AutoSplit, Division
-from framecast.data.statistics import fit_change_scale, fit_normaliser
+from framecast.data.splits import SIDES, AnySplit, AutoSplit, Division, TimeSplit, few
+from framecast.data.statistics import fit_anomalies, fit_change_scale, fit_normaliser
 from framecast.data.windows import WindowList, find_windows, manifest_hash
 from framecast.generators.kinds import DiffusionOptions
 from framecast.models.config import ModelConfig, attach, build_network, channels_of
 from framecast.networks import AnyNetwork, OwnNetwork, VideoUNet, check_size
 from framecast.training.recipe import DataOptions, Recipe, frames_told
 from framecast.training.start import Start, differences, inherit, open_start
+from framecast.videos.anomalies import Anomalies
 from framecast.videos.forcings import channels_of_forcings
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
@@ -62,21 +63,25 @@ class ArchiveData:
             "rejected": dict(self.windows.rejected),
             "split": to_plain(recipe.data)["split"],
             "hashes": {side: manifest_hash(self.sides[side]) for side in SIDES if self.sides[side]},
-            # How the images were made, so that a forecast can make its own alike.
+            # How the images were made, so that a forecast can prepare its images in the same way.
             "images": {name: attrs[name] for name in domain.image_attributes if name in attrs},
             **({ATTRIBUTE: domain.name} if domain.name else {}),
         }
 
     def describe(self) -> str:
-        """Return the windows of each side, and what was left out."""
+        """Return the numbers of windows of each side, and of those left out."""
         sides = ", ".join(f"{len(windows)} {side}" for side, windows in self.sides.items())
         rejected = ", ".join(f"{count} {reason}" for reason, count in self.windows.rejected.items() if count)
         return sides + (f" (left out: {rejected})" if rejected else "")
 
+    def warnings(self, recipe: Recipe) -> tuple[str, ...]:
+        """Return which windows were lost and how to keep them, a line for each reason; empty if there are enough."""
+        return tuple(line for line in (self.windows.remedy, few(self.sides, recipe.data.split)) if line)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData:
-    """A dataset of one's own for each side, and what its labels mean."""
+    """A custom dataset for each side, and its classes."""
 
     train: Windows
     validation: Windows
@@ -95,6 +100,10 @@ class OwnData:
             "hashes": {side: _hash_of_names(windows) for side, windows in sides.items()},
         }
 
+    def warnings(self, recipe: Recipe) -> tuple[str, ...]:
+        """Return nothing: it is not known how they were made and split."""
+        return ()
+
     def describe(self) -> str:
         """Return the windows of each side."""
         return f"{len(self.train)} train, {len(self.validation)} validation"
@@ -102,7 +111,7 @@ class OwnData:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What a run starts from: the recipe with epochs and split written out, the windows, the model's configuration."""
+    """What a run starts from: the recipe with epochs and split resolved, the windows, the model's configuration."""
 
     recipe: Recipe
     data: ArchiveData | OwnData
@@ -121,7 +130,7 @@ class Prepared:
         return replace(self, recipe=recipe, model=replace(self.model, sampling=drawing))
 
     def of_length(self, steps: int, *, width: int | None) -> "Prepared":
-        """Return the same of so many steps in place of a budget, with a network of this width where it has one."""
+        """Return the same with a number of steps in place of a budget, and this width of the network if it has one."""
         training = replace(self.recipe.training, steps=steps, budget=None, least_steps=None)
         recipe: Any = replace(self.recipe, training=training)
         if width is not None:
@@ -130,7 +139,7 @@ class Prepared:
 
     @property
     def choices(self) -> str:
-        """What is trained, on one line."""
+        """Summary on one line."""
         frames, training, archive = self.model.frames, self.recipe.training, getattr(self.data, "archive", None)
         patches = ""
         if archive is not None and (frames.height, frames.width) != (archive.height, archive.width):
@@ -140,7 +149,9 @@ class Prepared:
 
     @property
     def stretch(self) -> str:
-        """The stretch of each channel and why it was chosen, on one line."""
+        """The stretch of each channel and why it was chosen, or what anomalies are of, on one line."""
+        if own := self.model.anomalies:
+            return f"stretch: standardised anomalies of each pixel by {' and '.join(own.clocks)}"
         parts = (f"{name} {stretch.describe()}" for name, stretch in self.model.normaliser.stretches.items())
         return f"stretch: {'; '.join(parts)}"
 
@@ -154,15 +165,15 @@ class Prepared:
 
     @cached_property
     def data_record(self) -> dict[str, Any]:
-        """What the run must remember of its data, and of the model that it starts from."""
+        """The record of the run's data, and of the model that it starts from."""
         return self.data.record(self.recipe) | ({"start": self.start.record} if self.start else {})
 
 
 def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
-    """Find and divide the windows, fit the stretch on the training side, and describe the model.
+    """Find and split the windows, fit the stretch on the training side, and describe the model.
 
     Raises:
-        FramecastError: data and recipe do not go together; the message says why.
+        FramecastError: data and recipe do not fit; the message says why.
     """
     start = open_start(recipe)
     if start is not None:
@@ -184,7 +195,8 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
                 "or give more or longer sequences"
             )
     recipe = replace(recipe, data=replace(recipe.data, split=split))
-    frames = _patched(frames, recipe.data.patch)
+    if isinstance(patch := recipe.data.patch, int):  # of the size that is trained on
+        frames = replace(frames, height=min(patch, frames.height), width=min(patch, frames.width))
     divided = ArchiveData(archive=data, windows=windows, sides=sides)
     classes = _labels(divided, divided.dataset("train", frames, recipe)) if recipe.data.labels else ()
     unit = select(data.unit, data.channels, channels_of(frames))
@@ -196,13 +208,14 @@ _LENGTHS = ((6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (2, 1), (1, 1))
 
 _ENOUGH_WINDOWS = 30
 _WHOLE = 96
-"""Frames of up to so many pixels a side are trained on as wholes."""
+"""Largest side of frames that are trained on without patches."""
 
 
 def fit_to(recipe: Recipe, archive: Archive) -> Recipe:
-    """Return the recipe with numbers in the place of ``auto``, chosen from the archive and the machine.
+    """Return the recipe with numbers in place of ``auto``, chosen from the archive and the machine.
 
-    The longest past and future that leave a few tens of training windows; patches where frames are large.
+    The longest past and future that leave a few tens of training windows, or else half as many as the best; patches
+    where frames are large.
 
     Raises:
         DataError: the archive is too short for any.
@@ -213,7 +226,8 @@ def fit_to(recipe: Recipe, archive: Archive) -> Recipe:
         options = replace(options, patch=(128 if torch.cuda.is_available() else 64) if large else None)
     if "auto" not in (options.past, options.future):
         return replace(recipe, data=options)
-    found, reason = None, DataError(f"{archive.path} holds no window")
+    found: list[tuple[int, DataOptions]] = []
+    reason = DataError(f"{archive.path} contains no window")
     for past, future in _LENGTHS:
         own = replace(
             options,
@@ -226,28 +240,22 @@ def fit_to(recipe: Recipe, archive: Archive) -> Recipe:
             reason = error
             continue
         if all(sides[side] for side in SIDES):
-            found = found or own
+            found.append((len(sides["train"]), own))
             if len(sides["train"]) >= _ENOUGH_WINDOWS:
                 return replace(recipe, data=own)
-    if found is None:
+    if not found:
         raise reason
-    return replace(recipe, data=found)
-
-
-def _patched(frames: FrameSpec, patch: int | str | None) -> FrameSpec:
-    """Return ``frames`` of the size that is trained on."""
-    if not isinstance(patch, int):
-        return frames
-    return replace(frames, height=min(patch, frames.height), width=min(patch, frames.width))
+    most = max(count for count, _ in found)
+    return replace(recipe, data=next(own for count, own in found if 2 * count >= most))
 
 
 def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared:
     if not len(data.train) or not len(data.validation):
         raise DataError(f"there are {data.describe()} windows: both sides need at least one")
     if recipe.data.patch is not None and recipe.data.patch != "auto":
-        raise ConfigError("data.patch needs an archive: let the windows of a dataset of your own be patches themselves")
+        raise ConfigError("data.patch needs an archive: cut patches in a custom dataset itself")
     if recipe.data.forcings:
-        raise ConfigError("data.forcings needs an archive; windows of your own can have them as channels of the past")
+        raise ConfigError("data.forcings needs an archive; a custom dataset can provide them as channels of the past")
     frames = own_frame_spec(recipe.data, data.train)
     _check_recipe(recipe, frames)
     classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
@@ -272,10 +280,10 @@ def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
     check_target(recipe.target, frames)
     if recipe.target == "advected" and not frames.even:
         raise ConfigError(
-            f"target=advected moves frames on by equal steps, and data.past and data.future are {frames.describe()}: "
-            "give numbers of frames, or use target=change"
+            f"target=advected needs equal time steps, and data.past and data.future are {frames.describe()}: give "
+            "numbers of frames, or use target=change"
         )
-    recipe.generator.check(recipe.sampling)
+    recipe.makes_members.check(recipe.sampling)
     recipe.sampling.check_channels(frames.future_channels)
 
 
@@ -292,11 +300,12 @@ def _describe(
     train = data.dataset("train", frames, recipe)
     recipe = replace(recipe, training=recipe.training.resolved(len(train)))
     assert recipe.network is not None  # without one there is a start, from which it was taken
-    if start is not None and recipe.distillation is not None:  # what is learnt is a function of these numbers
-        normaliser, target = start.config.normaliser, start.config.target
+    if start is not None and recipe.distillation is not None:  # the result depends on these numbers
+        normaliser, target, anomalies = start.config.normaliser, start.config.target, start.config.anomalies
     else:
-        normaliser = _normaliser(train, recipe.data, start)
-        target = _target(recipe, train, normaliser)
+        normaliser, clocks = _normaliser(train, recipe.data, start), recipe.data.anomalies
+        anomalies = fit_anomalies(train, clocks) if clocks and isinstance(train, WindowDataset) else None
+        target = _target(recipe, train, normaliser, anomalies)
     model = ModelConfig(
         name=recipe.name,
         unit=unit,
@@ -304,8 +313,9 @@ def _describe(
         normaliser=normaliser,
         target=target,
         forcings=recipe.data.forcings,
+        anomalies=anomalies,
         network=_timed(recipe, frames),
-        generator=recipe.generator,
+        generator=recipe.makes_members,
         sampling=recipe.sampling,
         labels=classes,
         split=recipe.data.split,
@@ -318,23 +328,24 @@ def _describe(
 
 
 def _timed(recipe: Recipe, frames: FrameSpec) -> AnyNetwork:
-    """Return the network of the recipe, told the times of its frames where they are uneven and it can use them."""
+    """Return the network of the recipe, with the times of its frames if they are uneven and it can use them."""
     if not isinstance(recipe.network, VideoUNet):
         assert recipe.network is not None
         return recipe.network
     if frames.even:  # those of a model that it starts from may have been uneven
         return replace(recipe.network, past_times=(), future_times=())
     past, future = ([time / frames.cadence for time in times] for times in (frames.past_times, frames.lead_times))
-    if isinstance(recipe.generator, DiffusionOptions) and recipe.generator.masks:  # past and future are one video
+    generator = recipe.makes_members
+    if isinstance(generator, DiffusionOptions) and generator.masks:  # past and future are one video
         past = future = [*past, *future]
     return replace(recipe.network, past_times=tuple(past), future_times=tuple(future))
 
 
 def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Division]:
-    """Return all windows of ``archive``, the split with nothing left open, and the windows of each side.
+    """Return all windows of ``archive``, the resolved split, and the windows of each side.
 
     Raises:
-        FramecastError: there is no window, or they cannot be divided this way.
+        FramecastError: there is no window, or they cannot be split this way.
     """
     recipe = fit_to(recipe, archive)
     options = recipe.data
@@ -347,6 +358,8 @@ def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Divi
         split = split.resolve(windows)
     elif isinstance(split, TableSplit):
         split = split.pinned()
+    elif isinstance(split, TimeSplit):
+        split.check(archive.calendar)
     return windows, split, split.divide(windows)
 
 
@@ -363,7 +376,7 @@ def _check_model(model: ModelConfig) -> None:
 
 
 def _labels(data: ArchiveData, train: WindowDataset) -> tuple[str, ...]:
-    """Return the classes that the network is told, or raise `DataError` where there are none to learn from."""
+    """Return the classes of the labels, or raise `DataError` if no training window has one."""
     path = data.archive.path
     if not train.classes:
         raise DataError(
@@ -378,7 +391,7 @@ def _labels(data: ArchiveData, train: WindowDataset) -> tuple[str, ...]:
 
 
 def own_frame_spec(options: DataOptions, windows: Windows) -> FrameSpec:
-    """Return what the first of ``windows`` looks like, named as they say, or as ``options`` do.
+    """Return the frame specification of the first of ``windows``, with names from them or from ``options``.
 
     Raises:
         ConfigError: the cadence is not known, or a name is missing.
@@ -437,7 +450,7 @@ def _frame_spec(
 
 
 def _normaliser(train: Samples, options: DataOptions, start: Start | None) -> Normaliser:
-    """Return the stretches, fitted to the training windows; a curve that is open is that of the model to start from."""
+    """Return the stretches, fitted to the training windows; by default the curve of the model to start from."""
     frames, known = train.frames, channels_of_forcings(options.forcings)
     channels = (*frames.past_channels, *frames.future_channels, *known)
     curve: Any = options.curve
@@ -464,8 +477,8 @@ def _for_all(given: Mapping[str, float], channels: Sequence[str]) -> dict[str, A
     return {name: given.get(name) for name in channels}
 
 
-def _target(recipe: Recipe, train: Samples, normaliser: Normaliser) -> AnyTarget:
+def _target(recipe: Recipe, train: Samples, normaliser: Normaliser, anomalies: Anomalies | None) -> AnyTarget:
     if recipe.target == "future":
         return Future()
-    scale = fit_change_scale(train, normaliser, seed=recipe.training.seed)
+    scale = fit_change_scale(train, normaliser, anomalies=anomalies, seed=recipe.training.seed)
     return Change(scale=scale) if recipe.target == "change" else Advected(scale=scale, motion=recipe.motion)

@@ -1,8 +1,7 @@
 """Recipes: a whole training run as one typed value.
 
-A recipe is a YAML file: one of the user's, one in ``recipes/`` beside this file (`tiny`), or one of a domain's, known
-by its name. ``framecast train NAME --print-config`` prints one to start from. Single values are changed with
-``section.key=value``.
+A recipe is a YAML file: one of the user's, or a built-in one, in ``recipes/`` beside this file (`tiny`) or of a domain.
+``framecast train NAME --print-config`` prints one to start from. Single values are changed with ``section.key=value``.
 """
 
 import difflib
@@ -26,6 +25,7 @@ from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOp
 from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
+from framecast.videos.forcings import ClockName
 from framecast.videos.frames import FrameSpec
 from framecast.videos.motion import AnyMotion, OpticalFlow
 from framecast.videos.normalise import Curve
@@ -36,29 +36,32 @@ class DataOptions:
     """Which windows of an archive are used, and how their pixels are stretched.
 
     Attributes:
-        past_channels: channels that are seen; ``None`` takes all of the archive.
-        future_channels: channels that are forecast; ``None`` takes all that are seen.
-        forcings: what is known in advance and told to the network for past and future frames: ``hour`` (UTC),
+        past_channels: input channels; ``None`` means all of the archive.
+        future_channels: channels that are forecast; ``None`` means all past channels.
+        forcings: inputs of the network that are known in advance, for past and future frames: ``hour`` (UTC),
             ``season``, and channels of the archive that are known of the future, too.
-        past: how many frames are seen, or their times before the last one, such as ``[-12h, -8h, -4h, -2h, -1h, 0h]``;
-            ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
-        future: how many frames are forecast, or their times, such as ``[1h, 2h, 4h, 8h, 12h]``.
-        cadence: between two frames, such as ``2h``; ``None`` takes the archive's.
-        patch: side of the square that is cut from each frame in training, another one at every look, so that memory and
-            time depend on it and not on the frame; forecasts are of whole frames. ``None`` takes whole frames.
+        anomalies: clocks among the forcings, ``hour``, ``season`` or both: each pixel's mean at that time is subtracted
+            and the rest divided by the standard deviation then, instead of a curve; for fields with a daily or yearly
+            cycle.
+        past: number of past frames, or their times relative to the last one, such as ``[-12h, -8h, -4h, -2h, -1h,
+            0h]``; ``auto`` chooses this, and what else is ``auto``, from the archive when it is opened.
+        future: number of future frames, or their times, such as ``[1h, 2h, 4h, 8h, 12h]``.
+        cadence: between two frames, such as ``2h``; ``None`` means the archive's.
+        patch: side of the square that is cut from each frame in training, a different one each time, so that memory and
+            time depend on it and not on the frame; forecasts are of full frames. ``None`` takes whole frames.
         stride: start a window at every so many frames of the archive.
         tolerance: how far a frame may be from its exact time, as a fraction of the cadence below 0.5; the nearest frame
-            is taken. Larger for archives whose frames come at uneven times.
+            is taken. Use a larger value for archives with uneven times.
         max_masked: fraction of masked pixels in a frame above which a window is left out.
         curve: the stretch of every channel; ``auto`` chooses that of each one from its training pixels.
-        softening: physical unit at which the curve begins to compress, where it is not 1 or chosen: channel → value.
-        saturation: physical unit above which pixels are clipped, where they are: channel → value.
-        dry: physical unit below which values are exactly zero, before and after, such as 0.1 mm/h: channel → value.
-        centre: what the mean pixel becomes.
-        spread: what one standard deviation becomes.
-        labels: whether the network is told the archive's label of each window, the class of what is going to happen.
-        split: how windows are divided into train, validation and test.
-        windows: a dataset of one's own in place of an archive, made once with ``side="train"`` and once with
+        softening: physical value at which the curve starts to compress, if not 1 or automatic: channel → value.
+        saturation: physical value above which pixels are clipped: channel → value.
+        dry: physical value below which pixels are set to zero, in input and output, such as 0.1 mm/h: channel → value.
+        centre: normalised value of the mean pixel.
+        spread: normalised value of one standard deviation.
+        labels: whether the archive's label of each window, the class of its future, is an input of the network.
+        split: how windows are split into training, validation and test.
+        windows: a custom dataset in place of an archive, constructed once with ``side="train"`` and once with
             ``side="validation"`` (see `framecast.data.datasets.Windows`).
     """
 
@@ -67,6 +70,7 @@ class DataOptions:
     past_channels: tuple[str, ...] | None = None
     future_channels: tuple[str, ...] | None = None
     forcings: tuple[str, ...] = ()
+    anomalies: tuple[ClockName, ...] = ()
     past: int | Literal["auto"] | tuple[str, ...] = 6
     future: int | Literal["auto"] | tuple[str, ...] = 6
     cadence: str | None = None
@@ -97,11 +101,25 @@ class DataOptions:
             raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:
             parse_duration(self.cadence)
+        if self.anomalies:
+            self._check_anomalies()
         if isinstance(self.past, tuple) and isinstance(self.future, tuple):
             FrameSpec.at(*self.times(0.0), past_channels=("",), future_channels=("",), height=1, width=1)
 
+    def _check_anomalies(self) -> None:
+        if untold := [name for name in self.anomalies if name not in self.forcings]:
+            raise ConfigError(f"data.anomalies names {untold[0]}, which data.forcings lacks: add it there")
+        usual: dict[str, tuple[Any, ...]] = {"curve": ("auto", "linear"), "centre": (0.0,), "spread": (1.0,)}
+        usual |= {"patch": (None,), "softening": ({},), "saturation": ({},), "dry": ({},)}
+        for name, values in usual.items():
+            if getattr(self, name) not in values:
+                raise ConfigError(
+                    f"data.{name} is {getattr(self, name)} and data.anomalies {', '.join(self.anomalies)}: anomalies "
+                    f"of whole frames take the place of a stretch; leave data.{name} out"
+                )
+
     def times(self, cadence: float) -> tuple[list[float], list[float]]:
-        """Return the times of the past and the future frames in seconds; those that are counted are ``cadence`` apart.
+        """Return the times of the past and the future frames in seconds; given as numbers, they are ``cadence`` apart.
 
         Raises:
             ConfigError: a time is written wrongly, or a number is ``auto``, which needs the archive.
@@ -115,11 +133,11 @@ class DataOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationOptions:
-    """What a student learns from, a diffusion model; stretch and target are that model's.
+    """The teacher of a student, a diffusion model; stretch and target are those of the teacher.
 
     Attributes:
         teacher: a run's or model's folder, or the name of a released model.
-        steps: of the teacher's from noise to the clean video, an even number; the student makes half as many.
+        steps: of the teacher from noise to the clean video, an even number; the student makes half as many.
     """
 
     teacher: str
@@ -137,15 +155,17 @@ class Recipe:
     Attributes:
         name: what forecasts will call the model.
         data: windows and stretch.
-        target: what x0 stands for: the ``future`` itself, its ``change`` since the last frame, or that since the last
-            frame ``advected`` to each lead time, which the network is then given, too.
-        motion: how the motion is known along which frames are advected.
-        network: which network, with its options; may be left out where ``training.start`` names a model that has one.
-        diffusion: the schedule and what is learnt about it; the default unless there is ``one_shot``.
+        target: what x0 represents: the ``future`` itself, its ``change`` since the last frame, or since the last frame
+            ``advected`` to each lead time, which is then a further input of the network.
+        motion: source of the motion along which frames are advected.
+        network: which network, with its options; may be omitted if ``training.start`` names a model.
+        diffusion: noise schedule and prediction type; the default unless ``one_shot`` is set.
         one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
+        generator: instead of both: a generator of any ``kind``, such as one of your own,
+            ``my_package.my_module:MyOptions``.
         distillation: train on what a diffusion does in two steps, so that one step does it (``framecast distill``).
         training: steps, batch, optimizer, precision, checkpoints.
-        watch: what is shown of a run while it goes on.
+        watch: forecasts and scores during a run.
         sampling: how members are drawn by default.
     """
 
@@ -156,37 +176,44 @@ class Recipe:
     network: AnyNetwork | None = None
     diffusion: DiffusionOptions | None = None
     one_shot: OneShotOptions | None = None
+    generator: AnyGenerator | None = None
     distillation: DistillationOptions | None = None
     training: TrainingOptions = field(default_factory=TrainingOptions)
     watch: WatchOptions = field(default_factory=WatchOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:
-        if self.diffusion and self.one_shot:
-            raise ConfigError("a recipe has diffusion or one_shot, and this one has both: set one of them to null")
+        given = [name for name in ("diffusion", "one_shot", "generator") if getattr(self, name)]
+        if len(given) > 1:
+            raise ConfigError(f"a recipe has one generator, this one has {' and '.join(given)}: set the others to null")
         if findings := list(self._contradictions()):
             raise ConfigError(*findings)
 
     def _contradictions(self) -> Iterator[str]:
-        """Yield what does not go together, whatever the archive."""
+        """Yield settings that cannot be combined, for any archive."""
         try:
-            self.generator.attach(nn.Identity(), classes=0)
+            self.makes_members.attach(nn.Identity(), classes=0)
         except ConfigError as error:
             yield str(error)
         try:
-            self.generator.check(self.sampling)
+            self.makes_members.check(self.sampling)
         except ConfigError as error:
             yield str(error)
+        if self.data.anomalies and self.training.flips:
+            yield f"training.flips is {list(self.training.flips)}, and data.anomalies are of places: set it to []"
         ours = self.one_shot
-        if ours and self.network and not (ours.pixels or ours.fields or getattr(self.network, "noise_vector", 0)):
-            yield "one_shot has no noise, so that all members would be the same: use pixels, fields or noise_vector"
+        inner = any(getattr(self.network, name, 0) for name in ("noise_vector", "dropout"))
+        if ours and self.network and not (ours.pixels or ours.fields or inner):
+            yield "one_shot has no noise, so all members would be identical: use pixels, fields or noise_vector"
+        if inner and isinstance(self.makes_members, DiffusionOptions):
+            yield "network.noise_vector and network.dropout are noise of one-shot models: set them to 0 for a diffusion"
         if self.diffusion and self.diffusion.masks and self.target != "future":
             yield f"diffusion.masks needs target=future, and target is {self.target}"
 
     @property
-    def generator(self) -> AnyGenerator:
+    def makes_members(self) -> AnyGenerator:
         """What turns the network's output into members."""
-        return self.one_shot or self.diffusion or DiffusionOptions()
+        return self.generator or self.one_shot or self.diffusion or DiffusionOptions()
 
 
 def frames_told(frames: FrameSpec) -> tuple[Any, Any]:
@@ -197,7 +224,7 @@ def frames_told(frames: FrameSpec) -> tuple[Any, Any]:
 
 
 def built_in_recipes() -> dict[str, Path]:
-    """Return the file of every recipe that is known by its name: those of any data, then those of each domain."""
+    """Return the file of every built-in recipe by name: the general ones, then those of each domain."""
     own = {path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.yaml"))}
     return own | {name: path for domain in domains() for name, path in domain.recipes.items()}
 
@@ -255,7 +282,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     plain = parse_yaml(text, str(path))
     if not isinstance(plain, dict):
-        raise ConfigError(f"{path} holds {type(plain).__name__}; it must hold the sections of a recipe")
+        raise ConfigError(f"{path} contains {type(plain).__name__}; it must contain the sections of a recipe")
     return plain
 
 
@@ -270,7 +297,7 @@ def _parse(change: str) -> tuple[str, Any]:
 
 
 def _settings(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values; of a section each setting by itself, so that its others stay as they are."""
+    """Yield dotted names and values; each setting of a section separately, so that its others are unchanged."""
     for key, value in changes.items():
         if isinstance(value, Mapping) and "." not in key:
             for name in sorted(value, key=lambda name: name != "kind"):

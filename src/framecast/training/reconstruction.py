@@ -1,9 +1,9 @@
-"""An average of any length, put together after the training from snapshots of two.
+"""An average of any length, reconstructed after the training from snapshots of two.
 
 A power-function average weighs the weights of step τ at step t as ``p(τ) = (γ + 1) τ^γ / t^(γ + 1)``. Snapshots of such
-averages, taken at several steps with two or three γ, are functions in a small space; the one wanted is nearly always in
-it. Its least-squares coefficients solve a linear system in inner products known in closed form (Karras et al. 2024,
-section 3.2 and appendix C, arXiv 2312.02696).
+averages, taken at several steps with two or three γ, span a small space that nearly contains the desired one. Its
+least-squares coefficients solve a linear system in inner products known in closed form (Karras et al. 2024, section 3.2
+and appendix C, arXiv 2312.02696).
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ WIDEST = 0.28
 
 
 class Profile(NamedTuple):
-    """How an average weighs the steps: its width as a fraction of the training time, and the step it was taken at."""
+    """Weights of the steps in an average: its width as a fraction of the training time, and the last step."""
 
     width: float
     step: int
@@ -49,10 +49,10 @@ def inner_product(one: Profile, other: Profile) -> float:
 
 
 def coefficients(snapshots: Sequence[Profile], wanted: Profile) -> np.ndarray:
-    """Return by how much each snapshot counts in the average wanted, least squares, with the sum 1; 0 for later ones.
+    """Return the least-squares weight of each snapshot in the desired average, with the sum 1; 0 for later ones.
 
     Raises:
-        ConfigError: no snapshot was taken up to the step wanted.
+        ConfigError: no snapshot was taken up to that step.
     """
     usable = [k for k, snapshot in enumerate(snapshots) if snapshot.step <= wanted.step]
     if not usable:
@@ -72,7 +72,7 @@ def coefficients(snapshots: Sequence[Profile], wanted: Profile) -> np.ndarray:
 
 
 def misfit(snapshots: Sequence[Profile], wanted: Profile, weights: np.ndarray) -> float:
-    """Return the distance of the profile put together from the one wanted, as a fraction of the latter's norm."""
+    """Return the distance of the reconstructed profile from the desired one, as a fraction of the latter's norm."""
     own = inner_product(wanted, wanted)
     cross = sum(c * inner_product(s, wanted) for c, s in zip(weights, snapshots, strict=True) if c)
     square = sum(

@@ -1,14 +1,14 @@
-"""The folder of a training run: recipe, record of the data, log, and checkpoints that are whole or absent.
+"""The folder of a training run: recipe, record of the data, log, and atomic checkpoints.
 
     RUN/recipe.yaml                 the recipe, as resolved
     RUN/data.json                   archive, numbers of windows, rejections, hash of the split
     RUN/log.jsonl                   one line per logged step, validation, checkpoint and beginning of a session
     RUN/checkpoints/00000500/model  config.json and weights.safetensors (averaged): a model folder
-    RUN/checkpoints/00000500/state.safetensors     what is needed to go on from there
+    RUN/checkpoints/00000500/state.safetensors     what is needed to resume from there
     RUN/checkpoints/00000500/manifest.json         sizes and checksums of these files
 
-A checkpoint is written under a hidden name and renamed when all of it is on the disk. It is believed only if every
-file has the checksum of its manifest; one that has not is set aside as ``checkpoints/damaged-00000500``.
+A checkpoint is written under a hidden name and renamed when all of it is on the disk. It is used only if every file has
+the checksum of its manifest; otherwise it is set aside as ``checkpoints/damaged-00000500``.
 """
 
 import json
@@ -27,13 +27,15 @@ from framecast.core.configuration import from_plain, to_plain
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import RUN, clear, flush_folder, held, refuse_existing, write_atomically
 from framecast.core.manifest import check_seal, seal
-from framecast.core.reading import parse_json, parse_yaml, read_json, read_text
-from framecast.core.stored import Format, NewerVersionError, typed
+from framecast.core.reading import parse_json, parse_yaml, read_bytes, read_json, read_text
+from framecast.core.stored import DocumentFormat, NewerVersionError, typed
 from framecast.training.recipe import Recipe
 
-FORMAT = Format("framecast-checkpoint", 1, "checkpoint")
+FORMAT = DocumentFormat("framecast-checkpoint", 1, "checkpoint")
 
 _STATE = "state.safetensors"
+
+_MOST_RECORDS = 10**6
 
 _LOST_DATA = (
     "what the run was trained on is unknown: restore the file, choose another --out, or pass --overwrite to start over"
@@ -47,12 +49,12 @@ _WITHOUT_EFFECT = (
     "training.workers",
     "training.cache_gib",
 )
-"""Settings, or beginnings of their names, that change nothing about the weights: a run may go on with others."""
+"""Settings, or prefixes of their names, that do not affect the weights: a run may resume with different ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointRecord:
-    """What is kept beside the state: the least validation loss, where it was, and the seconds the run has taken."""
+    """Record beside the state: the lowest validation loss, its step, and the duration of the run in seconds."""
 
     best_loss: float | None
     best_step: int | None
@@ -61,7 +63,7 @@ class CheckpointRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class _Event:
-    """What every line of the log says."""
+    """Fields of the lines of the log."""
 
     event: str = ""
     step: int = 0
@@ -140,13 +142,9 @@ class Run:
         return str(found) if found else None
 
     def begin(self, recipe: str, data: Mapping[str, Any], *, overwrite: bool, longer: bool = False) -> None:
-        """Make the folder, or take up the run in it if ``recipe`` (resolved, as YAML) and ``data`` are the same.
+        """Make the folder, or resume the run in it if ``recipe`` (resolved, as YAML) and ``data`` are the same.
 
-        Args:
-            recipe: the resolved recipe as YAML.
-            data: what the run is trained on, JSON values.
-            overwrite: whether a different run may be replaced.
-            longer: whether it may be the run of a recipe with fewer steps.
+        With ``longer`` it may be the run of a recipe with fewer steps, with ``overwrite`` any other, which is replaced.
 
         Raises:
             ConfigError: the folder holds a run of another recipe or other data.
@@ -154,16 +152,17 @@ class Run:
         """
         record = json.dumps(data, indent=2) + "\n"
         recipe_path, data_path = self.path / "recipe.yaml", self.path / "data.json"
-        empty = data_path.is_file() and not any(self.path.glob("checkpoints/*"))  # nothing to lose
+        empty = data_path.is_file() and not any(self.path.glob("checkpoints/*"))  # nothing to overwrite
         if recipe_path.is_file() and empty and _differences(recipe_path, recipe):
             (self.path / "log.jsonl").unlink(missing_ok=True)
         elif recipe_path.is_file() and not overwrite:
             different = _differences(recipe_path, recipe)
             if longer and different == ["training.steps"]:
-                self._check_longer(recipe)
+                if (steps := parse_yaml(recipe, "recipe.yaml")["training"]["steps"]) < self.step:
+                    raise ConfigError(f"{self.path} has made {self.step} steps: training.steps={steps} must be more")
                 different = []
             if different:
-                raise ConfigError(self._other(f"another recipe ({', '.join(different[:4])})", recipe_path))
+                raise ConfigError(self._other(f"a different recipe ({', '.join(different[:4])})", recipe_path))
             if data_path.is_file() and (changed := _changed(_read_record(data_path), data)):
                 raise ConfigError(self._other(changed, data_path))
         elif self.path.exists():
@@ -173,22 +172,18 @@ class Run:
         write_atomically(recipe_path, recipe)
         write_atomically(data_path, record)
 
-    def _check_longer(self, recipe: str) -> None:
-        steps = parse_yaml(recipe, "recipe.yaml")["training"]["steps"]
-        if steps < self.step:
-            raise ConfigError(f"{self.path} has made {self.step} steps: training.steps={steps} is not more")
-
     def hold(self) -> None:
-        """Keep other processes from training in the folder until `release`, or until this process ends in any way.
+        """Keep other processes from training in the folder, made if it is missing, until `release` or the end.
 
-        Nothing is held where there is no folder yet, and where the system or the file system has no such locks.
+        Nothing is held where the system or the file system has no such locks.
 
         Raises:
-            FramecastError: another process holds it.
+            FramecastError: another process holds it, or it is a file or cannot be made.
         """
         self.release()
         if not self.path.is_dir():
-            return
+            refuse_existing(self.path, overwrite=False)
+            self.path.mkdir(parents=True, exist_ok=True)
         holding = ExitStack()
         holding.enter_context(held(self.path, doing=f"training in {self.path}"))
         self._holding = holding
@@ -199,13 +194,13 @@ class Run:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def release(self) -> None:
-        """Let others train in the folder."""
+        """Release the lock of the folder."""
         self._holding.close()
 
     def _other(self, what: str, path: Path) -> str:
         return (
-            f"{self.path} holds a run of {what} (compare {path.name}): "
-            "choose another --out, or pass --overwrite to start over"
+            f"{self.path} contains a run of {what} (compare {path.name}): choose another --out, or pass "
+            "--overwrite to start over"
         )
 
     def newest(self) -> tuple[Path | None, list[str]]:
@@ -252,7 +247,7 @@ class Run:
         state: Mapping[str, Tensor],
         record: Mapping[str, Any],
     ) -> Path:
-        """Write the checkpoint of ``step``: the model, the state to go on from, a JSON record; return its folder."""
+        """Write the checkpoint of ``step``: the model, the state to resume from, a JSON record; return its folder."""
         folder = self.path / "checkpoints" / f"{step:08d}"
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -268,8 +263,11 @@ class Run:
             raise
         return folder
 
-    def prune(self, *, keep: int, best: int | None) -> None:
-        """Delete all checkpoints but the ``keep`` newest and that of step ``best``."""
+    def prune(self, *, keep: int, best: int | None, extra: int | None = None) -> None:
+        """Delete all checkpoints but the ``keep`` newest and that of ``best``; ``extra`` stays only as the last."""
+        for path in self.checkpoints[:-1]:
+            if int(path.name) == extra:
+                _discard(path)
         for path in self.checkpoints[:-keep]:
             if int(path.name) != best:
                 _discard(path)
@@ -288,7 +286,9 @@ class Run:
             DataError: a line is damaged; the message names it.
         """
         path = self.path / "log.jsonl"
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        text = read_bytes(path).decode("utf-8", "replace") if path.is_file() else ""
+        if text.count("\n") > _MOST_RECORDS:
+            raise DataError(f"{path} has more than {_MOST_RECORDS} lines: keep the newest, and rerun the command")
         records = []
         for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), 1):
             where = f"{path}, line {number}"
@@ -302,7 +302,7 @@ class Run:
         return records
 
     def rewind(self, step: int) -> None:
-        """Take back what was written of steps after ``step``, which will be made again: log and averages."""
+        """Remove log and averages of steps after ``step``, which will be repeated."""
         for path in self.path.glob("averages/*.safetensors*"):
             if not (number := path.name.lstrip(".").partition(".")[0]).isdecimal() or int(number) > step:
                 path.unlink()
@@ -320,12 +320,12 @@ def _discard(folder: Path) -> None:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return how the data differ, if they do; where the archive lies does not matter. Old runs have no fingerprint."""
+    """Return how the data differ, if they do; the path of the archive does not matter. Old runs have no fingerprint."""
     apart = ("archive", "fingerprint")
     if {k: v for k, v in before.items() if k not in apart} != {k: v for k, v in now.items() if k not in apart}:
         return "other data"
     same = before.get("fingerprint") in (None, now.get("fingerprint"))
-    return "" if same else "an archive with the same windows and other content"
+    return "" if same else "an archive with the same windows and different content"
 
 
 def _read_record(path: Path) -> dict[str, Any]:
@@ -335,7 +335,7 @@ def _read_record(path: Path) -> dict[str, Any]:
     except DataError as error:
         raise DataError(f"{error}; {_LOST_DATA}") from None
     if not isinstance(plain, dict):
-        raise DataError(f"{path} holds {type(plain).__name__}, not an object; {_LOST_DATA}")
+        raise DataError(f"{path} contains {type(plain).__name__}, not an object; {_LOST_DATA}")
     return plain
 
 

@@ -1,8 +1,8 @@
 """Weights, gradients, averages and the optimizer's moments divided over the processes, for models beyond one GPU.
 
 It is torch's ``fully_shard`` (Zhao et al. 2023, arXiv 2304.11277) around the whole network: for a pass its weights are
-gathered, everything that stays between passes is divided. A checkpoint holds whole tensors, so that a run may be taken
-up with any number of processes, divided or not. torch is asked directly, because accelerate silently makes
+gathered, everything that stays between passes is divided. A checkpoint holds whole tensors, so that a run may be
+resumed with any number of processes, sharded or not. torch is called directly, because accelerate silently makes
 DistributedDataParallel of it on CPUs.
 """
 
@@ -19,13 +19,13 @@ def shard(network: nn.Module, processes: Processes) -> None:
 
     device = next(network.parameters()).device
     for parameter in network.parameters():
-        parameter.data = parameter.data.contiguous()  # as fully_shard wants it, whatever layout the network prefers
+        parameter.data = parameter.data.contiguous()  # as fully_shard requires, whatever layout the network prefers
     fully_shard(network, mesh=init_device_mesh(device.type, (processes.count,)))
 
 
 def reshard(network: nn.Module) -> None:
     """Divide parameters again that a pass left gathered; the network goes on computing with those until then."""
-    again = getattr(network, "reshard", None)  # what fully_shard makes of a network has it
+    again = getattr(network, "reshard", None)  # fully_shard adds this method
     if again is not None:
         again()
 
@@ -36,7 +36,7 @@ def is_sharded(network: nn.Module) -> bool:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """Return a divided tensor as a whole one; every process must ask for it. Others are returned as they are."""
+    """Return a divided tensor as a whole one; every process must call this. Others are returned as they are."""
     if not _is_divided(tensor):
         return tensor
     gathered: Tensor = tensor.full_tensor()  # type: ignore[attr-defined]
@@ -67,4 +67,4 @@ def _divided_type() -> type[Tensor]:
 
 
 class _Nothing(Tensor):
-    """A class of which there is no tensor."""
+    """Placeholder class without instances."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import MODEL, new_folder, write_atomically
+from framecast.core.reading import check_regular, parse_json
 from framecast.models.checkpoint import read_config, save_weights
 from framecast.models.header import find_model
 from framecast.training.options import TrainingOptions
@@ -24,7 +25,7 @@ FOLDER = "averages"
 
 
 def is_due(step: int, options: TrainingOptions) -> bool:
-    """Whether the averages are written down after ``step``: ``options.snapshots`` times, evenly, the last step too."""
+    """Whether the averages are saved after ``step``: ``options.snapshots`` times, evenly, the last step too."""
     last, count = options.last_step, min(options.snapshots, options.last_step)
     return bool(options.averages) and step * count // last > (step - 1) * count // last
 
@@ -39,10 +40,10 @@ def save_snapshot(run: Path, step: int, averages: Sequence[tuple[float, dict[str
 
 
 def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[dict[str, Tensor], int, float]:
-    """Return the weights of an average that was not kept, put together from the snapshots of a run.
+    """Return the weights of a further average, reconstructed from the snapshots of a run.
 
-    Its ``width`` is a share of the training up to ``step``, by default the last snapshot's. Step and misfit, a share of
-    the profile's norm, are returned too.
+    Its ``width`` is a fraction of the training up to ``step``, by default the last snapshot's. Step and misfit, a
+    fraction of the profile's norm, are returned too.
 
     Raises:
         DataError: the run has no snapshots, or they cannot be read.
@@ -96,10 +97,11 @@ def write_average(
 
 def _profiles(path: Path) -> list[tuple[int, float, int]]:
     """Return number, width and step of each average in a snapshot."""
+    check_regular(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        step = int(metadata["step"])
-        return [(k, float(width), step) for k, width in enumerate(json.loads(metadata["widths"]))]
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        step, widths = int(metadata["step"]), parse_json(metadata["widths"], where=str(path))
+        return [(k, float(width), step) for k, width in enumerate(widths)]
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise DataError(f"{path} is not a snapshot of averages ({type(error).__name__}): remove it") from None

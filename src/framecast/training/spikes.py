@@ -1,4 +1,4 @@
-"""Which gradients are out of the ordinary."""
+"""Detection of unusually large gradients."""
 
 from collections import deque
 from statistics import median

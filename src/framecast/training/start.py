@@ -1,9 +1,8 @@
-"""Starting from another model: what a recipe leaves open is that model's, and the network begins with its weights.
+"""Starting from another model: settings that a recipe leaves open, and the initial weights, are those of that model.
 
-It serves two ends. A diffusion becomes a one-shot generator: at its noisiest time it gives the conditional mean, from
-which an ensemble is learnt in minutes. And a released model is fitted to one's own archive, whose stretch is fitted
-anew: what looks alike in units of its own spread moves alike. Channels and classes that the model does not know begin
-without effect.
+It has two uses. A diffusion becomes a one-shot generator: at its noisiest time it gives the conditional mean, from
+which an ensemble is learnt in minutes. And a released model is fine-tuned on the user's archive, for which the stretch
+is fitted again. Channels and classes that are new to the model initially have no effect.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +36,7 @@ class Start:
 
     @property
     def record(self) -> dict[str, str]:
-        """What a model remembers of the one it was started from."""
+        """The record of the starting model in a new model."""
         return {"model": self.config.name, "weights_sha256": self.config.weights_sha256}
 
     def weights(self) -> dict[str, Tensor]:
@@ -65,8 +64,8 @@ def open_start(recipe: Recipe) -> Start | None:
 def inherit(recipe: Recipe, start: Start) -> Recipe:
     """Return the recipe with what it leaves open as in the model that it starts from.
 
-    That is the network, the generator, the numbers of frames and the way of drawing; a one-shot generator is told of
-    the diffusion that the network was.
+    These are the network, the generator, the numbers of frames and the sampling; for a one-shot generator also the
+    diffusion of the starting model.
 
     Raises:
         ConfigError: the network, the target or the generator cannot be taken over.
@@ -80,33 +79,38 @@ def inherit(recipe: Recipe, start: Start) -> Recipe:
             f"target is {recipe.target}, and {start.path} was trained with target={kind_of(model.target)}: set that"
         )
     recipe = replace(recipe, network=network, **_generator(recipe, start))
-    own = type(recipe.generator) is type(model.generator)
+    own = type(recipe.makes_members) is type(model.generator)
     if own and recipe.sampling == SamplingOptions(precision=recipe.sampling.precision):
         recipe = replace(recipe, sampling=replace(model.sampling, precision=recipe.sampling.precision))
     known = dict(zip(("past", "future"), frames_told(model.frames), strict=True))
     frames = {name: told for name, told in known.items() if getattr(recipe.data, name) == "auto"}
     forcings = recipe.data.forcings or model.forcings
-    return replace(recipe, data=replace(recipe.data, forcings=forcings, **frames))
+    anomalies = recipe.data.anomalies or (model.anomalies.clocks if model.anomalies else ())
+    return replace(recipe, data=replace(recipe.data, forcings=forcings, anomalies=anomalies, **frames))
 
 
 _SAME = "start from a model with the same network, or leave network out of the recipe"
 
 
 def _generator(recipe: Recipe, start: Start) -> dict[str, Any]:
-    """Return the sections ``diffusion`` and ``one_shot`` of a recipe that starts there."""
+    """Return the section on the generator for a recipe with this starting model."""
     given = start.config.generator
+    if recipe.generator:
+        return {}
     before = given if isinstance(given, DiffusionOptions) else getattr(given, "diffusion", None)
     if recipe.one_shot:
         return {"one_shot": replace(recipe.one_shot, diffusion=recipe.one_shot.diffusion or before)}
     if isinstance(given, OneShotOptions):
         if recipe.diffusion:
-            raise ConfigError(f"{start.path} is a one-shot model, which knows noise alone: start a diffusion from one")
+            raise ConfigError(f"{start.path} is a one-shot model: start a diffusion from a diffusion")
         return {"one_shot": given}
-    return {"diffusion": recipe.diffusion or given}
+    if isinstance(given, DiffusionOptions):
+        return {"diffusion": recipe.diffusion or given}
+    return {"diffusion": recipe.diffusion} if recipe.diffusion else {"generator": given}
 
 
 def differences(model: ModelConfig, start: Start) -> Iterator[str]:
-    """Yield in words what ``model`` has otherwise than the one that it starts from."""
+    """Yield in words how ``model`` differs from its starting model."""
     before = start.config
     now, then = _facts(model), _facts(before)
     yield from (f"{name} {then[name]} → {now[name]}" for name in now if now[name] != then[name])
@@ -135,6 +139,7 @@ def _facts(model: ModelConfig) -> dict[str, str]:
         "size": f"{frames.height}×{frames.width}",
         "unit": model.unit,
         "stretch": "; ".join(f"{name} {text}" for name, text in stretches.items()),
+        "anomalies": ", ".join(model.anomalies.clocks) if model.anomalies else "none",
         "known in advance": ", ".join(model.forcings) or "nothing",
         "classes": ", ".join(model.labels) or "none",
     }
@@ -145,14 +150,14 @@ def _short(value: Any) -> str:
 
 
 def load_start(network: nn.Module, model: ModelConfig, start: Start) -> list[str]:
-    """Give ``network``, that of ``model``, the weights of the model that it starts from, in place.
+    """Load the weights of the starting model into ``network``, that of ``model``, in place.
 
-    Slices of a tensor that belong to one channel or class are matched by its name (a network says in
-    ``channel_slices`` which they are); where no name is common and there are as many, by their order. What the other
-    model does not know has no effect at first: such slices are 0.
+    Slices of a tensor that belong to one channel or class are matched by its name (a network says in ``channel_slices``
+    which they are); where no name is common and there are as many, by their order. New channels and classes have no
+    effect at first: their slices are 0.
 
     Returns:
-        The names of the tensors that it lacks, which begin as they were built.
+        The names of the tensors that it lacks, which keep their initial values.
 
     Raises:
         ConfigError: the networks differ in more than that.
@@ -197,10 +202,7 @@ def _matched(
 
 
 def _slices(network: nn.Module, model: ModelConfig, named: ModelConfig) -> dict[str, tuple[int, list[Slice]]]:
-    """Return the axis and the names of slices that a network of ``model`` has for each channel and class.
-
-    A channel that stands for another one of ``named`` bears the name of that.
-    """
+    """Return the axis and the names (as in ``named``) of slices that a network has for each channel and class."""
     told = getattr(network, "channel_slices", None)
     if told is None:
         return {}
@@ -215,7 +217,7 @@ def _slices(network: nn.Module, model: ModelConfig, named: ModelConfig) -> dict[
 
 
 def _given(model: ModelConfig, past: Sequence[str], future: Sequence[str]) -> list[str]:
-    """Return names of all channels that the network is given beside the noise, in their order."""
+    """Return names of all input channels of the network besides the noise, in their order."""
     known = [f"{name} {k}" for name in model.forcings for k in range(planes([name]))]
     ahead = [f"moved {name}" for name in future] if model.representation.moves else []
     names = [*past, *(f"past {name}" for name in known), *ahead, *(f"future {name}" for name in known)]
@@ -224,7 +226,7 @@ def _given(model: ModelConfig, past: Sequence[str], future: Sequence[str]) -> li
 
 
 def _counterparts(before: Sequence[str], now: Sequence[str]) -> dict[str, str]:
-    """Return for each name of ``now`` that of ``before`` which it stands for: the same, or by order if none is."""
+    """Return for each name of ``now`` the matching one of ``before``: the same, or by order if no name is common."""
     if not set(before) & set(now) and len(before) == len(now):
         return dict(zip(now, before, strict=True))
     return {name: name for name in now if name in before}

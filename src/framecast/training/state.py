@@ -22,7 +22,7 @@ class TrainingState:
     """A network, the averages of its weights, its optimizer and the number of optimizer steps made.
 
     Args:
-        network: is changed in place by training; divided over processes before, if at all.
+        network: changed in place by training; already sharded, if at all.
         options: of the training.
 
     Attributes:
@@ -46,7 +46,7 @@ class TrainingState:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Mark the block in which the state is neither that before the step nor that after it."""
+        """Mark the block in which the state is inconsistent."""
         self.whole = False
         yield
         self.whole = True
@@ -67,7 +67,7 @@ class TrainingState:
         return stored({name: whole(value.detach()) for name, value in named.items()})
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up the state that `tensors` returned; DataError if it belongs to another network or other settings."""
+        """Restore the state that `tensors` returned; DataError if it belongs to another network or other settings."""
         try:
             own = self.network.state_dict()
             given = _below("network.", tensors)

@@ -1,4 +1,4 @@
-"""Training into a run's folder, from the first step or the last checkpoint: what happens is yielded as it happens."""
+"""Training into a run's folder, from the first step or the last checkpoint, as a generator of events."""
 
 import math
 import time
@@ -43,7 +43,7 @@ _SMALL = WatchOptions(windows=2, members=4)
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """The run begins after ``step`` steps, in this precision; the newer checkpoints in ``damaged`` were passed over."""
+    """The run starts after ``step`` steps, in this precision; the newer checkpoints in ``damaged`` were skipped."""
 
     step: int
     precision: Choice
@@ -54,13 +54,15 @@ class Begun:
 class Validated:
     """A validation: the averaged network's loss on windows it was not trained on, and whether it is the best yet.
 
-    ``skill`` is how far the CRPS of a few small ensembles is below persistence's; ``None`` without persistence.
+    ``skill`` is how far the CRPS of small ensembles of ``windows`` windows is below persistence's; ``None`` without
+    persistence.
     """
 
     step: int
     loss: float
     best: bool
     skill: float | None = None
+    windows: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ class Saved:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """The run was asked to stop and has written a checkpoint; the same call goes on from it."""
+    """The run was stopped on request and has written a checkpoint; the same call resumes from it."""
 
     step: int
 
@@ -91,24 +93,18 @@ def run_training(
     stop: Callable[[], bool] = lambda: False,
     processes: Processes | None = None,
 ) -> Iterator[Event]:
-    """Train, and yield what happens as it happens.
+    """Train, and yield events.
 
     The same call on a folder with an unfinished run of the same recipe and data resumes from its newest undamaged
-    checkpoint, and ends in the weights of a run that was never stopped. An interrupt writes a checkpoint of its own.
+    checkpoint, and ends with the weights of an uninterrupted run. An interrupt writes a checkpoint.
     A precision of ``auto`` is chosen for the device where the run begins, and written into the run's recipe.
 
-    Args:
-        prepared: see `framecast.training.prepare.prepare`.
-        out: the run's folder.
-        device: where to train.
-        overwrite: whether a different run in that folder may be replaced.
-        longer: whether a run in that folder that has fewer steps is trained further.
-        stop: asked after each step; true in any process writes a checkpoint and ends the run.
-        processes: that train together; this one alone by default.
+    With ``longer`` a run in the folder that has fewer steps is trained further, with ``overwrite`` a different one is
+    replaced. ``stop`` is called after each step; true in any process writes a checkpoint and ends the run.
 
     Raises:
         ConfigError: the batch cannot be divided over the processes.
-        FramecastError: the folder holds something else, another process trains in it, or the loss diverged.
+        FramecastError: the folder contains something else, another process trains in it, or the loss diverged.
     """
     processes = processes or Processes()
     run = Run(out)
@@ -151,7 +147,7 @@ def run_training(
                     yield Stopped(step=progress.step)
                     return
         except KeyboardInterrupt:
-            # In the middle of an update the weights are neither those before the step nor those after it.
+            # During an update the state is inconsistent.
             if processes.count == 1 and state.whole and state.step > session.written:
                 session.save()
             raise
@@ -185,6 +181,7 @@ class _Session:
         measure_loss(self.generator, prepared.model.conditioning, prepared.dataset("train"), seed=self.options.seed)
         self.state = TrainingState(network, self.options)
         self.best: tuple[float, int | None] = math.inf, None
+        self._extra: int | None = None  # an extra checkpoint written on stopping
         self.seconds = 0.0
         if checkpoint is not None:
             tensors, record = run.load(checkpoint)
@@ -192,6 +189,8 @@ class _Session:
             if record.best_loss is not None:
                 self.best = record.best_loss, record.best_step
             self.seconds = record.seconds
+            if self.state.step % self.options.checkpoint_every and record.best_step != self.state.step:
+                self._extra = self.state.step
         self.written = self.state.step
         self.spikes = Spikes()
         self.environment = describe_environment()
@@ -208,7 +207,7 @@ class _Session:
         return bool(self.processes.mean(torch.tensor(float(flag), device=device)) > 0)
 
     def log_beginning(self, damaged: tuple[str, ...]) -> None:
-        """Log what this session runs with."""
+        """Log the settings of this session."""
         if self.processes.first:
             self.run.rewind(self.state.step)
             self.run.log(
@@ -225,7 +224,7 @@ class _Session:
             )
 
     def log_step(self, progress: Stepped) -> None:
-        """Log every tenth step, the last one, and those that are out of the ordinary."""
+        """Log every tenth step, the last one, and unusual ones."""
         spike = self.spikes.is_one(progress.gradient_norm)
         last = progress.step == self.options.last_step
         if self.processes.first and (progress.step % _LOG_EVERY == 0 or progress.skipped or spike or last):
@@ -234,7 +233,7 @@ class _Session:
             self.run.log(event="step", elapsed=self.elapsed(), **plain, spike=spike, windows_per_second=rate)
 
     def validate(self) -> Validated:
-        """Return how the averaged weights do on the validation side."""
+        """Validate the averaged weights."""
         conditioning = self.prepared.model.conditioning
         with self.state.ema.within(self.state.network):
             loss = validation_loss(
@@ -248,7 +247,8 @@ class _Session:
             self.run.log(
                 event="validation", step=self.state.step, loss=_finite(loss), best=better, skill=_finite(skill)
             )
-        return Validated(step=self.state.step, loss=loss, best=better, skill=skill)
+        windows = min(_SMALL.windows, len(self._validation))
+        return Validated(step=self.state.step, loss=loss, best=better, skill=skill, windows=windows)
 
     def look(self) -> Watched:
         """Return forecasts of a few validation windows by the averaged weights; every process makes them."""
@@ -283,7 +283,7 @@ class _Session:
 
         def write() -> Path:
             path = self.run.save(state.step, write_model, tensors, record)
-            self.run.prune(keep=self.options.keep, best=step)
+            self.run.prune(keep=self.options.keep, best=step, extra=self._extra)
             return path
 
         path = self.processes.share(write)
@@ -291,7 +291,7 @@ class _Session:
         return Saved(step=state.step, path=path)
 
     def _reference(self) -> Reference | None:
-        """Return what the model keeps of its training data; nothing where the network is divided among processes."""
+        """Return what the model stores of its training data; nothing if the network is sharded."""
         if self.options.shard and self.processes.count > 1:
             return None
         with self.state.ema.within(self.state.network):
@@ -299,7 +299,7 @@ class _Session:
             return describe_training(forecaster, self.prepared.dataset("train"), seed=self.options.seed)
 
     def save_snapshot(self) -> None:
-        """Write down the power-function averages, from which others can be made later."""
+        """Save the power-function averages, from which others can be reconstructed later."""
         weights = [average.weights(self.state.network) for average in self.state.averages]
         averages = list(zip(self.options.averages, weights, strict=True))
         self.processes.share(lambda: save_snapshot(self.run.path, self.state.step, averages))
@@ -317,11 +317,7 @@ class _Session:
 
 
 def _learning(generator: Generator, recipe: Recipe, device: torch.device) -> Generator:
-    """Return ``generator``, or with a teacher the student that it is while it is trained.
-
-    Raises:
-        ConfigError: student or teacher is not a diffusion.
-    """
+    """Return ``generator``, or with a teacher the student that is trained in its place."""
     if recipe.distillation is None:
         return generator
     teacher = load(recipe.distillation.teacher, device=device).generator
@@ -331,10 +327,7 @@ def _learning(generator: Generator, recipe: Recipe, device: torch.device) -> Gen
 
 
 def _precision(run: Run, prepared: Prepared, device: torch.device, *, overwrite: bool) -> tuple[Choice, str]:
-    """Return the precision of the training and why, and that of the model's forecasts.
-
-    A precision that the recipe leaves open is that of an unfinished run in the folder, else chosen for the device.
-    """
+    """Return the precision of the training, which an unfinished run keeps, and why; and that of the forecasts."""
     recipe = prepared.recipe
     before = {} if overwrite else run.settings()
     begun = _setting(before, "training", ("float32", "bf16", "fp16"))
@@ -344,7 +337,7 @@ def _precision(run: Run, prepared: Prepared, device: torch.device, *, overwrite:
     if recipe.training.precision != "auto":
         choice = asked(recipe.training.precision, device)
     elif begun:
-        choice = asked(begun, device, why="the run was begun with it")
+        choice = asked(begun, device, why="the run was started with it")
     else:
         model = prepared.model
         choice = choose(lambda: build_network(model).to(device), device, model.conditioning, job="training")
@@ -359,22 +352,21 @@ def _setting(plain: dict[str, Any], section: str, known: tuple[str, ...]) -> Any
 
 
 def _open(run: Run, prepared: Prepared, *, overwrite: bool, longer: bool) -> tuple[Path | None, tuple[str, ...]]:
-    """Make the run's folder or look into the one that is there, and hold it; see `Run.begin` and `Run.newest`."""
-    run.hold()  # before it may be replaced
-    run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite, longer=longer)
+    """Make the run's folder or open an existing one, and lock it; see `Run.begin` and `Run.newest`."""
     run.hold()
+    run.begin(dump_recipe(prepared.recipe), prepared.data_record, overwrite=overwrite, longer=longer)
     checkpoint, damaged = run.newest()
     return checkpoint, tuple(damaged)
 
 
 def _check_agreement(processes: Processes, prepared: Prepared) -> None:
-    """Raise `DataError` unless all processes, on other machines perhaps, have the same recipe and data before them."""
+    """Raise `DataError` unless all processes, perhaps on several machines, have the same recipe and data."""
     mine = [dump_recipe(prepared.recipe), prepared.data_record["hashes"], to_plain(prepared.model)]
     everyone = processes.gather(mine)
     for rank, other in enumerate(everyone):
         if other != everyone[0]:
             raise DataError(
-                f"process {rank} has another recipe or other data than process 0: give all of them the same archive"
+                f"process {rank} has a different recipe or different data than process 0: give all of them the same"
             )
 
 

@@ -1,4 +1,4 @@
-"""How well the averaged network does on windows it was not trained on."""
+"""Validation of the averaged network on windows it was not trained on."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from framecast.training.options import TrainingOptions
 from framecast.videos.conditioning import Conditioning
 
 _KEY = -1
-"""In place of the step, which is 0 at least."""
+"""Key of the random numbers in place of the step, which is never negative."""
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def validation_loss(
 ) -> float:
     """Return the mean loss over ``options.validation_windows`` windows, evenly spaced; ``generator`` has the averages.
 
-    Times and noise are the same at every call and however many processes share the windows, so that the figures of two
+    Times and noise are the same at every call and however many processes share the windows, so that the losses of two
     steps can be compared.
     """
     processes = processes or Processes()
@@ -38,7 +38,7 @@ def validation_loss(
     parts = [range(start, min(start + size, count)) for start in range(0, count, size)]
     losses: dict[int, float] = {}
     for round_ in range(-(-len(parts) // processes.count)):
-        # A process without a part of its own repeats the last: a divided network is gathered by all or by none.
+        # A process without a part repeats the last one: a sharded network is gathered by all processes or none.
         places = parts[min(round_ * processes.count + processes.rank, len(parts) - 1)]
         batch = windows.batch([k * len(windows) // count for k in places])
         random = BatchRandom(options.seed, _KEY, total=count, places=places)

@@ -1,4 +1,4 @@
-"""A look at a run while it goes on: forecasts of a few validation windows, always the same, and their scores."""
+"""Validation during a run: forecasts of a few validation windows, always the same, and their scores."""
 
 import math
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from framecast.videos.target import latest_frame
 
 @dataclass(frozen=True, kw_only=True)
 class WatchOptions:
-    """What is shown of a run while it goes on; nothing here changes the weights.
+    """Forecasts and scores during a run; these settings do not affect the weights.
 
     Attributes:
-        to: where figures and animations go besides the log: ``files`` (RUN/samples, an animation of each look),
+        to: output of scores and animations besides the log: ``files`` (RUN/samples, an animation each time),
             ``tensorboard`` (RUN/tensorboard), ``wandb``, or several of them.
-        every: steps between two looks, at which some windows are forecast and scored; 0 for none.
+        every: number of steps after which some windows are forecast and scored; 0 for never.
         windows: how many, evenly spaced over the validation side; the first is shown as an animation.
         members: of each forecast.
     """
@@ -43,12 +43,12 @@ class WatchOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What a look at the run showed.
+    """Scores of forecasts during a run.
 
     Attributes:
         step: after which.
         scores: by name, in physical units: ``crps``, ``rmse`` of the ensemble mean, and ``spread_skill``; ``skill``,
-            how far the CRPS is below persistence's, where the past shows what is forecast.
+            how far the CRPS is below persistence's, if the future channels are among the past channels.
         truth: of the first window, ``[channel, time, y, x]``.
         members: of its forecast, ``[member, channel, time, y, x]``.
     """
@@ -70,7 +70,9 @@ def look(forecaster: Forecaster, windows: Samples, options: WatchOptions, *, ste
         truths.append(sample.future)
         lasts.append(latest_frame(sample.past, frames) if shown else torch.full_like(sample.future[:, :1], torch.nan))
         draw = Draw(members=range(options.members), sample=place, options=forecaster.sampling)
-        drawn.append(forecaster.draw(sample.past, draw, forcing=sample.forcing if sample.forcing.numel() else None))
+        moved, forcing = sample.beside
+        moved = None if moved is None else moved[None]
+        drawn.append(forecaster.draw(sample.past, draw, moved=moved, forcing=forcing))
     truth, members = torch.stack(truths), torch.stack(drawn, dim=1)  # [window, ...] and [member, window, ...]
     error = (ensemble_mean(members) - truth).square().nanmean().sqrt().item()
     spread = ensemble_variance(members).nanmean().sqrt().item()

@@ -1,15 +1,16 @@
-"""Times of any calendar as one even clock.
+"""Times of any calendar as nanoseconds since an origin.
 
 Windows, cadences and lead times need times that can be subtracted. A date of a climate model without leap days, of
 months of 30 days or of the year 12, or the seconds of a simulation that knows no date, is therefore kept in memory as
 ``datetime64[ns]`` on an even clock: the time since the calendar's origin, counted in its own days, added to
-1970-01-01. For ordinary dates that is the date itself. Whoever shows a time asks its `Calendar` for the text.
+1970-01-01. For ordinary dates that is the date itself. Its `Calendar` converts a time to text.
 
 References:
     CF Conventions 1.11, section 4.4.1 (calendars).
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,7 @@ _YEARS = range(1690, 2250)
 
 @dataclass(frozen=True, kw_only=True)
 class Calendar:
-    """How times on the clock are read.
+    """Meaning of times on the clock.
 
     Attributes:
         name: of the CF calendar: ``proleptic_gregorian``, ``noleap``, ``360_day`` …; ``none`` for times elapsed since
@@ -45,7 +46,7 @@ class Calendar:
 
     @property
     def ordinary(self) -> bool:
-        """Whether times on the clock are dates as people use them."""
+        """Whether times on the clock are standard dates."""
         return self == Calendar()
 
     @property
@@ -77,7 +78,7 @@ class Calendar:
         if calendar == self:
             return clock
         if calendar.name != self.name:
-            raise DataError(f"times are of the calendars {self.name} and {calendar.name}; they must share one")
+            raise DataError(f"times use the calendars {self.name} and {calendar.name}; they must share one")
         origin = cftime.datetime(*map(int, calendar.origin.split("-")), calendar=self.name)
         apart = cftime.date2num(origin, self.attributes["units"], calendar=self.name)
         return clock + np.timedelta64(int(apart), "us").astype("timedelta64[ns]")
@@ -87,7 +88,9 @@ class Calendar:
         return f"{self.text(time)} UTC" if self.ordinary else self.text(time)
 
     def iso(self, time: np.datetime64) -> str:
-        """Return `text` to the second as tables hold it: ``2017-08-13T06:00:00``."""
+        """Return the time to the second as in tables: ``2017-08-13T06:00:00``, or ``5400s`` without dates."""
+        if self.name == "none":
+            return f"{int(time.astype('datetime64[ns]').astype(np.int64)) / 1e9:.15g}s"
         return self.text(time, "s").replace(" ", "T")
 
     @property
@@ -155,7 +158,7 @@ def to_clock(times: npt.ArrayLike) -> tuple[Clock, Calendar]:
 def _from_cftime(dates: list[Any], known: npt.NDArray[np.bool_]) -> tuple[Clock, Calendar]:
     names = {date.calendar for date in dates}
     if len(names) > 1:
-        raise DataError(f"times are of the calendars {', '.join(sorted(names))}; they must share one")
+        raise DataError(f"times use the calendars {', '.join(sorted(names))}; they must share one")
     years = [date.year for date in dates]
     common = min(years) in _YEARS and max(years) in _YEARS
     origin = "1970-01-01" if common else f"{max(1, min(years) // 100 * 100):04d}-01-01"
@@ -169,8 +172,8 @@ def _from_cftime(dates: list[Any], known: npt.NDArray[np.bool_]) -> tuple[Clock,
         clock[known] = nanoseconds(_EPOCH + micros.astype("timedelta64[us]"))
     except ValueError:
         raise DataError(
-            f"times from the year {min(years)} to {max(years)} span more than the 290 years that one archive can hold: "
-            "import parts of them"
+            f"times from the year {min(years)} to {max(years)} span more than the 290 years that one archive can "
+            "contain: import parts of them"
         ) from None
     return clock, calendar
 
@@ -228,7 +231,9 @@ def _decoded(numbers: npt.NDArray[Any], units: str, calendar: str | None) -> tup
 def _ordinary(numbers: npt.NDArray[Any], unit: str, since: str) -> Clock | None:
     """Return numbers of ``unit`` since a date of the ordinary calendar, to the microsecond; None for other dates."""
     try:
-        start = nanoseconds(np.datetime64(since.strip().removesuffix("Z").removesuffix(" UTC"), "us"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy: an offset from UTC is subtracted, as it should be
+            start = nanoseconds(np.datetime64(since.strip().removesuffix("Z").removesuffix(" UTC"), "us"))
         micros = seconds_in(unit) * 1e6
     except (ValueError, DataError):
         return None
@@ -255,6 +260,7 @@ _SECONDS = {
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
+    **dict.fromkeys(("week", "weeks"), 604800.0),
 }
 
 

@@ -1,8 +1,8 @@
-"""What the network is given and what it generates: two ways to put a past and a future before it.
+"""Input and output of the network: two ways to present a past and a future.
 
 `Conditioning`: the past is given, the future is generated. `GivenFrames`: past and future are one video, some of whose
-frames are given and the others generated, so that one network predicts, fills gaps, runs backward and generates from
-nothing (see `framecast.videos.masks`).
+frames are given and the others generated, so that one network predicts, fills gaps, runs backward and generates
+unconditionally (see `framecast.videos.masks`).
 """
 
 from collections.abc import Mapping
@@ -39,18 +39,18 @@ class Conditioning:
 
     @property
     def channels(self) -> int:
-        """How many channels the condition has."""
+        """Number of channels of the condition."""
         return self.representation.condition_shape[0]
 
     @property
     def condition_frames(self) -> int:
-        """How many frames the condition has."""
+        """Number of frames of the condition."""
         return self.representation.condition_shape[1]
 
     def moved(self, past: Tensor, flow: Tensor | None = None) -> Tensor | None:
-        """Return the last frame of ``past`` moved on to each lead time, where the model is given it.
+        """Return the last frame of ``past`` advected to each lead time, if it is an input of the model.
 
-        What the other methods take, and find for themselves if it is not given: it is found once for each past.
+        An optional argument of the other methods, which otherwise compute it themselves.
         """
         return self.representation.moved(past, flow)
 
@@ -65,11 +65,11 @@ class Conditioning:
     ) -> Example:
         """Return a training batch for ``[batch, channel, time, height, width]`` in physical units."""
         moved = self.moved(past) if moved is None else moved
-        x0, known = self.representation.encode(past, future, moved)
+        x0, known = self.representation.encode(past, future, moved, forcing)
         return Example(x0, self.condition(past, moved=moved, forcing=forcing), known)
 
     def condition(self, past: Tensor, *, moved: Tensor | None = None, forcing: Tensor | None = None) -> Tensor:
-        """Return what the network is given to forecast from ``past`` ``[batch, channel, time, height, width]``."""
+        """Return the condition for a forecast from ``past`` ``[batch, channel, time, height, width]``."""
         return self.representation.encode_past(past, moved, forcing)
 
     def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
@@ -78,14 +78,19 @@ class Conditioning:
         return len(frames.future_channels), frames.future, height, width
 
     def bounds(
-        self, past: Tensor, clip: Mapping[str, tuple[float, float]], *, moved: Tensor | None = None
+        self,
+        past: Tensor,
+        clip: Mapping[str, tuple[float, float]],
+        *,
+        moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the lowest and the highest x0 that ``clip`` (physical units, by channel) allows after ``past``."""
-        return self.representation.bounds(past, clip, moved)
+        return self.representation.bounds(past, clip, moved, forcing)
 
-    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
-        """Return the future in physical units that the generated ``x0`` stands for."""
-        return self.representation.decode(x0, past, moved)
+    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None, forcing: Tensor | None = None) -> Tensor:
+        """Return the generated ``x0`` as a future in physical units."""
+        return self.representation.decode(x0, past, moved, forcing)
 
 
 class GivenFrames(Conditioning):
@@ -103,7 +108,7 @@ class GivenFrames(Conditioning):
         super().__init__(representation)
         frames = representation.frames
         if representation.forcings:
-            raise ConfigError("frame masks do not go with data.forcings: leave one of them out")
+            raise ConfigError("frame masks cannot be combined with data.forcings: leave one of them out")
         if frames.past_channels != frames.future_channels or not isinstance(representation.target, Future):
             channels = f"{list(frames.past_channels)} and {list(frames.future_channels)}"
             raise ConfigError(
@@ -167,13 +172,18 @@ class GivenFrames(Conditioning):
         return len(frames.future_channels), frames.past + frames.future, height, width
 
     def bounds(
-        self, past: Tensor, clip: Mapping[str, tuple[float, float]], *, moved: Tensor | None = None
+        self,
+        past: Tensor,
+        clip: Mapping[str, tuple[float, float]],
+        *,
+        moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the bounds of every frame; given frames are put back into what is clipped."""
         low, high = (limit[:, :, :1] for limit in self.representation.limits(past, clip))
         return low, high
 
-    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None) -> Tensor:
+    def future(self, x0: Tensor, past: Tensor, *, moved: Tensor | None = None, forcing: Tensor | None = None) -> Tensor:
         """Return the future frames of the generated video in physical units."""
         return self.representation.decode(x0[..., self.representation.frames.past :, :, :], past)
 

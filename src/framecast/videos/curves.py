@@ -1,11 +1,11 @@
-"""The curves that compress intensities, in words; without PyTorch, so that a model is described at once."""
+"""The curves that compress intensities, in words; without PyTorch, so that a model is described quickly."""
 
 from typing import Literal
 
 Curve = Literal["linear", "sqrt", "log1p", "asinh"]
 
 FLOORED = ("sqrt", "log1p")
-"""Curves that take the negative as zero."""
+"""Curves that set negative values to zero."""
 
 
 def describe_stretch(curve: str, *, softening: float = 1.0, saturation: float | None = None, reason: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Which way rows and columns run, as coordinates say: an archive's rows run to the north, its columns to the east.
+"""Direction of rows and columns from coordinates: in an archive rows run to the north, columns to the east.
 
 References:
     CF Conventions 1.11, sections 4.1, 4.2 and 5.2.
@@ -18,12 +18,12 @@ _LONGITUDE_UNITS = ("degrees_east", "degree_east", "degree_e", "degrees_e")
 
 
 def is_latitude(variable: xr.DataArray) -> bool:
-    """Whether ``variable`` holds latitudes, as its units, standard name or name say."""
+    """Whether ``variable`` contains latitudes, judging by its units, standard name or name."""
     return _is_angle(variable, _LATITUDE_UNITS, "latitude", ("lat", "latitude", "xlat", "nav_lat"))
 
 
 def is_longitude(variable: xr.DataArray) -> bool:
-    """Whether ``variable`` holds longitudes, as its units, standard name or name say."""
+    """Whether ``variable`` contains longitudes, judging by its units, standard name or name."""
     return _is_angle(variable, _LONGITUDE_UNITS, "longitude", ("lon", "longitude", "xlong", "nav_lon"))
 
 
@@ -46,7 +46,7 @@ def area_weights(coords: Mapping[Any, xr.DataArray], size: tuple[int, int]) -> n
 
 
 _SIDES = ("arcsec", "arcmin", "deg", "rad", "m", "km")
-"""Units of positions on an even grid in which the area of a pixel is told."""
+"""Units of positions on an even grid for which the area of a pixel is computed."""
 
 
 def pixel_area(coords: Mapping[Any, xr.DataArray]) -> tuple[float, str] | None:
@@ -93,11 +93,16 @@ def descends(values: npt.NDArray[np.float64], axis: int, variable: xr.DataArray)
     """Whether the coordinates ``values`` of ``variable`` fall along ``axis``: by most of their steps in two dimensions.
 
     Raises:
-        DataError: values of one dimension rise and fall.
+        DataError: values of one dimension rise and fall, or some are not known.
     """
+    if values.ndim == 1 and (gone := int((~np.isfinite(values)).sum())):
+        raise DataError(
+            f"{gone} of the {len(values)} values of {variable.name} are not numbers: correct them, or drop "
+            f"{variable.name} to use pixel numbers"
+        )
     steps = np.diff(values, axis=axis)
     steps = steps[np.isfinite(steps)]
     falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
     if values.ndim == 1 and falling and rising:
-        raise DataError(f"{variable.name} does not run one way: sort the file along {variable.dims[axis]} first")
+        raise DataError(f"{variable.name} is not monotonic: sort the file along {variable.dims[axis]} first")
     return falling > rising

@@ -1,11 +1,12 @@
-"""What is known in advance: the hour, the season, and planes or numbers that are given for past and future alike.
+"""Forcings, inputs known in advance: hour, season, and fields or numbers given for past and future.
 
-A forcing is told to the network beside the past: its values in the frames that are seen and in those that are forecast.
-Clocks (`hour` in UTC, `season`) come from the times of the frames, as the cosine and the sine of their angle; every
-other forcing is a channel of the archive that is known in advance, such as orography, or the forecast of another model.
+A forcing is an input of the network besides the past: its values in past and future frames. Clocks (`hour` in UTC,
+`season`) are computed from the times of the frames, as the cosine and the sine of their angle; every other forcing is
+a channel of the archive that is known in advance, such as orography, or the forecast of another model.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ from torch import Tensor
 from framecast.core.errors import ConfigError, DataError
 from framecast.videos.frames import FrameSpec, moments
 
-CLOCKS = ("hour", "season")
-"""Forcings that follow from the time alone."""
+ClockName = Literal["hour", "season"]
+CLOCKS = get_args(ClockName)
+"""Forcings computed from the time."""
 
 
 def planes(forcings: Sequence[str]) -> int:
@@ -37,7 +39,7 @@ def frame_times(issue_time: np.datetime64, frames: FrameSpec) -> npt.NDArray[np.
 def clock(name: str, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
     """Return cosine and sine of the hour or the season at ``times``, ``[2, time]``.
 
-    The hour turns once in a day of UTC, the season once in a calendar year.
+    The hour has a period of one day, the season of one calendar year.
     """
     start = times.astype({"hour": "datetime64[D]", "season": "datetime64[Y]"}[name])
     elapsed, length = ((_ns(end) - _ns(start)).astype(np.float64) for end in (times, start + 1))
@@ -57,11 +59,8 @@ def assemble(
 ) -> Tensor:
     """Return all planes ``[plane, time, height, width]`` of the ``forcings``, in their order.
 
-    Args:
-        forcings: their names.
-        times: of past and future frames, for clocks.
-        given: each channel ``[time]`` or ``[time, height, width]``, physical units.
-        size: height and width.
+    ``times`` are those of past and future frames, for clocks; each channel ``given`` is ``[time]`` or
+    ``[time, height, width]`` in physical units.
 
     Raises:
         ConfigError: a forcing is not given.

@@ -1,4 +1,4 @@
-"""What a forecast sees and what it says: channels, numbers of frames, cadence and size.
+"""Input and output of a forecast: channels, numbers of frames, cadence and size.
 
 Videos in memory are ``[channel, time, height, width]`` with any number of batch axes in front; on disk and in
 xarray they are ``[time, channel, y, x]``. Time runs forward, row 0 is the lowest ``y`` (south on maps, where
@@ -26,10 +26,10 @@ class FrameSpec:
     """The shape of a forecasting task.
 
     Attributes:
-        past_channels: names of the channels that are seen.
+        past_channels: names of the input channels.
         future_channels: names of the channels that are forecast.
-        past: number of frames seen.
-        future: number of frames forecast.
+        past: number of past frames.
+        future: number of future frames.
         cadence: seconds between two frames; of uneven times, the longest step of which all are multiples.
         height: rows of a frame.
         width: columns of a frame.
@@ -62,7 +62,7 @@ class FrameSpec:
 
     @classmethod
     def at(cls, lags: Sequence[float], leads: Sequence[float], **others: Any) -> Self:
-        """Return the task that sees frames at ``lags`` and forecasts frames at ``leads`` (seconds).
+        """Return the task with past frames at ``lags`` and future frames at ``leads`` (seconds).
 
         Args:
             lags: of the past frames from the last one, rising: -43200, …, -3600, 0.
@@ -76,8 +76,8 @@ class FrameSpec:
         if not lags or not leads or lags[-1] != 0 or any(later <= earlier for earlier, later in pairwise(times)):
             shown = " ".join(f"{time / 3600:g}" for time in lags), " ".join(f"{time / 3600:g}" for time in leads)
             raise ConfigError(
-                f"the past frames are at {shown[0]} h and the future ones at {shown[1]} h; times must rise, those of "
-                "the past up to 0 and those of the future from there"
+                f"the past frames are at {shown[0]} h and the future ones at {shown[1]} h; times must increase, up "
+                "to 0 for the past and above 0 for the future"
             )
         steps = [later - earlier for earlier, later in pairwise(times)]
         cadence = reduce(gcd, (round(step * 1000) for step in steps)) / 1000
@@ -118,36 +118,36 @@ class FrameSpec:
         if not count:
             near = min(reversed(leads), key=lambda lead: abs(lead - horizon))
             raise ConfigError(
-                f"the horizon is {format_duration(horizon)} and the model has a frame {self.describe_future()}: give "
-                f"the time of one, such as {format_duration(near)}"
+                f"the horizon is {format_duration(horizon)} but the model has a frame {self.describe_future()}: "
+                f"give the time of one, such as {format_duration(near)}"
             )
         return replace(self, future=count, leads=() if self.even else tuple(leads[:count]))
 
     @property
     def rolled(self) -> tuple[int, ...]:
-        """Positions, among the past and then the future frames, of what is the past one block later.
+        """Indices, among past and future frames, of the frames that are the past of the next block.
 
         Raises:
-            ConfigError: a frame that would be seen then is neither seen nor forecast now.
+            ConfigError: a frame needed then is neither among the past nor among the future frames now.
         """
         known = {round(time * 1000): k for k, time in enumerate((*self.past_times, *self.lead_times))}
         wanted = [self.lead_times[-1] + lag for lag in self.past_times]
         if lacking := [time for time in wanted if round(time * 1000) not in known]:
             raise ConfigError(
-                f"to go on from its own forecast the model needs frames at {listed(lacking)}, which it does not "
+                f"to continue from its own forecast the model needs frames at {listed(lacking)}, which it does not "
                 f"forecast: forecast at most {format_duration(self.lead_times[-1])}, or train with data.future that "
                 "has the lags of data.past before its last time"
             )
         return tuple(known[round(time * 1000)] for time in wanted)
 
     def describe_past(self) -> str:
-        """Return which frames are seen: ``6 past frames every 2h``, or ``past frames at -12h, -8h, 0h``."""
+        """Return the times of the past frames: ``6 past frames every 2h``, or ``past frames at -12h, -8h, 0h``."""
         if self.even:
             return f"{self.past} past frames every {format_duration(self.cadence)}"
         return f"past frames at {listed(self.past_times)}"
 
     def describe(self) -> str:
-        """Return which frames are seen and forecast, in words."""
+        """Return the times of past and future frames, in words."""
         if self.even:
             return f"{self.past} past and {self.future} future frames every {format_duration(self.cadence)}"
         return f"past frames at {listed(self.past_times)} and future frames at {listed(self.lead_times)}"
@@ -172,19 +172,24 @@ def listed(times: Sequence[float]) -> str:
     return ", ".join(map(format_offset, times))
 
 
+def span(seconds: float) -> np.timedelta64:
+    """Return so many seconds as a difference of times."""
+    return np.timedelta64(round(seconds * 1e9), "ns")
+
+
 def moments(issue: np.datetime64, seconds: Sequence[float]) -> list[np.datetime64]:
     """Return the times that are ``seconds`` after ``issue``."""
-    return [issue + np.timedelta64(round(value * 1e9), "ns") for value in seconds]
+    return [issue + span(value) for value in seconds]
 
 
 def nanoseconds(times: Times) -> Times:
-    """Return ``times``, one or an array, as ``datetime64[ns]``, which is how they are kept.
+    """Return ``times``, one or an array, as ``datetime64[ns]``, as they are stored.
 
     Raises:
-        ValueError: one is before 1678 or after 2261; NumPy would silently make another year of it.
+        ValueError: one is before 1678 or after 2261; NumPy would silently change its year.
     """
     kept: Times = times.astype("datetime64[ns]")
     moved = (kept.astype("datetime64[Y]") != times.astype("datetime64[Y]")) & ~np.isnat(times)
     if np.any(moved):
-        raise ValueError(f"{np.extract(moved, times)[0]} cannot be kept: times must be from 1678 to 2261")
+        raise ValueError(f"{np.extract(moved, times)[0]} cannot be stored: times must be from 1678 to 2261")
     return kept

@@ -1,4 +1,4 @@
-"""Videos with names: from a user's array or DataArray to a tensor, and from members to a DataArray."""
+"""From a user's array or DataArray to a tensor, and from members to a DataArray."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -27,7 +27,7 @@ _NAMED = ("channel", "time", "y", "x")
 
 
 def is_batch(videos: Video | Videos) -> bool:
-    """Whether these are many videos, or one of them alone in a list."""
+    """Whether these are many videos, or a list of a single one."""
     if isinstance(videos, xr.DataArray):
         return len(_others(videos)) == 1
     if isinstance(videos, xr.Dataset):
@@ -51,7 +51,7 @@ def unstack(videos: Video | Videos) -> list[Video]:
     else:
         found = [_as_channels(video) if isinstance(video, xr.Dataset) else video for video in videos]
     if not found:
-        raise DataError("there is no past among those given: give at least one")
+        raise DataError("no past was given: give at least one")
     return found
 
 
@@ -65,11 +65,7 @@ def _others(video: xr.DataArray) -> list[str]:
 
 
 def _as_channels(dataset: xr.Dataset) -> xr.DataArray:
-    """Return the one variable of a Dataset that has all four axes, or its variables as channels.
-
-    Raises:
-        DataError: several variables have channels of their own.
-    """
+    """Return the one variable of a Dataset that has all four axes, or its variables as channels."""
     videos = {str(name): array for name, array in dataset.data_vars.items() if {"time", "y", "x"} <= set(array.dims)}
     whole = [array for array in videos.values() if "channel" in array.dims]
     if len(whole) == 1:
@@ -86,9 +82,8 @@ def _as_channels(dataset: xr.Dataset) -> xr.DataArray:
 def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Tensor:
     """Return ``video`` as a float32 tensor ``[channel, time, y, x]`` with the past channels of ``frames``.
 
-    A DataArray is checked as an archive is: rows and columns are turned to run to the north and east where their
-    coordinates say that they do not, and values with an attribute ``units`` are converted. What has no coordinates is
-    taken as it is.
+    A DataArray is checked like an archive: rows and columns are flipped, if necessary, to run to the north and east,
+    and values with an attribute ``units`` are converted. Arrays without coordinates are used unchanged.
 
     Args:
         video: see `Video`.
@@ -236,9 +231,9 @@ def _checked(video: np.ndarray | Tensor) -> Tensor:
         else:
             values = torch.from_numpy(np.array(video, dtype=np.float32))
     except (TypeError, ValueError):
-        raise DataError(f"the past is a {type(video).__name__} that holds no array of numbers") from None
+        raise DataError(f"the past is a {type(video).__name__} that contains no array of numbers") from None
     if values.ndim != 4:
         raise DataError(f"the past has shape {list(values.shape)}; its axes must be [channel, time, y, x]")
     if torch.isinf(values).any():
-        raise DataError("the past holds infinite values: set pixels that are not known to NaN")
+        raise DataError("the past contains infinite values: set unknown pixels to NaN")
     return values

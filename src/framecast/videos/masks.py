@@ -1,11 +1,11 @@
-"""Frame masks: one network that predicts, fills gaps, runs backward and generates from nothing.
+"""Frame masks: one network that predicts, fills gaps, runs backward and generates unconditionally.
 
 The video is past and future together, P + F frames. Some of its frames are observed and given clean; the rest is
-generated. Which ones is drawn anew for every training example, so the network learns all these tasks at once (MCVD,
+generated. They are drawn again for every training example, so that the network learns all these tasks (MCVD,
 Voleti et al. 2022, arXiv 2205.09853; RaMViD, Höppe et al. 2022, arXiv 2206.07696). It needs the same channels in the
 past and in the future.
 
-The network is given as its ``past`` the *condition*: the video with the frames to generate set to 0, and one more
+The ``past`` input of the network is the *condition*: the video with the frames to generate set to 0, and one more
 channel that is 1 on observed frames, ``[batch, channel + 1, P + F, height, width]``. Its x is the whole video, whose
 observed frames stay clean at every diffusion time, and the loss counts the others.
 """

@@ -1,10 +1,10 @@
-"""Motion that is given, not learnt: where everything in a past is going, and the last frame moved on along it.
+"""Motion that is estimated, not learnt, and the advection of the last frame.
 
-Rain, cloud and foam drift; a network that must learn so from few examples learns little else. The motion is estimated
+Rain, cloud and foam drift; a network that must learn this from few examples learns little else. The motion is estimated
 once for each past, and the last frame advected to every lead time, backward in time along the motion and interpolated
-only once (semi-Lagrangian: Germann & Zawadzki 2002, doi 10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2). The
-advected frames are what a network is told and what its change is added to (`framecast.videos.target.Advected`), and by
-themselves they are Lagrangian persistence.
+only once (semi-Lagrangian: Germann & Zawadzki 2002, doi 10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2). The advected
+frames are an input of the network, and the change that it forecasts is added to them
+(`framecast.videos.target.Advected`). By themselves they are Lagrangian persistence.
 
 Rows count upward and columns to the right, as in all videos; motion is in pixels per frame.
 """
@@ -22,46 +22,54 @@ from torch import Tensor
 from torch.nn import functional
 
 from framecast.core.configuration import OneOf
-from framecast.core.errors import ConfigError, FramecastError
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.videos.frames import FrameSpec
 
 Flow = Float[Tensor, "*batch 2 height width"]
-"""Columns and rows per frame by which what is at each pixel moves: ``[x, y]`` in front of the pixels."""
+"""Velocity at each pixel in columns and rows per frame: ``[x, y]`` in front of the pixels."""
 
 _GREYS = 64
-"""Quantiles by which values become grey."""
+"""Quantiles for the conversion of values to grey levels."""
 
 _WORKED_ON = 256
-"""Pixels of the longer side of the frames in which motion is looked for."""
+"""Longer side, in pixels, of the frames in which motion is estimated."""
 
 
 class Motion(ABC):
-    """How the motion of a past is known. Compare and hash by value; the arguments are the configuration."""
+    """Source of the motion of a past. Compare and hash by value; the arguments are the configuration."""
 
     @abstractmethod
     def estimate(self, past: Float[Tensor, "*batch time height width"]) -> Flow:
         """Return the motion at the last frame of ``past``, any one-to-one values, NaN where masked."""
 
-    def of_window(self, past: Float[Tensor, "channel time height width"], archive: Any, window: Any) -> Flow:
+    def of_window(
+        self, past: Float[Tensor, "channel time height width"], archive: Any, window: Any, frames: FrameSpec
+    ) -> Flow:
         """Return the motion of a ``window`` of an ``archive``, ``[channel, 2, height, width]``.
 
-        What a domain overrides that knows the motion from the place and the time of the frames, such as the rotation
-        of a star: by default it is estimated from their values.
+        By default it is estimated from the values of the past.
 
         Args:
             past: the future channels of the past.
             archive: `framecast.data.archive.reader.Archive`, for the positions of the pixels.
             window: `framecast.data.windows.Window`, for the sequence and the times.
+            frames: times that are forecast, and the size of the frames.
         """
         return self.estimate(past)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the motion stays valid for a forecast continued from its own frames; else it is estimated again."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpticalFlow(Motion):
     """Dense optical flow of the last frames, by OpenCV (Farnebäck 2003, doi 10.1007/3-540-45103-X_50).
 
-    Values become grey by their rank among those above the lowest, so that neither unit nor stretch matters. The flow is
-    averaged over pairs of frames and then over neighbours, each pixel with the weight of its contrast: where there is
-    nothing to follow, it is that of the surroundings.
+    Values are converted to grey levels by their rank among those above the lowest, so that neither unit nor stretch
+    matters. The flow is averaged over pairs of frames and then over neighbours, each pixel with the weight of its
+    contrast: without contrast it is that of the surroundings.
 
     Attributes:
         frames: how many of the last frames are compared, each with the next.
@@ -74,7 +82,7 @@ class OpticalFlow(Motion):
 
     def __post_init__(self) -> None:
         if self.frames < 2:
-            raise ConfigError(f"motion.frames is {self.frames}; motion shows in two frames or more")
+            raise ConfigError(f"motion.frames is {self.frames}; motion needs at least two frames")
         if not 0 < self.smoothing <= 1:
             raise ConfigError(f"motion.smoothing is {self.smoothing}; it is a fraction of a side in (0, 1]")
 
@@ -86,7 +94,7 @@ class OpticalFlow(Motion):
             FramecastError: OpenCV is not installed.
         """
         if past.shape[-3] < 2:
-            raise ConfigError("the past has one frame, which shows no motion: give two, or use target=change")
+            raise ConfigError("the past has one frame, and motion needs two: give two, or use target=change")
         videos = past.detach().cpu().flatten(0, -4) if past.ndim > 3 else past.detach().cpu()[None]
         flows = [torch.from_numpy(self._flow(video.float().numpy())) for video in videos]
         return torch.stack(flows).reshape(*past.shape[:-3], 2, *past.shape[-2:]).to(past.device)
@@ -99,7 +107,7 @@ class OpticalFlow(Motion):
         size = max(1, width // scale), max(1, height // scale)
         greys = [opencv.resize(grey, size, interpolation=opencv.INTER_AREA) for grey in _greys(video[-self.frames :])]
         pairs = list(pairwise(greys))
-        reach = min(size) // 3 * 2 + 1  # no larger than what both frames show
+        reach = min(size) // 3 * 2 + 1  # no larger than the overlap of both frames
         window = max(5, min(25, reach))
         flags = opencv.OPTFLOW_FARNEBACK_GAUSSIAN
         flow = np.mean(
@@ -107,7 +115,7 @@ class OpticalFlow(Motion):
         )
         weight = np.hypot(*(opencv.Sobel(greys[-1].astype(np.float32), -1, *along) for along in ((1, 0), (0, 1))))
         unknown = np.isnan(video[-1]).astype(np.float32)
-        if unknown.any():  # the border of what is seen stands still
+        if unknown.any():  # the border of known pixels does not move
             near = opencv.dilate(unknown, np.ones((2 * scale + 5,) * 2, np.uint8))
             weight *= opencv.resize(near, size, interpolation=opencv.INTER_AREA) == 0
         smooth = _average(flow, weight, self.smoothing * max(size))
@@ -115,7 +123,42 @@ class OpticalFlow(Motion):
         return np.ascontiguousarray(np.moveaxis(whole * np.array([width / size[0], height / size[1]]), -1, 0), "f4")
 
 
-AnyMotion = Annotated[Motion, OneOf(OpticalFlow)]
+@dataclass(frozen=True, kw_only=True)
+class KnownMotion(Motion):
+    """Motion computed from position and time, such as a rotation, by an archive's domain: `Domain.motion`."""
+
+    kind: Literal["known"] = "known"
+
+    def estimate(self, past: Float[Tensor, "*batch time height width"]) -> Flow:
+        """Raise `ConfigError`: an array has no position and time."""
+        raise ConfigError(
+            "the model needs a motion computed from position and time, which a past array does not provide: "
+            "forecast from an archive (framecast forecast, fc.forecast)"
+        )
+
+    def of_window(
+        self, past: Float[Tensor, "channel time height width"], archive: Any, window: Any, frames: FrameSpec
+    ) -> Flow:
+        """Return the motion given by the domain.
+
+        Raises:
+            DataError: the archive does not say how its frames move.
+        """
+        motion = archive.domain.motion(archive)
+        if motion is None:
+            raise DataError(
+                f"the motion of the frames of {archive.path} does not follow from their positions and times: use "
+                "motion.kind=optical-flow, or target=change"
+            )
+        return torch.from_numpy(motion(window, frames=frames)).expand(len(past), -1, -1, -1)
+
+    @property
+    def lasting(self) -> bool:
+        """It is valid at all times."""
+        return True
+
+
+AnyMotion = Annotated[Motion, OneOf(OpticalFlow, KnownMotion)]
 
 
 Part = tuple[slice, slice]
@@ -125,10 +168,10 @@ Part = tuple[slice, slice]
 def advect(
     frame: Float[Tensor, "*batch height width"], flow: Flow, steps: int, *, part: Part = (slice(None), slice(None))
 ) -> Float[Tensor, "*batch steps part_height part_width"]:
-    """Return ``frame`` moved on along ``flow`` by 1, 2, … ``steps`` times; NaN where nothing that was seen arrives.
+    """Return ``frame`` advected along ``flow`` by 1, 2, … ``steps`` steps; NaN where the origin is outside the frame.
 
-    The motion stays as it is in each place, and what moves follows it: each value is that of the frame at the point
-    found by going backward step by step. Only a ``part`` of the frame is computed, from all of it.
+    The motion is constant in time at each pixel: each value is that of the frame at the point found by tracing backward
+    step by step. Only a ``part`` of the frame is computed, from all of it.
     """
     height, width = frame.shape[-2:]
     values = frame.reshape(-1, 1, height, width).float()

@@ -5,7 +5,7 @@ map centres them:
 
     z = (curve(x / softening) - mean) / std
 
-The statistics are those of training pixels; they travel in the checkpoint. Nothing here knows of diffusion.
+The statistics are those of training pixels; they are stored in the checkpoint. This file is independent of diffusion.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.videos.curves import FLOORED, Curve, describe_stretch
 
 TRACE = 1e-3
-"""Fraction of the variance that a curve with a floor may lose: read noise, not data."""
+"""Fraction of the variance that a curve with a floor may lose: read noise, not signal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,12 @@ class Stretch:
     """The stretch of one channel.
 
     Attributes:
-        curve: ``linear``, ``sqrt``, ``log1p`` or ``asinh``. ``sqrt`` and ``log1p`` take the negative as zero (read
-            noise about an empty sky); ``linear`` and ``asinh`` keep it.
-        softening: physical unit at which the curve turns from linear to compressed.
-        saturation: physical unit above which values are clipped, in both directions; ``None`` clips nothing.
-        dry: physical unit below which values are exactly zero, such as the least rain that counts; ``None`` where
-            zeros are like other values.
+        curve: ``linear``, ``sqrt``, ``log1p`` or ``asinh``. ``sqrt`` and ``log1p`` set negative values to zero (read
+            noise about an empty sky); ``linear`` and ``asinh`` keep them.
+        softening: physical value at which the curve changes from linear to compressed.
+        saturation: physical value above which values are clipped, in both directions; ``None`` clips nothing.
+        dry: physical value below which values are exactly zero, such as the least rain that counts; ``None`` if zeros
+            are ordinary values.
         mean: mean of the curve's values over training pixels.
         std: their standard deviation.
         reason: why the curve was chosen, where it was chosen from the data.
@@ -53,7 +53,7 @@ class Stretch:
 
     @property
     def floor(self) -> float | None:
-        """The lowest physical value the curve can tell apart, or ``None`` where there is none."""
+        """The lowest physical value that the curve distinguishes, or ``None`` if there is none."""
         return 0.0 if self.curve in FLOORED else None
 
     def describe(self) -> str:
@@ -80,7 +80,7 @@ class Stretch:
         return (y - self.mean) / self.std
 
     def inverse(self, normalised: Tensor) -> Tensor:
-        """Return physical values of the same shape, within the limits that `forward` knows."""
+        """Return physical values of the same shape, within the limits of `forward`."""
         y = normalised * self.std + self.mean
         match self.curve:
             case "linear":
@@ -122,7 +122,7 @@ class Normaliser:
     def losses(self, video: Tensor, channels: Sequence[str]) -> str:
         """Return in words which channels of ``[channel, time, height, width]`` have negative values that become 0.
 
-        Empty where nothing more than a trace is lost.
+        Empty if at most a trace is lost.
         """
         found = []
         for name, values in zip(channels, video.double(), strict=True):
@@ -157,7 +157,7 @@ def fit_stretch(
     """
     finite = torch.from_numpy(np.asarray(pixels, dtype=np.float64)[np.isfinite(pixels)])
     if finite.numel() == 0:
-        raise DataError("a channel holds no finite pixel in the training windows: check the archive's masks")
+        raise DataError("a channel has no finite pixel in the training windows: check the archive's masks")
     stretch = Stretch(curve=curve, softening=softening, saturation=saturation, dry=dry, reason=reason)
     if stretch.floor is not None and loss_below_floor(finite.numpy()) > TRACE:
         below = finite < stretch.floor

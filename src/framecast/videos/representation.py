@@ -4,11 +4,10 @@
     future --normalise, subtract the last frame (or not)------> x0
     x0     --add the last frame (or not), undo the stretch----> future
 
-The last frame is the latest value of each pixel, or that moved on to each lead time: then the condition has the moved
-frames, too.
+The last frame is the latest value of each pixel, or that advected to each lead time: then the condition also contains
+the advected frames.
 
-Everything that must travel with the weights for a forecast to mean anything is here: the frame specification, the
-stretch, and what x0 stands for.
+Everything that must be stored with the weights of a model: the frame specification, the stretch, and the meaning of x0.
 """
 
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from framecast.core.configuration import kind_of
 from framecast.core.errors import ConfigError, DataError
+from framecast.videos.anomalies import Anomalies
 from framecast.videos.forcings import planes
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser
@@ -36,37 +36,41 @@ from framecast.videos.target import (
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """How videos are put before a network.
+    """How videos become the input of a network.
 
     Attributes:
-        frames: which channels and frames are seen and forecast.
+        frames: past and future channels and frames.
         normaliser: the stretch of every channel.
-        target: what x0 stands for.
-        forcings: what is known in advance; see `framecast.videos.forcings`.
+        target: meaning of x0.
+        forcings: inputs known in advance; see `framecast.videos.forcings`.
+        anomalies: cycles that replace the stretch; their clocks are among the forcings.
     """
 
     frames: FrameSpec
     normaliser: Normaliser
     target: AnyTarget
     forcings: tuple[str, ...] = ()
+    anomalies: Anomalies | None = None
 
     def __post_init__(self) -> None:
         check_target(kind_of(self.target), self.frames)
+        if self.anomalies and (untold := [name for name in self.anomalies.clocks if name not in self.forcings]):
+            raise ConfigError(f"data.anomalies names {untold[0]}, which data.forcings lacks: add it there")
 
     @property
     def moves(self) -> bool:
-        """Whether the last frame is moved on."""
+        """Whether the last frame is advected."""
         return isinstance(self.target, Advected)
 
     @property
     def condition_shape(self) -> tuple[int, int]:
-        """How many channels and frames `encode_past` returns."""
+        """Numbers of channels and frames that `encode_past` returns."""
         frames, beside = self.frames, 2 * planes(self.forcings)
         channels = len(frames.past_channels) + (len(frames.future_channels) if self.moves else 0) + beside
         return channels, max(frames.past, frames.future) if self.moves or beside else frames.past
 
     def flow(self, past: Float[Tensor, "*batch channel time height width"]) -> Tensor | None:
-        """Return the motion of a past, ``[..., future channel, 2, height, width]``, where the last frame is moved on.
+        """Return the motion of a past, ``[..., future channel, 2, height, width]``, if the last frame is advected.
 
         In pixels per frame along x and y; see `framecast.videos.motion`.
         """
@@ -77,7 +81,7 @@ class Representation:
     def moved(
         self, past: Float[Tensor, "*batch channel time height width"], flow: Tensor | None = None
     ) -> Tensor | None:
-        """Return the last frame of a past moved on to each lead time, physical units; see `advected_frames`.
+        """Return the last frame of a past advected to each lead time, physical units; see `advected_frames`.
 
         None where the target is not of this kind; the motion is that of `flow` if it is not given.
         """
@@ -94,9 +98,9 @@ class Representation:
 
         Args:
             past: of the channels and frames of the specification.
-            moved: what `moved` returned for this past, which is found here if it is not given. These frames become
+            moved: what `moved` returned for this past; computed if not given. These frames become
                 channels beside those of the past, on one axis of ``max(P, F)`` frames, where lead time k is frame k
-                and the past stands last, its first frame repeated in front.
+                and the past is at the end, its first frame repeated in front.
             forcing: what is known in advance, ``[..., plane, P + F, height, width]`` (`framecast.videos.forcings`):
                 its past and its future become channels likewise.
 
@@ -105,10 +109,10 @@ class Representation:
             DataError: channels or frames are not those of the frame specification.
         """
         self._check(past, len(self.frames.past_channels), self.frames.past, "past")
-        condition = torch.nan_to_num(self.normaliser.forward(past, self.frames.past_channels), nan=0.0)
+        condition = torch.nan_to_num(self._normalised_past(past, forcing), nan=0.0)
         seen, ahead = [condition], []
         if self.moves:
-            ahead.append(torch.nan_to_num(self._base(past, moved), nan=0.0))
+            ahead.append(torch.nan_to_num(self._base(past, moved, forcing), nan=0.0))
         if self.forcings:
             known = self._forcing(forcing)
             seen.append(known[..., : self.frames.past, :, :])
@@ -125,7 +129,7 @@ class Representation:
     def _forcing(self, forcing: Tensor | None) -> Tensor:
         """Return the planes of the forcings, channels normalised and 0 where unknown."""
         if forcing is None:
-            raise ConfigError(f"the model is told {', '.join(self.forcings)} in advance: give forcings")
+            raise ConfigError(f"the model needs forcings for {', '.join(self.forcings)}: give them")
         parts = []
         for name in self.forcings:
             count = planes([name])
@@ -138,17 +142,17 @@ class Representation:
         past: Float[Tensor, "*batch past_channel past height width"],
         future: Float[Tensor, "*batch channel future height width"],
         moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> tuple[Float[Tensor, "*batch channel future height width"], Bool[Tensor, "*batch channel future height width"]]:
-        """Return x0 for a future, and which of its pixels are known (the loss counts only those).
+        """Return x0 for a future, 0 where it is not known, and which of its pixels are (the loss counts only those).
 
-        Both videos are in physical units, NaN where masked; ``moved`` as for `encode_past`.
+        Both videos are in physical units, NaN where masked; ``moved`` and ``forcing`` as for `encode_past`.
 
         Raises:
             DataError: channels or frames are not those of the frame specification.
         """
         self._check(future, len(self.frames.future_channels), self.frames.future, "future")
-        normalised = self.normaliser.forward(future, self.frames.future_channels)
-        x0 = self.target.encode(normalised, self._base(past, moved))
+        x0 = self.target.encode(self._normalised_future(future, forcing), self._base(past, moved, forcing))
         known = torch.isfinite(x0)
         return torch.where(known, x0, 0.0), known
 
@@ -157,15 +161,19 @@ class Representation:
         x0: Float[Tensor, "*batch channel future height width"],
         past: Float[Tensor, "*#batch past_channel past height width"],
         moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> Float[Tensor, "*batch channel future height width"]:
         """Return the future in physical units; the inverse of `encode`.
 
-        Pixels that no past frame shows (such as those outside a radar's range) are NaN wherever the channel
-        is seen at all.
+        Pixels without a value in any past frame (such as those outside a radar's range) are NaN, if the channel is
+        among the past channels.
         """
-        base = self._base(past, moved)
+        base, names = self._base(past, moved, forcing), self.frames.future_channels
         normalised = self.target.decode(x0, torch.nan_to_num(base, nan=0.0))
-        physical = self.normaliser.inverse(normalised, self.frames.future_channels)
+        if self.anomalies is None:
+            physical = self.normaliser.inverse(normalised, names)
+        else:
+            physical = self.anomalies.inverse(normalised, names, self._angles(forcing)[..., self.frames.past :])
         return torch.where(torch.isnan(base), torch.nan, physical)
 
     def bounds(
@@ -173,40 +181,69 @@ class Representation:
         past: Float[Tensor, "batch past_channel past height width"],
         clip: Mapping[str, tuple[float, float]],
         moved: Tensor | None = None,
+        forcing: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return x0 of the lowest and of the highest future that ``clip`` allows; infinite where it names no channel.
 
         Both can be broadcast against x0 ``[batch, channel, future, height, width]``; ``clip`` has physical values.
         """
-        base = torch.nan_to_num(self._base(past, moved), nan=0.0)
-        low, high = (self.target.encode(limit, base) for limit in self.limits(past, clip))
+        base = torch.nan_to_num(self._base(past, moved, forcing), nan=0.0)
+        low, high = (self.target.encode(limit, base) for limit in self.limits(past, clip, forcing))
         return low, high
 
-    def limits(self, like: Tensor, clip: Mapping[str, tuple[float, float]]) -> tuple[Tensor, Tensor]:
-        """Return lowest and highest normalised values ``[1, channel, future, 1, 1]``, infinite where there are none."""
+    def limits(
+        self, like: Tensor, clip: Mapping[str, tuple[float, float]], forcing: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return lowest and highest normalised values ``[1, channel, future, 1, 1]``, infinite where there are none.
+
+        Of anomalies they depend on time and pixel: ``[batch, channel, future, height, width]``.
+        """
         names = self.frames.future_channels
         given = like.new_tensor([clip.get(name, (-torch.inf, torch.inf)) for name in names])
         constant = given[:, None, None, None].expand(-1, self.frames.future, 1, 1, -1)
-        normalised = [self.normaliser.forward(torch.nan_to_num(video), names) for video in constant.unbind(-1)]
+        videos = [torch.nan_to_num(video)[None] for video in constant.unbind(-1)]
+        normalised = [self._normalised_future(video, forcing) for video in videos]
+        free = constant.new_tensor([-torch.inf, torch.inf])  # also where anomalies of a pixel are not known
         low, high = (
-            torch.where(torch.isinf(c), c, n)[None] for c, n in zip(constant.unbind(-1), normalised, strict=True)
+            torch.where(torch.isinf(given) | torch.isnan(own), none, own)
+            for given, own, none in zip(constant.unbind(-1), normalised, free, strict=True)
         )
         return low, high
 
-    def _base(self, past: Tensor, moved: Tensor | None) -> Tensor:
-        """Return what the future is compared with, normalised: the last frame or, where it is moved, F of them.
+    def _normalised_past(self, past: Tensor, forcing: Tensor | None) -> Tensor:
+        if self.anomalies is None:
+            return self.normaliser.forward(past, self.frames.past_channels)
+        return self.anomalies.forward(past, self.frames.past_channels, self._angles(forcing)[..., : self.frames.past])
+
+    def _normalised_future(self, future: Tensor, forcing: Tensor | None) -> Tensor:
+        if self.anomalies is None:
+            return self.normaliser.forward(future, self.frames.future_channels)
+        ahead = self._angles(forcing)[..., self.frames.past :]
+        return self.anomalies.forward(future, self.frames.future_channels, ahead)
+
+    def _angles(self, forcing: Tensor | None) -> Tensor:
+        """Return cosine and sine of the clocks of the anomalies, ``[..., 2 · clock, P + F]``."""
+        assert self.anomalies is not None
+        if forcing is None:
+            raise ConfigError(f"the anomalies of the model need {', '.join(self.anomalies.clocks)}: give forcings")
+        before = [planes(self.forcings[: self.forcings.index(name)]) for name in self.anomalies.clocks]
+        return forcing[..., [first + k for first in before for k in range(2)], :, 0, 0]
+
+    def _base(self, past: Tensor, moved: Tensor | None, forcing: Tensor | None) -> Tensor:
+        """Return the reference of the change, normalised: the last frame or, if it is advected, F of them.
 
         ``[..., channel, 1 or F, height, width]``; the latest value every pixel had, so that a block missing from the
-        last frame is taken from the frame before. Where the channels to forecast are not all seen there is no last
-        frame: zeros, which only a target that ignores it may meet.
+        last frame is taken from the frame before. If not all future channels are among the past channels there is no
+        last frame: zeros, for targets that ignore it.
         """
         if not set(self.frames.future_channels) <= set(self.frames.past_channels):
             assert not isinstance(self.target, Change)
             return torch.zeros_like(past[..., :1, :1, :, :])
         if self.moves and moved is None:
             moved = self.moved(past)
-        last = latest_frame(past, self.frames) if moved is None else moved
-        return self.normaliser.forward(last, self.frames.future_channels)
+        if moved is not None:
+            return self._normalised_future(moved, forcing)
+        return latest_frame(self._normalised_past(past, forcing), self.frames)
 
     def _check(self, video: Tensor, channels: int, count: int, what: str) -> None:
         if video.ndim < 4 or video.shape[-4] != channels or video.shape[-3] != count:

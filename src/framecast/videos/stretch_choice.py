@@ -48,7 +48,7 @@ def choose_stretch(
     finite = np.asarray(pixels, dtype=np.float64)
     finite = finite[np.isfinite(finite)]
     if finite.size == 0 or finite.min() == finite.max():
-        return fit_stretch(finite, curve="linear")  # raises what is wrong
+        return fit_stretch(finite, curve="linear")  # raises errors
     sample = finite[:: max(1, finite.size // _SAMPLE)]
     curve, reason = _signed(sample) if loss_below_floor(finite) > TRACE else _positive(sample)
     if curve == "linear":

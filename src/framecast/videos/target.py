@@ -1,9 +1,9 @@
-"""What the diffusion generates: the future itself, or the change since the last frame, still or moved on.
+"""What the generator produces: the future itself, or the change since the last frame, fixed or advected.
 
-Most of the next frame is the last one. A network that generates the change spends nothing on reproducing what is
-already known, and its samples are sharp at the first lead time. The change is measured in units of its own standard
-deviation per channel and lead time, so that each lead time weighs the same. Where everything drifts, the frame that
-changes is the last one advected to the lead time (`framecast.videos.motion`).
+The next frame mostly equals the last one. A network that generates the change need not reproduce what is already known,
+and its samples are sharp at the first lead time. The change is measured in units of its own standard deviation per
+channel and lead time, so that each lead time has the same weight. If everything drifts, the frame that changes is the
+last one advected to the lead time (`framecast.videos.motion`).
 
 Everything here is in normalised units (see `framecast.videos.normalise`).
 """
@@ -22,7 +22,7 @@ from framecast.videos.motion import AnyMotion, OpticalFlow, Part, advect
 
 
 class Target(ABC):
-    """What x0 stands for. Compare and hash by value; the arguments are the configuration."""
+    """Meaning of x0. Compare and hash by value; the arguments are the configuration."""
 
     @abstractmethod
     def encode(self, future: Tensor, last: Tensor) -> Tensor:
@@ -30,8 +30,8 @@ class Target(ABC):
 
         Args:
             future: ``[..., channel, time, height, width]``.
-            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``, or moved on to each
-                lead time, ``[..., channel, time, height, width]``; zeros where the past does not show them.
+            last: the same channels in the last past frame, ``[..., channel, 1, height, width]``, or advected to each
+                lead time, ``[..., channel, time, height, width]``; zeros where the past does not contain them.
         """
 
     @abstractmethod
@@ -83,11 +83,11 @@ class Change(Target):
 
 @dataclass(frozen=True, kw_only=True)
 class Advected(Change):
-    """x0 is ``(future - last frame advected to the lead time) / scale``; the network is given the advected frames, too.
+    """x0 is ``(future - last frame advected to the lead time) / scale``; advected frames are an input, too.
 
     Attributes:
         scale: see `Change`, here of the change since the advected frame.
-        motion: how the motion of a past is known.
+        motion: source of the motion of a past.
     """
 
     kind: Literal["advected"] = "advected"  # type: ignore[assignment]
@@ -98,7 +98,7 @@ AnyTarget = Annotated[Target, OneOf(Future, Change, Advected)]
 
 
 def check_target(kind: str, frames: FrameSpec) -> None:
-    """Raise `ConfigError` if the change of a channel is asked for that is not among the past channels."""
+    """Raise `ConfigError` if the change is defined for a channel that is not among the past channels."""
     unseen = [name for name in frames.future_channels if name not in frames.past_channels]
     if kind != "future" and unseen:
         raise ConfigError(
@@ -108,7 +108,7 @@ def check_target(kind: str, frames: FrameSpec) -> None:
 
 
 def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
-    """Return the latest value that each pixel of the future channels had in the past, NaN where no frame shows it.
+    """Return the latest value that each pixel of the future channels had in the past, NaN where no frame has one.
 
     A pixel masked in the last frame has the value of the frame before, and so on: ``[..., past channel, time, height,
     width]`` becomes ``[..., channel, 1, height, width]``.
@@ -137,19 +137,23 @@ def seen_before(past: Tensor, frames: FrameSpec) -> Tensor:
 def advected_frames(
     past: Tensor, frames: FrameSpec, flow: Tensor, *, part: Part = (slice(None), slice(None))
 ) -> Tensor:
-    """Return the latest value of each pixel moved on along ``flow``, ``[..., channel, lead time, height, width]``.
+    """Return the latest value of each pixel advected along ``flow``, ``[..., channel, lead time, height, width]``.
 
     Args:
         past: ``[..., past channel, time, height, width]``, NaN where masked.
         frames: of the model.
-        flow: pixels per frame, ``[..., channel, 2, height, width]``; see `framecast.videos.motion`.
-        part: rows and columns that are wanted.
+        flow: pixels per cadence, ``[..., channel, 2, height, width]`` or ``[2, height, width]`` for all channels; see
+            `framecast.videos.motion`.
+        part: rows and columns to return.
 
     Returns:
-        Where nothing that was seen arrives, the pixel keeps its latest value; NaN where it never had one.
+        Where the origin is outside the frame, the pixel keeps its latest value; NaN where it never had one.
     """
     latest = latest_frame(past, frames)
-    moved = advect(latest.squeeze(-3), flow, frames.future, part=part)
+    steps = [round(lead / frames.cadence) for lead in frames.lead_times]
+    frame = latest.squeeze(-3)
+    flow = flow.expand(*frame.shape[:-2], 2, *frame.shape[-2:])
+    moved = advect(frame, flow, steps[-1], part=part)[..., [step - 1 for step in steps], :, :]
     latest = latest[..., *part]
     seen = torch.isfinite(moved) & torch.isfinite(latest)
     return torch.where(seen, moved, latest)

@@ -51,6 +51,11 @@ def by_channel(unit: str, channels: int) -> tuple[str, ...]:
     return tuple(parts) if len(parts) == channels else (unit,) * channels
 
 
+def shown(unit: str) -> str:
+    """Return ``unit`` as it stands behind a number: nothing for plain numbers, whose unit is 1."""
+    return "" if unit == "1" else unit
+
+
 def select(unit: str, channels: Sequence[str], wanted: Sequence[str]) -> str:
     """Return the unit of the ``wanted`` ones of ``channels``, as `joined` makes it; ``unit`` is that of all."""
     own = dict(zip(channels, by_channel(unit, len(channels)), strict=True))
