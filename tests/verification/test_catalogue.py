@@ -16,6 +16,7 @@ from framecast.verification.evaluation import Evaluation, evaluate, score
 from framecast.verification.files import from_plain, to_plain
 from framecast.verification.quantities import QUANTITIES, Quantity
 from framecast.verification.rows import score_rows
+from framecast.verification.scores import vector_energy_score
 
 pytestmark = pytest.mark.thorough
 
@@ -113,6 +114,27 @@ def test_arrays_are_scored_as_files_are(judged: Evaluation) -> None:
     mixed = xr.DataArray(members.numpy(), dims=dims).transpose("x", "member", "y", "sample", "lead_time", "channel")
     came = xr.DataArray(truth.numpy(), dims=[name for name in dims if name != "member"])
     assert float(score(mixed, came, replicates=100)["crps"]) == pytest.approx(own["crps"].value, rel=1e-6)
+
+
+def test_channels_of_one_unit_are_also_scored_as_a_vector() -> None:
+    random = np.random.default_rng(0)
+    members, truth = random.normal(size=(4, 6, 2, 3, 8, 9)), random.normal(size=(4, 2, 3, 8, 9))
+    truth[0, 0, :, :4] = np.nan  # u alone is unknown there
+    found = score(members, truth, unit="m/s", replicates=100)
+    pairs = zip(torch.from_numpy(members), torch.from_numpy(truth), strict=True)
+    values = torch.stack([vector_energy_score(own, came) for own, came in pairs])
+    assert values.isnan().sum() == 3 * 4 * 9
+    assert float(found["vector_energy_score"]) == pytest.approx(values.nanmean().item())
+    by_lead = found["vector_energy_score_by_lead"].values
+    np.testing.assert_allclose(by_lead, values.nanmean((0, 2, 3)), rtol=1e-6)
+    assert found["vector_energy_score"].attrs["units"] == "m/s"
+    weights = random.random((8, 9))
+    weighed = float(score(members, truth, unit="m/s", replicates=100, weights=weights)["vector_energy_score"])
+    known = ~values.isnan()
+    share = torch.from_numpy(weights).expand_as(values)[known]
+    assert weighed == pytest.approx(((values[known] * share).sum() / share.sum()).item())
+    assert "vector_energy_score" not in score(members, truth, unit="m/s, K", replicates=100)
+    assert "vector_energy_score" not in score(members[:, :, :1], truth[:, :1], unit="m/s", replicates=100)
 
 
 def test_images_and_single_videos_are_scored_too() -> None:

@@ -65,6 +65,7 @@ def test_paired_by_time_unit_direction_and_place(data, tmp_path, capsys):
     assert "converted from degC to K" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_file_for_each_member(data, tmp_path):
     ensemble, observed, _ = data
     whole = evaluate(save(tmp_path / "ens.nc", ensemble), truth=save(tmp_path / "obs.nc", observed), weights="none")
@@ -76,6 +77,7 @@ def test_a_file_for_each_member(data, tmp_path):
         assert parts.scores["members"]["crps"].value == whole.scores["ens"]["crps"].value
 
 
+@pytest.mark.thorough
 def test_runs_by_reference_time_and_step(data, tmp_path):
     """As cfgrib and WeatherBench lay them out: ``time`` is the reference time."""
     ensemble, observed, truth = data
@@ -108,6 +110,7 @@ def test_another_grid_is_refused(data, tmp_path):
         evaluate(tmp_path / "ens.nc", truth=save(tmp_path / "plain.nc", plain))
 
 
+@pytest.mark.thorough
 def test_other_times_and_other_units_are_refused(data, tmp_path):
     ensemble, observed, _ = data
     path = save(tmp_path / "ens.nc", ensemble)
@@ -122,6 +125,7 @@ def test_other_times_and_other_units_are_refused(data, tmp_path):
         evaluate(tmp_path / "both.nc", truth=save(tmp_path / "obs.nc", observed), weights="none")
 
 
+@pytest.mark.thorough
 def test_what_is_not_observed_yet_is_said_and_left_out(data, tmp_path, capsys):
     ensemble, observed, truth = data
     found = evaluate(
@@ -134,6 +138,7 @@ def test_what_is_not_observed_yet_is_said_and_left_out(data, tmp_path, capsys):
     assert found.scores["e"]["crps"].value == pytest.approx(float(expected["crps"]), rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_without_a_reference_time_the_first_frame_is_a_step_ahead_and_that_is_said(data, tmp_path, capsys):
     ensemble, observed, _ = data
     bare = ensemble.drop_vars("forecast_reference_time")
@@ -142,6 +147,7 @@ def test_without_a_reference_time_the_first_frame_is_a_step_ahead_and_that_is_sa
     assert "no reference time" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_forecast_of_the_future_is_judged_when_the_truth_has_come(gaussian_forecast, tmp_path):
     """One's own file, Zarr or NetCDF, by an archive of later."""
     from framecast.data.archive.writer import ArchiveWriter

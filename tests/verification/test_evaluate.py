@@ -218,7 +218,7 @@ def test_what_cannot_be_judged_is_said_in_one_line(gaussian_forecast: Write, tmp
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match="not a forecast"):
         evaluate(tmp_path / "folder")
-    with pytest.raises(DataError, match="holds 0 samples of 10 members"):
+    with pytest.raises(DataError, match="contains 0 samples of 10 members"):
         evaluate(gaussian_forecast(tmp_path / "empty.zarr", samples=0))
     everything = np.ones((12, 16), dtype=bool)
     with pytest.raises(DataError, match="there is no pixel where"):

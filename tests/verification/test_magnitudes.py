@@ -10,6 +10,7 @@ TRUTH = np.random.default_rng(0).gamma(2, 1, (1, 3, 16, 16)).astype(np.float32)
 MEMBERS = np.random.default_rng(1).gamma(2, 1, (5, 1, 3, 16, 16)).astype(np.float32)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("power", [-36, -20, 16, 27, 35])
 def test_scores_are_the_same_at_any_power_of_ten(power: int) -> None:
     factor = np.float32(10.0**power)

@@ -28,6 +28,7 @@ def occasions(law: str, *, seed: int = 0) -> Occasions:
     return Occasions(last=last, mean=mean, future=future, times=86400.0 * np.arange(N), span=3600.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("law", "multiplicative", "damped"),
     [("additive", False, False), ("multiplicative", True, False), ("returns", False, True)],
@@ -108,6 +109,7 @@ def test_frames_that_move_are_persisted_as_they_move():
     assert (drawn.mean(0) - world.future[0]).abs().mean() < 2 < (world.last[0] - shifted[0]).abs().mean()
 
 
+@pytest.mark.thorough
 def test_windows_that_share_frames_do_not_forecast_each_other():
     """Each window occurs twice at the same time: the residual of its twin would make the forecast perfect."""
     once = occasions("multiplicative")

@@ -1,4 +1,4 @@
-"""Parts of what is judged, area weights, several channels, times of other calendars."""
+"""Stratified scores, area weights, several channels, times of other calendars."""
 
 import numpy as np
 import pytest
@@ -62,6 +62,7 @@ def crps(members, truth, **options):
     return float(fc.score(members, truth, **options)["crps"])
 
 
+@pytest.mark.thorough
 def test_seasons_labels_regions_and_classes_are_scored_by_themselves(written, tmp_path):
     path, members, truth = written(TIMES, channels=("u",))
     mask = xr.Dataset({"sea": (("y", "x"), np.array([[0, 0, 1, 1]] * 3, np.int8))})
@@ -98,14 +99,16 @@ def test_seasons_labels_regions_and_classes_are_scored_by_themselves(written, tm
     assert np.isfinite(float(parts["class land"].skill["net"]["persistence"]))
 
 
+@pytest.mark.thorough
 def test_impossible_parts_are_refused(written):
     path, *_ = written(TIMES)
-    with pytest.raises(DataError, match=r"holds no pixel.*0 to 60"):
+    with pytest.raises(DataError, match=r"contains no pixel.*0 to 60"):
         evaluate(path, region=("south=-60:-50,0:20",))
     with pytest.raises(ConfigError, match="SOUTH:NORTH"):
         evaluate(path, region=("alps",))
 
 
+@pytest.mark.thorough
 def test_pixels_count_by_their_area_on_a_grid_of_latitudes(written):
     path, members, truth = written(TIMES, channels=("u",))
     area = np.cos(np.deg2rad([0.0, 30.0, 60.0]))[:, None]
@@ -116,6 +119,7 @@ def test_pixels_count_by_their_area_on_a_grid_of_latitudes(written):
     assert found["net"]["rmse"].value == pytest.approx(np.sqrt(squares), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_means_over_the_area_take_the_place_of_sums(written):
     path, members, _ = written(TIMES, channels=("u",))
     found = evaluate(path, replicates=100)
@@ -132,6 +136,7 @@ def test_means_over_the_area_take_the_place_of_sums(written):
     assert values.numpy() == pytest.approx((members[0] * area).mean((-2, -1)) / area.mean(), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_no_channel_drowns_another(written):
     """Over channels: the mean of their scores, each in standard deviations of what is observed in it."""
     path, members, truth = written(TIMES)
@@ -154,6 +159,7 @@ def test_the_parts_of_the_crps_add_up(written):
     assert parts[0] - parts[1] + parts[2] == pytest.approx(own, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_figures_are_the_same_at_any_power_of_ten(written):
     _, members, truth = written(TIMES, channels=("u",))
     small, large = (fc.score(members * factor, truth * factor) for factor in (1.0, 1e6))
@@ -162,10 +168,15 @@ def test_figures_are_the_same_at_any_power_of_ten(written):
     assert float(large["spread_skill"]) == pytest.approx(float(small["spread_skill"]), rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("calendar", "texts"),
     [
-        (Calendar(name="360_day", origin="2000-01-01"), ["2000-02-30T06:00", "2000-02-30T18:00", "2000-07-30T06:00"]),
+        pytest.param(
+            Calendar(name="360_day", origin="2000-01-01"),
+            ["2000-02-30T06:00", "2000-02-30T18:00", "2000-07-30T06:00"],
+            marks=pytest.mark.slow,
+        ),
         (Calendar(name="none", origin=""), ["1h", "2h", "30h"]),
     ],
 )
@@ -187,6 +198,7 @@ def test_other_calendars_are_shown_as_they_are(calendar, texts, written, tmp_pat
     assert all("1970" not in str(row) for row in score_rows(found.scores))
 
 
+@pytest.mark.thorough
 def test_coordinates_of_arrays_in_memory_are_compared():
     members = xr.DataArray(
         np.random.default_rng(0).normal(size=(3, 2, 4)), dims=("member", "y", "x"), coords={"y": [0.0, 1.0]}

@@ -1,1 +1,1 @@
-"""How good forecasts are: scores, baselines, intervals, and the comparison of forecasts on the same pixels."""
+"""Verification: scores, baselines, intervals, and the comparison of forecasts on the same pixels."""

@@ -1,16 +1,17 @@
-"""The catalogue of baselines: forecasts that take no model. A model that does not beat them has learnt nothing.
+"""The catalogue of baselines: forecasts without a model. A model that does not beat them has no skill.
 
-To add one, write a function of the past and its entry in `BASELINES`, or hand a `Baseline` of your own to `evaluate`:
+To add one, write a function of the past and its entry in `BASELINES`, or pass your own `Baseline` to `evaluate`:
 
     Baseline(name="mean_past", label="Mean of the past", prepare=from_past(mean_past))
 
 What is drawn (changes that dress persistence, training windows of the climatology) comes from the first forecast file
-that holds it. The oracle is a hook: a domain that knows the true law writes its ensemble beside the forecast.
+that contains it. The oracle is written with the forecast by a domain that knows the true distribution.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
@@ -21,11 +22,14 @@ from framecast.verification.pool import Pool
 from framecast.videos.calendar import Calendar
 
 _SMALLEST_DRAWN = 20
-"""Members of the baselines that are drawn, beside forecasts of one member: a single draw would be no ensemble."""
+"""Members of drawn baselines when the forecasts have one member: a single draw would not be an ensemble."""
 
 
 _ENOUGH_OCCASIONS = 8
-"""Training windows from which a kind of persistence can be chosen."""
+"""Smallest number of training windows for fitted persistence."""
+
+_DAY = 86400
+"""Seconds."""
 
 
 def from_past(
@@ -63,22 +67,44 @@ def persistence(last: Tensor, frames: int) -> Tensor:
 
 
 def dressed_persistence(last: Tensor, residuals: Tensor) -> Tensor:
-    """Return the last frame plus what the change since the last frame was on other occasions: one member for each.
+    """Return the last frame plus the change since the last frame in training windows: one member for each.
 
-    Each member takes one residual as a whole, so that its changes fit together over time, space and channels.
+    Each member uses one complete residual, so that its changes are consistent over time, space and channels.
 
     Args:
         last: the target channels in the last past frame, ``[channel, height, width]``.
         residuals: truth minus last frame in training windows, ``[member, channel, time, height, width]``. Where one is
-            NaN (a pixel that was masked then) the last frame stands unchanged.
+            NaN (a pixel that was masked then) the last frame is unchanged.
     """
     return last[:, None] + residuals.nan_to_num(nan=0.0)
 
 
-def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.ndarray:
-    """Return which of ``draws`` residuals dress the forecast of one sample: so many indices, or all, none twice.
+class DailyCycle:
+    """Mean of the frames of training windows by their time of day (UTC), pixel by pixel.
 
-    The choice depends on ``seed`` and ``sample`` only, not on the order in which samples are judged.
+    Args:
+        last: last past frames, ``[window, channel, y, x]``, NaN where masked.
+        future: the observed futures, ``[window, channel, time, y, x]``.
+        times: of the last frames, in seconds from a midnight.
+        lead_times: of the futures, seconds.
+    """
+
+    def __init__(self, last: Tensor, future: Tensor, times: np.ndarray, lead_times: Sequence[float]) -> None:
+        frames = torch.cat([last[:, None], future.movedim(2, 1)], dim=1).flatten(0, 1)
+        clock = (times[:, None] + np.array([0.0, *lead_times])).ravel() % _DAY
+        self._hours, own = np.unique(clock.round(), return_inverse=True)
+        self._mean = torch.stack([frames[torch.from_numpy(own == k)].nanmean(0) for k in range(len(self._hours))])
+
+    def at(self, seconds: np.ndarray) -> Tensor:
+        """Return the mean at times in seconds from a midnight, ``[*time, channel, y, x]``; that of the nearest hour."""
+        apart = np.abs(np.asarray(seconds)[..., None] % _DAY - self._hours)
+        return self._mean[torch.from_numpy(np.minimum(apart, _DAY - apart).argmin(-1))]
+
+
+def draw_residuals(draws: int, members: int, *, seed: int, sample: int) -> np.ndarray:
+    """Return which of ``draws`` residuals dress the forecast of one sample: distinct indices, at most that many.
+
+    The choice depends on ``seed`` and ``sample`` only, not on the order of the samples.
     """
     random = np.random.Generator(np.random.Philox(key=[seed, sample]))
     return random.permutation(draws)[:members]
@@ -94,7 +120,7 @@ def draw_occasions(
     sample: int,
     year: np.timedelta64 = Calendar().year,
 ) -> np.ndarray:
-    """Return which training occasions, issued at ``times``, are the climatology of one sample: indices, none twice.
+    """Return which training occasions, issued at ``times``, are the climatology of one sample: distinct indices.
 
     For ``hour`` (UTC) and ``season`` those nearest on the circle of the day or the year; among equally near ones, and
     for ``any``, the choice depends on ``seed`` and ``sample`` only.
@@ -107,10 +133,6 @@ def draw_occasions(
     nearest = np.argsort(np.minimum(apart, 1.0 - apart).round(9), kind="stable")
     chosen: np.ndarray = order[nearest[:members]]
     return chosen
-
-
-def _last_frame(past: Tensor, lead_times: Sequence[float]) -> Tensor:
-    return persistence(past[:, -1], len(lead_times))
 
 
 def _dressed(cases: Cases) -> Drawn | None:
@@ -154,13 +176,38 @@ def _climatology(cases: Cases) -> Drawn | None:
     if pool is None:
         return None
     if cases.climatology_like != "any" and cases.calendar.name == "none":
-        raise ConfigError(f"climatology={cases.climatology_like} needs dates, and these forecasts have steps: use any")
+        raise ConfigError(
+            f"climatology={cases.climatology_like} needs dates, and these forecasts have only elapsed times: use any"
+        )
     members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
 
     def draw(index: int, past: Tensor) -> Tensor:
         like, time = cases.climatology_like, cases.issue_times[index]
         year = cases.calendar.year
         return pool[draw_occasions(pool.times, time, members, like=like, seed=cases.seed, sample=index, year=year)]
+
+    return Drawn(members, draw)
+
+
+def _anomaly(cases: Cases) -> Drawn | None:
+    occasions = cases.occasions
+    if occasions is None or len(occasions) < 2 or cases.climatology_like != "hour" or cases.calendar.name == "none":
+        return None
+    cycle = DailyCycle(occasions.last, occasions.future, occasions.times, cases.lead_times)
+    leads = np.array(cases.lead_times)
+    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(occasions))
+
+    def persisted(last: Tensor, seconds: np.ndarray) -> Tensor:
+        """Return the cycle plus the anomaly of the last frames, ``[occasion, channel, time, y, x]``."""
+        return cycle.at(seconds[:, None] + leads).movedim(1, 2) + (last - cycle.at(seconds))[:, :, None]
+
+    def draw(index: int, past: Tensor) -> Tensor:
+        drawn = draw_residuals(len(occasions), members, seed=cases.seed, sample=index)
+        own = torch.from_numpy(drawn)
+        changes = occasions.future[own] - persisted(occasions.last[own], occasions.times[drawn])
+        issued = cases.issue_times[index]
+        second = (issued - issued.astype("datetime64[D]")) / np.timedelta64(1, "s")
+        return persisted(past[None, :, -1], np.array([second])) + changes.nan_to_num(nan=0.0)
 
     return Drawn(members, draw)
 
@@ -174,7 +221,7 @@ BASELINES = (
     Baseline(
         name="persistence",
         label="Persistence",
-        prepare=from_past(_last_frame),
+        prepare=from_past(lambda past, lead_times: persistence(past[:, -1], len(lead_times))),
         description="Persistence repeats the last frame.",
     ),
     Baseline(
@@ -183,16 +230,19 @@ BASELINES = (
         prepare=_dressed,
         description="Dressed persistence is the last frame plus changes seen in training.",
     ),
-    Baseline(
-        name="fitted_persistence",
-        label="Fitted persistence",
-        prepare=_fitted,
-    ),
+    Baseline(name="fitted_persistence", label="Fitted persistence", prepare=_fitted),
     Baseline(
         name="climatology",
         label="Climatology",
         prepare=_climatology,
         description="Climatology draws frames seen in training, whatever the past.",
+    ),
+    Baseline(
+        name="anomaly_persistence",
+        label="Persistence of the anomaly",
+        prepare=_anomaly,
+        description="Persistence of the anomaly is the mean daily cycle of training windows, plus how far the last "
+        "frame was from it, plus changes of such anomalies seen in training.",
     ),
     Baseline(
         name="oracle",
@@ -202,4 +252,4 @@ BASELINES = (
         reference=False,
     ),
 )
-"""The baselines of every evaluation, where the files hold what they need."""
+"""The baselines of every evaluation, if the files contain what they need."""

@@ -1,10 +1,10 @@
-"""What is taken to be independent of each other when intervals are drawn.
+"""Blocks of samples that are treated as independent by the bootstrap.
 
-Samples that share their weather are not independent, however many there are: places under one sky on the same two days
-are two days' worth of evidence. ``auto`` therefore asks what is known and what is seen:
+Samples of the same weather are not independent: many places on the same two days are evidence from two days. ``auto``
+therefore uses the metadata and the scores:
 
 - sequences are blocks where the archive says that they are independent, or where nothing is known and forecasts of
-  different sequences at the same time are no more alike in their scores than at different times;
+  different sequences at the same time have scores no more similar than at different times;
 - else time is cut into periods, at first of a day or of the length of a window, then twice as long as often as
   the scores of successive periods are correlated.
 
@@ -36,7 +36,7 @@ _DAY = 86400.0
 
 @dataclass(frozen=True)
 class Chosen:
-    """The block of each sample, what they are, why, and how few of them allow no interval."""
+    """The block of each sample, their kind, the reason for it, and the number below which there is no interval."""
 
     names: list[str]
     blocks: str
@@ -48,10 +48,12 @@ def block_names(cases: Cases, blocks: Blocks) -> list[str]:
     """Return the block of each sample.
 
     Raises:
-        ConfigError: days are asked for, and the times have no dates.
+        ConfigError: days are requested, and the times have no dates.
     """
     if "day" in blocks and cases.calendar.name == "none":
-        raise ConfigError(f"blocks={blocks} needs dates, and these forecasts have steps: choose sequence or sample")
+        raise ConfigError(
+            f"blocks={blocks} needs dates, and these forecasts have only elapsed times: choose sequence or sample"
+        )
     days = [str(np.datetime64(time, "D")) for time in cases.issue_times]  # of the calendar's own, on its even clock
     match blocks:
         case "sequence":
@@ -65,7 +67,7 @@ def block_names(cases: Cases, blocks: Blocks) -> list[str]:
 
 
 def choose_blocks(cases: Cases) -> Blocks:
-    """Return sequences where there are enough of them, or times have no dates, else what makes the most blocks."""
+    """Return sequences if there are enough of them, or times have no dates, else the kind with the most blocks."""
     if len(set(cases.sequences)) >= ENOUGH_BLOCKS or cases.calendar.name == "none":
         return "sequence"
     known: tuple[Blocks, ...] = ("sequence", "day", "sequence-day")
@@ -73,11 +75,9 @@ def choose_blocks(cases: Cases) -> Blocks:
 
 
 def independent_blocks(cases: Cases, values: np.ndarray) -> Chosen:
-    """Return what ``auto`` takes for independent; see the module.
+    """Return the blocks chosen by ``auto``; see the module.
 
-    Args:
-        cases: the samples.
-        values: a score of each, NaN where it has none; best the logarithm of the ratio to a baseline.
+    ``values`` is a score of each sample, NaN where it has none; best the logarithm of the ratio to a baseline.
     """
     seconds = (cases.issue_times - cases.issue_times.min()) / np.timedelta64(1, "s")
     several, told = len(set(cases.sequences)) > 1, cases.sources[0].dataset.attrs.get("independent_sequences")
@@ -91,16 +91,16 @@ def independent_blocks(cases: Cases, values: np.ndarray) -> Chosen:
     length = max(_DAY, cases.lead_times[-1] - cases.past_times[0])
     while _successive(values, periods := np.floor(seconds / length).astype(int)):
         length *= 2
-    reason = "sequences of the same days are not independent" if several else "what is near in time is not independent"
+    reason = (
+        "sequences of the same days are not independent" if several else "samples close in time are not independent"
+    )
     return Chosen([str(k) for k in periods], f"periods of {format_duration(length)}", reason, LEAST_BLOCKS)
 
 
 def effective_number(values: np.ndarray, draws: np.ndarray) -> float:
-    """Return how many independent samples would give a mean as certain as that of ``values``.
+    """Return the number of independent samples with the same uncertainty of the mean as ``values``.
 
-    Args:
-        values: of all samples.
-        draws: their mean in each draw of blocks.
+    ``draws`` are the means of the values in each draw of blocks.
     """
     known, draws = values[np.isfinite(values)], draws[np.isfinite(draws)]
     if len(known) < 2 or len(draws) < 2 or not np.var(draws) > 0:
@@ -109,7 +109,7 @@ def effective_number(values: np.ndarray, draws: np.ndarray) -> float:
 
 
 def _alike(values: np.ndarray, seconds: np.ndarray) -> bool:
-    """Whether scores at the same time are more alike than chance makes them: a permutation test of their variance."""
+    """Whether scores at the same time are more similar than by chance: a permutation test of their variance."""
     known = np.isfinite(values)
     values, (_, slot) = values[known], np.unique(seconds[known], return_inverse=True)
     count = np.bincount(slot)

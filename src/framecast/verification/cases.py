@@ -1,4 +1,4 @@
-"""The samples of forecast files, one at a time, with the baselines made beside the models' members."""
+"""The samples of forecast files, one at a time, with the models' members and the baselines."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,25 +19,26 @@ from framecast.verification.persistence import Occasions
 from framecast.verification.pool import Pool, finite, videos
 from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
-from framecast.verification.sources import Source, open_sources, seconds, shared_windows
+from framecast.verification.sources import ForecastSource, open_sources, seconds, shared_windows
 from framecast.videos.directions import area_weights
+from framecast.videos.units import by_channel, shown
 
 _RANGE_PIXELS = 4_000_000
-"""How many observed pixels the range of the observations is taken from."""
+"""Number of observed pixels from which their range is determined."""
 
 
 def value_range(known: np.ndarray) -> float:
-    """Return the range of observations from their 0.1 to their 99.9 percentile; 1 where they are one, or none."""
+    """Return the range of observations from their 0.1 to their 99.9 percentile; 1 if that is zero or undefined."""
     low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
     return float(high - low) or 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Climate:
-    """What is observed in each channel.
+    """Statistics of the observations in each channel.
 
     Attributes:
-        data_range: from the 0.1 to the 99.9 percentile, ``[channel]``; 1 where they are one.
+        data_range: from the 0.1 to the 99.9 percentile, ``[channel]``; 1 if these are equal.
         scale: standard deviation, likewise.
         uncertainty: CRPS of its climatology, likewise.
     """
@@ -48,7 +49,7 @@ class Climate:
 
     @classmethod
     def of(cls, pixels: Sequence[np.ndarray]) -> "Climate":
-        """Return what the known ``pixels`` of each channel are like."""
+        """Return the statistics of the known ``pixels`` of each channel."""
         known = [own.astype(np.float64) if own.size else np.zeros(1) for own in pixels]
         return cls(
             data_range=np.array([value_range(own) for own in known]),
@@ -68,17 +69,17 @@ class Climate:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One sample: what was seen, what came, and what each forecast said. Physical units, NaN where masked.
+    """One sample: past, observations, and each forecast. Physical units, NaN where masked.
 
     Attributes:
         index: its number.
         sequence: the name of its sequence.
         issue_time: the time of the last past frame, on an even clock.
-        past: the target channels in the past ``[channel, past time, height, width]``; a channel that was not seen
-            is NaN.
+        past: the target channels in the past ``[channel, past time, height, width]``; a channel not among the past
+            channels is NaN.
         truth: ``[channel, time, height, width]``.
         forecasts: name -> members ``[member, channel, time, height, width]``; the files' own come first.
-        valid: the pixels that are judged, like ``truth``.
+        valid: the pixels that are scored, like ``truth``.
     """
 
     index: int
@@ -112,8 +113,8 @@ class Baseline:
 
     Attributes:
         name: the key in ``scores.json``.
-        label: what charts and tables call it.
-        prepare: from the samples to the baseline, or ``None`` where they lack what it needs.
+        label: its name in charts and tables.
+        prepare: from the samples to the baseline, or ``None`` if they lack what it needs.
         description: one sentence for the reader of a report.
         reference: whether the skill of the other forecasts is measured against it.
     """
@@ -131,7 +132,7 @@ class Cases:
     Attributes:
         sources: the opened files.
         models: name of each file's forecast, in the order given.
-        members: name of each forecast that is judged -> number of its members; ``persistence`` has one. The files'
+        members: name of each forecast -> number of its members; ``persistence`` has one. The files'
             own come first.
         channels: names of the target channels.
         lead_times: seconds.
@@ -141,12 +142,12 @@ class Cases:
         domain: what kind of data it is.
         sequences: name of each sample's sequence.
         issue_times: of each sample, on an even clock.
-        calendar: how they are read.
-        baselines: the entries of the catalogue that there is what they need for, by name.
+        calendar: of these times.
+        baselines: the entries of the catalogue that can be computed, by name.
         descriptions: name of a baseline -> one sentence for the reader of a report.
         scratch: a temporary folder that the files are in, if any.
-        seed: chooses what baselines are drawn from.
-        climatology_like: which training occasions make the climatology.
+        seed: random seed of the baselines.
+        climatology_like: training windows of the climatology.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class Cases:
 
         Raises:
             FramecastError: a file does not exist.
-            DataError: a file is not a forecast or is empty; the files do not compare or share no window.
+            DataError: a file is not a forecast or is empty; the files cannot be compared or share no window.
         """
         self.scratch: object = None
         given = [paths] if isinstance(paths, str | Path) else paths
@@ -175,13 +176,14 @@ class Cases:
         self.lead_times = first.lead_times
         self.cadence = spacing(self.lead_times)
         self.unit = first.unit
+        self.units = tuple(map(shown, by_channel(first.unit, len(first.channels))))
         self.domain = forecast_domain(first.dataset)
         self.calendar = first.calendar
         windows = first.windows(self.calendar)
         self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
         self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
         self.models = [source.name for source in self.sources]
-        # What baselines are made of comes from the first file that has it.
+        # Baselines are made from the first file that has the necessary data.
         self._seen = self._first(lambda source: source.sees_targets)
         self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
         self.baselines = {baseline.name: baseline for baseline in baselines}
@@ -194,7 +196,7 @@ class Cases:
         }
 
     def check_unchanged(self) -> None:
-        """Raise `DataError` if a file was changed, or written anew, since it was opened."""
+        """Raise `DataError` if a file was changed, or rewritten, since it was opened."""
         for files in self._files:
             files.check()
 
@@ -203,12 +205,12 @@ class Cases:
 
     @property
     def sees_targets(self) -> bool:
-        """Whether a file saw every target channel, so that there is a last frame to persist."""
+        """Whether every target channel is among the past channels of a file, as persistence needs."""
         return self._seen is not None
 
     @property
     def ensemble_size(self) -> int | None:
-        """Members of the largest ensemble; ``None`` if all files hold point forecasts."""
+        """Members of the largest ensemble; ``None`` if all files contain deterministic forecasts."""
         members = max(source.members for source in self.sources)
         return members if members > 1 else None
 
@@ -220,7 +222,7 @@ class Cases:
 
     @cached_property
     def climate(self) -> Climate:
-        """What the observations are like, from millions of their pixels."""
+        """Statistics of the observations, from millions of their pixels."""
         source, pixels = self.sources[0], []
         for channel in range(len(self.channels)):
             truths, own = source.dataset["truth"].isel(channel=channel), []
@@ -273,13 +275,13 @@ class Cases:
         """Return the number of each sample in one of the files."""
         return [numbers[file] for numbers in self._shared]
 
-    def truth_of(self, source: Source, index: int) -> Tensor:
-        """Return what came after a sample ``[channel, time, height, width]`` as one of the files knows it."""
+    def truth_of(self, source: ForecastSource, index: int) -> Tensor:
+        """Return the observed future of a sample ``[channel, time, height, width]`` from one of the files."""
         number = self._shared[index][self.models.index(source.name)]
         return videos(source.read(source.dataset["truth"].isel(sample=number)))
 
     def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
-        """Return what came; NaN where a file does not know it."""
+        """Return the observations; NaN where a file has none."""
         truth, *others = (
             videos(source.read(sample["truth"])) for source, sample in zip(self.sources, samples, strict=True)
         )
@@ -287,9 +289,9 @@ class Cases:
             unknown = torch.isnan(truth) | torch.isnan(other)
             if not torch.allclose(truth[~unknown], other[~unknown], rtol=1e-4, atol=1e-6):
                 raise DataError(
-                    f"{self.sources[0].path.name} and {source.path.name} hold different observations of "
-                    f"{self.sequences[index]} after {self.calendar.text(self.issue_times[index])}: "
-                    "forecasts of different archives do not compare; make both for the same archive"
+                    f"{self.sources[0].path.name} and {source.path.name} contain different observations of "
+                    f"{self.sequences[index]} after {self.calendar.text(self.issue_times[index])}: forecasts of "
+                    "different archives cannot be compared; make both for the same archive"
                 )
             truth = torch.where(unknown, torch.nan, truth)
         return truth
@@ -308,7 +310,7 @@ class Cases:
     def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
         """Return the variable ``name`` of the first file that has at least two videos of it ``along`` a dimension.
 
-        With ``sees_targets`` that file must have seen every target channel.
+        With ``sees_targets`` every target channel must be among its past channels.
         """
         number = self._first(
             lambda source: (
@@ -321,7 +323,7 @@ class Cases:
 
     @cached_property
     def occasions(self) -> Occasions | None:
-        """Training windows with what was seen before them, of the first file that holds some."""
+        """Training windows with their pasts, of the first file that contains some."""
         number = self._first(lambda source: "occasion_last" in source.dataset)
         if number is None:
             return None
@@ -336,13 +338,13 @@ class Cases:
             last=last,
             mean=mean,
             future=videos(source.read(source.dataset["climatology"]), "occasion"),
-            times=(times - times.min()) / np.timedelta64(1, "s"),
+            times=(times - times.min().astype("datetime64[D]")) / np.timedelta64(1, "s"),
             span=self.lead_times[-1] - self.past_times[0],
             moved=videos(source.read(source.dataset["occasion_moved"]), "occasion") if moved else None,
         )
 
     def stored(self, name: str) -> tuple[int, Callable[[int], Tensor]] | None:
-        """Return the size of an ensemble that a file holds beside its forecast, and how to read that of a sample."""
+        """Return the size of a further ensemble in a file, and a function that reads that of a sample."""
         number = self._first(lambda source: name in source.dataset)
         if number is None:
             return None
@@ -356,5 +358,5 @@ class Cases:
 
         return int(array.sizes.get("member", 1)), read
 
-    def _first(self, has: Callable[[Source], bool]) -> int | None:
+    def _first(self, has: Callable[[ForecastSource], bool]) -> int | None:
         return next((k for k, source in enumerate(self.sources) if has(source)), None)

@@ -1,18 +1,18 @@
 """The catalogue of scores. Tables, charts, comparisons, verdicts and files are made from its entries.
 
-To add a score, write a function of one judged sample and its entry in `SCORES`, or hand a `Score` of your own to
-`evaluate`. The function returns what is averaged; the entry says how the averages become the score:
+To add a score, write a function of one sample and its entry in `SCORES`, or pass your own `Score` to `evaluate`. The
+function returns what is averaged; the entry defines how the score follows from the averages:
 
     Score(name="bias", label="Bias", function=lambda sample: sample.error, better=None)
 
-The average is over all judged pixels (each counts alike), frames or samples, whatever the function returns a value
-for. RMSE and MAE are those of the ensemble mean.
+The average is over all scored pixels (with equal weights), frames or samples, depending on the values of the function.
+RMSE and MAE are those of the ensemble mean.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,31 +33,33 @@ from framecast.verification.scores import (
     similarities,
     threshold_weighted_crps,
     variogram_score,
+    vector_energy_score,
 )
 from framecast.verification.scores.contingency import critical_success, detection, false_alarm_ratio
+from framecast.videos.units import shown
 
 Means = np.ndarray
 Better = Literal["lower", "higher"]
 
 _MEMBERS = 3
-"""Members whose SSIM is taken. Members are alike: more of them cost time and tell nothing new."""
+"""Number of members whose SSIM is computed. Members are exchangeable: more of them cost time and add little."""
 
 _WIDTHS = (1, 3, 5, 9, 17, 33, 65, 129)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One forecast of one sample beside the truth, in physical units: what a score is a function of.
+    """One forecast of one sample beside the truth, in physical units: the argument of scores.
 
     Attributes:
         members: ``[member, channel, time, height, width]``; NaN where a member has no value.
-        truth: ``[channel, time, height, width]``; NaN where nothing is judged.
+        truth: ``[channel, time, height, width]``; NaN where nothing is scored.
         data_range: range of the observations in each channel, for PSNR and SSIM.
         cadence: see `framecast.verification.quantities.Cadence`.
         quantities: the derived quantities of the evaluation.
         scale: standard deviation of the observations in each channel, of several channels.
         uncertainty: CRPS of the climatology of the observations in each channel.
-        weights: of the pixels, ``[height, width]``, with a mean of 1; all alike by default.
+        weights: of the pixels, ``[height, width]``, with a mean of 1; equal by default.
     """
 
     members: Tensor
@@ -71,12 +73,12 @@ class Judged:
 
     @property
     def point(self) -> bool:
-        """Whether there is one member: a point forecast, whose CRPS is its absolute error and whose spread is 0."""
+        """Whether there is one member: a deterministic forecast, with its absolute error as CRPS and no spread."""
         return len(self.members) == 1
 
     @cached_property
     def valid(self) -> Tensor:
-        """The judged pixels, like the truth."""
+        """The scored pixels, like the truth."""
         return ~torch.isnan(self.truth)
 
     @cached_property
@@ -101,7 +103,7 @@ class Judged:
 
     @cached_property
     def between(self) -> tuple[Tensor, ...]:
-        """What lies between the members, for the reliability part of the CRPS."""
+        """Sums between the sorted members, for the reliability part of the CRPS."""
         return between_members(self.members, self.truth, self.weights)
 
     @cached_property
@@ -132,25 +134,22 @@ class Judged:
         }
 
 
-def _itself(mean: Means) -> Means:
-    return mean
-
-
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """One entry of the catalogue.
 
     Attributes:
         name: the key in ``scores.json``, a Python identifier.
-        label: what charts and tables call it.
+        label: its name in charts and tables.
         function: what is averaged, one array or several: ``[channel, time, height, width]`` for a value of each pixel,
-            ``[channel, time]`` of each frame, ``[channel]`` or ``[]``; not finite where there is no value.
+            with one channel where it is of all together, ``[channel, time]`` of each frame, ``[channel]`` or ``[]``;
+            not finite where there is no value.
         combine: from the averages, as many as ``function`` returned arrays, to the score; elementwise.
         unit: its unit, where ``{unit}`` stands for that of the images.
-        better: ``lower`` or ``higher``; ``None`` for what has no better and worse, such as a ratio that should be 1.
-        hint: how to read it, in a few words.
+        better: ``lower`` or ``higher``; ``None`` if there is neither, such as for a ratio that should be 1.
+        hint: its interpretation, in a few words.
         shown: ``console``: on the terminal and in the report; ``report``; ``None``: in the files only.
-        ensembles: whether it says nothing of a single member.
+        ensembles: whether it needs several members.
         skill: whether its skill against each baseline is reported.
         spectral: whether the arrays have a last axis of wavenumbers: ``[channel, time, wavenumber]``.
         binned: whether the arrays have a last axis, ``[channel, time, bin]``, that ``combine`` takes together.
@@ -159,7 +158,7 @@ class Score:
     name: str
     label: str
     function: Callable[[Judged], Tensor | tuple[Tensor, ...]]
-    combine: Callable[..., Means] = _itself
+    combine: Callable[..., Means] = lambda mean: mean
     unit: str = "{unit}"
     better: Better | None = "lower"
     hint: str = ""
@@ -171,7 +170,7 @@ class Score:
 
     @property
     def scaled(self) -> bool:
-        """Whether it is in the unit of the images, so that over channels it needs a common scale."""
+        """Whether it is in the unit of the images, so that a common scale is needed over channels."""
         return self.unit == "{unit}"
 
     def parts(self, sample: Judged) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -186,12 +185,12 @@ def ratio(above: Means, below: Means) -> Means:
 
 
 def skill(score: Means, reference: Means) -> Means:
-    """Return 1 - score / reference: the fraction of the reference's error that is gone."""
+    """Return 1 - score / reference: the relative reduction of the reference's error."""
     return 1 - ratio(score, reference)
 
 
 def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
-    """Return the scores of derived quantities: the CRPS of each, and the DTW distance of what is a curve."""
+    """Return the scores of derived quantities: the CRPS of each, and the DTW distance of curves."""
     found = []
     for quantity in quantities:
         name, label = quantity.name, quantity.label
@@ -215,6 +214,23 @@ def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
                 )
             )
     return tuple(found)
+
+
+def vector_scores(units: Sequence[str]) -> tuple[Score, ...]:
+    """Return the score of the channels at each pixel as one vector, where there are several and all are in one unit."""
+    if len(units) < 2 or len(set(units)) > 1:
+        return ()
+    return (
+        Score(
+            name="vector_energy_score",
+            label="Vector energy score",
+            function=lambda s: vector_energy_score(s.members, s.truth, fair=not s.point)[None],
+            unit=shown(units[0]),
+            hint="of the channels at a pixel together; lower is better",
+            shown="report",
+            skill=True,
+        ),
+    )
 
 
 def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
@@ -283,7 +299,7 @@ def _summed(values: Tensor, sample: Judged) -> tuple[np.ndarray, np.ndarray]:
     known = torch.isfinite(values)
     if values.ndim < 4:
         return torch.where(known, values, 0.0).double().numpy(), known.numpy()
-    known &= sample.valid
+    known = known & (sample.valid if len(values) == len(sample.valid) else sample.valid.all(0, keepdim=True))
     total = torch.where(known, values, 0.0)
     if sample.weights is None:
         return total.sum((-2, -1), dtype=torch.float64).numpy(), known.sum((-2, -1)).numpy()
@@ -297,8 +313,21 @@ def _energy(sample: Judged) -> Tensor:
     return energy_score(sample.members / scale, sample.truth / scale)
 
 
-def _resolution(*means: Means) -> Means:
-    return np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1])
+def _similarity(name: str, label: str, *, of_members: bool = False, **told: Any) -> Score:
+    """Return the entry of a structural similarity, that of the ensemble mean or the mean of those of members."""
+
+    def function(sample: Judged) -> Tensor:
+        found = sample.similarity[name]
+        return found[1:].nanmean(0) if of_members else found[0]
+
+    return Score(
+        name=f"member_{name}" if of_members else name,
+        label=f"{label} of a member" if of_members else label,
+        function=function,
+        unit="",
+        better="higher",
+        **told,
+    )
 
 
 def _member_error(sample: Judged) -> Tensor:
@@ -335,7 +364,7 @@ SCORES = (
         label="CRPS, reliability part",
         function=lambda s: s.between,
         combine=lambda *means: reliability_and_potential(*means)[0],
-        hint="what recalibration could mend; CRPS = reliability − resolution + uncertainty",
+        hint="what recalibration could correct; CRPS = reliability − resolution + uncertainty",
         ensembles=True,
         binned=True,
     ),
@@ -343,9 +372,9 @@ SCORES = (
         name="crps_resolution",
         label="CRPS, resolution part",
         function=lambda s: (*s.between, s.unknowable),
-        combine=_resolution,
+        combine=lambda *means: np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1]),
         better="higher",
-        hint="what is known beyond climatology",
+        hint="gain over climatology",
         ensembles=True,
         binned=True,
     ),
@@ -355,7 +384,7 @@ SCORES = (
         function=lambda s: s.unknowable,
         combine=lambda unknowable: unknowable[..., 0],
         better=None,
-        hint="CRPS of the climatology of what came",
+        hint="CRPS of the climatology of the observations",
         binned=True,
     ),
     Score(
@@ -386,22 +415,8 @@ SCORES = (
         better="higher",
         hint="of the ensemble mean",
     ),
-    Score(
-        name="ssim",
-        label="SSIM",
-        function=lambda s: s.similarity["ssim"][0],
-        unit="",
-        better="higher",
-        hint="of the ensemble mean",
-    ),
-    Score(
-        name="ms_ssim",
-        label="MS-SSIM",
-        function=lambda s: s.similarity["ms_ssim"][0],
-        unit="",
-        better="higher",
-        hint="of the ensemble mean",
-    ),
+    _similarity("ssim", "SSIM", hint="of the ensemble mean"),
+    _similarity("ms_ssim", "MS-SSIM", hint="of the ensemble mean"),
     Score(
         name="member_rmse",
         label="RMSE of a member",
@@ -417,22 +432,8 @@ SCORES = (
         unit="dB",
         better="higher",
     ),
-    Score(
-        name="member_ssim",
-        label="SSIM of a member",
-        function=lambda s: s.similarity["ssim"][1:].nanmean(0),
-        unit="",
-        better="higher",
-        hint="1 is identical",
-        shown="report",
-    ),
-    Score(
-        name="member_ms_ssim",
-        label="MS-SSIM of a member",
-        function=lambda s: s.similarity["ms_ssim"][1:].nanmean(0),
-        unit="",
-        better="higher",
-    ),
+    _similarity("ssim", "SSIM", of_members=True, hint="1 is identical", shown="report"),
+    _similarity("ms_ssim", "MS-SSIM", of_members=True),
     Score(
         name="power_ratio",
         label="Power of a member over that of the truth",

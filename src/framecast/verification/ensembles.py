@@ -1,9 +1,9 @@
-"""Ensembles of anybody's models beside their truth, brought into the layout of a forecast file.
+"""Ensembles of other models with their truth, converted to the layout of a forecast file.
 
 A forecast is a file with a member dimension, several files with a member each (a folder, or a pattern such as
 ``members/*.nc``), or a file of `framecast.forecast`. The truth is an archive or any gridded file. They are paired by
-valid time; lead times count from the reference time. Rows and columns are turned by their coordinates, and of the truth
-the pixels of the forecast are taken, but nothing is interpolated: other grids are refused.
+valid time; lead times count from the reference time. Rows and columns are flipped according to their coordinates, and
+the truth is cut to the pixels of the forecast, but nothing is interpolated: different grids are refused.
 
 References:
     CF Conventions 1.11: the standard names ``realization``, ``forecast_reference_time`` and ``forecast_period``.
@@ -33,7 +33,7 @@ from framecast.importers.formats import open_decoded, open_source
 from framecast.importers.gridded import Gridded
 from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar, Clock, decode_clock, seconds_in, to_clock
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, span
 from framecast.videos.units import by_channel, convert, same_unit, select
 
 _MEMBER = ("member", "members", "realization", "realisation", "number", "ensemble", "ens", "member_id", "perturbation")
@@ -68,7 +68,7 @@ class Video:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class ForecastRun:
     """What was forecast at one time.
 
     Attributes:
@@ -89,23 +89,25 @@ class Run:
 def as_forecast(
     forecast: str | Path, truth: str | Path | None, out: Path, *, variables: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Write an ensemble and its truth as the forecast file ``out``; return what was decided, one line each.
+    """Write an ensemble and its truth as the forecast file ``out``; return remarks, one line each.
 
     Args:
         forecast: see above.
-        truth: an archive or a gridded file; None for what the forecast itself holds of it.
+        truth: an archive or a gridded file; None for the observations in the forecast file.
         out: the file to make.
-        variables: of the forecast, where it has others; all that have members by default.
+        variables: of the forecast; by default all with a member dimension.
 
     Raises:
         FramecastError: there is no such file.
-        DataError: it holds no forecast, or the two do not fit together.
+        DataError: it contains no forecast, or the two do not match.
     """
     notes: list[str] = []
     runs = list(_runs(str(forecast), tuple(variables), notes))
     first = runs[0].members[0]
     count = len(runs[0].members)
-    leads = _shared_leads(runs)
+    leads = runs[0].leads
+    if any(run.leads != leads for run in runs):
+        raise DataError("forecasts of one file have different lead times: evaluate them separately")
     cadence = reduce(math.gcd, (round(lead * 1000) for lead in leads)) / 1000
     frames = round(max(leads) / cadence)
     truths = {} if truth is None else _truths(Path(truth))
@@ -145,7 +147,7 @@ def as_forecast(
         unit=select(first.unit, first.channels, names),
         attrs=attrs,
         dressing=None,
-        positions={name: (dims, values, attrs) for name, (dims, values, attrs) in first.positions.items()},
+        positions=first.positions,
         calendar=first.calendar,
     ) as writer:
         for k, run in enumerate(runs):
@@ -157,7 +159,7 @@ def as_forecast(
             last = np.full((len(spec.past_channels), 1, height, width), np.nan, np.float32)
             video = paired[k]
             if video is not None:
-                places = [_at(video, run.issue + _span(lead), run.members[0], cadence) for lead in run.leads]
+                places = [_at(video, run.issue + span(lead), run.members[0], cadence) for lead in run.leads]
                 known = [(j, place) for j, place in zip(at, places, strict=True) if place is not None]
                 missing += len(at) - len(known)
                 if known:
@@ -171,23 +173,19 @@ def as_forecast(
         if missing == total:
             raise DataError(f"none of the {total} valid times of {forecast} is in {truth}: {_spans(runs, truths)}")
         if missing:
-            notes.append(f"{missing} of {total} frames of {stem(forecast)} have no observation and are not judged")
+            notes.append(f"{missing} of {total} frames of {stem(forecast)} have no observation and are not scored")
     return tuple(notes)
 
 
 def stem(forecast: str | Path) -> str:
-    """Return what the forecast of a file, a folder or a pattern is called."""
+    """Return the name of the forecast of a file, a folder or a pattern."""
     path = Path(forecast)
     return path.parent.name if "*" in path.name else path.stem
 
 
-def _span(seconds: float) -> np.timedelta64:
-    return np.timedelta64(round(seconds * 1e9), "ns")
-
-
-def _spans(runs: Sequence[Run], truths: dict[str, Video]) -> str:
+def _spans(runs: Sequence[ForecastRun], truths: dict[str, Video]) -> str:
     calendar = runs[0].members[0].calendar
-    ends = [run.issue + _span(lead) for run in runs for lead in run.leads]
+    ends = [run.issue + span(lead) for run in runs for lead in run.leads]
     times = np.concatenate([video.times for video in truths.values()])
     own = next(iter(truths.values())).calendar
     return (
@@ -196,22 +194,15 @@ def _spans(runs: Sequence[Run], truths: dict[str, Video]) -> str:
     )
 
 
-def _shared_leads(runs: Sequence[Run]) -> tuple[float, ...]:
-    leads = {run.leads for run in runs}
-    if len(leads) > 1:
-        raise DataError("forecasts of one file have different lead times: judge them apart")
-    return runs[0].leads
-
-
-def _truth_of(run: Run, truths: dict[str, Video], path: object) -> Video | None:
-    """Return what came where a run is from."""
+def _truth_of(run: ForecastRun, truths: dict[str, Video], path: object) -> Video | None:
+    """Return the observations of the sequence of a run."""
     if len(truths) <= 1:
         return next(iter(truths.values()), None)
     if run.sequence not in truths:
         known = ", ".join(list(truths)[:4])
         raise DataError(
-            f"{path} holds the sequences {known} …, and none is called {run.sequence or 'as the forecast'}: give the "
-            "truth of this forecast alone"
+            f"{path} contains the sequences {known} …, and none is called {run.sequence or 'as the forecast'}: "
+            "give only the truth of this forecast"
         )
     return truths[run.sequence]
 
@@ -223,19 +214,19 @@ def _at(video: Video, time: np.datetime64, like: Video, cadence: float) -> int |
     wanted = video.calendar.on_this_clock(np.array([time]), like.calendar)[0]
     apart = np.abs(video.times - wanted)
     nearest = int(apart.argmin())
-    return nearest if apart[nearest] <= _span(TOLERANCE * cadence) else None
+    return nearest if apart[nearest] <= span(TOLERANCE * cadence) else None
 
 
 def _channels(
     own: Video, truth: Video | None, notes: list[str]
 ) -> tuple[list[str], tuple[list[int], list[int]], Callable[[Frames], Frames]]:
-    """Return the names of the channels in both, where they are in each, and what brings the truth to the same unit."""
+    """Return names and indices of the common channels, and the conversion of the truth to the same unit."""
     if truth is None:
         return list(own.channels), (list(range(len(own.channels))), []), lambda frames: frames
     names = [name for name in own.channels if name in truth.channels]
     if not names and len(own.channels) == len(truth.channels) == 1:
         names, places = list(own.channels), ([0], [0])
-        notes.append(f"{own.channels[0]} is judged by {truth.channels[0]}, the only variable of the truth")
+        notes.append(f"{own.channels[0]} is compared with {truth.channels[0]}, the only variable of the truth")
     elif not names:
         raise DataError(
             f"the forecast has {', '.join(own.channels)} and the truth {', '.join(truth.channels)}: name the variable "
@@ -250,12 +241,12 @@ def _channels(
         if not unit or not other:
             if unit or other:
                 which = "forecast" if other else "truth"
-                notes.append(f"{name} of the {which} has no unit, and is taken to be in {unit or other}")
+                notes.append(f"{name} of the {which} has no unit, and is assumed to be in {unit or other}")
             steps.append(None)
         elif same_unit(unit, other):
             steps.append(None)
         else:
-            convert(np.zeros(1), other, unit)  # or there is no way
+            convert(np.zeros(1), other, unit)  # or raises
             notes.append(f"{name} of the truth is converted from {other} to {unit}")
             steps.append((other, unit))
 
@@ -269,11 +260,7 @@ def _channels(
 
 
 def _pixels(own: Video, truth: Video | None, notes: list[str]) -> Callable[[Frames], Frames]:
-    """Return what cuts the pixels of the forecast from frames of the truth.
-
-    Raises:
-        DataError: a pixel of the forecast is not one of the truth.
-    """
+    """Return a function that cuts frames of the truth to the pixels of the forecast."""
     if truth is None:
         return lambda frames: frames
     chosen: dict[str, np.ndarray] = {}
@@ -293,7 +280,7 @@ def _pixels(own: Video, truth: Video | None, notes: list[str]) -> Callable[[Fram
             if ours.shape != theirs.shape or np.abs(ours - theirs).max() > _ONE_WAY * max(float(step), 1e-6):
                 raise DataError(_other_grid(own, truth, name))
     if not compared and not {"lat", "lon"} <= set(own.positions) & set(truth.positions):
-        notes.append("forecast and truth do not both say where their pixels are: they are taken to be the same")
+        notes.append("forecast and truth do not both have coordinates: their pixels are assumed to be the same")
     size = own.read([0]).shape[-2:]
 
     def cut(frames: Frames) -> Frames:
@@ -303,7 +290,7 @@ def _pixels(own: Video, truth: Video | None, notes: list[str]) -> Callable[[Fram
         if frames.shape[-2:] != size:
             raise DataError(
                 f"the forecast has {size[0]}×{size[1]} pixels and the truth {frames.shape[-2]}×{frames.shape[-1]}: "
-                "bring them to one grid first, nothing is interpolated here"
+                "regrid them to one grid first"
             )
         return frames
 
@@ -316,13 +303,13 @@ def _other_grid(own: Video, truth: Video, name: str) -> str:
         return f"{values.size} values from {np.nanmin(values):g} to {np.nanmax(values):g}"
 
     return (
-        f"forecast and truth are on different grids ({name}: {said(own)}, and {said(truth)}): bring them to one first, "
-        "nothing is interpolated here"
+        f"forecast and truth are on different grids ({name}: {said(own)}, and {said(truth)}): regrid them to one "
+        "grid first"
     )
 
 
 def _truths(path: Path) -> dict[str, Video]:
-    """Return what came, by sequence."""
+    """Return the observations, by sequence."""
     try:
         archive = Archive.open(path)
     except DataError as error:
@@ -350,9 +337,10 @@ def _of_archive(archive: Archive, name: str) -> Video:
     )
 
 
-def _of_recording(recording: Recording, sequence: int) -> Video:
-    times = recording.times(sequence)
-    order = np.argsort(times)[: int((~np.isnat(times)).sum())]
+def _of_recording(recording: Recording, sequence: int, clock: Clock | None = None) -> Video:
+    """Return a sequence in the order of its times, or unchanged if its ``clock`` is given."""
+    times = recording.times(sequence) if clock is None else clock
+    order = np.argsort(times)[: int((~np.isnat(times)).sum())] if clock is None else np.arange(len(times))
     return Video(
         times=times[order],
         calendar=recording.calendar,
@@ -363,7 +351,7 @@ def _of_recording(recording: Recording, sequence: int) -> Video:
     )
 
 
-def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterator[Run]:
+def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterator[ForecastRun]:
     """Yield every run of a forecast."""
     path = Path(forecast)
     if (path / FORECAST.marker).is_file() and FORECAST.describes(path):
@@ -379,14 +367,14 @@ def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterat
     parts = [list(_runs_of_file(file, variables, notes if file == files[0] else [])) for file in files]
     for runs in zip(*parts, strict=len({len(part) for part in parts}) == 1):
         if len({(run.issue, run.leads) for run in runs}) > 1:
-            raise DataError(f"the files of {forecast} have different times: each must hold the same forecasts")
+            raise DataError(f"the files of {forecast} have different times: each must contain the same forecasts")
         members = [member for run in runs for member in run.members]
-        yield Run(
+        yield ForecastRun(
             sequence=runs[0].sequence, issue=runs[0].issue, leads=runs[0].leads, places=runs[0].places, members=members
         )
 
 
-def _own_runs(path: Path) -> Iterator[Run]:
+def _own_runs(path: Path) -> Iterator[ForecastRun]:
     """Yield the samples of a forecast file."""
     data = open_forecast(path)
     clock, calendar = issue_clock(data)
@@ -413,7 +401,7 @@ def _own_runs(path: Path) -> Iterator[Run]:
         )
 
     for k in range(data.sizes["sample"]):
-        yield Run(
+        yield ForecastRun(
             sequence=str(data["sequence"].values[k]),
             issue=clock[k],
             leads=leads,
@@ -422,8 +410,8 @@ def _own_runs(path: Path) -> Iterator[Run]:
         )
 
 
-def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> Iterator[Run]:
-    """Yield the runs that a file holds, one for each reference time."""
+def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> Iterator[ForecastRun]:
+    """Yield the runs in a file, one for each reference time."""
     decoded = open_decoded(path, ImportOptions(), foreign=False)
     data = decoded.dataset
     dim = next((name for name in map(str, data.dims) if _is(data, name, _MEMBER, "realization")), None)
@@ -434,7 +422,7 @@ def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> I
     reference = next((n for n in map(str, data.variables) if _is(data, n, _REFERENCE, "forecast_reference_time")), None)
     lead = next((n for n in map(str, data.variables) if _is(data, n, _LEAD, "forecast_period")), None)
     if reference is None and lead is not None and "time" in data.variables and data[lead].dims != data["time"].dims:
-        reference = "time"  # as cfgrib and WeatherBench call it
+        reference = "time"  # the name in cfgrib and WeatherBench
     along = data[reference].dims[0] if reference is not None and data[reference].ndim else None
     for k in range(data.sizes[along] if along is not None else 1):
         one = data.isel({along: k}) if along is not None else data
@@ -449,29 +437,20 @@ def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> I
         leads = tuple(float(step) for step in (clock - issue) / np.timedelta64(1, "s"))
         places = tuple(j for j, seconds in enumerate(leads) if seconds > 0)
         if not places:
-            raise DataError(f"{path} holds nothing after its reference time {calendar.text(issue)}: no forecast")
+            raise DataError(
+                f"{path} contains nothing after its reference time {calendar.text(issue)}: it is not a forecast"
+            )
         if len(places) < len(leads) and k == 0:
-            notes.append(f"{path.name}: frames up to the reference time are no forecasts and are left out")
-        yield Run(
+            notes.append(f"{path.name}: frames up to the reference time are not forecasts and are left out")
+        yield ForecastRun(
             sequence=as_text(one["sequence"].values[()])
             if "sequence" in one.variables and not one["sequence"].ndim
             else "",
             issue=issue,
             leads=tuple(leads[j] for j in places),
             places=places,
-            members=[_in_place(recording, m, clock) for m in range(recording.sequences)],
+            members=[_of_recording(recording, m, clock) for m in range(recording.sequences)],
         )
-
-
-def _in_place(recording: Gridded, sequence: int, clock: Clock) -> Video:
-    return Video(
-        times=clock,
-        calendar=recording.calendar,
-        channels=tuple(recording.channels),
-        unit=recording.unit,
-        positions=recording.positions(sequence),
-        read=lambda places: np.stack(list(recording.frames(sequence, np.array(places)))),
-    )
 
 
 def _is(data: xr.Dataset, name: str, names: tuple[str, ...], standard: str) -> bool:
@@ -503,7 +482,7 @@ def _valid_times(
         raise DataError(f"{path} has one time and no forecast_reference_time: its lead time is unknown")
     step = np.diff(clock).min()
     notes.append(
-        f"{path.name} has no reference time: its first frame is taken to be "
+        f"{path.name} has no reference time: its first frame is assumed to be "
         f"{format_duration(float(step / np.timedelta64(1, 's')))} ahead"
     )
     return clock, dim, clock[0] - step, own

@@ -1,12 +1,11 @@
-"""Judging forecasts against each other and the baselines, on the same pixels and with intervals for every figure.
+"""Evaluation: forecasts against each other and the baselines, on the same pixels and with intervals for every score.
 
-`sources` opens the files, `cases` reads one sample after the other, `tally` keeps the sums that every score of the
-`catalogue` is made of, `summary` turns them into `results` with intervals, `tables` and `files` write those. Only one
-sample is in memory at a time.
+`sources` opens the files, `cases` reads one sample after the other, `tally` accumulates the sums for every score of the
+`catalogue`, `summary` converts them to `results` with intervals, `tables` and `files` write those. Only one sample is
+in memory at a time.
 
-What is left out: a pixel counts where the truth is known and every forecast judged can say something (all of them on
-the same pixels, or the comparison would be between places rather than forecasts). How many pixels that drops is part
-of the result.
+Which pixels count: those where the truth is known and every forecast has enough members (the same pixels for all
+forecasts, so that the comparison is fair). The number of dropped pixels is part of the result.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,11 +25,11 @@ from framecast.data.forecasts import open_forecast
 from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import BLOCKS, Blocks, Chosen, block_names, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
-from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores
+from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores, vector_scores
 from framecast.verification.ensembles import as_forecast, stem
 from framecast.verification.maps import Maps
 from framecast.verification.nowcasts import NOWCASTS, nowcast
-from framecast.verification.occurrences import Event, Windows, judge_event
+from framecast.verification.occurrences import Event, JudgedWindows, judge_event
 from framecast.verification.options import By, Occasions
 from framecast.verification.pool import finite_tensor
 from framecast.verification.quantities import (
@@ -56,6 +55,7 @@ from framecast.verification.summary import (
     summarise,
 )
 from framecast.verification.tally import Tally
+from framecast.videos.units import by_channel
 
 __all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
@@ -70,14 +70,14 @@ Entry = TypeVar("Entry", bound=_Named)
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Judged forecasts.
+    """The result of an evaluation.
 
     Attributes:
         cases: the samples, to be read again for pictures.
-        maps: where in the frame the forecasts err, by name; the files' own come first.
-        scores: every figure with its intervals; ``scores["model"]["crps"].value`` is one of them.
-        samples: how the forecasts of each sample did.
-        quantities: the derived quantities that were judged.
+        maps: errors of the forecasts by pixel, by name; those of the files come first.
+        scores: every score with its intervals; ``scores["model"]["crps"].value`` is one of them.
+        samples: scores of each sample.
+        quantities: the derived quantities that were scored.
     """
 
     cases: Cases
@@ -87,10 +87,10 @@ class Evaluation:
     quantities: tuple[Quantity, ...]
 
     def ranked(self, name: str | None = None) -> list[int]:
-        """Return the judged samples from the best to the worst forecast by ``name`` (the first file's by default).
+        """Return the samples from the best to the worst forecast by ``name`` (the first file's by default).
 
-        By the CRPS over that of persistence, so that a bright region is not bad for being bright; over the mean
-        absolute truth where there is no persistence.
+        Ranked by the CRPS relative to persistence, so that bright regions are not penalised; relative to the mean
+        absolute truth if there is no persistence.
         """
         name = self.cases.models[0] if name is None else name
 
@@ -133,40 +133,40 @@ def evaluate(
     baselines: Sequence[Baseline | str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Judge one forecast file, or several on the windows that they share.
+    """Evaluate one forecast file, or several on the windows that they share.
 
     Args:
-        forecasts: folders that ``framecast forecast`` (or `write_forecast`) wrote. Each one's forecast bears its
-            model's name, or the file's where that is taken; baselines are made once, from the first file that holds
-            what they need.
-        truth: what came, an archive or a gridded file: then a forecast may be an ensemble of any model, a file with a
-            member dimension, a folder or pattern (``members/*.nc``) of files with a member each; see
-            `framecast.verification.ensembles`. None takes what each file holds of the truth.
+        forecasts: folders that ``framecast forecast`` (or `write_forecast`) wrote. Each forecast has the name of its
+            model, or of the file if that is taken; baselines are made once, from the first file that contains the
+            necessary data.
+        truth: observations, an archive or a gridded file: then a forecast may be an ensemble of any model, a file with
+            a member dimension, a folder or pattern (``members/*.nc``) of files with a member each; see
+            `framecast.verification.ensembles`. None uses the observations in each file.
         variables: of these ensembles, by default all that have members.
-        blocks: what is taken to be independent when intervals are drawn: ``sequence``, ``day``, ``sequence-day``
-            or ``sample``; ``auto`` decides by what is known and seen, and gives no interval for fewer than five blocks;
+        blocks: unit treated as independent by the bootstrap: ``sequence``, ``day``, ``sequence-day``
+            or ``sample``; ``auto`` chooses from metadata and scores, and gives no interval for fewer than five blocks;
             see `framecast.verification.blocks`.
         replicates: number of bootstrap draws.
-        seed: random seed of the draws and of what baselines are drawn from.
-        thresholds: values, in the unit of the images, whose reaching is judged as an event: Brier score, reliability,
-            fractions skill score, area and volume above it.
-        climatology: which training occasions make it: ``any``, those of the nearest ``hour`` of the day (UTC), or of
+        seed: random seed of the bootstrap and of the baselines.
+        thresholds: values, in the unit of the images, whose exceedance is scored as an event: Brier score,
+            reliability, fractions skill score, area and volume above it.
+        climatology: its training windows: ``any``, those of the nearest ``hour`` of the day (UTC), or of
             the nearest ``season``.
-        events: what may happen within the horizon, ``peak>=50000`` or ``class>=M``: its probability is judged, see
+        events: events within the horizon, ``peak>=50000`` or ``class>=M``, whose probability is scored, see
             `framecast.verification.occurrences`.
-        by: parts that are scored by themselves besides: ``season``, ``month``, ``hour``, ``sequence`` or ``label``.
+        by: subsets that are scored separately in addition: ``season``, ``month``, ``hour``, ``sequence`` or ``label``.
         region: parts of the frame, ``NAME=SOUTH:NORTH,WEST:EAST``, likewise.
         mask: a NetCDF map of classes, likewise; see `framecast.verification.strata`.
         weights: ``area`` weights pixels by the cosine of their latitude, where rows are latitudes.
-        scores: scores besides those of the catalogue; one of the same name takes its place. Likewise
+        scores: scores in addition to those of the catalogue; one of the same name replaces it. Likewise
         quantities: derived quantities, and
-        baselines: baselines, or names of nowcasts (`framecast.verification.nowcasts`); those that a file holds are
-            judged without being named.
+        baselines: baselines, or names of nowcasts (`framecast.verification.nowcasts`); those in a file are always
+            included.
         progress: called with the samples done and their number.
 
     Raises:
         FramecastError: there is no such folder.
-        DataError: it is not a forecast, nothing in it can be scored, the files do not compare, or one changes
+        DataError: it is not a forecast, nothing in it can be scored, the files cannot be compared, or one changes
             meanwhile.
     """
     scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
@@ -179,8 +179,12 @@ def evaluate(
     cases.scratch = scratch  # is deleted with the cases
     asked = [Event.parse(text) for text in dict.fromkeys(part for each in events for part in each.split(","))]
     limits = tuple(sorted({float(value) for value in thresholds}))
+    if limits and len(set(cases.units)) > 1:
+        raise ConfigError(f"thresholds are in one unit, and the channels are in {cases.unit}: leave thresholds out")
     measured = _measured(cases.quantities, (*_calibrated(cases), *quantities), limits, cases.unit)
-    entries = _entries(scores, measured, limits, cases.size)
+    for event in asked:
+        event.check([each.name for each in measured], cases.sources[0].dataset.attrs.get("classes", ()))
+    entries = _entries(scores, measured, limits, cases.size, cases.units)
     strata = find_strata(cases, by=by, regions=region, mask=mask)
     areas = cases.weights if weights == "area" else None
     shared = cases.climate.judged(areas)
@@ -220,8 +224,8 @@ def evaluate(
     if not np.any(tallies[cases.models[0]].count):
         files = ", ".join(str(source.path) for source in cases.sources)
         raise DataError(
-            f"{files}: there is no pixel where the truth and every forecast are known, so nothing can be judged; "
-            "check that the file holds more than NaN"
+            f"{files}: there is no pixel where the truth and every forecast are known, so nothing can be scored; "
+            "check that the file contains more than NaN"
         )
     values = _relative(tallies, cases.models[0])
     chosen = independent_blocks(cases, values) if blocks == "auto" else Chosen(block_names(cases, blocks), blocks)
@@ -270,7 +274,7 @@ def evaluate(
 
 
 def _past_cadence(cases: Cases) -> Cadence:
-    """Return the cadence of the frames seen; the first of them stands for as long as the second."""
+    """Return the cadence of the past frames; the first of them has the duration of the second."""
     first, *others = cases.past_times
     if not others:
         return spacing(cases.lead_times[:1])
@@ -290,8 +294,8 @@ def _activity(
 
 def _windows(
     cases: Cases, tallies: dict[str, Tally], before: list[dict[str, float]], quantities: Sequence[Quantity]
-) -> Windows:
-    """Return what events are judged by: of several channels and frames the largest value."""
+) -> JudgedWindows:
+    """Return the values of events: the largest value over channels and frames."""
 
     def largest(values: torch.Tensor, axes: int) -> np.ndarray:
         flat = values.double().flatten(axes).nan_to_num(-torch.inf).amax(-1)
@@ -301,7 +305,7 @@ def _windows(
     past = {each.name: np.array([row[each.name] for row in before]) for each in quantities}
     source, numbers = cases.sources[0], cases.numbers(0)
     labels = [str(label) for label in source.dataset["label"].values[numbers]] if "label" in source.dataset else []
-    return Windows(
+    return JudgedWindows(
         values={
             each: {name: largest(members, 2) for name, (members, _) in found.items()} for each, found in own.items()
         },
@@ -324,7 +328,7 @@ def _relative(tallies: dict[str, Tally], name: str) -> np.ndarray:
 
 
 def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
-    """Return the nowcasts that forecast files hold."""
+    """Return the nowcasts in forecast files."""
     given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
     return [name for name in NOWCASTS if any(f"baseline_{name}" in open_forecast(path) for path in given)]
 
@@ -332,7 +336,7 @@ def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
 def _paired(
     forecasts: str | Path | Sequence[str | Path], truth: Any, scratch: Path, variables: Sequence[str]
 ) -> list[Path]:
-    """Write every forecast with its truth into the folder ``scratch``, and say what was decided."""
+    """Write every forecast with its truth into the folder ``scratch``, and return remarks."""
     given = [forecasts] if isinstance(forecasts, str | Path) else list(forecasts)
     written = []
     for k, path in enumerate(given):
@@ -373,9 +377,9 @@ def score(
         data_range: range of values, for PSNR and SSIM, for each channel; by default from the 0.1 to the
             99.9 percentile of the truth.
         thresholds: values whose exceedance is scored as an event.
-        scores: scores besides those of the catalogue.
-        quantities: derived quantities besides those of the catalogue.
-        weights: of the pixels, ``[height, width]`` or what spreads to it, such as ``cos(latitude)[:, None]``.
+        scores: scores in addition to those of the catalogue.
+        quantities: derived quantities in addition to those of the catalogue.
+        weights: of the pixels, ``[height, width]`` or broadcast to it, such as ``cos(latitude)[:, None]``.
         blocks: the block of each sample, for the intervals; each sample is one by default.
         replicates: number of bootstrap draws.
         seed: random seed of the draws.
@@ -393,11 +397,11 @@ def score(
     valid = ~torch.isnan(observed)
     valid &= (~torch.isnan(members)).sum(1) >= min(2, members.shape[1])
     if not valid.any():
-        raise DataError("there is no pixel where the truth and the ensemble are known: nothing can be judged")
+        raise DataError("there is no pixel where the truth and the ensemble are known: nothing can be scored")
     limits = tuple(sorted({float(value) for value in thresholds}))
     size = (members.shape[-2], members.shape[-1])
     measured = _measured(quantities_of(find_domain({}, unit=unit, channels=())), quantities, limits, unit)
-    entries = _entries(scores, measured, limits, size)
+    entries = _entries(scores, measured, limits, size, by_channel(unit, observed.shape[1]))
     several = observed.shape[1] > 1
     climate = Climate.of([own[torch.isfinite(own)].numpy() for own in observed.unbind(1)])
     if data_range is not None:
@@ -428,17 +432,21 @@ def _measured(
 
 
 def _calibrated(cases: Cases) -> list[Quantity]:
-    """Return the totals that a forecast brings a calibration of, whatever kind of data it says that it is."""
+    """Return the totals in the calibration of a forecast, whatever its kind of data."""
     known = {quantity.name for quantity in cases.quantities}
     scales = [calibration.scales for source in cases.sources if (calibration := source.recalibration[0]) is not None]
     return [entry for entry in QUANTITIES if entry.name not in known and any(entry.name in names for names in scales)]
 
 
 def _entries(
-    scores: Sequence[Score], quantities: tuple[Quantity, ...], thresholds: Sequence[float], size: tuple[int, int]
+    scores: Sequence[Score],
+    quantities: tuple[Quantity, ...],
+    thresholds: Sequence[float],
+    size: tuple[int, int],
+    units: Sequence[str],
 ) -> tuple[Score, ...]:
     events = [score for value in thresholds for score in event_scores(value, size)]
-    return _joined((*SCORES, *quantity_scores(quantities), *events), scores)
+    return _joined((*SCORES, *vector_scores(units), *quantity_scores(quantities), *events), scores)
 
 
 def _joined(own: Sequence[Entry], others: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -460,11 +468,7 @@ def _arrays(ensemble: Any, truth: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _aligned(truth: Any, ensemble: Any) -> Any:
-    """Return the truth with the coordinates of the ensemble, in its order.
-
-    Raises:
-        DataError: one of them is not in the truth.
-    """
+    """Return the truth with the coordinates of the ensemble, in its order."""
     if not isinstance(truth, xr.DataArray) or not isinstance(ensemble, xr.DataArray):
         return truth
     for dim in truth.dims:
@@ -473,7 +477,9 @@ def _aligned(truth: Any, ensemble: Any) -> Any:
             if np.array_equal(truth[dim].values, own):
                 continue
             if missing := sorted(set(own.tolist()) - set(truth[dim].values.tolist())):
-                raise DataError(f"the truth has no {dim} {missing[0]}, which the ensemble has: nothing is interpolated")
+                raise DataError(
+                    f"the truth has no {dim} {missing[0]}, which the ensemble has: framecast does not interpolate"
+                )
             truth = truth.sel({dim: own})
     return truth
 

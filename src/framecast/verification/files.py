@@ -1,7 +1,7 @@
-"""``scores.json``: results as values that JSON can hold, and back. `docs/scores.md` describes the file.
+"""``scores.json``: results as JSON values, and back. `docs/scores.md` describes the file.
 
 The file mirrors the types of `framecast.verification.results`; an estimate is ``{"value": …, "90": [low, high], "95":
-[low, high]}``, and what is not finite is ``null``. Files of schema 2 are read too.
+[low, high]}``, and non-finite values are ``null``. Files of schema 2 are read too.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
+from framecast.core.reading import read_json
 from framecast.verification.former import from_schema_2
 from framecast.verification.results import Scores
 from framecast.verification.scores import Estimate
@@ -30,7 +31,7 @@ def from_plain(content: Any, *, where: str = "scores.json") -> Scores:
     """Return the results that `to_plain` gave, or those of schema 2.
 
     Raises:
-        DataError: it is something else, damaged, or of a newer version.
+        DataError: it is not such a file, damaged, or of a newer version.
     """
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
@@ -39,7 +40,7 @@ def from_plain(content: Any, *, where: str = "scores.json") -> Scores:
         raise DataError(f"{where} has schema version {version}; this framecast reads 2 and {SCHEMA_VERSION}")
     try:
         found: Scores = _typed(from_schema_2(content) if version == 2 else content, Scores)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
         raise DataError(f"{where} is damaged ({error!r}): evaluate again") from None
     return found
 
@@ -59,11 +60,7 @@ def open_scores(path: str | Path) -> Scores:
     path = Path(path)
     if not path.is_file():
         raise FramecastError(f"there is no file {path}: give the scores.json that `framecast evaluate` wrote")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({str(error).splitlines()[0]}): evaluate again") from None
-    return from_plain(content, where=str(path))
+    return from_plain(read_json(path), where=str(path))
 
 
 def _plain(value: Any) -> Any:

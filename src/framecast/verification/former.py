@@ -1,4 +1,4 @@
-"""Reading ``scores.json`` of schema 2, which had names of the Sun for derived quantities and another arrangement."""
+"""Reading ``scores.json`` of schema 2, which had names of the Sun for derived quantities and another structure."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,7 @@
-"""Where in the frame forecasts err: sums over the samples, kept for each pixel.
+"""Errors of forecasts by pixel: sums over the samples.
 
-Pixels of different regions have nothing in common but their place in the frame, so that these maps tell of the edges
-and the centre, of masks, and for a fixed field of view (rain, weather) of places.
+Pixels of different regions share only their position in the frame, so that these maps show effects of edges and masks,
+and for a fixed field of view (rain, weather) of locations.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Maps:
     """Sums over samples and lead times at each pixel, ``[channel, y, x]``.
 
     Attributes:
-        count: how often the pixel was judged.
+        count: how often the pixel was scored.
         error: sum of ensemble mean minus truth.
         squared: sum of its square.
         variance: sum of the ensemble variance, corrected for its finite size.
@@ -32,7 +32,7 @@ class Maps:
 
     @classmethod
     def empty(cls, channels: int, size: tuple[int, int]) -> "Maps":
-        """Return the maps of no sample yet."""
+        """Return empty maps."""
         return cls(*np.zeros((4, channels, *size)))
 
     def record(self, sample: Judged) -> None:
@@ -44,7 +44,7 @@ class Maps:
 
     @property
     def bias(self) -> Array:
-        """Mean error, NaN where nothing was judged; ``[channel, y, x]``."""
+        """Mean error, NaN where nothing was scored; ``[channel, y, x]``."""
         return self._mean(self.error)
 
     @property

@@ -1,12 +1,12 @@
-"""Baselines that nowcasters use by name: Lagrangian persistence, S-PROG and STEPS, through pysteps.
+"""Nowcasts as baselines: Lagrangian persistence, S-PROG and STEPS, through pysteps.
 
-They are functions of the past alone, so that any forecast file whose past shows the target channels can be judged
-against them. pysteps (Pulkkinen et al. 2019, doi 10.5194/gmd-12-4185-2019) is an optional package; its version is part
-of each description.
+They are functions of the past alone, so that any forecast file with the target channels among its past channels can be
+compared with them. pysteps (Pulkkinen et al. 2019, doi 10.5194/gmd-12-4185-2019) is an optional package; its version is
+part of each description.
 
-- ``lagrangian``: the last frame moved on along the motion of the past. Of any quantity.
+- ``lagrangian``: the last frame advected along the motion of the past. For any quantity.
 - ``sprog``: the same, with small scales fading as they lose predictability (Seed 2003). Rain only.
-- ``steps``: an ensemble of that kind, perturbed by noise that looks like rain (Bowler et al. 2006). Rain only.
+- ``steps``: an ensemble of that kind, perturbed by noise with the structure of rain (Bowler et al. 2006). Rain only.
 """
 
 import io
@@ -27,13 +27,13 @@ from framecast.videos.units import same_unit
 NOWCASTS = ("lagrangian", "sprog", "steps")
 
 DRY = 0.1
-"""Rain below so many mm/h is none, as in pysteps' own examples."""
+"""Threshold of rain in mm/h, as in the examples of pysteps."""
 
 _MEMBERS = 20
 _DRY_DECIBEL = -15.0
 _LABELS = {"lagrangian": "Lagrangian persistence", "sprog": "S-PROG", "steps": "STEPS"}
 _PAST = {"lagrangian": 2, "sprog": 3, "steps": 3}
-"""Frames that each needs of the past."""
+"""Number of past frames that each needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class Nowcaster:
             raise ConfigError(f"{self.name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
         if self.name != "lagrangian" and not self._rain:
             raise ConfigError(
-                f"{self.name} is for rain in mm/h or dBZ, and these images are in {self.unit or 'no unit'}: leave it "
-                "out, or take lagrangian"
+                f"{self.name} is for rain in mm/h or dBZ, and these images are in {self.unit or 'no unit'}: leave "
+                "it out, or use lagrangian"
             )
 
     @property
@@ -77,7 +77,8 @@ class Nowcaster:
     def __call__(self, past: Tensor, seed: int) -> Tensor:
         """Return members ``[member, channel, time, height, width]`` for a past ``[channel, time, height, width]``.
 
-        What leaves the frame leaves unknown pixels behind: they are dry in rain, and the last frame elsewhere.
+        Pixels advected from outside the frame are unknown: they are dry for rain, and the last frame for other
+        quantities.
 
         Raises:
             FramecastError: pysteps is not installed.
@@ -88,7 +89,7 @@ class Nowcaster:
     def _channel(self, past: np.ndarray, seed: int) -> np.ndarray:
         motion, nowcasts = _pysteps()
         unknown, level = ~np.isfinite(past), self._level(past)
-        if not (level > level.min()).any():  # nothing anywhere: nothing moves, and nothing comes
+        if not (level > level.min()).any():  # dry everywhere: nothing to advect
             return np.broadcast_to(past[-1], (self.size, self.leads, *past.shape[1:]))
         with redirect_stdout(io.StringIO()):  # pysteps prints its settings for every forecast
             flow = motion.get_method("LK")(level)
@@ -115,7 +116,7 @@ class Nowcaster:
         return np.where(drawn < threshold, 0.0, 10 ** (np.minimum(drawn, 40.0) / 10))
 
     def _level(self, past: np.ndarray) -> np.ndarray:
-        """Return what motion is looked for in: decibel of rain, other quantities as they are; no NaN."""
+        """Return the field from which motion is estimated: decibels of rain, other quantities unchanged; no NaN."""
         if same_unit(self.unit, "mm/h"):
             return np.where(past >= DRY, 10 * np.log10(np.maximum(past, DRY)), _DRY_DECIBEL)
         low = float(np.nanmin(past)) if np.isfinite(past).any() else 0.0
@@ -126,7 +127,7 @@ def nowcast(name: str) -> Baseline:
     """Return the entry of the catalogue for one of `NOWCASTS`.
 
     Raises:
-        ConfigError: it is none of them.
+        ConfigError: it is not one of them.
     """
     if name not in NOWCASTS:
         raise ConfigError(f"{name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
@@ -153,7 +154,7 @@ def _prepare(name: str) -> Callable[[Cases], Drawn | None]:
 
 
 def pixel_km(positions: Mapping[Any, Any]) -> float | None:
-    """Return the side of a pixel in kilometres from the coordinates of pixels; None where they do not say it."""
+    """Return the side of a pixel in kilometres from the coordinates of pixels; None if unknown."""
     columns = positions.get("x")
     scale = None if columns is None else {"m": 1e-3, "km": 1.0}.get(str(columns.attrs.get("units")))
     if columns is None or scale is None or columns.size < 2:
@@ -162,13 +163,13 @@ def pixel_km(positions: Mapping[Any, Any]) -> float | None:
 
 
 def check_times(name: str, past: Sequence[float], leads: Sequence[float], *, sees_targets: bool) -> None:
-    """Raise `ConfigError` unless the baseline ``name`` can be made of frames at these times (seconds)."""
+    """Raise `ConfigError` unless the baseline ``name`` can be computed from frames at these times (seconds)."""
     if not sees_targets:
-        raise ConfigError(f"{name} needs the channels that are forecast among those seen: leave it out")
+        raise ConfigError(f"{name} needs the future channels among the past channels: leave it out")
     if len(past) < _PAST[name]:
-        raise ConfigError(f"{name} needs {_PAST[name]} frames of the past, and these have {len(past)}: leave it out")
+        raise ConfigError(f"{name} needs {_PAST[name]} past frames, and there are {len(past)}: leave it out")
     if not np.allclose(np.diff([*past, *leads]), leads[0]):
-        raise ConfigError(f"{name} needs frames that are equally far apart, and these are not: leave it out")
+        raise ConfigError(f"{name} needs frames at equal intervals, and these are not: leave it out")
 
 
 def describe(name: str) -> str:

@@ -1,11 +1,10 @@
-"""Whether something happens within a forecast's horizon: that the peak exceeds x, or an event of class M or above.
+"""Events within the forecast horizon: the peak exceeds x, or an event of class M or above occurs.
 
-One yes or no for each window. The ensemble says it by its members: what fraction of them reach the threshold, and how
-high the median member's peak is. A logistic regression on both turns that into a calibrated probability; it is fitted
-on the other blocks, never on the one whose windows it judges. Two references are made in the same way: *climatology*,
-the frequency of the event in the other blocks, and *persistence of activity*, a logistic regression on how high the
-past reached. A warning is given where the probability exceeds the value with the best true skill statistic (TSS) on the
-other blocks.
+There is one binary outcome for each window. The predictors are the fraction of members that reach the threshold, and
+the peak of the median member. A logistic regression on both turns that into a calibrated probability; it is fitted on
+the other blocks (cross-validation). Two references are computed in the same way: *climatology*, the frequency of the
+event in the other blocks, and *persistence of activity*, a logistic regression on the maximum of the past. A warning
+is given where the probability exceeds the value with the best true skill statistic (TSS) on the other blocks.
 
 References:
     Leka et al. (2019), "A comparison of flare forecasting methods. II", ApJS 243 (Brier skill, reliability, ROC, TSS,
@@ -13,7 +12,7 @@ References:
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,7 +40,7 @@ _LEVELS = ("low", "medium", "high")
 
 @dataclass(frozen=True)
 class Event:
-    """What may happen: a derived quantity reaches a value, or a class is reached: ``peak>=50000``, ``class>=M``."""
+    """An event: a derived quantity reaches a value, or a class is reached: ``peak>=50000``, ``class>=M``."""
 
     subject: str
     least: str
@@ -64,20 +63,29 @@ class Event:
                 raise ConfigError(f"{text!r}: {least!r} is not a number") from None
         return cls(subject, least)
 
+    def check(self, quantities: Iterable[str], classes: Sequence[str]) -> None:
+        """Raise `ConfigError` if there is no such quantity or class, `DataError` if there are no classes."""
+        if self.subject != CLASS and self.subject not in (names := list(quantities)):
+            raise ConfigError(f"{self}: there is no quantity {self.subject!r}; choose from {', '.join(names)}")
+        if self.subject == CLASS and not classes:
+            raise DataError(f"{self} needs the class of each window: forecast an archive with labels")
+        if self.subject == CLASS and self.least not in classes:
+            raise ConfigError(f"{self}: there is no class {self.least!r}; choose from {', '.join(classes)}")
+
     def __str__(self) -> str:
         return f"{self.subject}>={self.least}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Windows:
-    """What is known of the windows of one evaluation, in their order.
+class JudgedWindows:
+    """Data of the windows of one evaluation, in their order.
 
     Attributes:
         values: name of a quantity -> name of a forecast -> its values, largest over channels, ``[member, sample]``.
         came: name of a quantity -> the true values ``[sample]``.
-        before: name of a quantity -> the same of the past, ``[sample]``; empty where the past does not show it.
+        before: name of a quantity -> the same of the past, ``[sample]``; empty if it is not among the past channels.
         labels: class of each window, empty where unknown.
-        classes: their names, rising.
+        classes: their names, in increasing order.
     """
 
     values: dict[str, dict[str, Array]]
@@ -88,29 +96,32 @@ class Windows:
 
 
 def judge_event(
-    event: Event, windows: Windows, models: Sequence[str], blocks: Sequence[str], bootstrap: Bootstrap, *, lead: str
+    event: Event,
+    windows: JudgedWindows,
+    models: Sequence[str],
+    blocks: Sequence[str],
+    bootstrap: Bootstrap,
+    *,
+    lead: str,
 ) -> Occurrences:
-    """Return how well each model forecasts an event, beside climatology and persistence of activity.
+    """Return how well each model forecasts an event, compared with climatology and persistence of activity.
 
-    Args:
-        event: what may happen.
-        windows: what is known.
-        models: names of the forecasts.
-        blocks: the block of each sample.
-        bootstrap: the draws of blocks.
-        lead: name of the quantity whose size tells of classes.
+    ``blocks`` is the block of each sample, ``lead`` the name of the quantity that predicts classes.
 
     Raises:
         ConfigError: there is no such quantity or class.
-        DataError: the event happens in no window or in all, or no window has a label.
+        DataError: the event occurs in no window or in all, or no window has a label.
     """
     happened = _happened(event, windows)
     known = np.isfinite(happened)
     quantity = lead if event.subject == CLASS else event.subject
     if not known.any() or not 0 < happened[known].mean() < 1:
+        values = windows.came.get(event.subject, happened)[known]
+        least, middle, most = np.quantile(values, [0, 0.5, 1]) if values.size else [np.nan] * 3
         raise DataError(
-            f"{event} happens in {int(np.nansum(happened))} of {int(known.sum())} windows with a known outcome: choose "
-            "an event that happens in some and not in all"
+            f"{event} occurs in {int(np.nansum(happened))} of {int(known.sum())} windows with a known outcome "
+            f"(values from {least:.4g} to {most:.4g}, median {middle:.4g}): choose one that occurs in some windows "
+            "but not in all"
         )
     folds = _folds(blocks)
     before = windows.before.get(quantity)
@@ -128,7 +139,7 @@ def judge_event(
             odds = (raw * count + 0.5) / (count + 1)
             inputs.append(np.log(odds / (1 - odds)))
         found[name] = _cross_fitted(np.stack(inputs, 1), happened, folds)
-    # All are judged on the same windows.
+    # All are scored on the same windows.
     for own in found.values():
         known &= np.isfinite(own)
     judged = {name: _Judged(own, happened, known, folds, bootstrap) for name, own in found.items()}
@@ -158,18 +169,13 @@ def judge_event(
     )
 
 
-def _happened(event: Event, windows: Windows) -> Array:
-    """Return 1 where the event happened, 0 where it did not, NaN where that is not known."""
+def _happened(event: Event, windows: JudgedWindows) -> Array:
+    """Return 1 where the event occurred, 0 where it did not, NaN where unknown."""
+    order = list(windows.classes) if any(windows.labels) else []
+    event.check(windows.came, order)
     if event.subject != CLASS:
-        if event.subject not in windows.came:
-            raise ConfigError(f"{event}: there is no quantity {event.subject!r}; choose from {', '.join(windows.came)}")
         came = windows.came[event.subject]
         return np.where(np.isfinite(came), came >= float(event.least), np.nan)
-    if not windows.classes or not any(windows.labels):
-        raise DataError(f"{event} needs the class of each window: forecast an archive with labels")
-    order = list(windows.classes)
-    if event.least not in order:
-        raise ConfigError(f"{event}: there is no class {event.least!r}; choose from {', '.join(order)}")
     place = [order.index(label) if label in order else np.nan for label in windows.labels]
     return np.where(np.isfinite(place), np.asarray(place) >= order.index(event.least), np.nan)
 
@@ -207,7 +213,7 @@ class _Judged:
         return chosen
 
     def _bins(self) -> Array:
-        """Return, for each window, the bin of its probability: ``[sample, bin]``, one where it is."""
+        """Return, for each window, the bin of its probability, one-hot: ``[sample, bin]``."""
         place = np.clip(np.floor(np.nan_to_num(self.probability) * _BINS), 0, _BINS - 1).astype(int)
         return np.where(self.known[:, None], np.eye(_BINS)[place], 0.0)
 
@@ -268,7 +274,7 @@ def _logistic(inputs: Array, happened: Array, wanted: Array) -> Array:
     """Return probabilities by a logistic regression with a small ridge penalty on standardised inputs (Newton)."""
     centre, scale = inputs.mean(0), np.where(inputs.std(0) > 0, inputs.std(0), 1.0)
     rows, asked = (np.c_[np.ones(len(x)), (x - centre) / scale] for x in (inputs, wanted))
-    # Half an event is added on either side, so that what never happened is not impossible.
+    # Half an event is added on either side, so that events that never occurred are not impossible.
     rate = (happened.sum() + 0.5) / (len(happened) + 1)
     weights = np.r_[np.log(rate / (1 - rate)), np.zeros(inputs.shape[1])]
     if inputs.shape[1] and 0 < happened.mean() < 1:

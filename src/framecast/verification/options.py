@@ -1,4 +1,4 @@
-"""What can be set about judging forecasts. Light, so that the command line can show it at once."""
+"""Options of the evaluation. Without heavy imports, so that the command line starts quickly."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -12,7 +12,7 @@ By = Literal["season", "month", "hour", "sequence", "label"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
-    """How forecasts are judged.
+    """Options of the evaluation.
 
     Attributes:
         blocks: unit treated as independent by the bootstrap: sequences, days (UTC), both together or single
@@ -22,11 +22,11 @@ class EvaluationOptions:
         thresholds: also score forecasts of exceeding these thresholds, in the unit of the images.
         baselines: also compare with nowcasts of pysteps: lagrangian, sprog or steps.
         climatology: training windows that make the climatology: all windows, same hour of day, or same season.
-        events: also judge whether something happens within the horizon: peak>=50000 or class>=M.
-        by: also score the parts apart: season, month, hour, sequence or label; again for another.
-        region: also score a part of the frame, NAME=SOUTH:NORTH,WEST:EAST; again for another.
-        mask: also score the classes of a NetCDF map of whole numbers, such as land and sea, apart.
-        weights: how pixels are weighted: by their area where rows are latitudes, or all alike.
+        events: also score the probabilities of events within the horizon: peak>=50000 or class>=M.
+        by: also score subsets: season, month, hour, sequence or label; repeat for others.
+        region: also score a part of the frame, NAME=SOUTH:NORTH,WEST:EAST; repeat for others.
+        mask: also score the classes of a NetCDF map of integers, such as land and sea, separately.
+        weights: weights of pixels: their area where rows are latitudes, or equal weights.
     """
 
     blocks: Blocks = "auto"
@@ -45,6 +45,6 @@ class EvaluationOptions:
         if self.replicates < 100:
             raise ConfigError(f"replicates is {self.replicates}; intervals need at least 100 bootstrap draws")
         if unknown := [each for each in self.by if each not in get_args(By)]:
-            raise ConfigError(f"by is {unknown[0]!r}; forecasts are told apart by {', '.join(get_args(By))}")
+            raise ConfigError(f"by is {unknown[0]!r}; scores can be stratified by {', '.join(get_args(By))}")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; it must not be negative")

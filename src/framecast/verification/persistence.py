@@ -1,6 +1,6 @@
-r"""Dressed persistence as strong as training windows can make it: a family, of which training chooses one.
+r"""Fitted persistence: the variant of dressed persistence that forecasts training windows best.
 
-A member is what the past alone suggests, changed as it has changed on another occasion:
+A member is a base computed from the past plus the change of a training window:
 
 .. math:: x_k = S^{-1}\big(b_k + \gamma\, r_k\big), \qquad b_k = S(m) + \rho_k\,(S(l) - S(m))
 
@@ -9,14 +9,14 @@ members of the family differ in
 
 - the space S: the values themselves (*additive*), or :math:`\operatorname{asinh}(x/s)`, in which changes are
   proportional to brightness (*multiplicative*);
-- the last frame: as it is, or *moved* in ways that are known in advance (`Domain.moved`), pixel by pixel;
+- the last frame: unchanged, or *moved* by a motion known in advance (`Domain.motion`), pixel by pixel;
 - the base: that frame (:math:`\rho = 1`), or *damped* towards the mean of the past, by the regression
   :math:`\rho_k` of each channel and lead time on training windows;
 - the windows whose residuals are drawn: any, or those of *like brightness*;
 - the spread :math:`\gamma`, at most 1: residuals of other places are wider than those of this one.
 
 Each variant forecasts training windows from the residuals of others, none of which overlaps in time; the one with the
-lowest fair CRPS is *fitted persistence*. Nothing of the windows that are judged enters the choice.
+lowest fair CRPS is *fitted persistence*. The choice is independent of the windows that are scored.
 """
 
 from collections.abc import Iterator
@@ -31,18 +31,18 @@ from torch import Tensor
 from framecast.verification.scores import crps
 
 SPREADS = (1.0, 0.8, 0.6)
-"""Factors of the residuals that are tried."""
+"""Candidate factors of the residuals."""
 
 _JUDGED = 20
 """Training windows on which the variants are compared."""
 
 _PIXELS = 400
-"""Pixels of a frame, about, on which they are."""
+"""Approximate number of pixels of a frame on which they are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One member of the family; see the module."""
+    """One variant; see the module."""
 
     moved: bool = False
     multiplicative: bool = False
@@ -59,7 +59,7 @@ class Variant:
 
 
 def family(*, moved: bool = False) -> Iterator[Variant]:
-    """Yield all variants, those of moved frames only if it is known how they move."""
+    """Yield all variants, those of moved frames only if their motion is known."""
     either = (False, True)
     for moving, multiplicative, damped, like, spread in product(either[: 1 + moved], either, either, either, SPREADS):
         yield Variant(moved=moving, multiplicative=multiplicative, damped=damped, like=like, spread=spread)
@@ -67,15 +67,15 @@ def family(*, moved: bool = False) -> Iterator[Variant]:
 
 @dataclass(frozen=True, kw_only=True)
 class Occasions:
-    """Training windows: what was seen last and on average, and what came. Physical units, NaN where masked.
+    """Training windows: last and mean past frame, and future. Physical units, NaN where masked.
 
     Attributes:
-        last: last frame seen, ``[occasion, channel, height, width]``.
-        mean: mean of the frames seen, likewise.
-        future: what came, ``[occasion, channel, time, height, width]``.
-        times: issue times, seconds.
+        last: last past frame, ``[occasion, channel, height, width]``.
+        mean: mean of the past frames, likewise.
+        future: the futures, ``[occasion, channel, time, height, width]``.
+        times: issue times, seconds from a midnight.
         span: seconds that a window covers: windows further apart have no frame in common.
-        moved: last frame as it moves in ways that are known in advance, like ``future``; None where none are.
+        moved: last frame advected by a motion known in advance, like ``future``; None if there is none.
     """
 
     last: Tensor
@@ -90,14 +90,14 @@ class Occasions:
 
     @cached_property
     def softening(self) -> Tensor:
-        """Value of each channel below which brightness is noise: the first decile of what is not zero."""
+        """Value of each channel below which brightness is noise: the first decile of the nonzero values."""
         values = self.future.abs().movedim(1, 0).flatten(1)
         found = [_quantile(own[own > 0], 0.1) for own in values]
         return torch.tensor([value or 1.0 for value in found], dtype=self.future.dtype)[:, None, None, None]
 
     @cached_property
     def floor(self) -> float:
-        """What no member falls below: zero where training windows never did, as with rain."""
+        """Lower bound of members: zero if training windows are never negative, as for rain."""
         known = torch.cat([self.last.flatten(), self.future.flatten()])
         lowest = float(known[torch.isfinite(known)].min()) if torch.isfinite(known).any() else -torch.inf
         return 0.0 if lowest >= 0 else -torch.inf
@@ -126,7 +126,7 @@ class FittedPersistence:
 
     Args:
         occasions: the training windows.
-        variant: which of the family.
+        variant: the variant.
     """
 
     def __init__(self, occasions: Occasions, variant: Variant) -> None:
@@ -142,11 +142,11 @@ class FittedPersistence:
         """Return members ``[member, channel, time, height, width]``.
 
         Args:
-            last: last frame seen, ``[channel, height, width]``, physical units.
-            mean: mean of the frames seen, likewise.
+            last: last past frame, ``[channel, height, width]``, physical units.
+            mean: mean of the past frames, likewise.
             members: how many.
-            order: the occasions in random order; of equally good ones the first are taken.
-            moved: last frame as it moves, ``[channel, time, height, width]``, for variants that take it.
+            order: the training windows in random order; the first are preferred among equally good ones.
+            moved: advected last frame, ``[channel, time, height, width]``, for variants that use it.
         """
         chosen = order[:members]
         if self.variant.like:
@@ -197,7 +197,7 @@ def _apart(occasions: Occasions, index: int) -> np.ndarray:
 
 
 def _damping(seen: Tensor, came: Tensor) -> Tensor:
-    """Return the regression of what came on what was seen, between 0 and 1, ``[channel, time, 1, 1]``."""
+    """Return the regression coefficient of the future on the last frame, between 0 and 1, ``[channel, time, 1, 1]``."""
     known = torch.isfinite(seen) & torch.isfinite(came)
     above = torch.where(known, seen * came, 0.0).sum((0, -2, -1), keepdim=True)
     below = torch.where(known, seen.expand_as(came).square(), 0.0).sum((0, -2, -1), keepdim=True)

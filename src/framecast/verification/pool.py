@@ -5,13 +5,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from framecast.verification.sources import Source
+from framecast.verification.sources import ForecastSource
 
 _IN_MEMORY = 256 * 2**20
-"""Bytes of a pool that are kept in memory; beyond that the drawn videos are read for each sample."""
+"""Largest size of a pool kept in memory, in bytes; of larger ones the drawn videos are read for each sample."""
 
 _SINGLE = 1e-12, 1e12
-"""Where the greatest size of a value lies for float32 to hold the squares, summed over a video."""
+"""Range of the largest absolute value for which float32 suffices for squares summed over a video."""
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 
@@ -19,7 +19,7 @@ _VIDEO = ("channel", "lead_time", "y", "x")
 class Pool:
     """Videos of the variable ``name`` of a file, numbered ``along`` one of its dimensions."""
 
-    def __init__(self, source: Source, name: str, along: str) -> None:
+    def __init__(self, source: ForecastSource, name: str, along: str) -> None:
         self._source, self._along = source, along
         self._videos = source.dataset[name]
         if self._videos.nbytes <= _IN_MEMORY:
@@ -27,7 +27,7 @@ class Pool:
 
     @property
     def times(self) -> np.ndarray:
-        """When each video began, for a pool that says so."""
+        """Issue time of each video, if the pool contains it."""
         return np.asarray(self._source.read(self._videos[f"{self._along}_time"]).values)
 
     def __len__(self) -> int:
@@ -45,13 +45,13 @@ def videos(array: xr.DataArray, *leading: str) -> Tensor:
 
 
 def finite(array: xr.DataArray) -> Tensor:
-    """Return values; what is infinite is no forecast and no observation, and becomes NaN."""
-    return finite_tensor(torch.from_numpy(np.ascontiguousarray(array.values).copy()))
+    """Return values; infinite values are neither forecasts nor observations and become NaN."""
+    return finite_tensor(torch.from_numpy(np.array(array.values, order="C")))
 
 
 def finite_tensor(values: Tensor) -> Tensor:
-    """Return values with NaN in place of infinite ones, in float64 where float32 could not hold their squares."""
-    values = torch.where(torch.isfinite(values), values, torch.nan)
-    size = values.abs().nan_to_num(0.0)
-    most = float(size.max()) if size.numel() else 0.0
+    """Return values with NaN in place of infinite ones, in float64 if float32 does not suffice for their squares."""
+    values = values.nan_to_num(torch.nan, posinf=torch.nan, neginf=torch.nan)
+    low, high = values.nan_to_num(0.0).aminmax() if values.numel() else (0.0, 0.0)
+    most = max(-float(low), float(high))
     return values.double() if most and not _SINGLE[0] <= most <= _SINGLE[1] else values.float()

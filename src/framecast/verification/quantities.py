@@ -1,20 +1,20 @@
-r"""The catalogue of derived quantities: numbers that people decide on, computed on each member of an ensemble.
+r"""The catalogue of derived quantities: numbers relevant to decisions, computed for each member of an ensemble.
 
-A quantity is a function of one video, so that its spread over the members is a confidence interval. Those of the
+A quantity is a function of one video, so that the members give a forecast interval. Those of the
 catalogue are made from the total of a frame (the sum over its pixels) and from single pixels. With F frames at the lead
 times :math:`t_1, \ldots, t_F` and :math:`t_0 = 0`:
 
 - total: the sum over the pixels of each frame, as in the reference; where the positions of the pixels have a unit of
-  length or angle, times the area of a pixel, an integral that does not depend on how fine the pixels are;
+  length or angle, times the area of a pixel, an integral independent of the pixel size;
 - peak, the largest total, and time of peak, its lead time, the first of several equal maxima;
 - integral, :math:`\sum_k (t_k - t_{k-1})` total, in the unit of the total times hours;
 - mean and maximum pixel; area and volume above a threshold.
 
-Where a sum over pixels means nothing, as that of temperatures, the mean over the area takes the place of the total; on
-grids of latitudes pixels are weighted by their area in it.
+Where a sum over pixels has no meaning, as for temperatures, the mean over the area replaces the total; on latitude
+grids pixels are weighted by their area.
 
-To add one, write a function of a video and its entry in `QUANTITIES`, or hand a `Quantity` of your own to `evaluate`.
-What a kind of data calls them stands in its domain (`framecast.core.domain.Domain.labels`).
+To add one, write a function of a video and its entry in `QUANTITIES`, or pass your own `Quantity` to `evaluate`. Their
+names for a kind of data are in its domain (`framecast.core.domain.Domain.labels`).
 
 References:
     Francisco et al. (2024), "Generative simulations of the solar corona evolution with denoising diffusion", arXiv
@@ -50,17 +50,17 @@ class Quantity:
 
     Attributes:
         name: the key in ``scores.json``, a Python identifier.
-        label: what charts and tables call it.
-        function: from videos ``[..., time, height, width]``, NaN where a pixel is not judged, and the cadence
-            (`Cadence`), to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members that lack a
-            judged pixel are handled by `measure`.
+        label: its name in charts and tables.
+        function: from videos ``[..., time, height, width]``, NaN where a pixel is not scored, and the cadence
+            (`Cadence`), to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members without a value
+            at a scored pixel are handled by `measure`.
         unit: its unit, where ``{unit}`` stands for that of the images.
         by_lead: whether the values are one for each frame.
         relative: whether errors and widths are given relative to the truth, and recalibrated in units of the
             ensemble's spread; false for times.
         headline: whether tables, charts and verdicts show it.
         by_area: whether it is linear in means over the area, so that pixels are weighted by theirs.
-        summed: whether it is a sum over pixels, which becomes an integral where the area of a pixel is known.
+        summed: whether it is a sum over pixels, which becomes an integral if the area of a pixel is known.
     """
 
     name: str
@@ -172,7 +172,7 @@ QUANTITIES = (
     Quantity(name="mean", label="Mean", function=mean_value),
     Quantity(name="maximum", label="Maximum pixel", function=maximum),
 )
-"""The quantities of data whose sums mean something; `area_above` and `volume_above` are added for each threshold."""
+"""The quantities of data with meaningful sums; `area_above` and `volume_above` are added for each threshold."""
 
 AREA_MEANS = (
     Quantity(name="area_mean", label="Area mean", function=area_mean, by_lead=True, by_area=True),
@@ -220,15 +220,15 @@ def _integrated(quantity: Quantity, area: float, unit: str) -> Quantity:
 def measure(
     quantity: Quantity, video: Tensor, valid: Tensor, cadence: Cadence, weights: Tensor | None = None
 ) -> Tensor:
-    """Return a quantity of members or of the truth, on the pixels that are judged.
+    """Return a quantity of members or of the truth, on the scored pixels.
 
-    Members and truth are measured on the same pixels: a member that lacks one of them, and a frame without any, has
-    no value, since a sum with a part missing is not a sum.
+    Members and truth are measured on the same pixels: a member that lacks one of them, and a frame without any, has no
+    value, since the sum would be incomplete.
 
     Args:
         quantity: the entry.
         video: ``[..., channel, time, height, width]``, unit of the images.
-        valid: the judged pixels, broadcast against ``video``.
+        valid: the scored pixels, broadcast against ``video``.
         cadence: see `Cadence`.
         weights: of the pixels, ``[height, width]``, for quantities by area.
 
@@ -250,7 +250,7 @@ def dtw_distance(curve: Tensor, truth: Tensor) -> Tensor:
     .. math:: \frac{1}{\|y\|_2} \min_\pi \sqrt{\sum_{(i, j) \in \pi} (x_i - y_j)^2}
 
     over all paths :math:`\pi` that go from the first pair of times to the last without going back. A constant factor
-    f costs at most |f - 1|, a delay that a path can follow costs nothing.
+    f costs at most ``|f - 1|``, a delay that a path can follow is free.
 
     Args:
         curve: ``[..., time]``.

@@ -1,6 +1,6 @@
-"""What an evaluation found, as typed values; `framecast.verification.files` writes them as ``scores.json``.
+"""The results of an evaluation, as typed values; `framecast.verification.files` writes them as ``scores.json``.
 
-A figure that has no value is NaN here and ``null`` in the file. Arrays by lead time have one entry for each of
+A missing value is NaN here and ``null`` in the file. Arrays by lead time have one entry for each of
 `Scores.lead_times_h`.
 """
 
@@ -15,7 +15,7 @@ from framecast.verification.scores import Estimate
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreInfo:
-    """What a score is called and how it is read; see `framecast.verification.catalogue.Score`."""
+    """Name and interpretation of a score; see `framecast.verification.catalogue.Score`."""
 
     label: str
     unit: str
@@ -27,7 +27,7 @@ class ScoreInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantityInfo:
-    """What a derived quantity is called; see `framecast.verification.quantities.Quantity`."""
+    """Name of a derived quantity; see `framecast.verification.quantities.Quantity`."""
 
     label: str
     unit: str
@@ -74,10 +74,10 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalScores:
-    """How good the central intervals of one level are.
+    """Scores of the central intervals of one level.
 
     Attributes:
-        coverage: fraction of the truths that they hold.
+        coverage: fraction of the truths inside.
         half_width: mean, in the unit of the quantity.
         relative_half_width: mean of half-width over truth.
         interval_score: mean interval (Winkler) score; lower is better.
@@ -91,7 +91,7 @@ class IntervalScores:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantityScores:
-    """How well a derived quantity is forecast.
+    """Scores of a derived quantity.
 
     Attributes:
         crps: mean CRPS.
@@ -108,14 +108,14 @@ class QuantityScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Recalibrated:
-    """The intervals that the model's recalibration makes of its own.
+    """The recalibrated intervals of a model.
 
     Attributes:
-        blocks: what it took to be exchangeable.
+        blocks: unit treated as exchangeable.
         number_of_blocks: how many of them it was made from.
         calibration_samples: windows it was made from.
-        seen_samples: how many of those are among the judged samples.
-        quantities: name -> level in percent -> how good they are.
+        seen_samples: how many of those are among the scored samples.
+        quantities: name -> level in percent -> their scores.
     """
 
     blocks: str
@@ -127,15 +127,15 @@ class Recalibrated:
 
 @dataclass(frozen=True, kw_only=True)
 class EventResult:
-    """Reliability of the probability that a pixel reaches a threshold; one entry for each bin that holds a pixel.
+    """Reliability of the probability that a pixel reaches a threshold; one entry for each bin with a pixel.
 
     Attributes:
         base_rate: fraction of the pixels that reach it.
         probability: mean forecast probability.
-        observed: fraction in which it happened.
+        observed: observed frequency.
         fraction: of the pixels.
-        hit_rate: fraction of the events that are warned of, by falling probability that warns.
-        false_alarm_rate: fraction of the non-events that are warned of, likewise.
+        hit_rate: fraction of the events with a warning, by falling warning threshold.
+        false_alarm_rate: fraction of the non-events with a warning, likewise.
         roc_area: area under the curve of both: 0.5 is no skill, 1 perfect discrimination.
         economic_value: of the best warning, for each of `Scores.cost_loss`.
     """
@@ -152,7 +152,7 @@ class EventResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SpreadBins:
-    """Error found by the spread predicted, ``[bin]``; unit of the images."""
+    """Observed error by predicted spread, ``[bin]``; unit of the images."""
 
     spread: np.ndarray
     error: np.ndarray
@@ -161,25 +161,25 @@ class SpreadBins:
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastScores:
-    """Everything known of one forecast.
+    """Results of one forecast.
 
     Attributes:
         kind: ``model``, or the name of the baseline.
-        label: what it is called.
+        label: its label.
         members: number of members.
-        missing_members: member values that are missing at judged pixels.
+        missing_members: member values that are missing at scored pixels.
         scores: name -> score.
-        quantities: name -> how well it is forecast.
+        quantities: name -> its scores.
         attainable_coverage: level in percent -> the coverage of a reliable ensemble of as many members.
         events: text of the threshold -> its reliability.
         ranks: fraction of the pixels whose truth has each rank among the members.
         spread: error by predicted spread.
         skill: name of the baseline -> name of the score -> skill.
         oracle_skill: (CRPS persistence - CRPS) / (CRPS persistence - CRPS oracle).
-        recalibrated: its recalibrated intervals, if it has a recalibration that holds.
-        objection: why the recalibration it carries does not hold.
+        recalibrated: its recalibrated intervals, if it has a valid recalibration.
+        objection: why its recalibration does not apply.
         description: one sentence on how a baseline was made.
-        unlike: in what pasts are unlike the model's training data, one line for each that is.
+        unlike: how pasts are unlike the model's training data, one line for each such past.
     """
 
     kind: str
@@ -219,15 +219,15 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapInfo:
-    """The draws that intervals come from.
+    """The bootstrap.
 
     Attributes:
         blocks: what is drawn.
         number_of_blocks: how many there are.
         replicates: how often they were drawn.
         seed: of the draws.
-        effective_samples: how many independent samples would give as certain a mean CRPS; NaN where it is not known.
-        reason: why these blocks, where they were chosen.
+        effective_samples: number of independent samples with the same uncertainty of the mean CRPS; NaN if unknown.
+        reason: why these blocks were chosen automatically.
         refused: whether there are too few for an interval.
     """
 
@@ -242,7 +242,7 @@ class BootstrapInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """What is not judged.
+    """What is not scored.
 
     Attributes:
         windows: name of a model -> its windows that another file lacks.
@@ -257,11 +257,11 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class StratumScores:
-    """How forecasts do in a part of what is judged: a season, a region, a class of a mask.
+    """Scores of a subset: a season, a region, a class of a mask.
 
     Attributes:
         name: such as ``season JJA`` or ``region alps``.
-        samples: with a judged pixel in it.
+        samples: with a scored pixel in it.
         judged_pixels: over samples, channels and lead times.
         scores: name of the forecast -> name of the score -> its value.
         skill: name of the model -> name of the baseline -> skill in CRPS.
@@ -276,16 +276,16 @@ class StratumScores:
 
 @dataclass(frozen=True, kw_only=True)
 class OccurrenceForecast:
-    """How well one forecast says whether an event happens within the horizon; see `framecast.verification.occurrences`.
+    """Scores of one forecast of an event within the horizon; see `framecast.verification.occurrences`.
 
     Attributes:
-        label: what it is called.
+        label: its label.
         brier: Brier score.
         roc_area: area under the relative operating characteristic.
         tss: true skill statistic of its warnings.
         hss: Heidke skill score of its warnings.
         table: hits, false alarms, misses and correct negatives.
-        probability: mean probability in each bin that holds a window.
+        probability: mean probability in each bin with a window.
         observed: frequency of the event in it.
         count: windows in it.
         skill: name of a reference -> Brier skill.
@@ -307,15 +307,15 @@ class OccurrenceForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Occurrences:
-    """Whether an event happens within the horizon, and how well that was forecast.
+    """Occurrence of an event within the horizon, and scores of its forecasts.
 
     Attributes:
         event: such as ``peak>=50000`` or ``class>=M``.
-        windows: judged.
-        happened: in how many of them it happened.
-        models: names of the forecasts that are no references.
-        forecasts: name -> how well it was forecast.
-        activity: level of activity in the past -> windows, and in how many of them it happened.
+        windows: number scored.
+        happened: in how many of them it occurred.
+        models: names of the forecasts that are not references.
+        forecasts: name -> its scores.
+        activity: level of activity in the past -> windows, and in how many of them it occurred.
     """
 
     event: str
@@ -331,10 +331,10 @@ class Scores:
     """The result of an evaluation; ``scores["model"]["crps"].value`` is one number of it.
 
     Attributes:
-        samples: windows that all files hold.
-        judged_samples: with at least one judged pixel.
+        samples: windows that all files contain.
+        judged_samples: with at least one scored pixel.
         judged_pixels: over samples, channels and lead times.
-        left_out: what is not judged.
+        left_out: what is not scored.
         unit: of the images.
         channels: names.
         lead_times_h: hours.
@@ -343,18 +343,18 @@ class Scores:
         thresholds: of the events.
         climatology_like: ``any``, ``hour`` or ``season``.
         bootstrap: where intervals come from.
-        score_info: name of each score -> how it is read, in the order of the catalogue.
-        quantity_info: name of each derived quantity -> what it is called.
+        score_info: name of each score -> its interpretation, in the order of the catalogue.
+        quantity_info: name of each derived quantity -> its label.
         models: names of the files' forecasts.
-        forecasts: name -> what is known of it, the models first.
+        forecasts: name -> its results, the models first.
         differences: of each pair of forecasts.
         provenance: name of a model -> attributes of its file.
         scale: of several channels: standard deviation of the observations in each. Scores in the unit of the images
             are given over channels as the mean of theirs in these units.
-        weights: what pixels are weighted by; empty where all weigh alike.
+        weights: of the pixels; empty if equal.
         cost_loss: ratios of cost to loss of the economic value.
-        strata: scores in parts of what is judged.
-        occurrences: whether events happened within the horizon, and how well that was forecast.
+        strata: scores of seasons, sequences, regions and the like.
+        occurrences: events within the horizon, and scores of their forecasts.
     """
 
     samples: int
@@ -392,13 +392,13 @@ class Scores:
 
     @property
     def strongest(self) -> str | None:
-        """The baseline with the lowest CRPS on the judged samples, the one to quote."""
+        """The baseline with the lowest CRPS on the scored samples, the one to quote."""
         known = [name for name in self.baselines if np.isfinite(self.forecasts[name]["crps"].value)]
         return min(known, key=lambda name: self.forecasts[name]["crps"].value, default=None)
 
     @property
     def fair(self) -> bool:
-        """Whether a skill says something: a single frame, as persistence is, has no chance against an ensemble."""
+        """Whether a skill is meaningful: an ensemble is not comparable with a deterministic forecast."""
         ensembles = [name for name in self.baselines if not self.forecasts[name].point]
         return bool(ensembles) or all(self.forecasts[name].point for name in self.models)
 

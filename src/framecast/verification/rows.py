@@ -1,4 +1,4 @@
-"""The results as tables: every figure in long form, one row per sample, and an xarray dataset."""
+"""The results as tables: every score in long form, one row per sample, and an xarray dataset."""
 
 import csv
 import io
@@ -21,13 +21,13 @@ _LEVELS = Bootstrap.LEVELS
 
 @dataclass(frozen=True, kw_only=True)
 class SampleScores:
-    """How the forecasts of one sample did.
+    """Scores of one sample.
 
     Attributes:
         index: number of the sample.
-        sequence: where it is from.
-        issue_time: time of the last past frame, ISO 8601; since the start, where there are no dates.
-        truth: mean absolute value of what came; NaN where nothing is judged.
+        sequence: its sequence.
+        issue_time: time of the last past frame, ISO 8601; elapsed time if there are no dates.
+        truth: mean absolute value of the observations; NaN where nothing is scored.
         forecasts: name of the forecast -> name of the score -> its value in this sample, NaN likewise.
     """
 
@@ -58,7 +58,7 @@ def sample_scores(cases: Cases, tallies: Mapping[str, Tally], scores: Sequence[S
 
 
 def sample_rows(samples: Sequence[SampleScores]) -> list[dict[str, Any]]:
-    """Return one row per sample: where it is from, the size of what came, and ``SCORE FORECAST`` of each score."""
+    """Return one row per sample: its sequence, the mean absolute observation, and ``SCORE FORECAST`` of each score."""
     return [
         {
             "sample": sample.index,

@@ -1,7 +1,7 @@
-"""The forecast files of one evaluation: opened, named, and brought to the windows that they share.
+"""The forecast files of one evaluation: opened, named, and restricted to the windows that they share.
 
-Forecasts compare only where they speak of the same thing. Files have to agree on channels, lead times, frame size and
-unit; of their windows those are judged that every file holds. A window is known by its sequence and issue time.
+Only forecasts of the same quantity can be compared. Files must agree on channels, lead times, frame size and unit; the
+windows that every file contains are scored. A window is identified by its sequence and issue time.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from framecast.videos.calendar import Calendar
 
 
 @dataclass(frozen=True)
-class Source:
+class ForecastSource:
     """One opened forecast file.
 
     Attributes:
-        name: what its forecast is called: the model's name, or the file's where that is taken.
+        name: of its forecast: that of the model, or of the file if that is taken.
         path: of the file.
         dataset: the file itself, lazy.
     """
@@ -46,12 +46,12 @@ class Source:
 
     @property
     def past_channels(self) -> list[str]:
-        """Names of the channels that were seen."""
+        """Names of the past channels."""
         return [str(name) for name in self.dataset["past_channel"].values]
 
     @property
     def sees_targets(self) -> bool:
-        """Whether every target channel is among the past channels, so that there is a last frame to persist."""
+        """Whether every target channel is among the past channels, as persistence needs."""
         return set(self.channels) <= set(self.past_channels)
 
     @property
@@ -66,12 +66,12 @@ class Source:
 
     @cached_property
     def recalibration(self) -> tuple[Calibration | None, str | None]:
-        """The recalibration of its intervals, if it carries one, and why that does not hold for it."""
+        """The recalibration of its intervals, if it has one, and why that does not apply to it."""
         return carried(self.dataset, where=str(self.path))
 
     @property
     def unlike(self) -> list[str]:
-        """In what pasts are unlike the model's training data, one line for each that is."""
+        """How pasts are unlike the model's training data, one line for each such past."""
         if "unlike_training" not in self.dataset:
             return []
         return [str(reason) for reason in self.dataset["unlike_training"].values if reason]
@@ -83,7 +83,7 @@ class Source:
 
     @property
     def calendar(self) -> Calendar:
-        """How issue times are read, which are kept on an even clock."""
+        """Calendar of the issue times."""
         return issue_clock(self.dataset)[1]
 
     def windows(self, calendar: Calendar) -> list[tuple[str, np.datetime64, int]]:
@@ -97,11 +97,11 @@ class Source:
         return windows
 
 
-def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence[str] = ()) -> list[Source]:
+def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence[str] = ()) -> list[ForecastSource]:
     """Open forecast files and name their forecasts.
 
-    A forecast bears the name of its model (the attribute ``model``). Forecasts of one name, and those called like a
-    baseline, are named after their files, or after the whole path where files are called alike too.
+    A forecast has the name of its model (the attribute ``model``). Forecasts with equal names, or with the name of a
+    baseline, are named after their files, or after the full path if file names are equal too.
 
     Raises:
         FramecastError: a file does not exist.
@@ -113,16 +113,16 @@ def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence
         raise DataError("no forecast was given: name at least one file that `framecast forecast` wrote")
     twice = [path for path, times in Counter(path.resolve() for path in given).items() if times > 1]
     if twice:
-        raise DataError(f"{twice[0]} is given twice: a forecast is not compared with itself, give each file once")
+        raise DataError(f"{twice[0]} is given twice: give each file once")
     datasets = [_open(path) for path in given]
-    sources = list(map(Source, _names(given, datasets, reserved), given, datasets))
+    sources = list(map(ForecastSource, _names(given, datasets, reserved), given, datasets))
     for source in sources[1:]:
         _agree(sources[0], source)
     return sources
 
 
-def shared_windows(sources: Sequence[Source]) -> list[tuple[int, ...]]:
-    """Return, for each window that all files hold, its sample number in every one of them; order of the first file.
+def shared_windows(sources: Sequence[ForecastSource]) -> list[tuple[int, ...]]:
+    """Return, for each window that all files contain, its sample number in every one of them; order of the first file.
 
     Raises:
         DataError: they have no window in common.
@@ -148,8 +148,8 @@ def _open(path: Path) -> xr.Dataset:
     dataset = open_forecast(path)
     if dataset.sizes["sample"] == 0 or dataset.sizes["member"] == 0:
         raise DataError(
-            f"{path} holds {dataset.sizes['sample']} samples of {dataset.sizes['member']} members: "
-            "nothing can be judged; forecast at least one window"
+            f"{path} contains {dataset.sizes['sample']} samples of {dataset.sizes['member']} members: nothing can "
+            "be scored; forecast at least one window"
         )
     return dataset
 
@@ -164,7 +164,7 @@ def _names(paths: list[Path], datasets: list[xr.Dataset], reserved: Sequence[str
     return names
 
 
-def _agree(first: Source, other: Source) -> None:
+def _agree(first: ForecastSource, other: ForecastSource) -> None:
     for what, ours, theirs in (
         ("the channels", ", ".join(first.channels), ", ".join(other.channels)),
         ("the unit", first.unit or "none", other.unit or "none"),
@@ -175,7 +175,7 @@ def _agree(first: Source, other: Source) -> None:
         if ours != theirs:
             raise DataError(
                 f"{first.path.name} has {what} {ours} and {other.path.name} {theirs}: only forecasts of the same "
-                "quantity compare; judge them apart, or make them for the same archive and frames"
+                "quantity can be compared; evaluate them separately, or make them for the same archive and frames"
             )
 
 

@@ -1,4 +1,4 @@
-"""Parts of what is judged, scored by themselves: seasons, months, hours, sequences, labels, regions, classes."""
+"""Stratified scores: seasons, months, hours, sequences, labels, regions, classes."""
 
 import re
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ _SEASONS = ("DJF", "MAM", "JJA", "SON")
 
 @dataclass(frozen=True, kw_only=True)
 class Stratum:
-    """One part.
+    """One subset.
 
     Attributes:
-        name: what it is called.
+        name: its name.
         samples: numbers of the samples in it; None for all.
         pixels: the pixels in it ``[height, width]``; None for all.
     """
@@ -40,18 +40,18 @@ class Stratum:
 def find_strata(
     cases: Cases, *, by: Sequence[By] = (), regions: Sequence[str] = (), mask: str | Path | None = None
 ) -> list[Stratum]:
-    """Return the parts that are asked for.
+    """Return the requested subsets.
 
     Args:
-        cases: what is judged.
-        by: what tells samples apart.
+        cases: the samples.
+        by: criteria of subsets of samples.
         regions: ``NAME=SOUTH:NORTH,WEST:EAST`` in degrees, or in the unit of ``y`` and ``x`` where there are no
             latitudes and longitudes.
         mask: a NetCDF file with a variable of whole numbers ``[y, x]`` on the grid of the forecast; each is a class,
-            called by CF's ``flag_meanings`` where it has them.
+            named by CF's ``flag_meanings`` if present.
 
     Raises:
-        ConfigError: a region is written wrongly, or samples cannot be told apart so.
+        ConfigError: a region is invalid, or a criterion cannot be applied.
         DataError: there are no positions, or the mask has another grid.
     """
     found = [stratum for each in by for stratum in _by(cases, each)]
@@ -77,7 +77,7 @@ def _names(cases: Cases, what: By) -> list[str]:
         numbers = cases.numbers(0)
         return [str(data["label"].values[number]) or "unknown" for number in numbers]
     if cases.calendar.name == "none":
-        raise ConfigError(f"--by {what} needs dates, and these forecasts have steps")
+        raise ConfigError(f"--by {what} needs dates, and these forecasts have only elapsed times")
     texts = [cases.calendar.iso(time) for time in cases.issue_times]
     if what == "hour":
         return [text[11:13] for text in texts]
@@ -97,8 +97,8 @@ def _region(cases: Cases, text: str) -> Stratum:
     pixels = inside & around
     if not pixels.any():
         raise DataError(
-            f"the region {text} holds no pixel: the frame goes from {y.min():g} to {y.max():g} and from {x.min():g} to "
-            f"{x.max():g}"
+            f"the region {text} contains no pixel: the frame ranges from {y.min():g} to {y.max():g} and from "
+            f"{x.min():g} to {x.max():g}"
         )
     return Stratum(name=f"region {fields.group(1)}", pixels=from_numpy(pixels))
 
@@ -108,7 +108,7 @@ def _position(cases: Cases, angle: str, axis: str) -> np.ndarray:
     data = cases.sources[0].dataset
     name = angle if angle in data.coords else axis
     if name not in data.coords:
-        raise DataError(f"{cases.sources[0].path.name} does not say where its pixels are: regions need coordinates")
+        raise DataError(f"{cases.sources[0].path.name} has no coordinates of its pixels, which regions need")
     own = data[name].transpose(*(dim for dim in ("y", "x") if dim in data[name].dims))
     values = own.values if own.ndim == 2 else own.values[:, None] if own.dims == ("y",) else own.values[None]
     return np.broadcast_to(values.astype(np.float64), cases.size)
@@ -120,12 +120,12 @@ def _classes(cases: Cases, path: Path) -> list[Stratum]:
     data = open_decoded(path, ImportOptions()).dataset
     maps = [variable for variable in data.data_vars.values() if variable.squeeze().ndim == 2]
     if len(maps) != 1:
-        raise DataError(f"{path} holds {len(maps)} variables of rows and columns; a mask has one, of whole numbers")
+        raise DataError(f"{path} contains {len(maps)} variables of rows and columns; a mask has one, of whole numbers")
     mask = _upward(maps[0].squeeze())
     if mask.shape != cases.size:
         raise DataError(
-            f"the mask {path} has {mask.shape[0]}×{mask.shape[1]} pixels and the forecast {cases.size[0]}×"
-            f"{cases.size[1]}: bring it to the grid of the forecast, nothing is interpolated here"
+            f"the mask {path} has {mask.shape[0]}×{mask.shape[1]} pixels and the forecast "
+            f"{cases.size[0]}×{cases.size[1]}: regrid it to the grid of the forecast first"
         )
     known = np.unique(mask[np.isfinite(mask)])
     if len(known) > 100:
@@ -144,7 +144,7 @@ def _classes(cases: Cases, path: Path) -> list[Stratum]:
 
 
 def _upward(mask: xr.DataArray) -> np.ndarray:
-    """Return the values, rows to the north and columns to the east where coordinates tell."""
+    """Return the values, rows to the north and columns to the east if there are coordinates."""
     for dim in mask.dims:
         if dim in mask.coords and mask.sizes[dim] > 1 and mask[dim].values[0] > mask[dim].values[-1]:
             mask = mask.isel({dim: slice(None, None, -1)})

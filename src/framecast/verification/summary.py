@@ -1,8 +1,8 @@
 """From sums to results: every score in total and by lead time, its interval, and each forecast against the others.
 
-One forecast against another is drawn with the same blocks: what both find hard cancels in each draw, so that a
-difference is far more certain than two intervals side by side suggest. A verdict is given only where the 95 %
-interval excludes zero.
+Two forecasts are compared with the same draws of blocks: difficulty common to both cancels in each draw, so that a
+difference is far more certain than the two separate intervals suggest. A verdict is given only where the 95 % interval
+excludes zero.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,8 +51,9 @@ from framecast.verification.scores import (
     roc,
 )
 from framecast.verification.scores.bootstrap import mean
-from framecast.verification.sources import Source
+from framecast.verification.sources import ForecastSource
 from framecast.verification.tally import Tally
+from framecast.videos.units import shown
 
 COST_LOSS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99)
 """Ratios of cost to loss for which the economic value is given."""
@@ -86,8 +87,8 @@ def summarise(
 ) -> Scores:
     """Return the results of an evaluation.
 
-    ``blocks`` says what the bootstrap draws, ``values`` how each sample did, and ``observed`` how many truth pixels are
-    known and how many there are.
+    ``blocks`` are those of the bootstrap, ``values`` the scores of each sample, and ``observed`` the numbers of known
+    and of all truth pixels.
     """
     first = tallies[cases.models[0]]
     known, pixels = observed
@@ -162,15 +163,7 @@ def _effective(values: np.ndarray, bootstrap: Bootstrap) -> float:
 def stratum_scores(
     name: str, tallies: Mapping[str, Tally], cases: Cases, scores: Sequence[Score], bootstrap: Bootstrap
 ) -> StratumScores:
-    """Return the scores of a part of what is judged.
-
-    Args:
-        name: of the part.
-        tallies: the sums of its samples and pixels.
-        cases: what it is a part of.
-        scores: entries of the catalogue that were summed.
-        bootstrap: the draws of its blocks.
-    """
+    """Return the scores of a subset, from the ``tallies`` of its samples and pixels."""
     judged = np.array(tallies[cases.models[0]].count)
     draws = {own: draw_scores(tally, scores, bootstrap) for own, tally in tallies.items()}
     references = [other for other, baseline in cases.baselines.items() if baseline.reference and other in draws]
@@ -192,24 +185,24 @@ def stratum_scores(
 
 
 def score_info(score: Score, unit: str) -> ScoreInfo:
-    """Return what a score is called and how it is read, for images in ``unit``."""
+    """Return name and interpretation of a score, for images in ``unit``."""
     return ScoreInfo(**_info(ScoreInfo, score, unit))
 
 
 def quantity_info(quantity: Quantity, unit: str) -> QuantityInfo:
-    """Return what a derived quantity is called, for images in ``unit``."""
+    """Return the name of a derived quantity, for images in ``unit``."""
     return QuantityInfo(**_info(QuantityInfo, quantity, unit))
 
 
 def _info(kind: type, entry: Score | Quantity, unit: str) -> dict[str, Any]:
     """Return those attributes of an entry that ``kind`` has; its unit ``{unit}·h`` is ``kg·h`` for ``kg``."""
     return {each.name: getattr(entry, each.name) for each in fields(kind)} | {
-        "unit": entry.unit.format(unit=unit).strip("·")
+        "unit": entry.unit.format(unit=shown(unit)).strip("·")
     }
 
 
 def draw_scores(tally: Tally, scores: Sequence[Score], bootstrap: Bootstrap) -> dict[str, Draws]:
-    """Return every score of one forecast that is compared, in every draw."""
+    """Return every compared score of one forecast, in every draw."""
     return {score.name: _draws(tally, score, bootstrap) for score in scores if not score.spectral}
 
 
@@ -231,7 +224,7 @@ def _result(tally: Tally, score: Score, draws: Draws, bootstrap: Bootstrap) -> S
 def forecast_scores(
     tally: Tally, bootstrap: Bootstrap, *, draws: Mapping[str, Draws], kind: str, label: str
 ) -> dict[str, Any]:
-    """Return the fields of `ForecastScores` that take no other forecast; ``draws`` is what `draw_scores` gave."""
+    """Return the fields of `ForecastScores` that need no other forecast; ``draws`` comes from `draw_scores`."""
     spread, error, count = tally.binned_spread()
     ranks = np.sum(tally.ranks, axis=0)
     return {
@@ -256,7 +249,7 @@ def forecast_scores(
 def _against(
     name: str, draws: dict[str, dict[str, Draws]], cases: Cases, scores: Sequence[Score], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    """Return the skill of one forecast against each baseline, and the fraction of what can be known."""
+    """Return the skill of one forecast against each baseline, and the fraction of attainable skill."""
     own, found = draws[name], {}
     for other, baseline in cases.baselines.items():
         if baseline.reference and other in draws and other != name:
@@ -311,7 +304,7 @@ def _quantity(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap, *, point: b
     )
 
 
-def _recalibrated(tally: Tally, source: Source, cases: Cases, bootstrap: Bootstrap) -> Recalibrated:
+def _recalibrated(tally: Tally, source: ForecastSource, cases: Cases, bootstrap: Bootstrap) -> Recalibrated:
     calibration, _ = source.recalibration
     assert calibration is not None
     seen = set(calibration.windows)
@@ -365,7 +358,7 @@ def _event(tables: np.ndarray, bootstrap: Bootstrap) -> EventResult:
     )
 
 
-def _provenance(source: Source) -> dict[str, Any]:
+def _provenance(source: ForecastSource) -> dict[str, Any]:
     attributes = {key: value for key, value in source.dataset.attrs.items() if key != "calibration"}
     return {"forecast": source.path.name, "evaluated_with": __version__, **attributes}
 

@@ -1,7 +1,7 @@
-"""The sums per sample from which every figure is made, for one forecast.
+"""The sums per sample from which every score of one forecast is computed.
 
-Written as functions of how often each sample counts, a score, its interval, its difference from another forecast's and
-their ratio are all the same computation under other weights.
+As functions of the weights of samples, a score, its interval, and its difference from another forecast are the same
+computation with different weights.
 """
 
 from collections import defaultdict
@@ -25,14 +25,14 @@ _MOST_BINS = 11
 
 @dataclass(kw_only=True)
 class Tally:
-    """What is kept of each sample, in their order.
+    """Sums of each sample, in their order.
 
     Attributes:
         members: number of members; one is a point forecast.
         scores: the entries that are summed.
         thresholds: of events, in the unit of the images.
         scale: standard deviation of the observations in each channel, of several channels.
-        count: judged pixels ``[channel, time]``.
+        count: scored pixels ``[channel, time]``.
         missing: member values that were NaN at them, likewise.
         truth: sum of the absolute truth, likewise.
         parts: name of a score -> for each sample, sum and count of each array that it averages.
@@ -85,7 +85,8 @@ class Tally:
         """
         arrays = self._stacked(score)
         axes = self._averaged(score, arrays[0][0].ndim, by_lead=by_lead)
-        if axes is None or (by_channel and not self._has_channels(score)):
+        each = self._has_channels(score) and arrays[0][0].shape[1] == len(self.count[0])
+        if axes is None or (by_channel and not each):
             return None
         means = [mean(total.sum(axes), count.sum(axes)) for total, count in arrays]
 

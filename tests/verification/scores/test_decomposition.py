@@ -54,6 +54,7 @@ def test_unknown_points_are_left_out():
     assert parts(members, holes) == pytest.approx(parts(members[..., 1::2], truth[..., 1::2]))
 
 
+@pytest.mark.thorough
 def test_the_uncertainty_is_the_crps_of_the_climatology():
     values = np.random.default_rng(0).gamma(0.5, size=300).round(2)
     expected = scoringrules.crps_ensemble(values, np.broadcast_to(values, (300, 300)), estimator="nrg").mean()

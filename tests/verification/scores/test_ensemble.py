@@ -9,7 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framecast.verification.scores import crps, energy_score, ensemble_mean, ensemble_variance, rank_histogram
+from framecast.verification.scores import (
+    crps,
+    energy_score,
+    ensemble_mean,
+    ensemble_variance,
+    rank_histogram,
+    vector_energy_score,
+)
 
 NAN = math.nan
 
@@ -123,6 +130,32 @@ def test_energy_score_leaves_out_masked_points_then_broken_members() -> None:
     forecast[:, 5] = NAN
     forecast[3, 2] = NAN
     torch.testing.assert_close(energy_score(forecast, truth), expected)
+
+
+@pytest.mark.parametrize("fair", [True, False])
+def test_vector_energy_score_agrees_with_scoringrules_at_every_point(fair: bool) -> None:
+    forecast, truth = normal(7, 2, 5, 4), normal(2, 5, 4, seed=1)
+    estimator = "fair" if fair else "nrg"
+    expected = scoringrules.es_ensemble(
+        np.moveaxis(truth.numpy(), 0, -1), np.moveaxis(forecast.numpy(), 1, -1), m_axis=0, estimator=estimator
+    )
+    np.testing.assert_allclose(vector_energy_score(forecast, truth, fair=fair), expected, rtol=1e-9)
+
+
+def test_vector_energy_score_does_not_depend_on_the_axes_and_leaves_out_what_is_unknown() -> None:
+    forecast, truth = normal(6, 2, 9), normal(2, 9, seed=1)
+    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=forecast.dtype)
+    turned = vector_energy_score(torch.einsum("ij,mjk->mik", turn, forecast), turn @ truth)
+    torch.testing.assert_close(turned, vector_energy_score(forecast, truth))
+    torch.testing.assert_close(vector_energy_score(forecast[:, :1], truth[:1]), crps(forecast[:, 0], truth[0]))
+    length = torch.linalg.vector_norm(forecast[0] - truth, dim=0)
+    torch.testing.assert_close(vector_energy_score(forecast[:1], truth, fair=False), length)
+    assert vector_energy_score(forecast[:1], truth).isnan().all()
+    expected = vector_energy_score(forecast[1:], truth)
+    forecast[0, 1] = NAN
+    torch.testing.assert_close(vector_energy_score(forecast, truth), expected)
+    truth[0, 3] = NAN
+    assert vector_energy_score(forecast, truth).isnan().nonzero().tolist() == [[3]]
 
 
 def test_spread_equals_error_for_a_reliable_ensemble() -> None:

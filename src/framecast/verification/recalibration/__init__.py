@@ -1,1 +1,1 @@
-"""Intervals widened until they have their nominal coverage."""
+"""Recalibration of intervals to their nominal coverage."""

@@ -1,9 +1,9 @@
-"""The recalibration of a model: what gives its intervals of derived quantities their nominal coverage.
+"""The recalibration of a model, which gives its intervals of derived quantities their nominal coverage.
 
-An ensemble's own intervals are as good as the ensemble. Set aside windows it was not trained on, see how far the truth
-fell outside, and widen (or narrow) every later interval by as much: `framecast.verification.recalibration.conformal`
-says how and what is guaranteed. The amounts are kept with the model as ``calibration.json``, together with how the
-members were drawn, for they hold for that way only.
+On held-out windows it is measured how far the truth lies outside the intervals of the ensemble, and every later
+interval is widened (or narrowed) by as much: `framecast.verification.recalibration.conformal` describes the method and
+its guarantee. The amounts are stored with the model as ``calibration.json``, together with the sampling settings, to
+which they apply.
 
 Quantities are widened in units of the ensemble's own spread, so that a bright region gets more than a faint one; times,
 and forecasts of one member, by plain amounts.
@@ -23,13 +23,13 @@ from framecast._version import __version__
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import write_atomically
 from framecast.core.reading import read_json
-from framecast.core.stored import Format, typed
+from framecast.core.stored import DocumentFormat, typed
 from framecast.verification.quantities import Quantity
 from framecast.verification.recalibration.conformal import conformal_offset, conformity, widened
 from framecast.verification.scores import LEVELS, central_interval, ensemble_variance
 
 FILE = "calibration.json"
-FORMAT = Format("framecast-calibration", 2, "calibration", "calibrate again")
+FORMAT = DocumentFormat("framecast-calibration", 2, "calibration", "calibrate again")
 
 FORMER_NAMES = {"flux": "total", "mpf": "peak", "fluence": "integral", "t2pf": "time_of_peak"}
 """What version 1, and schema 2 of ``scores.json``, called the derived quantities."""
@@ -45,22 +45,22 @@ _NAMED = ("scales", "offsets")
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """By how much each interval of each quantity has to be widened.
+    """Amounts by which the intervals of each quantity are widened.
 
     Attributes:
         model: its name.
-        drawing: how the members were drawn: weights, members, sampler, grid, steps, guidance, clip, label.
+        drawing: sampling settings: weights, members, sampler, grid, steps, guidance, clip, label.
         unit: of the images.
         channels: target channels.
         lead_times_h: hours.
         size: height and width of a frame.
-        blocks: what was taken to be exchangeable.
+        blocks: unit treated as exchangeable.
         number_of_blocks: how many of them there were.
         windows: the windows it was made from.
         scales: name of a quantity -> what an offset is multiplied by: the ensemble's spread, or 1 in the quantity's
             unit.
         offsets: name of a quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for a quantity of
-            each frame; ``None`` where there are too few blocks to promise that level.
+            each frame; ``None`` where there are too few blocks for that level.
         framecast_version: the package that made it.
         format: always ``framecast-calibration``.
         version: of this format.
@@ -95,7 +95,7 @@ class Calibration:
                     )
 
     def intervals(self, quantity: str, forecast: Tensor) -> dict[float, Interval]:
-        """Return the calibrated central interval of each level, outer ones holding the inner ones.
+        """Return the calibrated central interval of each level; outer ones contain the inner ones.
 
         Args:
             quantity: its name, one of ``scales``.
@@ -127,9 +127,9 @@ class Calibration:
         size: tuple[int, int],
         unit: str,
     ) -> str | None:
-        """Return why it does not hold for forecasts with these attributes, channels, lead times, size and unit.
+        """Return why it does not apply to forecasts with these attributes, channels, lead times, size and unit.
 
-        ``None`` if it does: they are of the model it was made for, drawn in the same way.
+        ``None`` if it applies: they are of the same model, drawn in the same way.
         """
         for name in _DRAWING:
             made, asked = self.drawing.get(name), attrs.get(name)
@@ -144,11 +144,11 @@ class Calibration:
             ("unit", self.unit, unit),
         ):
             if made != asked:
-                return f"it was made for another {what}: {made}, and this is {asked}"
+                return f"it was made for a different {what}: {made}, and this is {asked}"
         return None
 
     def to_plain(self) -> dict[str, Any]:
-        """Return it as values that JSON can hold."""
+        """Return it as JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return plain
 
@@ -156,13 +156,13 @@ class Calibration:
 def fit_offsets(
     quantity: Quantity, forecast: Tensor, truth: Tensor, blocks: list[str]
 ) -> tuple[Scale, dict[str, list[Any]]]:
-    """Return the scale and the offsets of one quantity, as `Calibration` keeps them.
+    """Return the scale and the offsets of one quantity, as in `Calibration`.
 
     Args:
         quantity: its entry.
         forecast: ``[member, sample, channel(, time)]``, of windows that the model was not trained on.
         truth: likewise without members; NaN where unknown.
-        blocks: the block of each sample; samples of one block may depend on each other.
+        blocks: the block of each sample; samples of one block may be dependent.
     """
     names = sorted(set(blocks))
     block = torch.tensor([names.index(name) for name in blocks])
@@ -184,7 +184,7 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
     """Return the calibration that `Calibration.to_plain` gave; ``where`` is its place, for errors.
 
     Raises:
-        DataError: it is none, damaged, or of a newer version.
+        DataError: it is not a calibration, damaged, or of a newer version.
     """
     plain = FORMAT.check(plain, where)
     named = {
@@ -196,7 +196,7 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
 
 
 def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
-    """Return the calibration that a forecast file carries, and why it does not hold for the file's own forecast.
+    """Return the calibration in a forecast file, and why it does not apply to the forecast in the file.
 
     Raises:
         DataError: it is damaged or of a newer version.
@@ -215,7 +215,7 @@ def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str
 
 
 def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None = None) -> dict[float, Interval]:
-    """Return the central interval of each level: calibrated where a ``calibration`` that holds knows the quantity.
+    """Return the central interval of each level: calibrated if the ``calibration`` contains the quantity.
 
     ``forecast`` is the quantity of each member, ``[member, ...]``; see `Calibration.intervals`.
     """
@@ -225,7 +225,7 @@ def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None =
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:
-    """Return the calibration kept in a model folder, or ``None``.
+    """Return the calibration in a model folder, or ``None``.
 
     Raises:
         DataError: it is damaged or of a newer version.
@@ -237,7 +237,7 @@ def read_calibration(folder: str | Path) -> Calibration | None:
 
 
 def write_calibration(folder: str | Path, calibration: Calibration) -> Path:
-    """Keep ``calibration`` with the model in ``folder``, and return its path.
+    """Store ``calibration`` with the model in ``folder``, and return its path.
 
     Raises:
         DataError: the model there has other weights than the one that made the forecasts.

@@ -1,14 +1,14 @@
-r"""Intervals with their nominal coverage, whatever the forecast: conformal calibration.
+r"""Conformal calibration: intervals with their nominal coverage for any forecast.
 
-An interval [l, u] that a forecast gave is as wrong as its *conformity score* says, E = max(l - y, y - u)/s: how far
-the truth y lay outside it (below zero: inside), in units of a scale s that the forecast itself names. If the next
-window is exchangeable with n windows that were set aside, the interval [l - qs, u + qs], with q the
-:math:`\lceil p(n+1) \rceil`-th smallest of their scores, holds its truth with probability at least p; nothing is
-assumed of the forecast or of the law. Where the scores have no ties it is less than p + 1/(n+1).
+The error of an interval [l, u] is its *conformity score*, E = max(l - y, y - u)/s: the distance of the truth y outside
+it (negative inside), in units of a scale s given by the forecast. If the next window is exchangeable with n held-out
+windows, the interval [l - qs, u + qs], with q the :math:`\lceil p(n+1) \rceil`-th smallest of their scores, contains
+its truth with probability at least p; nothing is assumed about the forecast or the distribution. Without ties among the
+scores the probability is less than p + 1/(n+1).
 
 Windows of one region or day are not exchangeable with those of another. With blocks the i-th window of block k, of
 which there are :math:`n_k`, has the weight :math:`1/((K+1) n_k)` and the remaining :math:`1/(K+1)` lies at infinity:
-q is the p-quantile of that. The promise then holds for a window of a new block, if blocks are exchangeable. With one
+q is the p-quantile of that. The coverage then holds for a window of a new block, if blocks are exchangeable. With one
 window in each block the two are the same. A level above K/(K+1) cannot be guaranteed: q is infinite.
 
 References:
@@ -32,7 +32,7 @@ def conformity(
 ) -> Float[Tensor, " *shape"]:
     """Return how far outside its interval the truth lay, in units of ``scale``; NaN where an argument is.
 
-    A forecast whose scale is zero is sure of itself: its score is 0 where the interval holds the truth, else infinite.
+    For a scale of zero the score is 0 where the interval contains the truth, else infinite.
     """
     distance = torch.maximum(low - truth, truth - high)
     sure = torch.where(distance > 0, torch.inf, torch.where(torch.isnan(distance), torch.nan, 0.0))
@@ -45,12 +45,12 @@ def conformal_offset(
     """Return q, by how many scales the interval of ``level`` has to be widened (or narrowed, where below zero).
 
     Args:
-        scores: `conformity` of the windows set aside; NaN ones are left out.
-        level: what is to be promised, between 0 and 1.
+        scores: `conformity` of the held-out windows; NaN is left out.
+        level: nominal coverage, between 0 and 1.
         blocks: number of the block of each window; ``None``: each is a block.
 
     Returns:
-        One number for each point of ``shape``; infinite where there are too few blocks for the level.
+        One number for each point of ``shape``; infinite if there are too few blocks for the level.
     """
     block = np.arange(len(scores)) if blocks is None else blocks.numpy()
     columns = scores.double().numpy().reshape(len(scores), -1)

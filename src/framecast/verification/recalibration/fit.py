@@ -11,7 +11,7 @@ from framecast.verification.blocks import Blocks, block_names, choose_blocks
 from framecast.verification.cases import Cases
 from framecast.verification.quantities import Quantity, measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
-from framecast.verification.sources import Source
+from framecast.verification.sources import ForecastSource
 
 
 def calibrate(
@@ -24,9 +24,9 @@ def calibrate(
     """Return the recalibration of the model that made the forecast file.
 
     Args:
-        forecast: of a side that the model was not trained on, ``validation`` by rights.
-        blocks: what is taken to be exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
-            its own, which promises more than can be known where windows overlap or share their weather.
+        forecast: of a side that the model was not trained on, normally ``validation``.
+        blocks: unit treated as exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
+            its own, which overestimates the coverage if windows overlap or share their weather.
         quantities: derived quantities to recalibrate beside those of the catalogue.
         progress: called with the samples done and their number.
 
@@ -38,8 +38,8 @@ def calibrate(
     source = cases.sources[0]
     if source.dataset.attrs.get("split") in ("train", "all"):
         raise DataError(
-            f"{source.path} holds {source.dataset.attrs['split']} windows, which the model has learnt: forecast others "
-            "to calibrate on, with --split validation"
+            f"{source.path} contains {source.dataset.attrs['split']} windows, which the model was trained on: "
+            "forecast others to calibrate on, with --split validation"
         )
     entries = (*cases.quantities, *quantities)
     weights = None if cases.weights is None else torch.from_numpy(cases.weights)
@@ -77,11 +77,11 @@ def calibrate(
     )
 
 
-def window_names(cases: Cases, source: Source) -> list[str]:
+def window_names(cases: Cases, source: ForecastSource) -> list[str]:
     """Return ``sequence@issue time=total`` of each sample, as the file ``source`` knows it.
 
-    Two archives may know different things by one name at one time, as any two simulations do: the sum of what came, to
-    five digits, tells them apart. It is that of the file alone, whatever others lack.
+    Two archives may use the same names and times for different data, as simulations do: the sum of the observations, to
+    five digits, distinguishes them. It is computed from this file alone.
     """
     times = [cases.calendar.iso(time) for time in cases.issue_times]
     sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]

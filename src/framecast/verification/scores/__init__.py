@@ -1,13 +1,13 @@
-"""How good a forecast is, as pure functions on tensors.
+"""Scores of forecasts, as pure functions of tensors.
 
 An ensemble is ``[member, *shape]``, the truth ``[*shape]``; a score keeps ``shape``, so that the caller chooses
 what to average over (pixels, lead times, samples) and with which weights.
 
-What is missing is NaN, and the rule is the same everywhere:
+Missing values are NaN, with the same rule everywhere:
 
 - a NaN member is absent at that point, and the score is that of the members that remain;
 - where the truth is NaN, or too few members remain (one for a mean, two for a spread or a fair score), the score is
-  NaN: the point is left out of whatever average follows.
+  NaN: the point is left out of averages.
 """
 
 from framecast.verification.scores.bootstrap import Bootstrap, Estimate
@@ -23,6 +23,7 @@ from framecast.verification.scores.ensemble import (
     ensemble_variance,
     rank_histogram,
     threshold_weighted_crps,
+    vector_energy_score,
 )
 from framecast.verification.scores.events import (
     brier_score,
@@ -65,4 +66,5 @@ __all__ = [
     "threshold_weighted_crps",
     "uncertainty",
     "variogram_score",
+    "vector_energy_score",
 ]

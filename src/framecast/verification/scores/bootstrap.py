@@ -1,9 +1,9 @@
-"""How sure a score is: intervals by resampling independent blocks.
+"""Uncertainty of scores: intervals by resampling independent blocks.
 
-Forecasts of one region, or of one day, share their weather: they are not independent, and an interval that takes
-them for it is far too narrow. Whole blocks are drawn instead. A score is a function of how often each sample counts;
-the score itself is its value when each counts once, its interval the spread of its values when blocks are drawn with
-replacement. Two forecasts are compared under the same draws, so that what both find hard cancels.
+Forecasts of one region, or of one day, share their weather: they are not independent, and an interval that assumes
+independence is far too narrow. Whole blocks are drawn instead. A score is a function of the weights of the samples; the
+score itself is its value with unit weights, its interval the spread of its values when blocks are drawn with
+replacement. Two forecasts are compared under the same draws, so that difficulty common to both cancels.
 
 References:
     Efron & Tibshirani (1993), "An Introduction to the Bootstrap", ch. 13 (percentile intervals);
@@ -13,6 +13,7 @@ References:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score, or an array of scores, and the intervals it lies in.
+    """A score, or an array of scores, with its intervals.
 
     Attributes:
         value: ``[...]``.
@@ -67,10 +68,10 @@ class Bootstrap:
         """Draw.
 
         Args:
-            blocks: the block of each sample; samples of different blocks are taken to be independent.
+            blocks: the block of each sample; samples of different blocks are treated as independent.
             replicates: number of draws.
             seed: of the draws.
-            least: with fewer blocks no interval is given.
+            least: smallest number of blocks for which intervals are given.
         """
         names, block = np.unique(np.asarray(blocks, dtype=str), return_inverse=True)
         self.blocks = len(names)
@@ -84,7 +85,7 @@ class Bootstrap:
     def draws(self, statistic: Statistic) -> np.ndarray:
         """Return ``statistic`` where each sample counts once, followed by its value in each draw: ``[1 + draw, ...]``.
 
-        Two statistics of the same bootstrap are compared row by row: what both find hard cancels.
+        Two statistics of the same bootstrap are compared row by row: difficulty common to both cancels.
         """
         return np.concatenate([statistic(np.ones((1, self.samples))), statistic(self._weights)])
 
@@ -93,15 +94,13 @@ class Bootstrap:
 
         A draw in which the statistic is undefined (NaN: none of its samples was drawn) is left out.
         """
-        value, replicates = np.asarray(draws[0]), draws[1:]
-        nothing = np.full_like(value, np.nan)
-        intervals = {
-            level: _percentiles(replicates, (50 - level / 2, 50 + level / 2))
-            if self.blocks >= self.least
-            else (nothing, nothing)
-            for level in self.LEVELS
-        }
-        return Estimate(value, intervals)
+        value, levels = np.asarray(draws[0]), self.LEVELS
+        if self.blocks < self.least:
+            nothing = np.full_like(value, np.nan)
+            return Estimate(value, dict.fromkeys(levels, (nothing, nothing)))
+        edges = [50 + side * level / 2 for level in levels for side in (-1, 1)]
+        ends = [np.asarray(end) for end in _percentiles(draws[1:], edges)]
+        return Estimate(value, dict(zip(levels, zip(ends[::2], ends[1::2], strict=True), strict=True)))
 
     def estimate(self, statistic: Statistic) -> Estimate:
         """Return the value of ``statistic`` and its percentile intervals."""
@@ -114,25 +113,24 @@ def mean(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
     With sums of scores and counts of pixels per sample this is the mean over all pixels. NaN where the denominator
     is zero.
     """
-    shape = numerator.shape[1:]
     top, bottom = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (numerator, denominator))
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        total, count = weights @ top, weights @ bottom
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(count > 0, total / count, np.nan).reshape(-1, *shape)
-
-    return statistic
+    return partial(_weighted_mean, top, bottom, numerator.shape[1:])
 
 
-def _percentiles(replicates: np.ndarray, edges: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def _weighted_mean(top: np.ndarray, bottom: np.ndarray, shape: tuple[int, ...], weights: np.ndarray) -> np.ndarray:
+    total, count = weights @ top, weights @ bottom
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count > 0, total / count, np.nan).reshape(-1, *shape)
+
+
+def _percentiles(replicates: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Return ``[edge, ...]``, each of the draws that are not NaN."""
     if not np.isnan(replicates).any():
-        low, high = np.percentile(replicates, edges, axis=0)
-        return np.asarray(low), np.asarray(high)
-    low, high = (np.full(replicates.shape[1:], np.nan) for _ in edges)
+        return np.asarray(np.percentile(replicates, edges, axis=0))
+    ends = np.full((len(edges), *replicates.shape[1:]), np.nan)
     for index in np.ndindex(replicates.shape[1:]):
         column = replicates[(slice(None), *index)]
         column = column[~np.isnan(column)]
         if len(column):
-            low[index], high[index] = np.percentile(column, edges)
-    return low, high
+            ends[(slice(None), *index)] = np.percentile(column, edges)
+    return ends

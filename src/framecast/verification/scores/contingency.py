@@ -1,6 +1,6 @@
-"""Warnings against what happened: scores of the two-by-two table of hits, false alarms, misses and correct negatives.
+"""Scores of the two-by-two table of hits, false alarms, misses and correct negatives.
 
-Each is a function of counts, or of fractions of all cases, as arrays of any shape; NaN where it has no value.
+Each is a function of counts, or of fractions of all cases, as arrays of any shape; NaN if undefined.
 
 References:
     Wilks (2011), "Statistical Methods in the Atmospheric Sciences", ch. 8.2; Bloomfield et al. (2012), "Toward reliable

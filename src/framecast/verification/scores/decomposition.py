@@ -1,8 +1,8 @@
-r"""The CRPS taken apart: how reliable an ensemble is, and how well it tells one case from another.
+r"""The decomposition of the CRPS into reliability, resolution and uncertainty.
 
-Over all points judged together, :math:`\mathrm{CRPS} = \mathrm{Reli} - \mathrm{Resol} + U`. U is the CRPS of the
-climatology of what came; the reliability is what could be mended by recalibrating; the resolution is what the forecast
-knows beyond climatology. It is the CRPS of the members themselves that is taken apart, not the fair one.
+Over all points together, :math:`\mathrm{CRPS} = \mathrm{Reli} - \mathrm{Resol} + U`. U is the CRPS of the climatology
+of the observations; the reliability could be removed by recalibration; the resolution is the gain over climatology. The
+CRPS of the empirical distribution is decomposed, not the fair one.
 
 References:
     Hersbach (2000), "Decomposition of the continuous ranked probability score for ensemble prediction systems",
@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from framecast.verification.scores.pieces import pieces
 from framecast.verification.scores.sorting import sort_members
 
 Means = np.ndarray
 
 
 def between_members(forecast: Tensor, truth: Tensor, weights: Tensor | None = None) -> tuple[Tensor, ...]:
-    """Return what `reliability_and_potential` is made of, as sums over the pixels of each channel over their number.
+    """Return the terms of `reliability_and_potential`, means over the pixels of each channel.
 
     Args:
         forecast: ``[member, channel, time, height, width]``; points where a member is NaN are left out.
@@ -28,23 +29,32 @@ def between_members(forecast: Tensor, truth: Tensor, weights: Tensor | None = No
 
     Returns:
         Four arrays ``[channel, member + 1]``, for the place below, between and above the sorted members: the mean
-        length of what lies below the truth, of what lies above it, how often it is beyond the outermost member, and
-        the fraction of the pixels that counts.
+        length below the truth, the mean length above it, the frequency of truths outside the range of the members, and
+        the fraction of pixels that count.
     """
+    height, pixels = truth.shape[-2], truth[0].numel()
+    areas = (torch.ones(1, dtype=torch.float64) if weights is None else weights).expand(truth.shape[-2:])
+    parts = [
+        _sums(forecast[..., rows, :], truth[..., rows, :], areas[rows])
+        for rows in pieces(height, forecast.numel() // max(1, height))
+    ]
+    below, above, beyond, share = (torch.stack(own).sum(0) / pixels for own in zip(*parts, strict=True))
+    return below, above, beyond, share[..., None].expand(below.shape)
+
+
+def _sums(forecast: Tensor, truth: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
     known = ~torch.isnan(truth) & ~torch.isnan(forecast).any(0)
     ordered = sort_members(torch.where(known, forecast, 0.0)).double()
     came = torch.where(known, truth, 0.0).double()
-    weight = known.double() * (1.0 if weights is None else weights)
+    weight = known.double() * weights
     low = torch.cat([torch.minimum(came, ordered[0])[None], ordered])
     high = torch.cat([ordered, torch.maximum(came, ordered[-1])[None]])
     below = (came.clamp(max=high) - low).clamp(min=0.0)
     above = (high - came.clamp(min=low)).clamp(min=0.0)
     beyond = torch.zeros_like(below)
     beyond[0], beyond[-1] = (came < ordered[0]).double(), (came > ordered[-1]).double()
-    pixels = known[0].numel()
-    means = [(part * weight).sum((-3, -2, -1)).movedim(0, -1) / pixels for part in (below, above, beyond)]
-    share = weight.sum((-3, -2, -1)) / pixels
-    return *means, share[..., None].expand(means[0].shape)
+    sums = [(part * weight).sum((-3, -2, -1)).movedim(0, -1) for part in (below, above, beyond)]
+    return *sums, weight.sum((-3, -2, -1))
 
 
 def reliability_and_potential(below: Means, above: Means, beyond: Means, share: Means) -> tuple[Means, Means]:
@@ -64,7 +74,7 @@ def reliability_and_potential(below: Means, above: Means, beyond: Means, share: 
 
 
 def uncertainty(values: np.ndarray) -> float:
-    """Return the CRPS of the climatology of what came: half the mean difference of two of its values."""
+    """Return the CRPS of the climatology of the observations: half the mean difference of two values."""
     ordered = np.sort(values.astype(np.float64))
     rank = np.arange(1, len(ordered) + 1)
     return float(((2 * rank - len(ordered) - 1) * ordered).sum() / len(ordered) ** 2)

@@ -1,9 +1,10 @@
-"""Scores of a whole ensemble: CRPS, energy score, mean, spread and ranks."""
+"""Scores of a whole ensemble: CRPS, energy scores, mean, spread and ranks."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from framecast.verification.scores.pieces import pieces
 from framecast.verification.scores.sorting import sort_members
 
 
@@ -15,13 +16,13 @@ def crps(
     .. math:: \frac1M \sum_i |x_i - y| - \frac{1}{2 M (M-1)} \sum_{i,j} |x_i - x_j|
 
     With ``M - 1`` the score is fair: its expectation does not depend on the number of members, so that ensembles of
-    different size compare, and a perfect ensemble is best at any size. With ``M`` in its place (``fair=False``) it
-    is the CRPS of the empirical distribution itself; for one member that is the absolute error. The double sum is
+    different size can be compared, and a perfect ensemble is best at any size. With ``M`` in its place (``fair=False``)
+    it is the CRPS of the empirical distribution itself; for one member that is the absolute error. The double sum is
     taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
 
     Args:
         forecast: members, any unit; NaN members are absent.
-        truth: what happened, same unit.
+        truth: observations, same unit.
         fair: whether the members are a sample of the forecast (true) or are the forecast (false).
 
     Returns:
@@ -32,6 +33,12 @@ def crps(
         Ferro (2014), "Fair scores for ensemble forecasts", Q. J. R. Meteorol. Soc. 140, eq. 5;
         Gneiting & Raftery (2007), "Strictly proper scoring rules", JASA 102, eq. 21.
     """
+    members, points = forecast.flatten(1), truth.flatten()
+    found = [_crps(members[:, own], points[own], fair) for own in pieces(len(points), len(forecast))]
+    return torch.cat(found).reshape(truth.shape)
+
+
+def _crps(forecast: Tensor, truth: Tensor, fair: bool) -> Tensor:
     present = (~torch.isnan(forecast)).sum(0)
     rank = torch.arange(1, len(forecast) + 1, device=forecast.device).reshape(-1, *[1] * truth.ndim)
     inside = rank <= present
@@ -45,7 +52,7 @@ def crps(
 def threshold_weighted_crps(
     forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], threshold: float, *, fair: bool = True
 ) -> Float[Tensor, " *shape"]:
-    r"""Return the CRPS of what lies above ``threshold``, :math:`\int_t^\infty (F(z) - 1\{y \le z\})^2 dz`.
+    r"""Return the threshold-weighted CRPS above ``threshold``, :math:`\int_t^\infty (F(z) - 1\{y \le z\})^2 dz`.
 
     It is the CRPS of members and truth that are raised to the threshold where they are below it.
 
@@ -57,7 +64,7 @@ def threshold_weighted_crps(
 
 
 def ensemble_mean(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " *shape"]:
-    """Return the mean of the members that are present."""
+    """Return the mean of the members without NaN."""
     return forecast.nanmean(dim=0)
 
 
@@ -83,7 +90,7 @@ def energy_score(forecast: Float[Tensor, " member *shape"], truth: Float[Tensor,
 
     .. math:: \frac1M \sum_i \|x_i - y\| - \frac{1}{2 M (M-1)} \sum_{i,j} \|x_i - x_j\|
 
-    Points where the truth is NaN or every member is are left out, then members that still hold NaN. It is divided by
+    Points where the truth is NaN or every member is are left out, then members that still contain NaN. It is divided by
     the root of the number of points, so that it is in the unit of the forecast at any size.
 
     Returns:
@@ -99,11 +106,44 @@ def energy_score(forecast: Float[Tensor, " member *shape"], truth: Float[Tensor,
     members, size = deviation.shape
     if members < 2 or size == 0:
         return forecast.new_tensor(torch.nan)
-    centred = deviation - deviation.mean(0)  # the distances stay; what their squares lose to rounding does not
+    centred = deviation - deviation.mean(0)  # distances are unchanged; rounding errors of their squares are smaller
     distance = torch.cdist(centred, centred, compute_mode="use_mm_for_euclid_dist")
     distance = distance - torch.diag(distance.diagonal())
     score = torch.linalg.vector_norm(deviation, dim=1).mean() - distance.sum() / (2 * members * (members - 1))
     return score / size**0.5
+
+
+def vector_energy_score(
+    forecast: Float[Tensor, " member component *shape"], truth: Float[Tensor, " component *shape"], *, fair: bool = True
+) -> Float[Tensor, "*shape"]:
+    r"""Return the energy score of the vector at each point, such as a velocity (u, v); lower is better.
+
+    .. math:: \frac1M \sum_i \|x_i - y\| - \frac{1}{2 M (M-1)} \sum_{i,j} \|x_i - x_j\|
+
+    Turning the axes leaves it as it is; of one component it is the CRPS, of one member the length of the error.
+
+    Args:
+        forecast: members, of components in one unit; a member without one of them is absent at that point.
+        truth: what happened, same unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false), with M² below.
+
+    Returns:
+        The score of each point in that unit; NaN where the truth is, and where fewer than two members (one if not
+        ``fair``) remain.
+
+    References:
+        Gneiting & Raftery (2007), JASA 102, eq. 22; Ferro (2014), Q. J. R. Meteorol. Soc. 140, for the fair form.
+    """
+    distance = torch.linalg.vector_norm(forecast - truth, dim=1)
+    there = ~torch.isnan(forecast).any(1)
+    present = there.sum(0)
+    between = torch.zeros_like(distance[0])
+    for k in range(1, len(forecast)):
+        apart = torch.linalg.vector_norm(forecast[k:] - forecast[k - 1], dim=1)
+        between += torch.where(torch.isnan(apart), 0.0, apart).sum(0)
+    error = torch.where(there, distance, 0.0).sum(0) / present
+    score = error - between / (present * (present - 1 if fair else present)).clamp(min=1)
+    return torch.where(present >= (2 if fair else 1), score, torch.nan)
 
 
 def rank_histogram(

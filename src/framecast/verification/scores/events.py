@@ -1,7 +1,7 @@
 """Forecasts of an event, that a value reaches a threshold: Brier score, reliability, fractions skill score.
 
-An event's probability is the share of the members in which it happens. NaN members are absent; where the truth or every
-member is NaN, the point is NaN or left out.
+An event's probability is the fraction of the members in which it occurs. NaN members are absent; where the truth or
+every member is NaN, the point is NaN or left out.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def brier_score(
 
     Args:
         forecast: members, any unit; NaN members are absent.
-        truth: what happened, same unit.
+        truth: observations, same unit.
         threshold: in that unit.
         fair: whether the members are a sample of the forecast (true) or are the forecast (false).
 
@@ -58,12 +58,12 @@ def reliability(
 ) -> Float[Tensor, " bin 3"]:
     """Return, for each bin of forecast probability, how many points there are, and their sums of p and of events.
 
-    Bin k holds the probabilities nearest to k / (bins - 1). Where the mean of p is the share of events, the forecast
+    Bin k holds the probabilities nearest to k / (bins - 1). Where the mean of p is the fraction of events, the forecast
     is reliable.
 
     Args:
         forecast: members, any unit.
-        truth: what happened, same unit.
+        truth: observations, same unit.
         threshold: of the event.
         bins: number of bins; 2 or more.
     """
@@ -101,9 +101,9 @@ def roc(points: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def economic_value(hits: np.ndarray, alarms: np.ndarray, base_rate: float, cost_loss: Sequence[float]) -> np.ndarray:
-    r"""Return what the best warning is worth to those who lose L where the event finds them unprotected, at cost C.
+    r"""Return the relative economic value of the best warning, for a loss L and a cost C of protection.
 
-    1 is the saving of a perfect forecast, 0 that of knowing how often the event happens, for each ratio C/L:
+    1 is the saving of a perfect forecast, 0 that of climatology, for each ratio C/L:
 
     .. math:: V = \frac{\min(\alpha, s) - F \alpha (1 - s) + H s (1 - \alpha) - s}{\min(\alpha, s) - s \alpha}
 
@@ -136,19 +136,19 @@ def fractions(
 
     .. math:: \mathrm{FSS} = 1 - \frac{\sum (P - O)^2}{\sum (P^2 + O^2)}
 
-    P is the forecast's probability averaged over the square of ``width`` pixels about each pixel, O the share of the
+    P is the forecast's probability averaged over the square of ``width`` pixels about each pixel, O the fraction of the
     square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a greater
-    one. For many frames the sums are added before the ratio is taken, so that dry frames do not count as perfect or
-    as nothing. Squares are cut at the border, and hold known pixels only.
+    one. For many frames the sums are added before the ratio is taken, so that dry frames have no special weight.
+    Squares are cut at the border, and contain known pixels only.
 
     Args:
         forecast: members, any unit.
-        truth: what happened, same unit.
+        truth: observations, same unit.
         threshold: of the event.
         width: odd, in pixels.
 
     Returns:
-        The sums above and below the line; both 0 where the event is neither forecast nor seen.
+        The sums above and below the line; both 0 where the event is neither forecast nor observed.
 
     References:
         Roberts & Lean (2008), "Scale-selective verification of rainfall accumulations from high-resolution forecasts

@@ -1,10 +1,10 @@
-"""Likeness of one image to another: PSNR, SSIM and its version over several scales.
+"""Similarity of two images: PSNR, SSIM and its version over several scales.
 
-They were made for pictures, and need to be told the range of values that matters (``data_range``): nothing is guessed
-from the images themselves, or the score of a faint frame would depend on its own maximum. They say how alike single
-images look, not whether an ensemble is honest: a blurred mean often has the best PSNR.
+They were designed for photographs, and need the relevant range of values (``data_range``): it is not derived from the
+images, or the score of a faint frame would depend on its maximum. They measure how similar single images look, not
+whether an ensemble is well calibrated: a blurred mean often has the best PSNR.
 
-Frames are compared where both are known. A window that holds an unknown pixel is left out, and windows end at the
+Frames are compared where both are known. A window with an unknown pixel is left out, and windows end at the
 border: nothing is padded.
 """
 
@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
+
+from framecast.verification.scores.pieces import pieces
 
 _WINDOW, _SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03
@@ -23,16 +25,16 @@ def ssim(
 ) -> Float[Tensor, "*shape"]:
     """Return the structural similarity, between -1 and 1 for the same image.
 
-    The mean over Gaussian windows (σ 1.5, 11×11 pixels; smaller for a frame that is smaller) of how alike brightness,
-    contrast and structure are.
+    The mean over Gaussian windows (σ 1.5, 11×11 pixels; smaller for a frame that is smaller) of the similarity of
+    brightness, contrast and structure.
 
     Args:
         forecast: images, any unit; NaN is unknown.
-        truth: what happened, same unit.
-        data_range: of the values that matter, in that unit.
+        truth: observations, same unit.
+        data_range: range of the relevant values, in that unit.
 
     Returns:
-        NaN where no whole window is known.
+        NaN without a fully known window.
 
     References:
         Wang, Bovik, Sheikh & Simoncelli (2004), "Image quality assessment", IEEE Trans. Image Process. 13, eq. 13.
@@ -50,8 +52,8 @@ def ms_ssim(
 
     Args:
         forecast: images, any unit; NaN is unknown, and so is a pixel of which a part is at a coarser scale.
-        truth: what happened, same unit.
-        data_range: of the values that matter, in that unit.
+        truth: observations, same unit.
+        data_range: range of the relevant values, in that unit.
 
     References:
         Wang, Simoncelli & Bovik (2003), "Multiscale structural similarity for image quality assessment", Asilomar
@@ -64,6 +66,15 @@ def similarities(
     forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
 ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
     """Return `ssim` and `ms_ssim`, which have the finest scale in common."""
+    shape, size = forecast.shape[:-2], forecast.shape[-2:]
+    planes = forecast.reshape(-1, *size), truth.reshape(-1, *size)
+    each = 8 * size.numel()  # six maps of an image, and what they are filtered into
+    found = [_similarities(planes[0][own], planes[1][own], data_range) for own in pieces(len(planes[0]), each)]
+    ssims, others = (torch.cat(kind).reshape(shape) for kind in zip(*found, strict=True))
+    return ssims, others
+
+
+def _similarities(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
     levels = scales(*forecast.shape[-2:])
     found = []
     for _ in range(levels):
@@ -81,7 +92,7 @@ def scales(height: int, width: int) -> int:
 
 
 def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-    """Return the mean likeness of brightness, contrast and structure over the known windows, and without brightness."""
+    """Return the mean `ssim` over the known windows, and the same without brightness."""
     known = ~torch.isnan(forecast + truth)
     x, y = (torch.where(known, image, 0.0) for image in (forecast, truth))
     window = _window(x)

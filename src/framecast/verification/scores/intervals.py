@@ -3,10 +3,10 @@ r"""Central intervals of an ensemble, and their coverage.
 If the truth is exchangeable with the M members, its rank among them is uniform over M + 1 places. The central interval
 of level p therefore runs between the positions :math:`\frac{1-p}{2}(M+1)` and :math:`\frac{1+p}{2}(M+1)` of the sorted
 members (interpolated linearly: definition 6 of Hyndman & Fan, due to Weibull) and not between the usual sample
-quantiles, which are too narrow: those of 20 members would cover 81 % where 90 % is asked for.
+quantiles, which are too narrow: those of 20 members would have a coverage of 81 % at a level of 90 %.
 
-Beyond the outermost members nothing is known: an interval never reaches further than from the least to the greatest,
-which covers (M - 1)/(M + 1). `attainable` says what a level amounts to; 96 % of 20 members is 90.5 %.
+An interval never extends beyond the outermost members, whose range has a coverage of (M - 1)/(M + 1). `attainable`
+gives the coverage of a level; 96 % with 20 members is 90.5 %.
 """
 
 import torch
@@ -49,14 +49,14 @@ def central_interval(
 def covered(
     forecast: Float[Tensor, " member *shape"], truth: Float[Tensor, " *shape"], level: float
 ) -> Float[Tensor, " *shape"]:
-    """Return how far the central interval of ``level`` holds the truth: 1 inside, 0 outside, a share on the border.
+    """Return whether the central interval of ``level`` contains the truth: 1 inside, 0 outside, between at its ends.
 
-    The truth takes a rank among the members, ties broken in all ways alike, and the share of that rank's width that
+    The truth takes a rank among the members, ties broken in all ways alike, and the fraction of that rank's width that
     lies between the interval's two positions counts. The average over exchangeable truths is then exactly
-    ``attainable(level, M)`` whatever the law: with continuous values, and just so with the few values that a time
-    of peak can take, where a closed interval would hold nearly everything.
+    ``attainable(level, M)`` whatever the law: with continuous values, and also with few values, such as times of peak,
+    where a closed interval would contain nearly everything.
 
-    One member is a point, and holds the truth that equals it. NaN where the truth is, or no member remains.
+    One member is a point, and contains a truth equal to it. NaN where the truth is, or no member remains.
     """
     present = (~torch.isnan(forecast)).sum(0)
     below = (forecast < truth).sum(0).to(forecast.dtype)
@@ -74,7 +74,7 @@ def interval_score(
 
     .. math:: (u - l) + \frac{2}{1-p} \left( (l - y)_+ + (y - u)_+ \right)
 
-    Width plus a penalty for what is missed, with which the true quantiles score best. NaN where an argument is.
+    Width plus a penalty for truths outside, minimised by the true quantiles. NaN where an argument is.
 
     References:
         Gneiting & Raftery (2007), JASA 102, eq. 43.

@@ -1,8 +1,8 @@
 """Sorting a few members at a great many points at once.
 
-A library sort walks down the members of one point after the other; with 20 members on the first axis and 100,000
-points behind them that is an order of magnitude slower than a sorting network, which compares whole planes. With few
-points it is the other way round.
+A library sort processes the members of one point after the other; with 20 members on the first axis and 100,000 points
+behind them that is an order of magnitude slower than a sorting network, which compares whole planes. With few points
+the library sort is faster.
 """
 
 from collections.abc import Iterator

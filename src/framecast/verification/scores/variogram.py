@@ -1,10 +1,12 @@
-r"""The variogram score: whether neighbouring pixels differ as much, and go together as much, as in the truth."""
+r"""The variogram score: whether differences and correlations of neighbouring pixels are as in the truth."""
 
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from framecast.verification.scores.pieces import pieces
 
 
 def variogram_score(
@@ -18,11 +20,11 @@ def variogram_score(
 
     .. math:: \operatorname{mean}_{i,j} \Big(|y_i - y_j|^p - \tfrac1M \sum_m |x_{m,i} - x_{m,j}|^p\Big)^2
 
-    over the pairs of pixels that lie ``lags`` apart along a row or a column, all of which weigh alike.
+    over the pairs of pixels that lie ``lags`` apart along a row or a column, with equal weights.
 
     Args:
         forecast: members, any unit; NaN members are absent.
-        truth: what happened, same unit.
+        truth: observations, same unit.
         power: p.
         lags: pixels; those that do not fit into the frame are left out.
 
@@ -33,6 +35,14 @@ def variogram_score(
         Scheuerer & Hamill (2015), "Variogram-based proper scoring rules for probabilistic forecasts of multivariate
         quantities", Mon. Weather Rev. 143, eq. 9.
     """
+    size = truth.shape[-2:]
+    frames, came = forecast.reshape(len(forecast), -1, *size), truth.reshape(-1, *size)
+    each = len(forecast) * size.numel()
+    found = [_variogram(frames[:, own], came[own], power, lags) for own in pieces(len(came), each)]
+    return torch.cat(found).reshape(truth.shape[:-2])
+
+
+def _variogram(forecast: Tensor, truth: Tensor, power: float, lags: Sequence[int]) -> Tensor:
     total, count = truth.new_zeros(truth.shape[:-2]), truth.new_zeros(truth.shape[:-2])
     for lag in lags:
         for dim in (-2, -1):
