@@ -18,6 +18,8 @@ import io
 import json
 import math
 import multiprocessing
+import os
+import pickle
 import random
 import resource
 import shutil
@@ -33,6 +35,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -78,7 +81,7 @@ CODECS = (
 CODECS += ({"name": "gzip", "configuration": {"level": 99}}, {"id": "blosc", "cname": "zstd"}, {"kind": "os:system"})
 ODD = (*TYPES, *SIZES, *NAMES, *CODECS)
 
-UNWRITABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError, CompatibilityError)
+UNWRITABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError, RuntimeError, CompatibilityError)
 """What the libraries that write a kind of file say of content that such a file cannot hold."""
 
 DANGEROUS = (
@@ -104,8 +107,8 @@ class Executed(BaseException):
 
 
 def mutated(document: Any, chance: random.Random) -> Any:
-    """Return plain data with one to three of the values in it changed."""
-    document = [copy.deepcopy(document)]
+    """Change one to three of the values in plain data, and return them."""
+    document = [document]
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         *above, last = chance.choice(list(walk(document)))
         parent = document
@@ -127,8 +130,10 @@ def change(parent: Any, key: Any, chance: random.Random) -> None:
         parent[key] = -value
     elif kind == "type":
         parent[key] = chance.choice((str(value), [value], {"value": value}, [value, value]))
-    elif kind == "long" and isinstance(value, str | list):
-        parent[key] = value * chance.choice((2, 50, 3000))
+    elif kind == "long" and isinstance(value, str | list) and len(repr(value)) < 1000:
+        times = chance.choice((2, 50, 3000))
+        longer = [copy.deepcopy(part) for _ in range(times) for part in value]  # each its own, to be changed by itself
+        parent[key] = longer if isinstance(value, list) else value * times
     elif kind == "deep":
         for _ in range(chance.choice((3, 100))):
             parent[key] = [parent[key]]
@@ -198,8 +203,20 @@ class Reader:
         chance = random.Random(f"{self.file} {seed}")
         while self.document is not None and chance.random() > 0.25:
             with contextlib.suppress(*UNWRITABLE):
-                return self.write(mutated(self.document, chance))
-        return scrambled((self.folder / self.file).read_bytes(), chance)
+                return self.write(mutated(pickle.loads(self._packed), chance))
+        return scrambled(self._originals[self.file], chance)
+
+    @cached_property
+    def _packed(self) -> bytes:
+        return pickle.dumps(self.document)  # read again ten times as fast as it is copied
+
+    @cached_property
+    def _originals(self) -> dict[str, bytes]:
+        return {name: (self.folder / name).read_bytes() for name in (self.file, *self.settled)}
+
+    @cached_property
+    def _listing(self) -> set[str]:
+        return listing(self.folder)
 
     def copied(self, folder: Path) -> Path:
         """Return a copy of the example in ``folder``, whatever stood there."""
@@ -208,15 +225,15 @@ class Reader:
 
     def renew(self, folder: Path) -> None:
         """Bring a copy to its first state after an attempt."""
-        for name in (self.file, *self.settled):
-            if (folder / name).parent.is_dir():
-                shutil.copy(self.folder / name, folder / name)
-        if listing(folder) != listing(self.folder):
+        if listing(folder) != self._listing:
             self.copied(folder)
+        for name, content in self._originals.items():
+            (folder / name).write_bytes(content)
 
 
 def listing(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    start = len(str(folder))
+    return {f"{where[start:]}/{name}" for where, folders, files in os.walk(folder) for name in (*folders, *files)}
 
 
 def json_reader(load: Callable[[Path], object], folder: Path, file: str, **options: Any) -> Reader:
@@ -225,8 +242,14 @@ def json_reader(load: Callable[[Path], object], folder: Path, file: str, **optio
 
 def make_readers(folder: Path) -> dict[str, Reader]:
     """Return every reader with valid files below ``folder``."""
+    from framecast.models.add_reference import add_reference
+
     with tarfile.open(Path(__file__).parent / "fixtures/stored-0.1.0.tar.xz") as stored:
         stored.extractall(folder, filter="data")
+    shutil.copytree(folder / "model", folder / "guarded")
+    add_reference(folder / "guarded", folder / "archive.zarr")
+    for name in range(2, 12):  # two sequences are opened five times as fast as twelve
+        shutil.rmtree(folder / f"archive.zarr/event-{name:02d}")
     for document in folder.rglob("*.zarr/**/zarr.json"):  # consolidated metadata hide what stands in the files
         plain = json.loads(document.read_text())
         if plain.pop("consolidated_metadata", None):
@@ -242,22 +265,28 @@ def stored_readers(folder: Path) -> dict[str, Reader]:
     from framecast.models.checkpoint import load, read_config
     from framecast.models.config import build_network
     from framecast.models.header import find_model
+    from framecast.models.reference import read_reference
     from framecast.training import TrainingOptions, TrainingState
     from framecast.training.recipe import load_recipe
     from framecast.training.run import Run
+    from framecast.training.snapshots import make_average
+    from framecast.verification.files import open_scores
     from framecast.verification.recalibration.calibration import read_calibration
 
     model, run, archive = folder / "model", folder / "run", folder / "archive.zarr"
+    average = max((run / "averages").iterdir())
     checkpoint, step = max((run / "checkpoints").iterdir()), "checkpoints/00000004"
-    config, options = read_config(find_model(run)), TrainingOptions(steps=4)
+    config = read_config(find_model(run))
     manifest = json.loads((checkpoint / "manifest.json").read_text())
     manifest.pop("sha256", None)  # as of old, or every change would be found by it alone
     (checkpoint / "manifest.json").write_text(json.dumps(manifest))
 
+    state = TrainingState(build_network(config), TrainingOptions(steps=4))
+
     def resume(folder: Path) -> None:
         newest, _ = Run(folder).newest()
         assert newest is not None
-        TrainingState(build_network(config), options).load(Run(folder).load(newest)[0])
+        state.load(Run(folder).load(newest)[0])
 
     def vouch(folder: Path) -> None:
         plain = json.loads((folder / "config.json").read_text())
@@ -277,12 +306,17 @@ def stored_readers(folder: Path) -> dict[str, Reader]:
         "model": json_reader(load, model, "config.json"),
         "weights": tensors(load, model, "weights.safetensors", settle=vouch, settled=("config.json",)),
         "calibration": json_reader(read_calibration, model, "calibration.json"),
+        "reference": tensors(
+            lambda f: read_reference(f, config.normaliser, config.frames), folder / "guarded", "reference.safetensors"
+        ),
+        "averages": tensors(lambda f: make_average(f, 0.1), run, f"averages/{average.name}"),
+        "scores": json_reader(lambda f: open_scores(f / "scores.json"), folder / "report", "scores.json"),
         "recipe": Reader(
             load=lambda f: load_recipe(f / "recipe.yaml"),
             folder=run,
             file="recipe.yaml",
             document=recipe,
-            write=lambda plain: yaml.safe_dump(plain).encode(),
+            write=lambda plain: yaml.dump(plain, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode(),
         ),
         "log": Reader(
             load=describe_run,
@@ -718,7 +752,6 @@ def test_a_mutated_file_is_read_or_refused(readers: dict[str, Reader], tmp_path:
 
 @linux
 def test_the_watch_sees_a_program_and_a_pickle() -> None:
-    import pickle
     import subprocess
 
     sys.addaudithook(watch)
@@ -817,6 +850,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         (Path(name) / "valid").mkdir()
+        tempfile.tempdir = name
         readers = make_readers(Path(name) / "valid")
         chosen = {
             key: reader

@@ -61,7 +61,7 @@ def test_thresholds_and_several_files(gaussian_forecast: Write, tmp_path: Path) 
     assert scores["models"] == ["a", "b"]
     assert "--thresholds 90,110" in Path(result.stdout.rstrip().splitlines()[-1]).read_text()
     wrong = invoke(first, "--out", tmp_path / "other", "--thresholds", "wet")
-    assert "numbers with commas" in str(wrong.exception)
+    assert "numbers separated by commas" in str(wrong.exception)
 
 
 @pytest.mark.thorough

@@ -28,7 +28,6 @@ def failing(error):
         (["synth", "out.zarr", "--regions", "many"], "--regions"),
         (["synth", "out.zarr", "--no-such-option"], "--no-such-option"),
         (["synth", "out.zarr", "--cadence", "soon"], "12s, 5min or 2h"),
-        (["forecast", "sun-171", "sun.zarr", "members.nc", "--page", "page"], "OUT end in .zarr"),
         (["info", "nowhere"], "nothing at nowhere"),
         (["info", "."], "is not a framecast archive"),
     ],

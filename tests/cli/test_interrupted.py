@@ -29,7 +29,7 @@ def stopped(words, *, when, number, cwd):
     return p.returncode, said.strip().splitlines()[-1], said
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_to_an_import_says_what_is_saved_and_it_resumes(tmp_path, number):
     values = np.random.default_rng(0).random((4000, 32, 32), dtype=np.float32)
     times = np.datetime64("2024-01-01", "ns") + np.arange(4000) * np.timedelta64(5, "m")

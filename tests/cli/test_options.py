@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from framecast.cli.options import arguments, takes_options
+from framecast.cli.options import _documented, arguments, takes_options
 from framecast.core.errors import ConfigError
 from framecast.core.options import Seconds, WholeNumbers, Written
 
@@ -67,6 +67,19 @@ def test_every_field_is_an_option_with_its_help_and_default():
     assert "--channels A,B,... Which are wanted. [required]" in shown
     assert "--place PLACE Rows x columns." in shown
     assert "--future / --no-future" in shown or "--future/--no-future" in shown
+
+
+def test_a_line_that_would_be_lost_from_the_help_is_refused():
+    class Lossy:
+        """Options.
+
+        Attributes:
+            every: time between
+            two frames.
+        """
+
+    with pytest.raises(TypeError, match=r"two frames\."):
+        _documented(Lossy)
 
 
 def test_values_are_those_that_the_texts_stand_for():

@@ -38,12 +38,12 @@ def row(said: str, name: str = "gaussian  ") -> str:
 def test_few_members_are_told_what_they_can_reach(scores: Scores, capsys: Capture) -> None:
     print_scores(scores)
     said = capsys.readouterr().out
-    assert "5 members reach at most 66.7 %" in said
+    assert "5 members have a coverage of at most 66.7 %" in said
     assert "intervals of the maximum flux" in said
     assert "recalibrated" not in said
     many = {name: replace(found, members=20, attainable_coverage={90: 0.9}) for name, found in scores.forecasts.items()}
     print_scores(replace(scores, forecasts=many))
-    assert "reach at most" not in capsys.readouterr().out
+    assert "coverage of at most" not in capsys.readouterr().out
 
 
 def test_recalibrated_coverage_stands_beside_the_own(scores: Scores, capsys: Capture) -> None:
@@ -88,3 +88,13 @@ def test_a_skill_without_an_interval_stands_alone(scores: Scores, capsys: Captur
     )
     print_scores(changed(scores, skill={reference: {"crps": skill}}))
     assert row(capsys.readouterr().out).rstrip().endswith("34.4 %")
+
+
+def test_scores_over_several_channels_are_in_no_unit_of_the_images(
+    gaussian_forecast: Write, scores: Scores, tmp_path: Path, capsys: Capture
+) -> None:
+    print_scores(scores)
+    assert capsys.readouterr().out.splitlines()[0].rstrip().endswith("in DN/s")
+    path = gaussian_forecast(tmp_path / "two.zarr", members=5, samples=8, sequences=8, channels=("171", "193"))
+    print_scores(evaluate([path], replicates=100).scores)
+    assert capsys.readouterr().out.splitlines()[0].rstrip().endswith("in standard deviations of each channel")

@@ -78,7 +78,7 @@ def test_the_same_training_again_is_complete_already(folder, capsys):
         (["train", "tinny", "--data", "corona.zarr", "--out", "x"], "tinny"),
         (["train", "tiny", "training.stepps=5", "--data", "corona.zarr", "--out", "x"], "did you mean steps?"),
         (["train", "tiny", "--data", "nowhere.zarr", "--out", "x"], "nowhere.zarr does not exist"),
-        (["train", "tiny", *TINY, "--data", "corona.zarr", "--out", "run"], "another recipe"),
+        (["train", "tiny", *TINY, "--data", "corona.zarr", "--out", "run"], "different recipe"),
         (["train", "tiny", "data.past=30", "--data", "corona.zarr", "--out", "x"], "window"),
         (["train", "tiny", "data.past_channels=[171]", "--data", "corona.zarr", "--out", "x"], "171"),
         (["train", "tiny", "--device", "abacus", "--data", "corona.zarr", "--out", "x"], "abacus"),
@@ -160,3 +160,41 @@ def steps_logged(run: Path) -> int:
 def heed_interrupts() -> None:
     """Undo what a shell does to a suite that runs in its background: there, processes are born deaf to SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+WITHOUT = """
+import sys
+import psutil  # it knows the system, and what it has
+sys.modules.update(dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty")))
+import numpy as np
+import xarray as xr
+from framecast.cli import run
+times = np.datetime64("2020-01-01", "ns") + np.arange(60) * np.timedelta64(1, "h")
+values = np.random.default_rng(0).gamma(1, size=(60, 16, 16)).astype("f4")
+xr.Dataset({"rain": (("time", "y", "x"), values, {"units": "mm/h"})}, {"time": times}).to_netcdf("rain.nc")
+for command in COMMANDS:
+    assert run(command.split()) == 0, command
+"""
+
+
+@pytest.mark.slow
+def test_every_command_works_without_what_only_unix_has(tmp_path):
+    small = "network.width=4 network.blocks=1 data.past=2 data.future=2 sampling.steps=1 training.batch=1"
+    small += " training.steps=1 training.validation_windows=1 training.precision=float32"
+    commands = (
+        "import rain.nc rain.zarr",
+        "info rain.zarr",
+        f"split tiny {small} --data rain.zarr --out split.csv",
+        f"train tiny {small} --data rain.zarr --out run",
+        "forecast run rain.zarr test.zarr --members 3 --limit 2",
+        "forecast run rain.zarr validation.zarr --members 3 --split validation",
+        "evaluate test.zarr --out report",
+        "calibrate validation.zarr run --blocks sample",
+        "netcdf test.zarr test.nc",
+        "reference run rain.zarr",
+        "view test.zarr --export pages",
+        "machine",
+    )
+    code = WITHOUT.replace("COMMANDS", repr(commands))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

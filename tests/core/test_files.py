@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from framecast.core.errors import FramecastError
-from framecast.core.files import clear, held, new_folder, partial_path, publish, refuse_existing, write_atomically
+from framecast.core.files import (
+    clear,
+    held,
+    new_file,
+    new_folder,
+    partial_path,
+    publish,
+    refuse_existing,
+    write_atomically,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -65,7 +74,7 @@ class TestNewFolder:
 
     def test_a_folder_below_a_file_is_refused(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(FramecastError, match="not a folder you may write to"):
+        with pytest.raises(FramecastError, match="not a writable folder"):
             refuse_existing(tmp_path / "file" / "out", overwrite=False)
 
     @pytest.mark.skipif(os.name != "posix", reason="needs the POSIX kill signal")
@@ -187,3 +196,21 @@ def test_clearing_a_folder_keeps_it_and_deletes_no_link_s_target(tmp_path):
     assert names(tmp_path / "out") == []
     assert (tmp_path / "out").stat().st_ino == inode
     assert names(tmp_path / "kept") == ["file"]
+
+
+def test_a_new_file_is_written_by_one_process_at_a_time(tmp_path):
+    path = tmp_path / "x.nc"
+    (tmp_path / ".x.nc.partial").write_bytes(b"of an earlier version, killed")
+    with new_file(path) as partial:
+        partial.write_bytes(b"first")
+        with pytest.raises(FramecastError, match="another process is writing"), new_file(path):
+            pytest.fail("the block must not run")
+        assert not path.exists()
+    assert path.read_bytes() == b"first"
+    with pytest.raises(FramecastError, match="exists already"), new_file(path):
+        pytest.fail("the block must not run")
+    with pytest.raises(KeyboardInterrupt), new_file(path, overwrite=True) as partial:
+        partial.write_bytes(b"sec")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"first"
+    assert names(tmp_path) == ["x.nc"]

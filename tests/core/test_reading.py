@@ -53,7 +53,9 @@ def test_depth_and_number_of_values_are_bounded():
     with pytest.raises(DataError, match="nested"):
         check_document(circle, where="x")
     with pytest.raises(DataError, match="more than 1000000 values"):
-        parse_json(json.dumps([[0] * 600_000, [0] * 600_000]), where="x")
+        check_document([[0] * 600_000, [0] * 600_000], where="x")
+    with pytest.raises(DataError, match="more than 5000000 values"):  # before they take a gigabyte
+        parse_json("[" + "[]," * 2_500_001 + "[]]", where="x")
 
 
 @pytest.mark.thorough

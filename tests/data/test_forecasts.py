@@ -60,6 +60,7 @@ def test_nothing_stands_under_the_name_until_every_sample_is_there(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.zarr"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "other", [{"members": 3}, {"samples": SAMPLES[:2]}, {"attrs": {"model": "m", "seed": 2}}, {"oracle": True}]
 )
@@ -115,3 +116,30 @@ def test_a_newer_version_is_refused(tmp_path):
     (path / "zarr.json").write_text(json.dumps(root))
     with pytest.raises(DataError, match="upgrade"):
         open_forecast(path)
+
+
+@pytest.mark.filterwarnings("ignore:Failed to open Zarr store")
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        (
+            "truth",
+            {"dimension_names": ["sample", "a", "b", "c", "d"]},
+            "truth is float32 along sample, a, b, c, d",
+        ),
+        ("past", {"data_type": "int32", "fill_value": 0}, "past is int32"),
+        ("", {"attributes": {"format": "framecast-forecast", "version": 1, "classes": 5}}, "classes"),
+    ],
+)
+def test_variables_of_another_kind_are_damage(tmp_path, name, change, told):
+    path = tmp_path / "f.zarr"
+    with begin(path) as writer:
+        for k in range(3):
+            fill(writer, k)
+    for place in dict.fromkeys((path, path / name)):
+        document = json.loads((place / "zarr.json").read_text())
+        document.pop("consolidated_metadata", None)
+        (place / "zarr.json").write_text(json.dumps(document | (change if place == path / name else {})))
+    with pytest.raises(DataError, match=told) as error:
+        open_forecast(path)
+    assert "\n" not in str(error.value)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.core.files import held
 from framecast.data import labels as module
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import WindowDataset
@@ -29,6 +30,13 @@ def test_they_are_read_back_and_frames_without_one_are_unknown(make_archive):
     assert (archive.labels("region-01") == -1).all()
     assert count_labels(archive) == {"quiet": 5, "C": 5, "M": 5, "unknown": 25}
     assert "classes" not in archive.attrs
+
+
+def test_one_process_at_a_time_writes_them(make_archive):
+    archive = make_archive()
+    with held(archive.path, doing="labelling"), pytest.raises(FramecastError, match="another process is labelling"):
+        label(archive)
+    assert not Archive.open(archive.path).classes
 
 
 def test_xarray_sees_them_with_their_meaning(make_archive):

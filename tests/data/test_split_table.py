@@ -98,10 +98,10 @@ def test_a_table_that_changed_is_refused(windows, tmp_path):
     ("text", "complaint"),
     [
         ("window,side\na@2017-08-08T01:00,train\na@2017-08-08T03:00,test\n", "they share a frame: drop the windows"),
-        ("window,side\nz@2017-08-08T01:00,train\n", "names no window of these, such as a@2017-08-08T01:00"),
+        ("window,side\nz@2017-08-08T01:00,train\n", "none of these windows, such as a@2017-08-08T01:00"),
         ("window,side\na,left\n", "line 2 has side 'left'; it can be train, validation, test or dropped"),
-        ("window,side\na,train\na,test\n", "line 3 puts a on another side"),
-        ("name,side\na,train\n", "names no windows: it needs the column window"),
+        ("window,side\na,train\na,test\n", "line 3 puts a on a different side"),
+        ("name,side\na,train\n", "lists no windows: it needs the column window"),
         ("window\na\n", "it needs side"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.data.splits import AnySplit, AutoSplit, RandomSplit, RegionSplit, TimeSplit, parse_date
+from framecast.data.splits import AnySplit, AutoSplit, RandomSplit, RegionSplit, TimeSplit, few, parse_date
 from framecast.data.windows import Window, WindowList
 
 START = np.datetime64("2017-08-08T00:00", "ns")
@@ -269,3 +269,13 @@ class TestConfiguration:
     def test_a_misspelt_key(self):
         with pytest.raises(ValidationError, match="train_stop"):
             self.adapter.validate_python({"kind": "time", "train_stop": "2017-08-12"})
+
+
+def test_few_training_windows_are_told_with_what_was_dropped():
+    split = AutoSplit()
+    short = split.divide(series(regions=1, frames=40))
+    assert (len(short["train"]), len(short["dropped"])) == (3, 24)
+    assert "only 3 of 29 windows" in few(short, split) and "; 24 that touch two sides" in few(short, split)
+    assert few(split.divide(series(regions=1)), split) == ""
+    many = split.divide(series(regions=28, frames=64))
+    assert len(many["train"]) == 308 and "1008 that touch" in few(many, split)  # more dropped than kept

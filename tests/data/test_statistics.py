@@ -4,8 +4,9 @@ import torch
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.datasets import WindowDataset
-from framecast.data.statistics import fit_change_scale, fit_normaliser
+from framecast.data.statistics import fit_anomalies, fit_change_scale, fit_normaliser
 from framecast.data.windows import find_windows
+from framecast.videos.forcings import clock, frame_times
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser, Stretch
 
@@ -150,3 +151,30 @@ def test_no_window_to_learn_from(make_archive):
 EIGHT = FrameSpec(
     past_channels=("94", "193"), future_channels=("94",), past=3, future=2, cadence=3600.0, height=8, width=8
 )
+
+
+def test_anomalies_have_mean_zero_and_deviation_one_at_every_hour(make_archive):
+    hours = np.arange(240)
+    mean, std = 280 + 5 * np.cos(2 * np.pi * hours / 24), 2 + np.sin(2 * np.pi * hours / 24)
+
+    def edit(name, data):
+        noise = np.random.default_rng(int(name[-2:])).normal(size=data["intensity"].shape)
+        data["intensity"].values[:] = mean[:, None, None, None] + std[:, None, None, None] * noise
+        data["intensity"][:, :, 0, 0] = np.nan
+        return data
+
+    train = dataset(make_archive(sequences=2, frames=240, edit=edit))
+    found = fit_anomalies(train, ["hour"])
+    assert (found.channels, found.harmonics) == (("94", "193"), (2,))
+    z, hour = [], []
+    for k in range(len(train)):
+        times = frame_times(train.windows[k].issue_time, FRAMES)
+        z.append(found.forward(train[k].past, FRAMES.past_channels, torch.from_numpy(clock("hour", times[:3]))))
+        hour += times[:3].astype("datetime64[h]").astype(int).tolist()
+    values = torch.cat(z, dim=1)
+    assert values[:, :, 0, 0].isnan().all()
+    for own in (0, 6, 12, 18):
+        at = values[:, np.array(hour) % 24 == own].flatten()
+        at = at[~at.isnan()]
+        assert at.mean().item() == pytest.approx(0, abs=0.15)
+        assert at.std().item() == pytest.approx(1, abs=0.15)

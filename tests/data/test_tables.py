@@ -42,6 +42,8 @@ def test_a_file_of_one_column_needs_no_names(tmp_path):
     [
         ("", r"t.csv is empty: its first line must name the columns time"),
         ('time,name\n1,"a\n2,b\n', r"t\.csv, line 2 has a quotation mark that is not closed there"),
+        ("time,name\n1," + 10**6 * "a", r"t\.csv, line 2 has 1000002 characters; at most 131072"),
+        ('time,name\n1,a\n"' + 40 * (10**4 * "a" + "\n"), r"t\.csv, line 3 has a quotation mark that is not closed"),
         ("size,name\n1,a\n", r"has the columns size, name; it needs time \(or T, date\)"),
     ],
 )

@@ -132,17 +132,13 @@ class TestRejections:
         assert len(found) == (5 - 2) + 3 * 5 + 6
         assert found.describe() == "24 windows, rejected: 1 bad quality, 2 missing frame, 1 not finite, 1 off disk"
 
-    def test_bad_quality_may_be_allowed_but_not_missing_frames(self, make_archive):
+    def test_frames_of_bad_quality_and_missing_ones_are_told_apart(self, make_archive):
         def doubt(name, dataset):
             return dataset.assign(quality=("time", [0, 1, 0, 0, 0, 0, MISSING]))
 
         archive = make_archive(sequences=1, frames=7, edit=doubt)
-        strict, lenient = (
-            find_windows(archive, frame_spec(1, 1)),
-            find_windows(archive, frame_spec(1, 1), allow_bad_quality=True),
-        )
-        assert (len(strict), strict.rejected) == (3, {"bad quality": 2, "missing frame": 1})
-        assert (len(lenient), lenient.rejected) == (5, {"missing frame": 1})
+        found = find_windows(archive, frame_spec(1, 1))
+        assert (len(found), found.rejected) == (3, {"bad quality": 2, "missing frame": 1})
 
     def test_masked_fraction_is_a_limit_that_may_be_reached(self, make_archive):
         def mask(name, dataset):

@@ -92,11 +92,11 @@ def root(
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code (see `framecast.cli.failures`); what fails is told on one line."""
+    """Run one command and return its exit code (see `framecast.cli.failures`); a failure is reported on one line."""
     global _debug
     _debug = False
     speak()
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # zarr's tasks that fail beside the one that is reported
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # further tasks of zarr that fail
     try:
         _add_plugins()
         command = typer.main.get_command(app)
@@ -106,7 +106,7 @@ def run(arguments: list[str] | None = None) -> int:
             if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
                 raise interruption.raised or KeyboardInterrupt
             sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has gone, as in `framecast info x | head -1`
+    except BrokenPipeError:  # the reader of a pipe has ended, as in `framecast info x | head -1`
         _drop_output()
         return failures.FAILED
     except (Exception, KeyboardInterrupt) as error:
@@ -123,16 +123,16 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """Let what could not be printed go: Python tries again as it ends, and would end with a code of its own."""
+    """Discard unprinted output: Python would try again at exit and replace the exit code."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
     """The entry point of the ``framecast`` command."""
-    # Processes that it starts must not import what lies in the working folder, as Python does by default.
+    # Subprocesses must not import modules from the working directory, as Python does by default.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
-    # Threads that wait for each other sleep. By default they try again and again, and where other programs want the
-    # cores, that is what the cores are then busy with: two threads become several times slower than one.
+    # Threads that wait for each other sleep. By default they try again and again, which keeps the cores busy when other
+    # programs need them: two threads become several times slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = run()

@@ -26,5 +26,7 @@ def average(
     from framecast.training.snapshots import write_average
 
     ended, misfit = write_average(run, out, width, step=step, overwrite=overwrite, trust_code=trust_code)
-    note(f"an average of width {width:g} at step {ended}; its profile is {misfit:.1%} off the one asked for")
+    note(
+        f"averaged with width {width:g} up to step {ended}; the profile differs from the requested one by {misfit:.1%}"
+    )
     say(str(out))

@@ -23,7 +23,7 @@ def calibrate(
 ) -> None:
     """Recalibrate a model's intervals of derived quantities on a forecast of unseen windows.
 
-    The result is kept in MODEL/calibration.json. Later forecasts by the model, drawn in the same way, carry it, and
+    The result is kept in MODEL/calibration.json. Later forecasts by the model with the same settings store it, and
     `framecast evaluate` shows the coverage of their intervals with it and without. See docs/calibration.md.
     """
     note(f"calibrating the intervals of {model}")

@@ -29,13 +29,13 @@ def say(text: str) -> None:
 
 
 def print_trace(error: BaseException) -> None:
-    """Print the whole trace of an error on stderr."""
+    """Print the traceback of an error on stderr."""
     for line in "".join(traceback.format_exception(error)).splitlines():
         complain(line)
 
 
 def speak() -> None:
-    """Let nothing be printed but through this file: what libraries warn of and log as well.
+    """Print warnings and log records of libraries through this file too.
 
     Characters that the terminal's encoding does not have appear as escapes.
     """
@@ -47,7 +47,7 @@ def speak() -> None:
 
 
 class _Records(logging.Handler):
-    """What libraries log where nobody has asked for it otherwise."""
+    """Handles the log records of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
         note(f"{record.levelname.lower()}: {one_line(record.getMessage())}")
@@ -74,13 +74,7 @@ def print_list(title: str, rows: Sequence[tuple[str, str]], *, most: int = 20, r
 
 
 def print_grid(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows below headings and a title; cells under a heading stand to the right, names (no heading) to the left.
-
-    Args:
-        title: stands above.
-        headings: of the columns.
-        rows: the cells of each row.
-    """
+    """Print rows below headings and a title; cells under a heading stand to the right, those without to the left."""
     from rich.text import Text
 
     table = _table(title)

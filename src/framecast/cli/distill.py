@@ -1,18 +1,18 @@
 """``framecast distill``: a diffusion model that draws a member in few steps."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from framecast.cli.console import note, say
-from framecast.cli.failures import INTERRUPTED
 from framecast.cli.stopping import Stop
 
 
 def distill(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A diffusion: a run, a model folder or a name.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A diffusion model: a run, a model folder or a released model.")
+    ],
     changes: Annotated[
         list[str] | None,
         typer.Argument(
@@ -20,14 +20,17 @@ def distill(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="RUN", help="The last student's folder; others lie beside it, as RUN-8.")
+        Path,
+        typer.Option(
+            "--out", metavar="RUN", help="The last student's folder; the others are beside it, such as RUN-8."
+        ),
     ] = ...,  # type: ignore[assignment]
     data: Annotated[
         Path | None, typer.Option("--data", metavar="ARCHIVE", help="Training windows. [default: those of the model]")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Network evaluations per member in the end.")] = 4,
+    steps: Annotated[int, typer.Option(min=1, help="Network evaluations per member of the last student.")] = 4,
     teacher_steps: Annotated[
-        int, typer.Option(min=2, help="Steps that MODEL itself makes: STEPS times a power of two.")
+        int, typer.Option(min=2, help="Steps of MODEL as the first teacher: STEPS times a power of two.")
     ] = 16,
     updates: Annotated[int, typer.Option(min=1, help="Optimizer steps of each student.")] = 1000,
     device: Annotated[
@@ -35,7 +38,7 @@ def distill(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite different runs in these folders.")] = False,
 ) -> None:
-    """Halve the steps of a diffusion model again and again (progressive distillation). Rerun to resume."""
+    """Halve the steps of a diffusion model repeatedly (progressive distillation). Rerun to resume."""
     note(f"distilling {model}")
     import framecast as fc
     from framecast.training.recipe import settings
@@ -53,7 +56,5 @@ def distill(
             stop=stop,
             **settings(changes or ()),
         )
-    if stop.signal is not None:
-        note(f"{stop.reason}: step {run.step} of {run.path} is saved; rerun the same command to resume")
-        raise typer.Exit(128 + stop.signal if stop.signal != signal.SIGINT else INTERRUPTED)
+    stop.end(f"step {run.step} of {run.path} is saved")
     say(str(run.path))

@@ -1,4 +1,4 @@
-"""``framecast evaluate``: judge a forecast and write the report."""
+"""``framecast evaluate``: score a forecast and write the report."""
 
 import shlex
 from dataclasses import asdict
@@ -20,7 +20,7 @@ def evaluate(
         typer.Argument(
             metavar="FORECAST...",
             help="What `framecast forecast` wrote; with --truth ensembles of any model: a file with a member "
-            "dimension, or a folder or quoted pattern of files with a member each. Several are compared.",
+            "dimension, or a folder or quoted pattern of files, one per member. Several are compared.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the scores, the figures and the page.")],
@@ -28,22 +28,22 @@ def evaluate(
     truth: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="What came: an archive, NetCDF or Zarr, paired by time. Nothing is regridded."
+            metavar="FILE", help="Observations: an archive, NetCDF or Zarr, paired by time. Nothing is regridded."
         ),
     ] = None,
     variable: Annotated[
-        list[str] | None, typer.Option(help="Variable of these ensembles to judge; again for another. [default: all]")
+        list[str] | None, typer.Option(help="Variable of these ensembles to score; repeat for others. [default: all]")
     ] = None,
     add: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODULE:NAME",
-            help="A Score, Quantity or Baseline of your own, imported from your module; again for another.",
+            help="A Score, Quantity or Baseline of your own, imported from your module; repeat for others.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing report.")] = False,
 ) -> None:
-    """Score ensembles against each other and the baselines: a table, a page with pictures, the figures behind them."""
+    """Compare ensembles with each other and with baselines: a table, a page with figures, and all scores."""
     note(f"evaluating {', '.join(map(str, forecasts))}")
     import framecast as fc
     from framecast.cli.score_table import print_scores

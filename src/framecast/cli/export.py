@@ -26,18 +26,18 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing export.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Write a model's network, with its weights and schedule inside, and beside it what is needed to draw with it.
+    """Export a model's network with its weights and schedule, and a file with all settings needed for sampling.
 
-    With --format model it is a folder for framecast: the model of a run by itself, to keep or to give away.
+    With --format model, write a model folder for framecast: the model of a run without its training state.
     """
     note(f"exporting {model}")
     if format == "model":
         if size:
-            raise ConfigError("--size is for --format onnx and torch: a model of framecast's takes frames of any size")
+            raise ConfigError("--size applies to --format onnx and torch: a framecast model accepts frames of any size")
         _pack(model, out, half=half, overwrite=overwrite)
         return
     if half:
-        raise ConfigError(f"--half is for --format model, and --format is {format}: leave it out")
+        raise ConfigError(f"--half applies to --format model, and --format is {format}: leave it out")
     from framecast.core.files import EXPORT, refuse_existing
     from framecast.models.checkpoint import load
     from framecast.models.export import export_model

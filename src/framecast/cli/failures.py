@@ -1,7 +1,7 @@
 """How a command ends when something goes wrong: one line on stderr and an exit code.
 
     0    all went well
-    1    something failed that is not the user's doing: a full disk, memory exhausted, a defect of framecast
+    1    something failed that is not the user's mistake: a full disk, out of memory, a bug in framecast
     2    the user's mistake: a misspelt option, a file that is not there, an output that exists
     130  interrupted by Ctrl-C (SIGINT)
     143  stopped by SIGTERM
@@ -32,7 +32,7 @@ _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADi
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """Return the line that tells a person what went wrong, and the exit code."""
+    """Return the error message and the exit code."""
     chain = list(_causes(error))
     if isinstance(error, Interrupted):
         return one_line(error) if is_first() else "", error.code
@@ -62,8 +62,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     where = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(where[-1].filename).name}:{where[-1].lineno}" if where else ""
     return (
-        f"{type(error).__name__}{place}: {one_line(str(error))} "
-        "(a defect of framecast; framecast --debug ... shows the whole trace)",
+        f"{type(error).__name__}{place}: {one_line(str(error))} (a bug in framecast; framecast --debug ... shows "
+        "the traceback)",
         FAILED,
     )
 
@@ -77,7 +77,7 @@ def _missing_package(package: str) -> str:
 
 
 def _tells_of_a_full_disk(error: BaseException) -> bool:
-    """Whether there was no room: on the disk, in the person's share of it, or for a file of this size."""
+    """Whether there was no space: on the disk, in the user's quota, or for a file of this size."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return (isinstance(error, OSError) and error.errno in full) or any(
         os.strerror(number) in str(error) for number in full

@@ -1,6 +1,7 @@
 """``framecast forecast``: ensembles for the windows of an archive."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from framecast.cli.console import note, say
 from framecast.cli.options import takes_options
 from framecast.cli.sampling import Ensemble, Running, Sampling
-from framecast.core.errors import ConfigError
+from framecast.core.files import refuse_existing
 from framecast.models.selection import Selection
 
 
@@ -20,8 +21,8 @@ def forecast(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="A run (its newest checkpoint), a model folder, or a released model. Of several, or of a folder of "
-            "them, member m is drawn by model m mod their number.",
+            help="A run (its newest checkpoint), a model folder, or a released model. With K models, or a folder of "
+            "K models, model m mod K draws member m.",
         ),
     ],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive whose windows are forecast.")],
@@ -50,19 +51,18 @@ def forecast(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
-    """Forecast from the newest past of an archive, or from many. The same command again resumes an interrupted one."""
-    if page is not None and out.suffix == ".nc":
-        raise ConfigError(
-            f"--page reads a forecast in Zarr and {out} is NetCDF: let OUT end in .zarr, or leave --page out"
-        )
+    """Forecast from the newest frames of an archive, or from many pasts. Rerun the same command to resume."""
     note(f"forecasting {archive} with {', '.join(models)}")
     import framecast as fc
+    from framecast.data.netcdf import hidden_forecast, is_netcdf, write_netcdf
 
     command = shlex.join(["framecast", *sys.argv[1:]])
+    if converted := page is not None and is_netcdf(out):  # the page shows more than NetCDF holds
+        refuse_existing(out, overwrite=overwrite and out.is_file(), kind=None)
     written = fc.forecast(
         models[0] if len(models) == 1 else models,
         archive,
-        out,
+        hidden_forecast(out) if converted else out,
         **ensemble.choices,
         **sampling.choices,
         **vars(running),
@@ -70,9 +70,13 @@ def forecast(
         baselines=[name.strip() for name in (baselines or "").split(",") if name.strip()],
         compile=compiled,
         refine=refine,
-        overwrite=overwrite,
+        overwrite=overwrite or converted,
         command=command,
     )
-    say(str(written))
+    if converted:
+        write_netcdf(written, out, command=command, overwrite=overwrite)
+    say(str(out))
     if page is not None:
-        say(str(fc.show(written, page, overwrite=overwrite, command=command)))
+        say(str(fc.show(written, page, overwrite=overwrite, command=command, name=out.name)))
+    if converted:
+        shutil.rmtree(written)

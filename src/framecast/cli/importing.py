@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 _LARGE = 128 * 128
 """Pixels of a frame above which training on a processor takes hours."""
+_NOTES = 12
+"""Notes that are printed."""
 _UNEVEN = 0.02
-"""Fraction of uneven steps that is told of."""
+"""Fraction of uneven steps above which a note is printed."""
 
 
 @takes_options
@@ -41,6 +43,7 @@ def import_(
 
     Axes are recognised by CF conventions and common names. See docs/importing.md.
     """
+    note(f"reading {source[0]}" + (f" and {len(source) - 1} more" if len(source) > 1 else ""))
     import framecast as fc
 
     given = {name: value for name, value in asdict(options).items() if value != getattr(ImportOptions(), name)}
@@ -53,7 +56,7 @@ def import_(
 def _explain(imported: "Imported") -> None:
     """Say what is in the archive, and what is not."""
     from framecast.core.options import format_duration
-    from framecast.videos.units import by_channel
+    from framecast.videos.units import by_channel, shown
 
     first, last = (imported.calendar.text(time) for time in (imported.first, imported.last))
     calendar = "" if imported.calendar.name in ("proleptic_gregorian", "none") else f" ({imported.calendar.name})"
@@ -64,26 +67,30 @@ def _explain(imported: "Imported") -> None:
         f"({', '.join(imported.channels)}), every {format_duration(imported.cadence)}, {first} to {last}{calendar}"
     )
     units = by_channel(imported.unit, channels)
-    if len(set(units)) == 1:
-        values = f"values {min(imported.low):g} to {max(imported.high):g} {imported.unit}"
+    if imported.unknown == 1:
+        values = "no valid values"
+    elif len(set(units)) == 1:
+        values = f"values {min(imported.low):g} to {max(imported.high):g} {shown(units[0])}".rstrip()
     else:
         rows = zip(imported.channels, imported.low, imported.high, units, strict=True)
         values = "values " + ", ".join(f"{name} {low:g} to {high:g} {unit}" for name, low, high, unit in rows)
     note(
-        f"{values}; {100 * imported.unknown:.3g} % of the pixels unknown; "
-        f"{imported.gaps or 'no'} gap{'' if imported.gaps == 1 else 's'} in time"
+        f"{values}; {100 * imported.unknown:.3g} % of pixels masked; {imported.gaps or 'no'} "
+        f"gap{'' if imported.gaps == 1 else 's'} in time"
     )
     if imported.uneven > _UNEVEN:
         note(
-            f"{100 * imported.uneven:.0f} % of the frames come at uneven times: windows in which a frame is more than "
-            "a tenth of the cadence off its time are left out; data.tolerance=0.45 in training keeps them, with the "
-            "nearest frames, and --interpolate here makes frames of even times"
+            f"{100 * imported.uneven:.0f} % of the frames are at uneven times: windows in which a frame differs "
+            "from its time by more than a tenth of the cadence are left out; data.tolerance=0.45 in training "
+            "keeps them, with the nearest frames, and --interpolate here resamples to even times"
         )
-    for count, why in ((imported.undated, "have no time"), (imported.repeated, "repeat the time of another")):
+    for count, why in ((imported.undated, "have no time"), (imported.repeated, "have the time of an earlier frame")):
         if count:
             note(f"left out: {count} frames that {why}")
-    for decided in imported.notes:
+    for decided in imported.notes[:_NOTES]:
         note(decided)
+    if len(imported.notes) > _NOTES:
+        note(f"and {len(imported.notes) - _NOTES} notes of the same kinds")
     if imported.height * imported.width > _LARGE:
         factor = next(k for k in range(2, 10**6) if imported.height * imported.width / k**2 <= _LARGE)
         note(
@@ -97,6 +104,6 @@ def _next_command(imported: "Imported", out: Path) -> str:
     words = ["framecast", "train", "auto", "--data", str(out), "--out", f"runs/{out.stem}"]
     if imported.uneven > _UNEVEN:
         words.append("data.tolerance=0.45")
-    if imported.unknown > 0.2:
-        words.append(f"data.max_masked={min(1.0, round(imported.unknown + 0.05, 2)):g}")
+    if imported.masked > 0.2:
+        words.append(f"data.max_masked={min(1.0, round(imported.masked + 0.05, 2)):g}")
     return shlex.join(words)

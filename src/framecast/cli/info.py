@@ -1,4 +1,4 @@
-"""``framecast info``: what a folder holds, on one screen."""
+"""``framecast info``: what a folder contains, on one screen."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,13 +29,13 @@ _SAID_OF_THE_RUN = (
 )
 
 MASK_FRAMES = 48
-"""Frames looked at for the fraction of masked pixels."""
+"""Frames sampled for the fraction of masked pixels."""
 
 
 def info(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="An archive, a forecast, a run or a model.")],
 ) -> None:
-    """Show what an archive, a forecast, a run or a model holds."""
+    """Show what an archive, a forecast, a run or a model contains."""
     if not path.exists():
         path = released_models().get(str(path), path)
     if not path.exists():
@@ -135,10 +135,10 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
     plain = read_header(path)
     try:
         return _rows_of_model(plain, count_weights(path), leave_out)
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         from framecast.models.checkpoint import read_config
 
-        read_config(path)  # knows what is wrong with it
+        read_config(path)  # reports what is wrong with it
         raise
 
 
@@ -190,11 +190,13 @@ DESCRIPTIONS: dict[str, Callable[[Path], Rows]] = {
 
 
 def _of_domain(domain: Domain) -> Rows:
-    """Return the name of the data's domain, and whether it is known here; nothing for data of no particular kind."""
+    """Return the name of the data's domain, and whether it is installed; nothing for data without a domain."""
     if not domain.name:
         return []
     known = any(domain.name == other.name for other in domains())
-    return [(ATTRIBUTE, domain.name if known else f"{domain.name} (not known here; {VARIABLE} names further domains)")]
+    return [
+        (ATTRIBUTE, domain.name if known else f"{domain.name} (not installed; {VARIABLE} names additional domains)")
+    ]
 
 
 def stretch(plain: Mapping[str, Any]) -> str:
@@ -224,7 +226,7 @@ def masked_share(archive: "Archive") -> str:
         good = np.flatnonzero(archive.quality(name) == 0)
         chosen = [int(good[k]) for k in spread(len(good), max(1, MASK_FRAMES // len(names)))]
         shares += [float(np.isnan(archive.read(name, [index])).mean()) for index in chosen]
-    return f"{np.mean(shares):.1%} (of {len(shares)} good frames looked at)" if shares else "no good frame"
+    return f"{np.mean(shares):.1%} (of {len(shares)} good frames sampled)" if shares else "no good frame"
 
 
 def shorten(names: tuple[str, ...]) -> str:

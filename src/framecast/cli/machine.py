@@ -1,4 +1,4 @@
-"""``framecast machine``: what framecast finds of this machine, and the precisions that it has measured on it."""
+"""``framecast machine``: properties of this machine, and the precisions measured on it."""
 
 import os
 from typing import Annotated, Any
@@ -11,11 +11,12 @@ from framecast.cli.rows import Rows
 
 def machine(
     reset: Annotated[
-        bool, typer.Option("--reset", help="Delete the measurements of bf16 against float32; each is made again.")
+        bool,
+        typer.Option("--reset", help="Delete the measurements of bf16 against float32; they are repeated when needed."),
     ] = False,
 ) -> None:
     """Show processor, memory and threads, whether bf16 is native here, and what precision auto has measured."""
-    note("looking at this machine")
+    note("inspecting this machine")
     import torch
 
     from framecast.core.machine import cache_folder, cores, processor, total_memory

@@ -15,12 +15,12 @@ def netcdf(
         Literal["cf", "pysteps"],
         typer.Option(help="cf: all samples, for any program; pysteps: one sample as a nowcast that pysteps reads."),
     ] = "cf",
-    sample: Annotated[int, typer.Option(min=0, help="Which sample is written for pysteps.")] = 0,
+    sample: Annotated[int, typer.Option(min=0, help="Sample to write for pysteps.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Write the members of a forecast as NetCDF.
 
-    For pysteps a file holds rain of one past: the present and each lead time, which its blending takes as an external
+    The pysteps layout contains the rain of one sample at the issue time and each lead time, for blending as an external
     nowcast.
     """
     note(f"writing {out}")

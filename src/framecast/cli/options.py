@@ -40,7 +40,7 @@ def _ranges(texts: list[str]) -> dict[str, tuple[float, float]]:
 _KNOWN = {
     tuple[float, ...]: Written(
         _numbers,
-        "numbers with commas between them, such as 0.5,2,5",
+        "numbers separated by commas, such as 0.5,2,5",
         "A,B,...",
         lambda numbers: ",".join(f"{number:g}" for number in numbers),
     ),
@@ -143,11 +143,17 @@ def _mark(hint: Any) -> Written | None:
 
 @cache
 def _documented(group: type) -> dict[str, str]:
-    """Return what the docstring says of each field, as a sentence; of inherited ones that of their own class."""
+    """Return what the docstring says of each field, as a sentence; of inherited ones that of their own class.
+
+    Raises:
+        TypeError: a line belongs to no field, so that a help text would lack it.
+    """
     found: dict[str, str] = {}
     for base in reversed(group.__mro__):
         _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")
         entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
+        if lost := re.search(r"^    (?! |\w+: ).*", attributes, flags=re.MULTILINE):
+            raise TypeError(f"docstring of {base.__name__}: indent the continuation {lost[0].strip()!r} further")
         found |= {name: _sentence(" ".join(text.split())) for name, text in entries}
     return found
 

@@ -1,13 +1,15 @@
-"""Names and values for a table: nested records laid out so that a person can read them."""
+"""Nested records as readable rows of names and values."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from framecast.core.fingerprint import sizes_below
+
 Rows = list[tuple[str, str]]
 
 _DIGEST = 64
-"""Length of a SHA-256 in hexadecimal, of which a few digits are enough to tell two apart."""
+"""Length of a SHA-256 in hexadecimal, of which a few digits suffice to distinguish two."""
 
 _MOST = 12
 """Entries of a list that are shown."""
@@ -45,5 +47,4 @@ def phrase(value: Any) -> str:
 
 def megabytes(path: Path) -> str:
     """Return the size of all files in the folder."""
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return f"{size / 1e6:.1f} MB"
+    return f"{sum(size for _, size in sizes_below(path)) / 1e6:.1f} MB"

@@ -72,14 +72,14 @@ def _pace(steps: Records, batch: int) -> Rows:
     waited = sum(step.get("waited", 0.0) for step in timed) / sum(seconds)
     elapsed = format_duration(round(max(step.get("elapsed", 0.0) for step in timed)))
     pace = f"{batch / median(seconds):.3g} windows/s"
-    return [("pace", f"{pace}, {waited:.0%} of the time waiting for them; {elapsed} so far")]
+    return [("pace", f"{pace}, {waited:.0%} of the time waiting for data; {elapsed} so far")]
 
 
 def _trouble(steps: Records, sessions: Records) -> Rows:
     rows = []
     for flag, name, what in (
         ("skipped", "skipped", "whose loss or gradient was not finite"),
-        ("spike", "spikes", "with a gradient five times the usual"),
+        ("spike", "spikes", "with a gradient norm over five times the median"),
     ):
         if found := [step["step"] for step in steps if step.get(flag)]:
             count = "1 step" if len(found) == 1 else f"{len(found)} steps"

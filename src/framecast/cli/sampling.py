@@ -12,7 +12,7 @@ TrustCode = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """What is given in place of the model's own settings.
+    """Sampling options that override those of the model.
 
     Attributes:
         sampler: sampler in place of the model's own: ddpm, ddim, or with settings: ddim:eta=0.5.
@@ -47,8 +47,8 @@ class Ensemble:
     Attributes:
         members: ensemble size.
         seed: random seed; the same seed gives the same members.
-        label: class, for models with labels: a class of the model, such as M, or none. Where an archive has labels,
-            observed takes its own. [default: none]
+        label: class, for models with labels: a class of the model, such as M, or none. If the archive has labels,
+            observed uses them. [default: none]
     """
 
     members: int = 20
@@ -67,8 +67,8 @@ class Running:
 
     Attributes:
         device: where to compute: cpu, cuda, cuda:1. [default: the GPU if there is one]
-        trust_code: run code that the model names and that does not come with framecast. Only for models of people
-            whom you trust.
+        trust_code: run code that the model names and that does not come with framecast. Only for models from people
+            you trust.
     """
 
     device: str | None = None

@@ -1,10 +1,14 @@
-"""The scores of an evaluation on a terminal: a row for each forecast, and what the rows do not say."""
+"""The scores of an evaluation on a terminal: a row for each forecast, with remarks."""
+
+from collections.abc import Mapping
 
 from framecast.cli.console import print_grid, say
 from framecast.reports.style import looks
 from framecast.reports.verdicts import notes, verdicts
-from framecast.verification.results import Comparison, IntervalScores, Scores
+from framecast.verification.results import IntervalScores, ScoreInfo, Scores
 from framecast.verification.scores import Estimate
+from framecast.verification.summary import SCALED
+from framecast.videos import units
 
 LEVEL = 90
 """The central intervals in the table, in percent."""
@@ -29,18 +33,24 @@ def print_scores(scores: Scores) -> None:
             cells.append("-" if found.point else _held(found.quantities[quantity].intervals))
             widened = found.recalibrated.quantities.get(quantity, {}) if found.recalibrated else {}
             cells += [_held(widened) if widened else "-"] if recalibrated else []
-        cells += [_skill(found.skill.get(reference, {}).get("crps"))] if reference else []
+        skill = found.skill.get(reference or "", {}).get("crps")
+        cells += [_skill_text(skill.total) if skill else ""] if reference else []
         rows.append(cells)
-    unit = f", in {scores.unit}" if scores.unit else ""
-    print_grid(f"{scores.samples} samples, averaged over all pixels and lead times{unit}", columns, rows)
+    print_grid(f"{scores.samples} samples, averaged over all pixels and lead times{_unit(shown)}", columns, rows)
     for line in _events(scores):
         say(line)
     for line in [*_remarks(scores, quantity), *verdicts(scores, looks(scores)), *notes(scores, looks(scores))]:
         say(line)
 
 
+def _unit(shown: Mapping[str, ScoreInfo]) -> str:
+    """Return the unit of the scores; empty if channels have different units."""
+    unit = next((info.unit for info in shown.values() if info.unit), "")
+    return ", in standard deviations of each channel" if unit == SCALED else f", in {unit}" if units.shown(unit) else ""
+
+
 def _remarks(scores: Scores, quantity: str | None) -> list[str]:
-    """Return what must be known to read the columns on intervals."""
+    """Return remarks on the columns of intervals."""
     ensembles = [found for found in scores.forecasts.values() if not found.point]
     said = []
     if ensembles and quantity:
@@ -49,8 +59,8 @@ def _remarks(scores: Scores, quantity: str | None) -> list[str]:
     for members, reach in sorted({(found.members, found.attainable_coverage[LEVEL]) for found in ensembles}):
         if reach < (LEVEL - 0.5) / 100:
             said.append(
-                f"{members} members reach at most {_percent(reach)}: the outermost of M hold (M - 1)/(M + 1) of the "
-                "truths"
+                f"{members} members have a coverage of at most {_percent(reach)}: (M - 1)/(M + 1) of the truths "
+                "lie within the range of M members"
             )
     return said
 
@@ -80,10 +90,6 @@ def _skill_text(estimate: Estimate) -> str:
 
 def _held(intervals: dict[int, IntervalScores]) -> str:
     return _percent(float(intervals[LEVEL].coverage))
-
-
-def _skill(skill: Comparison | None) -> str:
-    return "" if skill is None else _skill_text(skill.total)
 
 
 def _short(value: float) -> str:

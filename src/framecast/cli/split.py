@@ -1,4 +1,4 @@
-"""``framecast split``: which windows a recipe trains on and which it keeps, written down and compared."""
+"""``framecast split``: the split of the windows of a recipe, written to a table and compared."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ def split(
     ] = None,
     data: Annotated[Path, typer.Option("--data", help="The archive.", metavar="ARCHIVE")] = ...,  # type: ignore[assignment]
     out: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Write a table of all windows and their sides.")
+        Path | None, typer.Option(metavar="CSV", help="Write a table of all windows and the part each belongs to.")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(metavar="CSV", help="Compare with such a table; fail if they differ.")
@@ -30,11 +30,12 @@ def split(
     Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
     data.split.table=split.csv
     """
-    note(f"dividing the windows of {data}")
+    note(f"splitting the windows of {data}")
     from framecast.core.configuration import kind_of
     from framecast.data.archive.reader import Archive
     from framecast.data.split_table import SIDES, checksum, write_split
     from framecast.data.split_table import compare as compare_with
+    from framecast.data.splits import few
     from framecast.training.prepare import divide
     from framecast.training.recipe import load_recipe
 
@@ -42,11 +43,12 @@ def split(
     windows, chosen, sides = divide(recipe, Archive.open(data))
     rows: list[tuple[str, str]] = [("by", kind_of(chosen))]
     rows += [(side, f"{len(sides[side])} windows  {checksum(sides, side)}") for side in SIDES]
-    rows.append(("dropped", f"{len(sides['dropped'])} windows between two sides"))
+    rows.append(("dropped", f"{len(sides['dropped'])} windows across two parts, dropped"))
     rows += [("left out", f"{count} {reason}") for reason, count in sorted(windows.rejected.items()) if count]
     print_table(f"Split of {len(windows)} windows", rows)
-    if windows.remedy:
-        note(windows.remedy)
+    for warning in (windows.remedy, few(sides, chosen)):
+        if warning:
+            note(f"warning: {warning}")
     if compare is not None:
         pairs = compare_with(sides, compare)
         differing = {pair: count for pair, count in sorted(pairs.items()) if pair[0] != pair[1]}

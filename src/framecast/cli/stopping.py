@@ -1,6 +1,6 @@
-"""Ending long work well: what a signal does to a command.
+"""How signals end a command.
 
-SIGTERM is what a preemptible node sends some seconds before it takes the machine away; SIGINT is Ctrl-C. Either raises
+SIGTERM is what a preemptible node sends some seconds before the machine is withdrawn; SIGINT is Ctrl-C. Either raises
 `Interrupted`: what is complete is kept by whoever wrote it, who says so in a note of the exception, and the command
 ends with one line and the code 128 and the number of the signal (130, 143).
 
@@ -10,10 +10,13 @@ once.
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+import typer
+
+from framecast.core.progress import note
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,7 +53,7 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
 
 
 class Interruption:
-    """Raises `Interrupted` when a signal comes, during the block of `raising` and only in the main thread.
+    """Raises `Interrupted` on a signal, during the block of `raising` and only in the main thread.
 
     A further SIGTERM is ignored, so that what is complete can be kept; a further SIGINT is not.
 
@@ -74,27 +77,20 @@ class Interruption:
 
 
 class Stop:
-    """Whether to stop, asked by calling it.
+    """Whether a signal has asked to stop."""
 
-    Args:
-        seconds: after which it is time.
-
-    Attributes:
-        signal: the signal that asked, if one did.
-    """
-
-    def __init__(self, seconds: float = float("inf")) -> None:
-        self.signal: int | None = None
-        self._end = time.monotonic() + seconds
+    def __init__(self) -> None:
+        self._signal: int | None = None
 
     def __call__(self) -> bool:
         """Return whether it is time to stop."""
-        return self.signal is not None or time.monotonic() > self._end
+        return self._signal is not None
 
-    @property
-    def reason(self) -> str:
-        """Who asked."""
-        return "out of time" if self.signal is None else f"stopped by {signal.Signals(self.signal).name}"
+    def end(self, saved: str) -> None:
+        """End the command with one line that says what is ``saved``, if a signal has asked to stop."""
+        if self._signal is not None:
+            note(f"stopped by {signal.Signals(self._signal).name}: {saved}; rerun the same command to resume")
+            raise typer.Exit(128 + self._signal)
 
     @contextmanager
     def on_signals(self) -> Iterator["Stop"]:
@@ -103,6 +99,6 @@ class Stop:
             yield self
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None and number == signal.SIGINT:
+        if self._signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal = number
+        self._signal = number

@@ -1,13 +1,11 @@
 """``framecast train``: from a recipe and an archive to a run."""
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from framecast.cli.console import note, say
-from framecast.cli.failures import INTERRUPTED
 from framecast.cli.stopping import Stop
 from framecast.core.errors import ConfigError
 
@@ -17,7 +15,7 @@ def train(
         str,
         typer.Argument(
             metavar="CONFIG",
-            help="A recipe: auto (fits itself to data, machine and --budget), tiny or another built-in one, or a YAML "
+            help="A recipe: auto (fitted to data, machine and --budget), tiny or another built-in one, or a YAML "
             "file; or the folder of a run, to train it further.",
         ),
     ],
@@ -49,7 +47,7 @@ def train(
         bool, typer.Option("--print-config", help="Print the recipe with all its settings as YAML, and stop.")
     ] = False,
 ) -> None:
-    """Train a recipe on an archive. The same command again resumes an interrupted run.
+    """Train a recipe on an archive. Rerun the same command to resume an interrupted run.
 
     Several processes: torchrun --standalone --nproc-per-node N -m framecast train ...
     """
@@ -72,7 +70,5 @@ def train(
         raise ConfigError("training needs --data ARCHIVE and --out RUN")
     with Stop().on_signals() as stop:
         run = fc.train(config, data, out=out, device=device, overwrite=overwrite, stop=stop, **wanted)
-    if stop.signal is not None:
-        note(f"{stop.reason}: step {run.step} is saved; rerun the same command to resume")
-        raise typer.Exit(128 + stop.signal if stop.signal != signal.SIGINT else INTERRUPTED)
+    stop.end(f"step {run.step} is saved")
     say(str(run.path))

@@ -19,10 +19,10 @@ def view(
         typer.Argument(metavar="FORECAST...", help="What `framecast forecast` wrote; several are compared."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Report of these forecasts, shown as the page Verification.")
+        Path | None, typer.Option(metavar="DIR", help="Report of these forecasts, shown on the Verification page.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Model to draw forecasts with on the page Forecast.")
+        str | None, typer.Option(metavar="MODEL", help="Model for new forecasts on the Forecast page.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="ARCHIVE", help="Archive whose windows the model may forecast.")
@@ -31,12 +31,12 @@ def view(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for forecasts that are kept; those in it are opened. [default: working directory]",
+            help="Folder for saved forecasts; those in it are opened. [default: working directory]",
         ),
     ] = None,
     export: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write windows into this folder, which opens without a server, and end."),
+        typer.Option(metavar="DIR", help="Write windows into this folder, which opens without a server, and exit."),
     ] = None,
     windows: Annotated[
         str | None,
@@ -44,19 +44,21 @@ def view(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing export.")] = False,
     running: Running,
-    host: Annotated[str, typer.Option(help="Address to listen on; all but loopback ask for a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; addresses other than loopback require a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8765,
     public: Annotated[
         str, typer.Option(metavar="URL", help="Address under which a proxy shows it, such as https://example.org/view.")
     ] = "",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Look at forecasts in a browser: play windows, ask pixels, compare models, draw new ones."""
+    """Show forecasts in a browser: play windows, plot pixels, compare models, draw new forecasts."""
     given = [*(forecasts or []), *(sorted(keep.glob("*.zarr")) if keep is not None else [])]
     if not given and model is None:
         raise ConfigError("there is nothing to show: name a forecast, or a model with --model")
     if model is None and data is not None:
-        raise ConfigError("--data names what a model forecasts: name the model with --model")
+        raise ConfigError("--data is for a model's forecasts: name the model with --model")
     note(f"opening {', '.join(map(str, given)) or model}")
     try:
         from framecast.view.app import application

@@ -36,7 +36,7 @@ class OneOf:
     """Marks a field of several kinds: ``Annotated[Sampler, OneOf(DDPM, DDIM)]``.
 
     Args:
-        known: frozen dataclasses, told apart by their field ``kind``.
+        known: frozen dataclasses, identified by their field ``kind``.
         own: makes the value for a path and its arguments; by default the class is imported and must be a dataclass
             derived from the annotated one.
     """
@@ -79,11 +79,11 @@ class OwnCode:
 
     @classmethod
     def named(cls, kind: str, arguments: Mapping[str, Any]) -> Self:
-        """Return what stands in a file as ``kind`` and other keys."""
+        """Return the object of a file's ``kind`` and other keys."""
         return cls(kind=kind, arguments=arguments)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what stands in a file."""
+        """Return it as plain data."""
         return {"kind": self.kind, **self.arguments}
 
     def make(self, **known: Any) -> Any:
@@ -102,7 +102,7 @@ class OwnCode:
             inspect.signature(called).bind(**filled)
         except (TypeError, ValueError) as error:
             given = ", ".join(self.arguments) or "no arguments"
-            raise ConfigError(f"{self.kind} cannot be made from {given}: {error}") from None
+            raise ConfigError(f"{self.kind} cannot be constructed with {given}: {error}") from None
         return called(**filled)
 
 
@@ -117,7 +117,7 @@ def import_own(path: str) -> Any:
     """Return the class or function at ``module:name``; the working directory is searched too, after all others.
 
     Raises:
-        ConfigError: there is no such module or name; what the module itself fails on is passed on.
+        ConfigError: there is no such module or name; errors of the module itself are not caught.
     """
     module_name, _, name = path.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
@@ -143,7 +143,7 @@ def _own_part(base: type, *, trusted: bool) -> Callable[[str, dict[str, Any]], A
     def make(path: str, arguments: dict[str, Any]) -> Any:
         if not trusted:
             raise ConfigError(
-                f"{path} is code that does not come with framecast, and a model runs none unasked: "
+                f"{path} is code that does not come with framecast, and models do not run such code by default: "
                 "pass trust_code=True (--trust-code) if you trust its author"
             )
         own = import_own(path)
@@ -169,15 +169,15 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     Args:
         kind: a frozen dataclass.
         data: nested mappings, lists, strings and numbers.
-        where: what the user calls this configuration, for errors.
-        trusted: whether code that ``data`` names may be imported: of files that the user runs, not of models.
-        others: what to do about keys that ``kind`` does not know.
+        where: name of this configuration in errors.
+        trusted: whether code named by ``data`` may be imported: true for the user's own files, not for models.
+        others: how to treat unknown keys.
 
     Raises:
         ConfigError: keys are unknown, values of a wrong type or out of range; all of them in one line.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{where} holds {type(data).__name__}; it must hold a mapping of sections")
+        raise ConfigError(f"{where} contains {type(data).__name__}; it must contain a mapping of sections")
     if strange := list(_unusable(data)):
         raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite, and text Unicode")
     try:
@@ -189,7 +189,7 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
 
 
 def _unusable(value: object, place: str = "") -> Iterator[str]:
-    """Yield the dotted places of NaN, infinity and halves of characters in plain data."""
+    """Yield the dotted keys of NaN, infinity and lone surrogates in plain data."""
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{place} is {value}"
     if isinstance(value, str) and value.encode(errors="replace") != value.encode(errors="surrogatepass"):
@@ -216,15 +216,12 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 
 def _findings(kind: type, data: Mapping[Any, Any], error: ValidationError | None, trusted: bool) -> list[str]:
-    """Return what is wrong, also what a section can only say of itself once its keys are known and of the right type.
-
-    For that, what was found is taken out, and the rest is looked at again with defaults in its place.
-    """
+    """Return all errors, including those that a section finds only when its keys have the right type."""
     findings: dict[str, None] = {}
     rest, gone = copy.deepcopy(dict(data)), set[str]()
     while error is not None:
         for finding in (finding for entry in error.errors() for finding in _said(kind, entry)):
-            if not any(name in finding for name in gone):  # the default in the place of what is told already
+            if not any(name in finding for name in gone):  # the default in place of a reported value
                 findings[finding] = None
         taken = {name for entry in error.errors() if (name := _take_out(kind, rest, entry))}
         gone |= taken
@@ -253,7 +250,7 @@ def _take_out(kind: type, data: dict[Any, Any], entry: Any) -> str | None:
 
 
 def _said(kind: type, entry: Any) -> tuple[str, ...]:
-    """Return what a section says of itself, or the one thing that is wrong with a key."""
+    """Return the error of a section, or of a key."""
     if entry["type"] != "value_error":
         return (_finding(kind, entry),)
     error = entry["ctx"]["error"]
@@ -264,20 +261,19 @@ def _finding(kind: type, entry: Any) -> str:
     location = list(entry["loc"])
     dotted = ".".join(str(part) for part in _without_tags(kind, location))
     if entry["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"{dotted} is unknown ({_hint(str(location[-1]), _names(_follow(kind, location[:-1])))})"
+        known = _names(_follow(kind, location[:-1]))
+        nearest = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+        return f"{dotted} is unknown ({hint})"
     if entry["type"].startswith("union_tag"):
         context = entry.get("ctx", {})
         given = f"kind {context['tag']!r}" if "tag" in context else "no kind"
-        return f"{dotted} has {given}; known kinds: {context.get('expected_tags', _tags(_follow(kind, location)))}"
+        tags = ", ".join(repr(tag) for member in _follow(kind, location) if (tag := _kind(member)))
+        return f"{dotted} has {given}; known kinds: {context.get('expected_tags', tags)}"
     if entry["type"] in ("missing", "missing_argument"):
         return f"{dotted} is missing"
     given = json.dumps(entry["input"], default=str)
     return f"{dotted} is {given}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
-
-
-def _hint(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
 
 
 def _members(annotation: Any) -> list[Any]:
@@ -325,7 +321,3 @@ def _without_tags(kind: type, location: list[Any]) -> list[Any]:
 def _names(members: Iterable[Any]) -> list[str]:
     classes = [member for member in members if dataclasses.is_dataclass(member)]
     return list(dict.fromkeys(field.name for member in classes for field in dataclasses.fields(member)))
-
-
-def _tags(members: Iterable[Any]) -> str:
-    return ", ".join(repr(_kind(member)) for member in members if _kind(member))

@@ -2,8 +2,8 @@
 
     torchrun --standalone --nproc-per-node 2 -m framecast train tiny --data rain.zarr --out run
 
-One process pays nothing for this: no import, no communication. Several are brought together by accelerate, which
-chooses the device of each and the way they talk (NCCL between GPUs, gloo between CPUs).
+A single process has no overhead: no import, no communication. Several are connected by accelerate, which chooses the
+device of each and the backend (NCCL between GPUs, gloo between CPUs).
 """
 
 import ctypes
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TIMEOUT = timedelta(minutes=30)
-"""How long one process waits for the others before it gives up: longer than the first takes for a checkpoint."""
+"""Timeout of one process for the others: longer than the first takes to write a checkpoint."""
 
 
 _PR_SET_PDEATHSIG = 1
 
 _LAUNCHER = os.getppid()
-"""What started this process: looked up as early as this file is read, before libraries take seconds to load."""
+"""Parent process: determined on import of this file, before libraries take seconds to load."""
 
 
 class ElsewhereError(FramecastError):
-    """What stopped the first process of several, told to the others; the first one says it to the person."""
+    """Raised in the other processes when the first one fails; rank 0 reports the error to the user."""
 
 
 class Processes:
-    """The processes of one job, seen from one of them; as it stands here, this one alone.
+    """The processes of one job, as seen by one of them; this base class is a single process.
 
     Attributes:
-        rank: the number of this process; 0 is the first, which alone writes and speaks.
+        rank: the number of this process; only 0, the first, writes and prints.
         count: how many there are.
     """
 
@@ -50,7 +50,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes and prints."""
         return self.rank == 0
 
     def device(self, wanted: "device") -> "device":
@@ -82,7 +82,7 @@ class Processes:
         return make()
 
     def wait(self) -> None:
-        """Return when all processes have come this far."""
+        """Wait until all processes reach this point."""
 
 
 class _Several(Processes):
@@ -105,7 +105,7 @@ class _Several(Processes):
         self.rank, self.count = self._accelerator.process_index, self._accelerator.num_processes
         if self.count != started():
             raise ConfigError(
-                f"{started()} processes were started and {self.count} came together: start them with torchrun "
+                f"{started()} processes were started, but {self.count} joined: start them with torchrun "
                 "--standalone --nproc-per-node N -m framecast ..."
             )
 
@@ -155,7 +155,7 @@ class _Several(Processes):
 
 
 def started() -> int:
-    """Return how many processes ``torchrun`` started for this job; 1 where the environment makes no sense (`join`)."""
+    """Return how many processes ``torchrun`` started for this job; 1 if the environment is invalid (`join`)."""
     count = os.environ.get("WORLD_SIZE", "1")
     return int(count) if count.isdecimal() and len(count) < 8 else 1
 
@@ -168,8 +168,8 @@ def is_first() -> bool:
 def stop_with_launcher() -> None:
     """Ask the system for SIGTERM when ``torchrun`` dies, which otherwise leaves its processes running; Linux alone can.
 
-    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, as for want of memory. If it is
-    gone already, this process ends here: it would wait half an hour for a meeting that nobody holds.
+    ``torchrun`` ends them itself when it is asked to stop, but not when it is killed, such as for lack of memory. If it
+    has ended already, this process ends here: it would block until the rendezvous times out.
     """
     if sys.platform != "linux" or started() == 1:
         return
@@ -199,7 +199,7 @@ def join(*, cpu: bool) -> Processes:
 
     Raises:
         ConfigError: the environment variables that a launcher sets are damaged or incomplete, accelerate is not
-            installed, or fewer processes have come together than were started.
+            installed, or fewer processes joined than were started.
     """
     _check_environment()
     return Processes() if started() == 1 else _Several(cpu=cpu)

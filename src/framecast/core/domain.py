@@ -1,13 +1,12 @@
-"""What the core asks of a kind of data: one `Domain` for each.
+"""What the core needs to know of a kind of data: one `Domain` for each.
 
-The core knows videos in physical units. What people in a field call the sum over a frame, in which colours they look
-at a channel, why pixels are masked, whether a perfect forecast exists: all of that stands in one object, which the
-files of this package ask for by the archive, forecast or model in hand. `Domain()` itself is the answer for data of no
-particular kind.
+The core knows videos in physical units. What people in a field call the sum over a frame, in which colours they look at
+a channel, why pixels are masked, whether a perfect forecast exists: all of that is stored in one object, which the
+files of this package look up for an archive, forecast or model. `Domain()` itself is used for data without a domain.
 
 The domains that come with framecast are listed in ``framecast.domains``. Those of other packages are entry points of
 the group ``framecast.domains`` and are imported only if the environment variable ``FRAMECAST_DOMAINS`` names them:
-a file that somebody sent never decides which code runs.
+a received file never decides which code runs.
 """
 
 import os
@@ -27,40 +26,30 @@ GROUP = "framecast.domains"
 VARIABLE = "FRAMECAST_DOMAINS"
 
 
-def _never(attrs: Mapping[str, Any], unit: str, channels: Sequence[str]) -> bool:
-    return False
-
-
-def _nothing(argument: Any) -> None:
-    return None
-
-
-def _nowhere(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str, str]]]:
-    return {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """What is particular to one kind of data; every field has a default that suits any data.
+    """Properties of one kind of data; every field has a default that suits any data.
 
     Attributes:
-        name: what files carry as their ``domain``; empty for data of no particular kind.
+        name: what files carry as their ``domain``; empty for data without a domain.
         recognises: whether a file that names no domain is of this one, from its attributes, unit and channels.
         totals: whether the sum over a frame means something, as that of a brightness or a mass does; else quantities
             are made from the mean over the area.
         quantities: returns the derived quantities of this kind of data, entries as those of the catalogue
-            (`framecast.verification.quantities`), in its place; nothing keeps the catalogue.
+            (`framecast.verification.quantities`), which replace those of the catalogue; nothing keeps the catalogue.
         labels: names of derived quantities in this field, by their key in the catalogue of quantities.
         reasons: what this field calls the reasons for which windows are left out (`framecast.data.windows`).
         colours: matplotlib's colour map for a channel; None leaves the choice to the core.
         oracle: returns what draws the true distribution of an archive's windows, where that is known, else None. It
             is called as ``oracle(archive)(window, frames=..., members=..., seed=...)`` and returns
             ``[member, channel, time, y, x]``.
-        positions: returns where a sequence of an archive, a Dataset, is at any times ``[time]``, also after its last
-            frame: name -> (values ``[time]``, attributes). Forecast files keep it for the frames seen and forecast.
-        moved: returns how the last frame moves in ways that are known in advance, else None. It is called as
-            ``moved(archive)(window, last, frames=...)`` with the last frame ``[channel, y, x]`` and returns it at each
-            lead time, ``[channel, time, y, x]``; baselines persist it.
+        positions: returns the position of a sequence of an archive, a Dataset, at any times ``[time]``, also after its
+            last frame: name -> (values ``[time]``, attributes). Forecast files keep it for the frames seen and
+            forecast.
+        motion: returns a function that predicts the motion of the frames of an archive, else None. It is called as
+            ``motion(archive)(window, frames=...)`` and returns the motion over the lead times in pixels per
+            ``frames.cadence``, ``[2, y, x]`` along x and y, float32: an input of models that use it
+            (`framecast.videos.motion.KnownMotion`); the last frame advected by it is a baseline.
         image_attributes: attributes of an archive that say how its images were made; a model remembers them.
         recipes: built-in training recipes, by name; YAML files.
         importers: functions ``(path, **options) -> Recording`` (`framecast.importers.base`) by the name that
@@ -71,19 +60,19 @@ class Domain:
     """
 
     name: str = ""
-    recognises: Callable[[Mapping[str, Any], str, Sequence[str]], bool] = _never
+    recognises: Callable[[Mapping[str, Any], str, Sequence[str]], bool] = lambda attrs, unit, channels: False
     totals: bool = False
     quantities: Callable[[], tuple[Any, ...]] = tuple
     labels: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
-    colours: Callable[[str], Any] = _nothing
-    oracle: Callable[[Any], Callable[..., Any] | None] = _nothing
-    positions: Callable[[Any, Any], Mapping[str, tuple[Any, Mapping[str, str]]]] = _nowhere
-    moved: Callable[[Any], Callable[..., Any] | None] = _nothing
+    colours: Callable[[str], Any] = lambda channel: None
+    oracle: Callable[[Any], Callable[..., Any] | None] = lambda archive: None
+    positions: Callable[[Any, Any], Mapping[str, tuple[Any, Mapping[str, str]]]] = lambda sequence, times: {}
+    motion: Callable[[Any], Callable[..., Any] | None] = lambda archive: None
     image_attributes: tuple[str, ...] = ()
     recipes: Mapping[str, Path] = field(default_factory=dict)
     importers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    add_commands: Callable[[Any], None] = _nothing
+    add_commands: Callable[[Any], None] = lambda app: None
     packages: tuple[str, ...] = ()
     install: str = ""
 
@@ -109,7 +98,7 @@ def find_domain(attrs: object, *, unit: str, channels: Sequence[str]) -> Domain:
 
     Args:
         attrs: its attributes, a mapping; anything else counts as none. ``domain`` names the domain; without it the
-            domains' own rules decide, which know the files that were written before files named their domain.
+            rules of the domains decide, which recognise files written before domains were stored.
         unit: physical unit of the videos.
         channels: names of the channels.
     """
@@ -126,7 +115,7 @@ def _load(plugins: tuple[str, ...]) -> tuple[Domain, ...]:
 
 
 def _plugin(name: str) -> Domain:
-    from importlib.metadata import entry_points  # only who asks for plug-ins pays for it
+    from importlib.metadata import entry_points  # only needed for plug-ins
 
     found = entry_points(group=GROUP, name=name)
     if not found:
@@ -137,7 +126,7 @@ def _plugin(name: str) -> Domain:
         )
     try:
         domain = next(iter(found)).load()
-    except Exception as error:  # the code of others may raise anything
+    except Exception as error:  # third-party code may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(f"the domain {name!r} that {VARIABLE} names cannot be imported: {reason}") from error
     if not isinstance(domain, Domain):

@@ -1,9 +1,10 @@
-"""What a result was made with: versions, commit and machine, so that it can be made again."""
+"""What a result was made with: versions, commit and machine, so that it can be reproduced."""
 
 import hashlib
 import platform
 import re
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the installed version of every package that framecast names, by name."""
     try:
@@ -58,6 +60,7 @@ def commit(folder: Path) -> str | None:
     return None
 
 
+@cache
 def source_checksum() -> str:
     """Return a SHA-256 of all Python files of this package: two equal ones mean that the same code ran."""
     package = Path(__file__).parents[1]

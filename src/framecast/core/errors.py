@@ -1,17 +1,17 @@
-"""What the user did or gave that framecast cannot work with.
+"""Errors that the user can correct.
 
-Every mistake a person can make ends in one of these, with a message of one line that says what came, what the
-rule is and what to do. The command line prints that line and exits with code 2; nothing else of framecast's own
-is ever raised for bad input. A violated internal invariant is an ``AssertionError``.
+Every mistake a person can make ends in one of these, with a message of one line: what was received, what the rule is,
+what to do. The command line prints that line and exits with code 2; nothing else of framecast's own is ever raised for
+bad input. A violated internal invariant is an ``AssertionError``.
 """
 
 
 class FramecastError(ValueError):
-    """Something asked for or given cannot be used: what came, what the rule is, what to do."""
+    """An input or request is invalid: what was received, what the rule is, what to do."""
 
 
 class FramecastWarning(UserWarning):
-    """Something that goes on, and that the user should know of; the command line prints it on one line."""
+    """A warning for the user, which does not stop the work; the command line prints it on one line."""
 
 
 class ConfigError(FramecastError):
@@ -27,4 +27,4 @@ class ConfigError(FramecastError):
 
 
 class DataError(FramecastError):
-    """A file or an array holds something other than what is documented."""
+    """The content of a file or an array is not as documented."""

@@ -19,7 +19,7 @@ _MARKER_BYTES = 2**24
 
 @dataclass(frozen=True)
 class Kind:
-    """What a folder of framecast's is known by: the file ``marker`` in it, and a ``text`` in that file."""
+    """How a folder written by framecast is recognised: by the file ``marker`` in it, and a ``text`` in that file."""
 
     name: str
     marker: str
@@ -52,7 +52,7 @@ EXPORT = Kind("export", "export.json", '"format": "framecast-export"')
 def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) -> None:
     """Raise if ``path`` exists and may not be replaced, or if it could not be created.
 
-    Only what framecast made is ever replaced: with a ``kind``, ``overwrite`` is for folders of that kind alone.
+    Only output of framecast is ever replaced: with a ``kind``, ``overwrite`` applies to folders of that kind.
     """
     if path.exists() and kind is not None and not kind.describes(path):
         raise FramecastError(f"{path} exists and is not a framecast {kind.name}: choose another name")
@@ -65,7 +65,7 @@ def refuse_existing(path: Path, *, overwrite: bool, kind: Kind | None = None) ->
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise FramecastError(f"{path} cannot be written: {parent} is not a folder you may write to")
+        raise FramecastError(f"{path} cannot be written: {parent} is not a writable folder")
 
 
 def clear(folder: Path, *, last: str = "") -> None:
@@ -83,9 +83,9 @@ def partial_path(path: Path) -> Path:
 
 
 def publish(partial: Path, path: Path) -> None:
-    """Move the finished ``partial`` to its final name ``path``, in place of whatever stands there.
+    """Move the finished ``partial`` to its final name ``path``, replacing anything there.
 
-    What stood there comes back if that fails.
+    The previous content is restored if that fails.
     """
     if path.is_dir() and not path.is_symlink():
         discarded = path.absolute().with_name(f".{path.name}.replaced")
@@ -116,7 +116,7 @@ def building(path: str | Path, *, overwrite: bool = False, kind: Kind | None = N
     partial.mkdir(parents=True, exist_ok=True)
     with held(partial, doing=f"writing {path}"):
         try:
-            _refuse_folder(path, overwrite=overwrite, kind=kind)  # the one that held it may have ended just now
+            _refuse_folder(path, overwrite=overwrite, kind=kind)  # its owner may have ended just now
         except FramecastError:
             shutil.rmtree(partial)
             raise
@@ -133,7 +133,7 @@ def _refuse_folder(path: Path, *, overwrite: bool, kind: Kind | None) -> None:
 
 @contextmanager
 def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None = None) -> Iterator[Path]:
-    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+    """Yield an empty folder that becomes ``path`` when the block ends well, and is deleted otherwise.
 
     For arguments and errors see `building`.
     """
@@ -147,10 +147,32 @@ def new_folder(path: str | Path, *, overwrite: bool = False, kind: Kind | None =
             raise
 
 
+@contextmanager
+def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield where to write a file that becomes ``path`` when the block ends well; meanwhile it is held.
+
+    Raises:
+        FramecastError: another process is writing ``path``, or it exists and may not be replaced.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite and not path.is_dir())
+    partial = partial_path(path)
+    if partial.is_file():  # of an earlier version
+        partial.unlink()
+    partial.mkdir(parents=True, exist_ok=True)
+    with held(partial, doing=f"writing {path}"):
+        try:
+            refuse_existing(path, overwrite=overwrite and not path.is_dir())  # see `building`
+            yield partial / path.name
+            (partial / path.name).replace(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
 def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never a part.
 
-    The content is on the disk before the name is: a power cut leaves one of the two files, whole.
+    The content is on the disk before it is renamed: a power failure leaves one of the two files, complete.
 
     Raises:
         FramecastError: another process is writing ``path``.
@@ -160,7 +182,7 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "wb") as stream:
         if not _hold(stream.fileno(), partial):
-            raise FramecastError(f"another process is writing {path}: rerun the command when it has ended")
+            raise FramecastError(f"another process is writing {path}: rerun the command when it has finished")
         try:
             stream.truncate()
             stream.write(data)
@@ -183,10 +205,10 @@ def lock(descriptor: int) -> None:
     Raises:
         BlockingIOError: another process has locked it.
     """
-    if os.name != "posix":
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
         return
-    import fcntl
-
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -208,7 +230,7 @@ def held(folder: Path, *, doing: str) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if not _hold(descriptor, folder):
-            raise FramecastError(f"another process is {doing}: wait until it has ended, or end it")
+            raise FramecastError(f"another process is {doing}: wait until it has finished, or stop it")
         yield
     finally:
         os.close(descriptor)

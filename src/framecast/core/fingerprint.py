@@ -1,8 +1,9 @@
-"""Whether data are still what they were: digests of values, and of the files in a folder."""
+"""Whether data have changed: digests of values, and of the files in a folder."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,24 @@ def files_below(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
+def sizes_below(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name and the size of every file below the folder ``path``, without an object for each.
+
+    Links to folders are not followed: they may lead around in circles.
+    """
+    root = str(path)
+    waiting = [root]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file():
+                    yield entry.path[len(root) + 1 :].replace(os.sep, "/"), entry.stat().st_size
+
+
 def fingerprint_files(files: Iterable[Path], root: Path) -> str:
-    """Return a digest of the names, sizes and times of change of files, which is fast and notices every rewriting.
+    """Return a digest of the names, sizes and times of change of files, which is fast and detects every rewrite.
 
     The place of ``root``, the folder that they are in, does not matter. One that is missing is an `OSError`.
     """
@@ -28,17 +45,17 @@ def fingerprint_files(files: Iterable[Path], root: Path) -> str:
 
 
 class ChangedError(DataError):
-    """Files changed while they were read: what was made of them is of no use."""
+    """Files changed while they were read, so the result is invalid."""
 
 
 class Unchanged:
-    """Notices when files change while they are read.
+    """Detects files that change while they are read.
 
     Args:
         paths: files, and folders with everything below them.
 
     Attributes:
-        fingerprint: of the files as they were at the beginning.
+        fingerprint: of the files at the beginning.
     """
 
     def __init__(self, *paths: str | Path) -> None:

@@ -1,6 +1,6 @@
-"""What this machine is, as far as it tells: its processor, memory, cores, and whether it computes in bf16.
+"""Properties of this machine: processor, memory, cores, and whether it computes in bf16.
 
-Every function has an answer everywhere. What a system does not tell is ``None`` or the safe choice, never a guess:
+Every function works on every system. What a system does not report is ``None`` or the safe choice, never a guess:
 a device is taken to compute in bf16 only where it is known to have instructions for it.
 """
 
@@ -23,14 +23,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _returning = False
 
 THRESHOLD = 1_000_000
-"""Bytes from which on a block is mapped by itself: below the activations of a network, above everything small."""
+"""Size in bytes from which a block is mapped separately: below network activations, above small objects."""
 
 _ISA_WITH_BF16 = ("AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10", "ALL", "DEFAULT")
 """Beginnings of the values of ``ONEDNN_MAX_CPU_ISA`` up to which oneDNN may use instructions for bf16."""
 
 
 def cache_folder() -> Path:
-    """Return where framecast keeps what it can make again: ``FRAMECAST_CACHE``, or the place the system has for it."""
+    """Return the cache folder: ``FRAMECAST_CACHE``, or the system's usual place."""
     if own := os.environ.get("FRAMECAST_CACHE"):
         return Path(own)
     from platformdirs import user_cache_path
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def processor() -> str:
-    """Return the name of the processor, or of its architecture where the system does not tell more."""
+    """Return the name of the processor, or of its architecture where the system does not report more."""
     from torch import cpu
 
     told = cpu.get_capabilities().get("cpu_name") if hasattr(cpu, "get_capabilities") else None
@@ -62,23 +62,24 @@ def total_memory() -> int:
 
 
 def keep_freed_blocks() -> bool:
-    """Let freed memory stay for the next allocation, unless it is to be returned; return whether it could be told.
+    """Keep freed memory for the next allocation, unless it is to be returned; return whether that is supported.
 
     glibc takes blocks of up to 32 MB from a heap or from the system, depending on what a program has freed so far. A
     network frees and allocates the same large blocks in every evaluation: fetched from the system they come page by
-    page, each emptied first, which takes as long as computing what is written into them. Only glibc on Linux can be
-    told, for the rest of the process; elsewhere nothing is changed.
+    page, each emptied first, which takes as long as computing what is written into them. Only glibc on Linux supports
+    this, for the rest of the process; elsewhere nothing is changed.
     """
     return not _returning and _tell_glibc(_M_MMAP_THRESHOLD, 2**25) and _tell_glibc(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def return_freed_blocks() -> bool:
-    """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; return whether it could be told.
+    """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; return whether that is supported.
 
-    Left to itself glibc soon takes blocks up to 32 MB from a heap, which shrinks only at its end. A training step that
+    By default glibc soon takes blocks up to 32 MB from a heap, which shrinks only at its end. A training step that
     computes activations anew leaves gaps in it, and the process holds half as much again as it uses. With a fixed
-    threshold every larger block is mapped by itself and gone when it is freed (``man 3 mallopt``). That is less memory
-    for more time: a step takes up to twice as long. Only glibc on Linux can be told; elsewhere nothing is changed.
+    threshold every larger block is mapped separately and returned when it is freed (``man 3 mallopt``). That is less
+    memory for more time: a step takes up to twice as long. Only glibc on Linux supports this; elsewhere nothing is
+    changed.
     """
     global _returning
     _returning = _tell_glibc(_M_MMAP_THRESHOLD, THRESHOLD)
@@ -92,7 +93,7 @@ def _tell_glibc(parameter: int, value: int) -> bool:
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes that this process has held at a time, or ``None`` where the system does not tell."""
+    """Return the peak memory of this process in bytes, or ``None`` where the system does not report it."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
@@ -128,26 +129,26 @@ def lacks_bf16(device: "torch.device") -> str | None:
         return _processor_lacks_bf16()
     if device.type == "cuda":
         return _gpu_lacks_bf16(device)
-    return f"bf16 has not been tried on devices of type {device.type}"
+    return f"bf16 is untested on devices of type {device.type}"
 
 
 def _processor_lacks_bf16() -> str | None:
     import torch
 
     if not torch.backends.mkldnn.is_available():
-        return "this PyTorch computes on the processor without oneDNN"
+        return "this PyTorch does not use oneDNN on the processor"
     if platform.machine().lower() in _X86:
         instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         if not any(_answers(torch.cpu, name) for name in instructions):
             return f"{processor()} has no bf16 instructions"
         if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
-            return "ATEN_CPU_CAPABILITY keeps PyTorch from the processor's bf16 instructions"
+            return "ATEN_CPU_CAPABILITY disables the processor's bf16 instructions in PyTorch"
     elif not _answers(torch.ops.mkldnn, "_is_mkldnn_bf16_supported"):
         return f"{processor()} has no bf16 instructions that PyTorch uses"
     for variable in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         allowed = os.environ.get(variable, "DEFAULT").upper()
         if not allowed.startswith(_ISA_WITH_BF16):
-            return f"{variable}={allowed} keeps oneDNN from the processor's bf16 instructions"
+            return f"{variable}={allowed} disables the processor's bf16 instructions in oneDNN"
     return None
 
 
@@ -161,7 +162,7 @@ def _gpu_lacks_bf16(device: "torch.device") -> str | None:
 
 
 def _answers(place: object, name: str) -> bool:
-    """Return what the function ``name`` of ``place`` says; false where this PyTorch has no such function."""
+    """Return the result of ``place.name()``; false where this PyTorch has no such function."""
     try:
         return bool(getattr(place, name)())
     except (AttributeError, RuntimeError):

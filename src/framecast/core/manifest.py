@@ -1,9 +1,9 @@
-"""A folder sealed by a list of its files: their sizes and checksums, written last and compared before it is believed.
+"""A folder sealed by a list of its files: their sizes and checksums, written last and verified before use.
 
-The list has a checksum of its own. Lists of before this was so have none, and are believed without it.
+The list has a checksum of its own. Older lists have none, and are accepted without it.
 
-Sealing waits until every file is on the disk, so that a folder renamed afterwards is whole even after a power cut; a
-byte that changes later (a bad disk, a copy cut short) is found when the seal is checked.
+Sealing waits until every file is on the disk, so that a folder renamed afterwards is complete even after a power
+failure; a byte that changes later (a bad disk, a copy cut short) is found when the seal is checked.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from typing import Any
 from framecast.core.errors import DataError
 from framecast.core.files import flush_folder, write_atomically
 from framecast.core.reading import read_json
-from framecast.core.stored import Format, typed
+from framecast.core.stored import DocumentFormat, typed
 
 MANIFEST = "manifest.json"
 
@@ -36,7 +36,7 @@ class _Manifest:
     files: dict[str, _File]
 
 
-def seal(folder: Path, format: Format, record: Mapping[str, Any]) -> None:
+def seal(folder: Path, format: DocumentFormat, record: Mapping[str, Any]) -> None:
     """Write the manifest of all files in the complete ``folder``, and ``record`` in it, once they are on the disk."""
     files = {}
     for path in sorted(file for file in folder.rglob("*") if file.is_file()):
@@ -50,7 +50,7 @@ def seal(folder: Path, format: Format, record: Mapping[str, Any]) -> None:
         flush_folder(path)
 
 
-def check_seal(folder: Path, format: Format) -> dict[str, Any]:
+def check_seal(folder: Path, format: DocumentFormat) -> dict[str, Any]:
     """Return the record of a sealed folder after comparing every file with its size and checksum.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How values of options are written, where their type alone does not say: durations, lists of numbers."""
+"""How values of options are written where their type does not determine it: durations, lists of numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Written:
     """A mark in the annotation of a field: ``Annotated[float, Written(parse_duration, "a duration such as 2h")]``.
 
     Attributes:
-        read: returns the value that a text stands for; a ``ValueError`` says that it stands for none.
+        read: returns the value of a text; it raises ``ValueError`` for an invalid text.
         expected: what to write, for messages.
         metavar: how a value is shown in the help.
         write: returns the text of a value, for the help.
@@ -52,7 +52,7 @@ def parse_offset(text: str | float) -> float:
     """Return seconds from a signed duration: ``"-12h"``, ``"+30min"``, ``"0h"``.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is invalid.
     """
     plain = str(text).strip()
     size = plain.lstrip("+-")
@@ -79,7 +79,7 @@ def whole_numbers(text: str) -> tuple[int, ...]:
     """Return whole numbers from ``193,211,94``.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it is invalid.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdecimal() for part in parts):
@@ -91,7 +91,7 @@ WholeNumbers = Annotated[
     tuple[int, ...],
     Written(
         whole_numbers,
-        "whole numbers with commas between, such as 193,211,94",
+        "whole numbers separated by commas, such as 193,211,94",
         "A,B,...",
         lambda numbers: ",".join(map(str, numbers)),
     ),

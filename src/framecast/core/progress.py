@@ -1,7 +1,7 @@
-"""How far a long job is: a bar on a terminal, a line that changes in a notebook, now and then a line elsewhere.
+"""Progress of a long job: a bar on a terminal, a changing line in a notebook, occasional lines elsewhere.
 
 Every job of the Python interface takes ``progress``: ``True`` shows it, ``False`` does not, and a function is called
-with what is done and the total (``None`` while that is unknown). Of several processes only the first one speaks.
+with what is done and the total (``None`` while that is unknown). Of several processes only the first one prints.
 """
 
 import sys
@@ -18,11 +18,11 @@ SECONDS_BETWEEN_LINES = 15.0
 SECONDS_TO_FIRST_LINE = 3.0
 _SECONDS_BETWEEN_UPDATES = 0.2
 _TELLING = 0.05
-"""Fraction of the whole from which a first advance alone tells how long the rest will take."""
+"""Completed fraction from which a single advance suffices to estimate the remaining time."""
 
 
 def note(text: str) -> None:
-    """Print what a person may like to know, and no program needs: one line on stderr."""
+    """Print information for people, not for programs: one line on stderr."""
     if is_first():
         complain(text)
 
@@ -33,7 +33,7 @@ def complain(text: str) -> None:
 
 
 class Task:
-    """Something that advances towards a total.
+    """A task that advances towards a total.
 
     Args:
         description: what is being done, in a word or two.
@@ -42,8 +42,8 @@ class Task:
         audible: whether remarks are printed.
 
     Attributes:
-        done: how far it has come; what is half done counts half.
-        remark: what stands beside the count, such as the present loss.
+        done: progress so far; a half-finished step counts half.
+        remark: text beside the count, such as the current loss.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Task:
         self._rated: tuple[float, float] | None = None  # when something had been done for the first time, and how much
 
     def begin(self, done: int) -> None:
-        """Begin at ``done``, where earlier work left off: it does not count for the time that is left."""
+        """Start at ``done``, where earlier work stopped: it does not count for the remaining time."""
         self._began, self._first, self._rated = time.monotonic(), done, None
         self.reach(done)
 
     def advance(self, steps: int = 1, *, note: str | None = None) -> None:
-        """Go ``steps`` further; ``note`` is a short remark beside the count."""
+        """Advance by ``steps``; ``note`` is a short remark beside the count."""
         self.reach(self.done + steps, note=note)
 
     def reach(self, done: float, total: int | None = None, *, note: str | None = None) -> None:
-        """Stand at ``done`` of ``total`` (as before where it is not given)."""
+        """Set the progress to ``done`` of ``total`` (unchanged if not given)."""
         self.done = done
         self.total = total if total is not None else self.total
         self.remark = note if note is not None else self.remark
@@ -86,15 +86,15 @@ class Task:
             note(text)
 
     def line(self) -> str:
-        """Return how far it has come on one line."""
+        """Return the progress on one line."""
         whole = int(self.done)
         count = f"{whole}/{self.total}" if self.total is not None else str(whole)
         return "  ".join(filter(None, [f"{self.description}: {count}", self.remark, self._left()]))
 
     def _left(self) -> str:
-        """Return how long it will take at the rate so far; empty where that is unknown or nothing is left.
+        """Return the remaining time at the rate so far; empty if it is unknown or zero.
 
-        The first advance, which holds what is loaded and opened, counts only where it is a good part of the whole.
+        The first advance, which includes loading, counts only if it is a large part of the total.
         """
         since, first = self._rated or (0.0, self.done)
         if self.done == first and self.total and (self.done - self._first) / self.total > _TELLING:
@@ -143,7 +143,7 @@ def track_stages() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def _now_and_then(description: str, total: int | None, write: Callable[[str], object], every: float) -> Iterator[Task]:
-    """Write the line of a task every so many seconds and at the end, and nothing twice."""
+    """Print the line of a task every few seconds and at the end, without repetition."""
     at, before = time.monotonic() - every + min(every, SECONDS_TO_FIRST_LINE), ""
 
     def write_line(task: Task) -> None:

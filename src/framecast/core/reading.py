@@ -1,7 +1,7 @@
-"""Reading small files that others wrote: nothing is read without a bound, nothing is waited for.
+"""Reading small untrusted files: every read is bounded, and nothing blocks.
 
-A file that should be a page long may be a terabyte, a list nested a million deep, an alias that stands for itself a
-billion times, or a pipe that never says anything.
+A file that should be a page long may be a terabyte, a list nested a million deep, an alias that expands to a billion
+values, or a pipe that never sends anything.
 """
 
 import json
@@ -18,21 +18,24 @@ MOST_BYTES = 64 * 2**20
 """Bytes of a JSON document that is read as a whole."""
 
 MOST_DEPTH = 64
-"""Lists and mappings within each other."""
+"""Largest depth of nested lists and mappings."""
 
 MOST_CHARACTERS = 2**16
 """Length of a YAML document; a recipe has a few thousand characters, and the parser takes seconds for so many."""
 
 MOST_VALUES = 10**6
-"""Values in a document, counted as often as they are referred to."""
+"""Largest number of values in a YAML document, with aliases expanded."""
+
+MOST_MARKS = 5 * 10**6
+"""Commas and opening brackets in a JSON document: a list or mapping may take a hundred times its bytes of memory."""
 
 
 def check_regular(path: str | Path) -> int:
     """Return the bytes of the file at ``path``; a pipe, a device or a socket is a `DataError`.
 
     Raises:
-        DataError: it is none.
-        OSError: it does not exist, is a folder, or may not be looked at.
+        DataError: it is not a regular file.
+        OSError: it does not exist, is a folder, or cannot be read.
     """
     status = Path(path).stat()
     if stat.S_ISDIR(status.st_mode):
@@ -43,7 +46,7 @@ def check_regular(path: str | Path) -> int:
 
 
 def read_bytes(path: str | Path, *, most: int = MOST_BYTES) -> bytes:
-    """Return what the file at ``path`` holds, ``most`` bytes at most.
+    """Return the content of the file at ``path``, at most ``most`` bytes.
 
     Raises:
         DataError: it is longer, or not a regular file.
@@ -87,26 +90,32 @@ def parse_json(text: str | bytes, *, where: str) -> Any:
     Raises:
         DataError: it is not valid JSON, or too deep (`check_document`); the message begins with ``where``.
     """
+    if isinstance(text, bytes):
+        marks = sum(text.count(mark) for mark in (b",", b"[", b"{"))
+    else:
+        marks = sum(text.count(mark) for mark in (",", "[", "{"))
+    if marks > MOST_MARKS:
+        raise DataError(f"{where} contains more than {MOST_MARKS} values")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error, most=200)
         raise DataError(f"{where} cannot be read as JSON ({reason})") from None
-    check_document(document, where=where)
+    check_document(document, where=where, most=MOST_MARKS)
     return document
 
 
-def check_document(document: object, *, where: str) -> None:
+def check_document(document: object, *, where: str, most: int = MOST_VALUES) -> None:
     """Raise `DataError` if plain data are nested too deeply, or are too many.
 
-    What is referred to in several places counts in each: a few lines of YAML can stand for billions of values.
+    A value with several references counts for each: a few lines of YAML can expand to billions of values.
     """
     level, seen = [document], 0
     for _ in range(MOST_DEPTH):
         level = [part for parent in level for part in _parts(parent) if isinstance(part, dict | list)]
         seen += sum(map(len, level))  # type: ignore[arg-type]
-        if seen > MOST_VALUES:
-            raise DataError(f"{where} holds more than {MOST_VALUES} values")
+        if seen > most:
+            raise DataError(f"{where} contains more than {most} values")
         if not level:
             return
     raise DataError(f"{where} is nested deeper than {MOST_DEPTH} levels")
@@ -117,7 +126,7 @@ def _parts(value: object) -> Iterable[object]:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Return what the YAML ``text`` says; ``where`` is what the user calls it, for the message.
+    """Return what the YAML ``text`` says; ``where`` is its name in the message.
 
     Raises:
         ConfigError: it is not valid YAML, holds a date or a number that does not exist, or is too long or too deep.

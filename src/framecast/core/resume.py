@@ -2,7 +2,7 @@
 
 It is a hidden file beside the job's output, with one JSON document per line. The first line says which job it is; a
 further line is added when a part of the result is on disk, so that whatever the moment of the interruption, what the
-record says is there. A line cut short counts as never written.
+record says is there. A truncated line is ignored.
 
 A job is continued if its options are the same *and* so is everything it reads. With the same options and changed data
 it would mix two results, so it is refused.
@@ -17,18 +17,18 @@ from typing import Any
 
 from framecast.core.configuration import from_plain
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.stored import Format, NewerVersionError
+from framecast.core.stored import DocumentFormat, NewerVersionError
 
-RESUME = Format("framecast-resume", 1, "resume record")
+RESUME = DocumentFormat("framecast-resume", 1, "resume record")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is done.
+class ResumableJob:
+    """The job.
 
     Attributes:
         kind: of output: ``archive``, ``forecast``.
-        options: digest of everything that was asked for (`framecast.core.fingerprint.digest`).
+        options: digest of all options (`framecast.core.fingerprint.digest`).
         inputs: name of what is read (``archive``, ``model``) -> its fingerprint.
     """
 
@@ -42,7 +42,7 @@ class ResumeRecord:
 
     Args:
         output: final name of what is made.
-        job: what is done.
+        job: what is made.
         restart: whether to start over where the job was begun with other data.
 
     Attributes:
@@ -50,11 +50,11 @@ class ResumeRecord:
         resumed: whether this job continues what an interrupted process began.
 
     Raises:
-        DataError: the same job was begun with other data.
+        DataError: the same job was started with different data.
         NewerVersionError: a newer framecast began it.
     """
 
-    def __init__(self, output: Path, job: Job, *, restart: bool = False) -> None:
+    def __init__(self, output: Path, job: ResumableJob, *, restart: bool = False) -> None:
         self._path = record_path(output)
         self._job = job
         lines, whole = _read(self._path)
@@ -63,8 +63,8 @@ class ResumeRecord:
         changed = [name for name, mark in job.inputs.items() if begun and begun.inputs.get(name) != mark]
         if same and changed and not restart and len(lines) > 1:
             raise DataError(
-                f"{output} was begun with another {' and another '.join(changed)}, and continuing it would mix the "
-                "two: restore what has changed, or pass --overwrite to start over"
+                f"{output} was started with a different {' and a different '.join(changed)}, and resuming would "
+                "mix the two: restore what has changed, or pass --overwrite to start over"
             )
         self.resumed = same and not changed
         self.entries = lines[1:] if self.resumed else []
@@ -73,7 +73,7 @@ class ResumeRecord:
         self._stream.seek(0, 2)
 
     def begin(self) -> None:
-        """Forget what was completed, and write down which job begins."""
+        """Start a new record for this job."""
         self.resumed, self.entries = False, []
         self._stream.seek(0)
         self._stream.truncate(0)
@@ -99,10 +99,10 @@ def record_path(output: Path) -> Path:
     return output.absolute().with_name(f".{output.name}.journal")
 
 
-def _job(line: dict[str, Any], path: Path) -> Job | None:
-    """Return the job of a record's first line; None if it is none that this version knows."""
+def _job(line: dict[str, Any], path: Path) -> ResumableJob | None:
+    """Return the job of a record's first line; None if this version does not recognise it."""
     try:
-        return from_plain(Job, RESUME.check(line, str(path)).get("job"), where=str(path))
+        return from_plain(ResumableJob, RESUME.check(line, str(path)).get("job"), where=str(path))
     except NewerVersionError:
         raise
     except FramecastError:

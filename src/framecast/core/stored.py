@@ -21,7 +21,7 @@ class NewerVersionError(DataError):
 
 
 @dataclass(frozen=True)
-class Format:
+class DocumentFormat:
     """A kind of document.
 
     Attributes:
@@ -48,7 +48,7 @@ class Format:
             DataError: it is not a mapping, of another format, or without a version.
         """
         if not isinstance(plain, dict):
-            raise DataError(f"{where} is not a {self.what}: it holds {type(plain).__name__}, not an object")
+            raise DataError(f"{where} is not a {self.what}: it contains {type(plain).__name__}, not an object")
         if plain.get("format") != self.name:
             found = f"its format is {plain['format']!r}" if "format" in plain else "it has no key 'format'"
             raise DataError(f"{where} is not a {self.what} ({found}, not {self.name!r})")

@@ -20,12 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(text: object, *, most: int = LONGEST) -> str:
-    r"""Return ``text`` on one line: control characters as escapes such as ``\x1b``, the middle of a long one left out.
-
-    Args:
-        text: anything; its ``str`` is shown.
-        most: characters of it that are shown at most.
-    """
+    r"""Return ``text`` on one line: control characters as escapes such as ``\x1b``, the middle of a long one elided."""
     line = str(text)
     if len(line) > most:
         head, tail = most * 2 // 3, most // 3

@@ -1,1 +1,1 @@
-"""Videos on disk: archives, the windows a forecast is made from, and which of them may be learnt from."""
+"""Videos on disk: archives, windows, and their split into training, validation and test."""

@@ -1,12 +1,13 @@
-"""What came on training occasions: what baselines are made of that know nothing of the model."""
+"""Training windows, from which baselines are made that are independent of the model."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from framecast.data.datasets import WindowDataset, epoch_order
-from framecast.videos.target import latest_frame
+from framecast.videos.target import advected_frames, latest_frame
 
 _MOST_OCCASIONS = 256
 _BYTES = 64 * 2**20
@@ -17,11 +18,12 @@ class Climatology:
     """Training windows, each taken once. Physical units, NaN where masked.
 
     Attributes:
-        values: what came, ``[occasion, channel, lead time, y, x]``.
+        values: the futures, ``[occasion, channel, lead time, y, x]``.
         times: issue times.
-        last: the last frame seen, ``[occasion, channel, y, x]``; None where a channel that is forecast is not seen.
-        mean: the mean of the frames seen, likewise.
-        moved: the last frame as it moves in ways that are known in advance, like ``values``; None where none are.
+        last: the last frame seen, ``[occasion, channel, y, x]``; None if a future channel is not among the past
+            channels.
+        mean: the mean of the past frames, likewise.
+        moved: the last frame advected by a motion known in advance, like ``values``; None if there is none.
     """
 
     values: npt.NDArray[np.float32]
@@ -32,7 +34,7 @@ class Climatology:
 
     @property
     def residuals(self) -> npt.NDArray[np.float32] | None:
-        """What came minus the last frame, for dressing persistence."""
+        """The futures minus the last frame, for dressing persistence."""
         return None if self.last is None else self.values - self.last[:, :, None]
 
 
@@ -49,10 +51,11 @@ def sample_climatology(train: WindowDataset, *, most: int = _MOST_OCCASIONS, see
         mean = np.stack([sample.past[order].nanmean(1).numpy() for sample in samples])
         archive = train.archive
         whole = (frames.height, frames.width) == (archive.height, archive.width)  # and no patches
-        move = archive.domain.moved(archive) if whole else None
+        move = archive.domain.motion(archive) if whole else None
         if move is not None:
-            windows = [train.windows[index] for index in chosen]
-            moved = np.stack([move(*each, frames=frames) for each in zip(windows, last, strict=True)])
+            flows = [torch.from_numpy(move(train.windows[index], frames=frames)) for index in chosen]
+            each = zip(samples, flows, strict=True)
+            moved = np.stack([advected_frames(sample.past, frames, flow).numpy() for sample, flow in each])
     return Climatology(
         values=np.stack([sample.future.numpy() for sample in samples]),
         times=np.array([train.windows[index].issue_time for index in chosen], dtype="datetime64[ns]"),

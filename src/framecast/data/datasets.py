@@ -30,7 +30,7 @@ _PATCHES_DRAWN = 4
 
 
 class Windows(Protocol):
-    """A dataset of one's own: three methods, and three attributes where they are known.
+    """Protocol of a custom dataset: three methods, and three optional attributes.
 
     ``frames`` (`FrameSpec`) names channels, cadence and size; without it they are those of the first window, and the
     recipe must say ``data.cadence``. ``unit`` is the physical unit, and ``classes`` what the labels mean.
@@ -67,10 +67,10 @@ class Sample(NamedTuple):
         future: ``[channel, time, height, width]`` of the future channels, likewise.
         label: class of what follows the last past frame, int64; the number of classes where it is not known, which is
             the null class of `framecast.diffusion.guidance`.
-        moved: ``[channel, time, height, width]``, the last frame of the past moved on to each lead time, found in whole
-            frames (see `framecast.videos.target.advected_frames`); empty where it was not asked for.
-        forcing: ``[plane, P + F, height, width]``, what is known in advance (see `framecast.videos.forcings`); empty
-            where nothing is.
+        moved: ``[channel, time, height, width]``, the last past frame advected to each lead time, computed on full
+            frames (see `framecast.videos.target.advected_frames`); empty if not requested.
+        forcing: ``[plane, P + F, height, width]``, the forcings (see `framecast.videos.forcings`); empty if there are
+            none.
     """
 
     past: Tensor
@@ -79,12 +79,17 @@ class Sample(NamedTuple):
     moved: Tensor = torch.empty(0)
     forcing: Tensor = torch.empty(0)
 
+    @property
+    def beside(self) -> tuple[Tensor | None, Tensor | None]:
+        """What is moved and what is known in advance; None where it is empty."""
+        return self.moved if self.moved.numel() else None, self.forcing if self.forcing.numel() else None
+
 
 class Samples(Dataset[Sample], ABC):
-    """Windows as training takes them: those of an archive, or of a dataset of one's own.
+    """Windows as training takes them: those of an archive, or of a custom dataset.
 
     Attributes:
-        frames: what is past, what is future.
+        frames: past and future frames.
         classes: names of what labels mean; empty where there are none.
     """
 
@@ -116,7 +121,7 @@ class Samples(Dataset[Sample], ABC):
 
 
 class OwnSamples(Samples):
-    """A dataset of one's own, looked at before it is believed: its windows must be like ``frames`` and ``classes``."""
+    """A custom dataset whose windows are checked against ``frames`` and ``classes``."""
 
     def __init__(self, windows: Windows, frames: FrameSpec, classes: Sequence[str] = ()) -> None:
         self.windows = windows
@@ -148,8 +153,8 @@ class OwnSamples(Samples):
                 )
             if torch.isinf(video).any():
                 raise DataError(
-                    f"the {what} of window {self.name(int(indices[0]))} or one beside it holds an infinite "
-                    "value: give NaN for pixels that are unknown"
+                    f"the {what} of window {self.name(int(indices[0]))} or another in its batch contains an "
+                    "infinite value: use NaN for unknown pixels"
                 )
         unknown = len(self.classes)
         labels = torch.full((len(indices),), unknown) if label is None else label.to(torch.int64)
@@ -165,12 +170,13 @@ class WindowDataset(Samples):
         archive: where the frames are.
         windows: which runs of frames; found in this archive for these frames. A future that the archive does not hold,
             frames or channels, is NaN.
-        frames: what is past, what is future; of less height or width than the archive for random patches of it.
+        frames: past and future frames; a smaller height or width than the archive's gives random patches.
         cache_bytes: sequences stay in memory once they are read, if all that are used fit into this.
-        flips: axes along which a window may be mirrored, ``("x",)``, ``("y",)`` or both, where physics has no preferred
-            direction; only samples drawn with an epoch are mirrored.
-        motion: moves the last frame on to the lead times, once for each window, in whole frames; None moves nothing.
-        forcings: what is known in advance: clocks, and channels of the archive; see `framecast.videos.forcings`.
+        flips: axes along which a window may be mirrored, ``("x",)``, ``("y",)`` or both, if the physics has no
+            preferred direction; only samples drawn with an epoch are mirrored.
+        motion: advects the last frame to the lead times, once for each window, on full frames; None for no motion.
+        forcings: what is known in advance: time of day and year, and channels of the archive; see
+            `framecast.videos.forcings`.
         seed: of the mirroring.
     """
 
@@ -208,14 +214,16 @@ class WindowDataset(Samples):
                 f"{', '.join((*CLOCKS, *archive.channels))}"
             )
         if set(self.forcings) & set(CLOCKS) and not archive.calendar.ordinary:
-            raise DataError(f"{archive.path} has no dates of the usual calendar, from which hour and season come")
+            raise DataError(
+                f"{archive.path} has no dates of the standard calendar, which hour and season are computed from"
+            )
         self._channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels, *known)))
         self._stored = tuple(channel for channel in self._channels if channel in archive.channels)
         self._past = [self._channels.index(channel) for channel in frames.past_channels]
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
         self._flips = tuple(sorted(set(flips)))
         self._seed = seed
-        self._motion, self._flows = motion, _Flows(cache_bytes)
+        self._motion, self._flows, self._whole = motion, _Flows(cache_bytes), whole
         total = sum(len(archive.times(name)) for name in {window.sequence for window in windows})
         self.cached = total * len(self._channels) * archive.height * archive.width * 4 <= cache_bytes
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
@@ -271,13 +279,14 @@ class WindowDataset(Samples):
         return assemble(self.forcings, times, given, (video.shape[-2], video.shape[-1]))
 
     def _moved(self, video: npt.NDArray[np.float32], index: int, part: Part) -> Tensor:
-        """Return a part of the last frame moved on along the motion of the whole video; empty without motion."""
+        """Return a part of the last frame advected by the motion of the full video; empty without motion."""
         if self._motion is None:
             return torch.empty(0)
         past = torch.from_numpy(video[self._past, : self.frames.past])
         flow = self._flows.get(index)
         if flow is None:
-            flow = self._motion.of_window(seen_before(past, self.frames), self.archive, self.windows[index])
+            seen = seen_before(past, self.frames)
+            flow = self._motion.of_window(seen, self.archive, self.windows[index], self._whole)
             self._flows.keep(index, flow)
         return advected_frames(past, self.frames, flow, part=part)
 
@@ -299,7 +308,7 @@ class WindowDataset(Samples):
         return whole
 
     def _patch(self, video: npt.NDArray[np.float32], index: int, epoch: int) -> Part:
-        """Return a patch of ``[channel, time, y, x]``: of a few that (seed, epoch, index) draw, the most known one."""
+        """Return a patch of ``[channel, time, y, x]``: the most known of a few drawn by (seed, epoch, index)."""
         size = self.frames.height, self.frames.width
         key = np.array([self._seed, epoch], np.int64).view(np.uint64)
         draws = np.random.Philox(key=key, counter=[index, 0, 0, 2]).random_raw(2 * _PATCHES_DRAWN)
@@ -320,7 +329,7 @@ class WindowDataset(Samples):
 
 
 class _Flows:
-    """The motion of windows by their index, until it takes so many bytes."""
+    """Cache of the motion of windows by their index, of limited size."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -353,8 +362,8 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 def batch_at(step: int, count: int, batch_size: int, *, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """Return the batch of training step ``step``, from 0, and the epoch it begins in; every batch is full.
 
-    The epochs follow one another without a seam: a batch that an epoch cannot fill is filled from the next one, so
-    that any ``batch_size`` goes with any ``count`` of samples.
+    Epochs follow each other without a gap: a batch that an epoch cannot fill is completed from the next one, so that
+    any ``batch_size`` can be used with any ``count`` of samples.
     """
     if count < 1:
         raise DataError("there is no window to train on")

@@ -1,12 +1,12 @@
-"""The forecast file: an ensemble for each of many windows, with all that is needed to judge it.
+"""The forecast file: an ensemble for each of many windows, with all that is needed to evaluate it.
 
 One Zarr folder holds the members, the truth, the past they started from, a library of training residuals (the
 dressed persistence is made from it) and, for synthetic data, the oracle ensemble. It opens with plain
 ``xarray.open_zarr``. `docs/data-format.md` is its specification.
 
-Samples are written one after the other. Until the last one is there the file stands under a hidden name; the same
-request made again resumes where the first one stopped (`framecast.core.resume`). Which samples are complete is written
-in the file itself, each in a chunk of its own, since several processes on several machines may write it.
+Samples are written one after the other. Until the last one is written the file has a hidden name; the same request
+resumes where the first one stopped (`framecast.core.resume`). Which samples are complete is written in the file itself,
+each in a chunk of its own, since several processes on several machines may write it.
 """
 
 import shutil
@@ -25,14 +25,14 @@ from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import FORECAST, building, clear, partial_path, publish
 from framecast.core.fingerprint import ChangedError, digest
-from framecast.core.resume import Job, ResumeRecord
-from framecast.core.stored import Format
+from framecast.core.resume import ResumableJob, ResumeRecord
+from framecast.core.stored import DocumentFormat
 from framecast.data.archive.guard import GuardedStore, open_store, undamaged
 from framecast.data.climatology import Climatology
 from framecast.videos.calendar import Calendar, is_time, seconds_in, to_clock
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, span
 
-FORECAST_FORMAT = Format("framecast-forecast", 1, "forecast", "forecast again")
+FORECAST_FORMAT = DocumentFormat("framecast-forecast", 1, "forecast", "forecast again")
 
 _UNFINISHED = "request"
 """Attribute of a file that is not complete."""
@@ -46,12 +46,29 @@ _WITHOUT_EFFECT = (
     "torch_version",
     "independent_sequences",
 )
-"""Attributes that say how and from what a forecast was made; which one it is, others decide."""
+"""Attributes on how a forecast was made; they do not identify it."""
 
 _CHUNK_BYTES = 8 * 2**20
 _SAMPLE = ("lead_time", "channel", "y", "x")
-_REQUIRED = ("forecast", "truth", "past", "sequence", "issue_time", "lead_time", "past_time", "channel", "past_channel")
 _MEMBERS = ("sample", "member", *_SAMPLE)
+_REQUIRED = {
+    "forecast": _MEMBERS,
+    "truth": ("sample", *_SAMPLE),
+    "past": ("sample", "past_time", "past_channel", "y", "x"),
+    **dict.fromkeys(("sequence", "issue_time"), ("sample",)),
+    **{name: (name,) for name in ("lead_time", "past_time", "channel", "past_channel")},
+}
+_OPTIONAL = {
+    "oracle": _MEMBERS,
+    "moved": ("sample", *_SAMPLE),
+    "motion": ("sample", "channel", "component", "y", "x"),
+    "dressing": ("draw", *_SAMPLE),
+    **dict.fromkeys(("climatology", "occasion_moved"), ("occasion", *_SAMPLE)),
+    **dict.fromkeys(("occasion_last", "occasion_mean"), ("occasion", "channel", "y", "x")),
+    "occasion_time": ("occasion",),
+    **dict.fromkeys(("label", "unlike_training"), ("sample",)),
+}
+"""Dimensions of the variables of a forecast file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +79,7 @@ class SampleInfo:
         sequence: its sequence.
         issue_time: the time of its last past frame.
         label: its class, where known.
-        unlike: in what its past is unlike the model's training data; empty where it is not.
+        unlike: how its past is unlike the model's training data; empty if it is not.
     """
 
     sequence: str
@@ -79,7 +96,7 @@ class ForecastWriter:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """What made the forecast: of a continued one, what it was begun with."""
+        """How the forecast was made; for a resumed one, how it was started."""
         return dict(self._group.attrs)
 
     @property
@@ -155,9 +172,9 @@ def write_forecast(
     """Yield a `ForecastWriter`; the file gets its final name when the block ends well with every sample written.
 
     An interrupted block leaves the samples it wrote under a hidden name beside ``path``, unless what they were made of
-    has changed (`ChangedError`); the same call continues with them (`ForecastWriter.done`). A call that asks for
-    anything else begins anew; one that asks for the same of changed ``inputs`` is refused. A call whose precision is
-    left open continues in the precision the file was begun with (`ForecastWriter.attrs`).
+    has changed (`ChangedError`); the same call continues with them (`ForecastWriter.done`). A call with other options
+    starts over; one with the same options and changed ``inputs`` is refused. A call that leaves the precision open
+    continues in that of the file (`ForecastWriter.attrs`).
 
     Args:
         path: the forecast file, a folder by convention named ``*.zarr``.
@@ -165,21 +182,21 @@ def write_forecast(
         samples: one entry per sample.
         members: members per sample.
         unit: physical unit of all arrays.
-        attrs: what made the forecast (model, seed, sampler, steps, archive, split …), JSON values.
-        open_precision: whether ``attrs["precision"]`` was chosen for this machine and not asked for.
-        dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), where there are
-            no training occasions to take them from.
+        attrs: how the forecast was made (model, seed, sampler, steps, archive, split …), JSON values.
+        open_precision: whether ``attrs["precision"]`` was chosen automatically for this machine.
+        dressing: training residuals ``[draw, channel, lead_time, y, x]`` (truth minus last frame), if there are no
+            training windows to take them from.
         climatology: training occasions, which baselines are made of, or ``None``.
         oracle: whether an oracle ensemble will be written too.
         motion: whether the motion that the forecast relies on will be written too.
         baselines: name of each baseline that will be written too -> its members, 1 or ``members``.
         positions: coordinates of the pixels as xarray takes them, such as ``{"y": ("y", y, {"units": "m"})}``.
-        calendar: how issue times are read, which are on its clock.
+        calendar: calendar of the issue times.
         inputs: name of what is read (the archive, the model) -> its fingerprint.
         overwrite: whether an existing file may be replaced, and one begun with other inputs restarted.
 
     Raises:
-        DataError: the same forecast was begun with other inputs.
+        DataError: the same forecast was started with other inputs.
         FramecastError: ``path`` exists and ``overwrite`` is false, or another process is writing it.
     """
     path = Path(path)
@@ -189,7 +206,7 @@ def write_forecast(
     shapes = [frames.past_shape, frames.future_shape, members, oracle, draws, *([motion] if motion else [])]
     shapes += sorted(baselines or {})
     windows = [[info.sequence, str(info.issue_time)] for info in samples]
-    job = Job(kind="forecast", options=digest(asked, shapes, times, windows), inputs=inputs or {})
+    job = ResumableJob(kind="forecast", options=digest(asked, shapes, times, windows), inputs=inputs or {})
     with building(path, overwrite=overwrite, kind=FORECAST) as partial:
         record = ResumeRecord(path, job, restart=overwrite)
         precision = None if open_precision else attrs.get("precision")
@@ -260,15 +277,24 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         attrs = dict(open_store(path).attrs)
     except (FramecastError, MemoryError, PermissionError):
         raise
-    except Exception:  # Zarr has many kinds for what is none of its groups
+    except Exception:  # Zarr raises many kinds of errors here
         attrs = {}
     FORECAST_FORMAT.check(attrs, str(path))
     if _UNFINISHED in attrs:
-        raise DataError(f"{path} is an unfinished forecast: rerun the command that began it to complete it")
+        raise DataError(f"{path} is an unfinished forecast: rerun the command that started it to complete it")
     with undamaged(path):
         stored = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=False)
     if missing := [name for name in _REQUIRED if name not in stored]:
         raise DataError(f"{path} lacks {', '.join(missing)}: it is not a complete forecast file: make it again")
+    for name, dims in {**_REQUIRED, **_OPTIONAL}.items():
+        own = stored[name].variable if name in stored else None
+        if own is not None and (set(own.dims) != set(dims) or (own.ndim > 1 and own.dtype.kind != "f")):
+            raise DataError(
+                f"{path} is damaged: {name} is {own.dtype} along {', '.join(map(str, own.dims)) or 'nothing'}; it must "
+                f"be {'float32 ' if len(dims) > 1 else ''}along {', '.join(dims)}: forecast again"
+            )
+    if not isinstance(classes := attrs.get("classes", []), list) or not all(isinstance(own, str) for own in classes):
+        raise DataError(f"{path} has classes that are not names: it is damaged, forecast again")
     with undamaged(path):
         elapsed = [name for name in ("lead_time", "past_time", "issue_time") if stored[name].dtype.kind in "iuf"]
         forecast = stored.assign_coords({name: _as_timedelta(stored[name].variable) for name in elapsed})
@@ -280,7 +306,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
 
 def _as_timedelta(variable: xr.Variable) -> xr.Variable:
     """Return numbers with a unit of time as ``timedelta64``."""
-    step = np.timedelta64(round(seconds_in(str(variable.attrs.get("units"))) * 1e9), "ns")
+    step = span(seconds_in(str(variable.attrs.get("units"))))
     attrs = {key: value for key, value in variable.attrs.items() if key not in ("units", "dtype")}
     return xr.Variable(variable.dims, variable.values * step, attrs)
 

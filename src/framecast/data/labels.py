@@ -1,8 +1,7 @@
 """Labels: for each frame the class of what happens within some hours after it, such as the strength of a storm.
 
-They are facts about the future, from a list of events. A network that is told them learns what each class looks like;
-in a forecast one asks "and if a strong one came?", or leaves the class open. `docs/data-format.md` says how they
-are stored.
+They are facts about the future, from a list of events. A network with labels as an input learns what each class looks
+like; a forecast is made for a given class, or with the class left open. `docs/data-format.md` says how they are stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import zarr
 
 from framecast.core.errors import DataError
+from framecast.core.files import held
 from framecast.core.fingerprint import digest
 from framecast.data.archive.format import CLASSES, UNKNOWN, check_classes, check_labels, consolidate
 from framecast.data.archive.guard import open_store
@@ -31,32 +31,34 @@ def write_labels(
 
     Args:
         path: the archive.
-        labels: for each sequence ``[time]``: a place in ``classes``, or `UNKNOWN`; frames of sequences that are not
+        labels: for each sequence ``[time]``: an index into ``classes``, or `UNKNOWN`; frames of sequences that are not
             named are `UNKNOWN`.
         classes: names of the classes, in order.
-        meaning: what a label says, in a few words; kept with it.
+        meaning: what a label means, in a few words; stored with it.
 
     Raises:
         DataError: the archive has no such sequence, or labels do not fit its frames or the classes.
         ConfigError: the classes are not names, each once.
+        FramecastError: another process is labelling the archive.
     """
     archive = Archive.open(path)
     check_classes(classes)
     for name, values in labels.items():
         check_labels(f"{path}/{name}", np.asarray(values), len(archive.times(name)), classes)
     try:
-        root = open_store(path, mode="r+", use_consolidated=False)
-        for name in {CLASSES, LABELS} & set(root.attrs):
-            del root.attrs[name]
-        for name in archive.sequences:
-            group = root.require_group(name)
-            if LABEL in group:
-                del group[LABEL]
-            if name in labels:
-                _store(group, np.asarray(labels[name], np.int8), classes, meaning)
-        marked = digest(classes, {name: np.asarray(values).tolist() for name, values in labels.items()})
-        root.attrs.update({CLASSES: list(classes), LABELS: marked})
-        consolidate(Path(path), archive.sequences)
+        with held(Path(path), doing=f"labelling {path}"):
+            root = open_store(path, mode="r+", use_consolidated=False)
+            for name in {CLASSES, LABELS} & set(root.attrs):
+                del root.attrs[name]
+            for name in archive.sequences:
+                group = root.require_group(name)
+                if LABEL in group:
+                    del group[LABEL]
+                if name in labels:
+                    _store(group, np.asarray(labels[name], np.int8), classes, meaning)
+            marked = digest(classes, {name: np.asarray(values).tolist() for name, values in labels.items()})
+            root.attrs.update({CLASSES: list(classes), LABELS: marked})
+            consolidate(Path(path), archive.sequences)
     except PermissionError as error:
         raise DataError(f"{path} cannot be changed ({error.strerror}): labels are written into the archive") from None
 

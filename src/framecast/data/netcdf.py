@@ -21,8 +21,7 @@ import numpy as np
 import xarray as xr
 
 from framecast._version import __version__
-from framecast.core.errors import FramecastError
-from framecast.core.files import partial_path
+from framecast.core.files import new_file
 from framecast.data.archive.format import POSITIONS
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import issue_clock, open_forecast
@@ -34,8 +33,13 @@ _EPOCH = np.datetime64("1970-01-01", "ns")
 
 
 def is_netcdf(path: Path) -> bool:
-    """Whether the name of ``path`` asks for NetCDF."""
+    """Whether the name of ``path`` ends in .nc."""
     return path.suffix.lower() in _ENDINGS
+
+
+def hidden_forecast(out: Path) -> Path:
+    """Return where the forecast file is of which NetCDF is made: members are written and resumed in one way."""
+    return out.with_name(f".{out.stem}.zarr")
 
 
 def write_netcdf(
@@ -43,35 +47,22 @@ def write_netcdf(
 ) -> None:
     """Write a forecast file as the NetCDF file ``out``; one sample is in memory at a time.
 
-    Args:
-        forecast: the folder that `write_forecast` made.
-        out: the file to make.
-        command: what the user typed, for the history.
-        overwrite: whether an existing file may be replaced.
-        sample: the only sample to write; all by default.
+    ``sample`` is the only one to write, all by default; the ``command`` is written to the history.
 
     Raises:
         FramecastError: ``out`` exists, or is a folder.
     """
     out = Path(out)
-    if out.is_dir() or (out.exists() and not overwrite):
-        raise FramecastError(f"{out} exists already: choose another name, or pass --overwrite to replace it")
     data = open_forecast(forecast)
     data = data if sample is None else data.isel(sample=[sample])
     single = data.sizes["sample"] == 1
     coordinates = _coordinates(data, command)
     if single:
         coordinates = coordinates.isel(sample=0).swap_dims(lead_time="time")
-    partial = partial_path(out)
-    partial.unlink(missing_ok=True)
-    try:
+    with new_file(out, overwrite=overwrite) as partial:
         coordinates.to_netcdf(partial, engine="h5netcdf", unlimited_dims=["time"] if single else [])
         with h5netcdf.File(partial, "a") as file:
             _write_videos(file, data, Path(forecast), single=single)
-        partial.replace(out)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _coordinates(data: xr.Dataset, command: str) -> xr.Dataset:
@@ -125,7 +116,7 @@ def _times(clock: np.ndarray, dims: tuple[str, ...], calendar: Calendar, attrs: 
     units = named["units"].replace("microseconds", "seconds")
     own = {**named, "units": units} if " since " in units else {"units": "seconds", "long_name": "time since the start"}
     if "calendar" in own and own["calendar"] == "proleptic_gregorian":
-        own["calendar"] = "standard"  # the same since 1582, and known to every program
+        own["calendar"] = "standard"  # the same since 1582, and known to all programs
     return xr.Variable(dims, (clock - _EPOCH) / np.timedelta64(1, "s"), {**attrs, **own})
 
 

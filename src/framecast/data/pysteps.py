@@ -19,8 +19,8 @@ import numpy as np
 import xarray as xr
 
 from framecast._version import __version__
-from framecast.core.errors import ConfigError, DataError, FramecastError
-from framecast.core.files import partial_path
+from framecast.core.errors import ConfigError, DataError
+from framecast.core.files import new_file
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import open_forecast
 from framecast.videos.units import by_channel, convert, convertible
@@ -29,12 +29,6 @@ from framecast.videos.units import by_channel, convert, convertible
 def write_pysteps(forecast: str | Path, out: str | Path, *, sample: int = 0, overwrite: bool = False) -> Path:
     """Write the ensemble of one sample of a forecast file as NetCDF for pysteps, and return its path.
 
-    Args:
-        forecast: the folder that `framecast.forecast` made.
-        out: the file to make.
-        sample: its index in the file.
-        overwrite: whether an existing file may be replaced.
-
     Raises:
         FramecastError: ``out`` exists.
         ConfigError: there is no such sample.
@@ -42,8 +36,6 @@ def write_pysteps(forecast: str | Path, out: str | Path, *, sample: int = 0, ove
             its issue time no date.
     """
     path, out = Path(forecast), Path(out)
-    if out.is_dir() or (out.exists() and not overwrite):
-        raise FramecastError(f"{out} exists already: choose another name, or pass --overwrite to replace it")
     data = open_forecast(path)
     count = data.sizes["sample"]
     if not 0 <= sample < count:
@@ -80,14 +72,10 @@ def write_pysteps(forecast: str | Path, out: str | Path, *, sample: int = 0, ove
         mapping_name, attrs = _mapping(dict(data["crs"].attrs))
         file[mapping_name] = ((), np.int32(0), attrs)
         file[name].attrs["grid_mapping"] = mapping_name
-    partial = partial_path(out)
-    try:
+    with new_file(out, overwrite=overwrite) as partial:
         file.to_netcdf(
             partial, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 1, "_FillValue": np.nan}}
         )
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
     return out
 
 
@@ -100,8 +88,8 @@ def _rain(data: xr.Dataset, path: Path) -> tuple[str, str, str]:
         if convertible(stored[0], "mm/h"):
             return "precip_intensity", "mm/h", stored[0]
     raise DataError(
-        f"{path} holds {', '.join(map(str, data['channel'].values))} in {', '.join(dict.fromkeys(stored))}; pysteps "
-        "reads one channel of rain rate (mm/h) or reflectivity (dBZ) that the past shows, too"
+        f"{path} contains {', '.join(map(str, data['channel'].values))} in {', '.join(dict.fromkeys(stored))}; "
+        "pysteps reads one channel of rain rate (mm/h) or reflectivity (dBZ) that is also among the past channels"
     )
 
 

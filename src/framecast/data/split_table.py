@@ -1,4 +1,4 @@
-"""Splits as tables: which window is on which side, written down, compared, and read as the split of a run.
+"""Splits as tables: the side of each window, written, compared, and used as the split of a run.
 
 A table has the columns ``window`` (such as ``AR12673@2017-08-13T06:00``) and ``side``, or ``sequence`` and ``side``.
 Two people whose tables have the same checksums divided the same windows in the same way.
@@ -25,7 +25,7 @@ _COLUMNS = {"window": ("window",), "sequence": ("sequence", "region"), "side": (
 
 
 Division = dict[str, WindowList]
-"""Windows of ``train``, ``validation``, ``test`` and, straddling them or in a gap, ``dropped``."""
+"""Windows of ``train``, ``validation``, ``test`` and, across a boundary or in a gap, ``dropped``."""
 
 
 class Split(ABC):
@@ -38,12 +38,12 @@ class Split(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TableSplit(Split):
-    """By a table of one's own. Windows that it does not name are dropped; no two sides may share a frame.
+    """By a user-supplied table. Windows that it does not name are dropped; no two sides may share a frame.
 
     Attributes:
         table: path of the CSV file, with columns ``window`` or ``sequence``, and ``side``: train, validation or test.
         sha256: checksum of that file; when it is given, another content is refused.
-        kind: tells the ways of dividing apart in a configuration.
+        kind: identifies this kind of split in configurations.
     """
 
     table: str
@@ -59,8 +59,8 @@ class TableSplit(Split):
         """Return the windows of each side.
 
         Raises:
-            DataError: there is no such table, its content has changed, it names no window of these, or windows of two
-                sides share a frame.
+            DataError: there is no such table, its content has changed, it contains none of these windows, or windows
+                of two sides share a frame.
         """
         found = _checksum(Path(self.table))
         if self.sha256 and found != self.sha256:
@@ -71,9 +71,11 @@ class TableSplit(Split):
         sides = read_sides(self.table)
         chosen: dict[str, list[Window]] = {side: [] for side in (*SIDES, DROPPED)}
         for window in windows:
-            chosen[sides.get(window.id, sides.get(window.sequence, DROPPED))].append(window)
+            chosen[
+                next((sides[name] for name in (window.id, window.key, window.sequence) if name in sides), DROPPED)
+            ].append(window)
         if windows and not any(chosen[side] for side in SIDES):
-            raise DataError(f"{self.table} names no window of these, such as {windows[0].id}")
+            raise DataError(f"{self.table} lists none of these windows, such as {windows[0].id}")
         division = {side: replace(windows, windows=tuple(members)) for side, members in chosen.items()}
         _check_apart(division, self.table)
         return division
@@ -107,12 +109,12 @@ def read_sides(path: str | Path) -> dict[str, str]:
     table = read_table(path, _COLUMNS, required=("side",))
     column = next((name for name in ("window", "sequence") if name in table.columns), None)
     if column is None:
-        raise DataError(f"{table.path} names no windows: it needs the column window (or sequence)")
+        raise DataError(f"{table.path} lists no windows: it needs the column window (or sequence)")
     sides: dict[str, str] = {}
     for record in table.records:
         name, side = record.read(column, str, f"the name of a {column}"), _side(record)
         if sides.setdefault(name, side) != side:
-            raise DataError(f"{record.place} puts {name} on another side than a line before it")
+            raise DataError(f"{record.place} puts {name} on a different side than an earlier line")
     return sides
 
 
@@ -124,7 +126,7 @@ def compare(own: Mapping[str, WindowList], path: str | Path) -> Counter[tuple[st
     here = {window.id: side for side, members in own.items() for window in members}
     there = read_sides(path)
     if not any("@" in name for name in there):
-        raise ConfigError(f"{path} names sequences; only tables of windows can be compared")
+        raise ConfigError(f"{path} lists sequences; only tables of windows can be compared")
     return Counter((here.get(name, "absent"), there.get(name, "absent")) for name in {*here, *there})
 
 
@@ -143,8 +145,8 @@ def _check_apart(division: Mapping[str, WindowList], table: str) -> None:
                 other, first = owners.setdefault((window.sequence, index), (side, window))
                 if other != side:
                     raise DataError(
-                        f"{table} puts {first.id} into {other} and {window.id} into {side}, and they share a frame: "
-                        "drop the windows between two sides"
+                        f"{table} puts {first.id} into {other} and {window.id} into {side}, but they share a "
+                        "frame: drop the windows between two sides"
                     )
 
 

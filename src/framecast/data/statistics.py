@@ -1,30 +1,36 @@
-"""What is learnt from the training windows before the network is: stretches and sizes of change.
+"""Statistics of the training windows that are fitted before the network: stretches and sizes of change.
 
 All of it from a bounded, seeded sample of windows, so that it takes seconds on an archive of any size, and from the
 training side only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.data.datasets import Samples, epoch_order
-from framecast.videos.forcings import channels_of_forcings, planes
+from framecast.data.datasets import Samples, WindowDataset, epoch_order
+from framecast.videos.anomalies import Anomalies, Regression, basis, packed, resolved_harmonics
+from framecast.videos.forcings import ClockName, channels_of_forcings, clock, frame_times, planes
 from framecast.videos.normalise import Curve, Normaliser, fit_stretch
+from framecast.videos.representation import Representation
 from framecast.videos.stretch_choice import choose_stretch
-from framecast.videos.target import latest_frame
+from framecast.videos.target import Change
 
 T = TypeVar("T")
 
 _PIXELS = 4_000_000
 """Pixels of one channel that a stretch is fitted on, about."""
 
+_WINDOWS = 512
+"""Windows that cycles and the size of changes are taken from, at most."""
+
 _BATCH = 16
-"""Windows looked at together."""
+"""Windows read at once."""
 
 
 def fit_normaliser(
@@ -46,7 +52,7 @@ def fit_normaliser(
         softening: for all channels, or by channel, physical unit; None is 1, or chosen with the curve.
         saturation: for all channels, or by channel, physical unit.
         dry: for all channels, or by channel, physical unit; see `Stretch`.
-        seed: which windows are looked at.
+        seed: random seed for the choice of windows.
         pixels: of each channel.
 
     Raises:
@@ -89,31 +95,88 @@ def fit_normaliser(
     return Normaliser(stretches=stretches)
 
 
+def fit_anomalies(train: WindowDataset, clocks: Sequence[ClockName], *, seed: int = 0) -> Anomalies:
+    """Return the daily and yearly cycles of every channel, from at most 512 windows that ``seed`` chooses.
+
+    The standard deviation is √(π/2) times the expected absolute anomaly, as of a normal distribution.
+
+    Args:
+        train: the training windows, of whole frames.
+        clocks: ``hour``, ``season`` or both.
+        seed: which windows are looked at.
+
+    Raises:
+        ConfigError: the training frames leave out too much of the day or the year.
+        DataError: nothing varies in a channel.
+    """
+    frames, chosen = train.frames, _choose(train, _WINDOWS, seed)
+    channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
+    times = {index: frame_times(train.windows[index].issue_time, frames) for index in chosen}
+    angles = {k: torch.from_numpy(np.concatenate([clock(name, own) for name in clocks])) for k, own in times.items()}
+    harmonics, once = resolved_harmonics(clocks, torch.cat(list(angles.values()), dim=1)), (1,) * len(clocks)
+
+    def videos() -> Iterator[tuple[int, Tensor, Tensor]]:
+        for index in chosen:
+            sample, at = train.sample(index), angles[index]
+            for video, names, own in (
+                (sample.past, frames.past_channels, at[:, : frames.past]),
+                (sample.future, frames.future_channels, at[:, frames.past :]),
+            ):
+                yield from ((channels.index(name), video[k], own) for k, name in enumerate(names))
+
+    means = [Regression(harmonics) for _ in channels]
+    for channel, video, at in videos():
+        means[channel].add(video, at)
+    mean = torch.stack([each.solve() for each in means])
+    sizes = [Regression(once) for _ in channels]
+    for channel, video, at in videos():
+        anomaly = video - torch.einsum("kt,khw->thw", basis(at, harmonics), mean[channel])
+        sizes[channel].add(anomaly.abs() * (np.pi / 2) ** 0.5, at)
+    std = torch.stack([each.solve() for each in sizes])
+    for name, own in zip(channels, std[:, 0], strict=True):
+        if not own.nan_to_num().max() > 0:
+            raise DataError(f"channel {name} has no anomaly in the training windows: nothing can be learnt from it")
+    std[:, 0] = torch.maximum(std[:, 0], 1e-3 * std[:, 0].nan_to_num().amax((-2, -1), keepdim=True))
+    return Anomalies(
+        clocks=tuple(clocks),
+        channels=channels,
+        height=frames.height,
+        width=frames.width,
+        harmonics=harmonics,
+        mean=packed(mean),
+        std=packed(std),
+    )
+
+
 def fit_change_scale(
-    train: Samples, normaliser: Normaliser, *, seed: int = 0, windows: int = 512
+    train: Samples,
+    normaliser: Normaliser,
+    *,
+    anomalies: Anomalies | None = None,
+    seed: int = 0,
 ) -> tuple[tuple[float, ...], ...]:
     """Return the standard deviation of the normalised change since the last frame, ``[channel][lead time]``.
 
         scale[c][k] = sqrt(mean((z_future[c, k] - z_last[c])²))
 
     The last frame is the moved one where samples have it. It is taken about zero, so that the encoded change has a mean
-    square of one, over at most so many ``windows`` that ``seed`` chooses. Masked pixels are left out.
+    square of one, over at most 512 windows that ``seed`` chooses. Masked pixels are left out.
 
     Raises:
         ConfigError: a future channel is not among the past channels.
-        DataError: nothing changes in some channel at some lead time, or nothing is visible.
+        DataError: nothing changes in some channel at some lead time, or all pixels are masked.
     """
     frames = train.frames
+    change = Change(scale=((1.0,) * frames.future,) * len(frames.future_channels))
+    forcings = getattr(train, "forcings", ())
+    plain = Representation(frames=frames, normaliser=normaliser, target=change, forcings=forcings, anomalies=anomalies)
     total = torch.zeros(len(frames.future_channels), frames.future, dtype=torch.float64)
     count = torch.zeros_like(total)
-    chosen = _choose(train, windows, seed)
+    chosen = _choose(train, _WINDOWS, seed)
     for start in range(0, len(chosen), _BATCH):
         sample = train.batch(chosen[start : start + _BATCH])
-        latest = sample.moved if sample.moved.numel() else latest_frame(sample.past, frames)
-        last = normaliser.forward(latest, frames.future_channels)
-        change = (normaliser.forward(sample.future, frames.future_channels) - last).double()
-        seen = torch.isfinite(change)
-        total += torch.where(seen, change, 0.0).square().sum(dim=(0, -2, -1))
+        x0, seen = plain.encode(sample.past, sample.future, *sample.beside)
+        total += x0.double().square().sum(dim=(0, -2, -1))
         count += seen.sum(dim=(0, -2, -1))
     scale = (total / count).sqrt()
     still = [(c, k) for c, k in np.argwhere(~(scale > 0).numpy()).tolist()]

@@ -1,7 +1,7 @@
 """Reading user-supplied CSV tables: one line of names, whose columns are found under any of their usual names.
 
 Lines that begin with ``#`` are comments. The separator is a comma, a semicolon or a tab, whichever the line of names
-has most of. What cannot be read is told with the file, the line and the column.
+has most of. Errors name the file, the line and the column.
 """
 
 import csv
@@ -15,6 +15,9 @@ from framecast.core.reading import read_text
 from framecast.core.text import cell_text
 
 Value = TypeVar("Value")
+
+_MOST_CHARACTERS = 2**17
+"""Characters of a line."""
 
 _MOST_BYTES = 2**28
 
@@ -47,12 +50,12 @@ class Record:
         return self.read(column, float, "a number")
 
     def text(self, column: str) -> str:
-        """Return a cell as it stands, empty where it is."""
+        """Return a cell as text, empty if it is."""
         return self.cells.get(column, "")
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table that was read: the file, the columns found by the name they have here, and its lines in order."""
 
     path: Path
@@ -62,7 +65,7 @@ class Table:
 
 def read_table(
     path: str | Path, columns: Mapping[str, Sequence[str]], *, required: Sequence[str], unnamed: str | None = None
-) -> Table:
+) -> TextTable:
     """Read the table at ``path``.
 
     Args:
@@ -73,7 +76,7 @@ def read_table(
         unnamed: the column that the only one of a file without a line of names is.
 
     Raises:
-        DataError: there is no such file, it is no text, or a column is missing.
+        DataError: there is no such file, it is not text, or a column is missing.
     """
     path = Path(path)
     try:
@@ -81,6 +84,9 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path} cannot be read as a table: {error.strerror}") from None
     numbered = [(k, line) for k, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
+    for k, line in numbered:
+        if len(line) > _MOST_CHARACTERS:
+            raise DataError(f"{path}, line {k} has {len(line)} characters; at most {_MOST_CHARACTERS} are read")
     if not numbered:
         raise DataError(f"{path} is empty: its first line must name the columns {', '.join(required)}")
     heading = numbered[0][1]
@@ -99,10 +105,11 @@ def read_table(
         wanted = " and ".join(f"{column} (or {', '.join(columns[column][1:])})" for column in missing)
         raise DataError(f"{path} has the columns {', '.join(names)}; it needs {wanted}")
     records: list[Record] = []
-    reader = csv.reader([line for _, line in numbered], delimiter=separator)
-    for (number, _), row in zip(numbered, reader, strict=False):
-        if reader.line_num > len(records) + 1:
+    for number, line in numbered:
+        rows = csv.reader([line, "\n"], delimiter=separator)
+        row = next(rows)
+        if rows.line_num > 1:
             raise DataError(f"{path.name}, line {number} has a quotation mark that is not closed there: close it")
         cells = {column: cell_text(row[k].strip()) for column, k in found.items() if k < len(row) and row[k].strip()}
         records.append(Record(f"{path.name}, line {number}", cells))
-    return Table(path, frozenset(found), tuple(records))
+    return TextTable(path, frozenset(found), tuple(records))

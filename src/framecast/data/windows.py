@@ -1,4 +1,4 @@
-"""Windows: the P + F frames at the model's times that an archive holds.
+"""Windows: the P + F frames of an archive at the model's times.
 
 The archive's cadence may be finer than the model's (an hourly archive serves a two-hourly model): a window may begin
 at any frame, so every phase is used. A run that cannot be used is counted by the reason.
@@ -17,17 +17,18 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.options import format_duration
 from framecast.data.archive.format import MISSING
 from framecast.data.archive.reader import Archive
+from framecast.videos.calendar import Calendar
 from framecast.videos.frames import FrameSpec
 
 MISSING_FRAME = "missing frame"
-OFF_TIME = "frame off its time"
+OFF_TIME = "frame off its time"  # stored in the records of runs
 BAD_QUALITY = "bad quality"
 MASKED = "masked"
 NOT_FINITE = "not finite"
 REPEATED = "repeated issue time"
 
 ABSENT = -1
-"""In place of the position of a future frame that is not known."""
+"""Index of a future frame that is not available."""
 
 TOLERANCE = 0.1
 """How far a frame may be from its exact time, as a fraction of the cadence."""
@@ -44,6 +45,7 @@ class Window:
         issue_time: observation time of the last past frame.
         start_time: observation time of the first frame.
         end_time: observation time of the last frame that is known.
+        calendar: how the times are read.
     """
 
     sequence: str
@@ -51,6 +53,7 @@ class Window:
     issue_time: np.datetime64
     start_time: np.datetime64
     end_time: np.datetime64
+    calendar: Calendar = Calendar()
 
     @property
     def complete(self) -> bool:
@@ -59,7 +62,12 @@ class Window:
 
     @property
     def id(self) -> str:
-        """A name that no other window of the archive has, ``station-7@2017-08-13T06:00``."""
+        """A unique, readable name: ``station-7@2017-08-13T06:00``."""
+        return self.key if self.calendar.ordinary else f"{self.sequence}@{self.calendar.iso(self.issue_time)}"
+
+    @property
+    def key(self) -> str:
+        """The same with the time in nanoseconds, from which seeds and checksums are made."""
         time = self.issue_time.astype("datetime64[ns]")
         unit = next(unit for unit in ("m", "s", "ms", "us", "ns") if time == time.astype(f"datetime64[{unit}]"))
         return f"{self.sequence}@{time.astype(f'datetime64[{unit}]')}"
@@ -97,6 +105,11 @@ class WindowList(Sequence[Window]):
         return iter(self.windows)
 
     @property
+    def calendar(self) -> Calendar:
+        """How the times of all windows are read."""
+        return self.windows[0].calendar if self.windows else Calendar()
+
+    @property
     def sequences(self) -> tuple[str, ...]:
         """Names of the sequences that hold at least one window, sorted."""
         return tuple(sorted({window.sequence for window in self.windows}))
@@ -108,15 +121,15 @@ class WindowList(Sequence[Window]):
 
     @property
     def remedy(self) -> str:
-        """What keeps more of the candidates, where frames are off their times; empty otherwise."""
+        """How to keep more of the candidates, if frames are mistimed; empty otherwise."""
         lost = self.rejected[OFF_TIME]
         if not lost:
             return ""
         every = len(self) + self.rejected.total()
         return (
-            f"{lost} of {every} candidates ({100 * lost / every:.0f} %) are lost since a frame is off its time: a "
-            f"larger data.tolerance (a fraction of the cadence, {TOLERANCE:g} by default) keeps them, with the nearest "
-            "frames"
+            f"{lost} of {every} candidates ({100 * lost / every:.0f} %) are rejected because a frame is not at its "
+            f"time: a larger data.tolerance (a fraction of the cadence, {TOLERANCE:g} by default) keeps them, with "
+            "the nearest frames"
         )
 
 
@@ -127,7 +140,6 @@ def find_windows(
     tolerance: float = TOLERANCE,
     stride: int = 1,
     max_masked: float = 0.25,
-    allow_bad_quality: bool = False,
     past_only: bool = False,
 ) -> WindowList:
     """Return all windows of ``archive`` that fit ``frames``.
@@ -141,23 +153,22 @@ def find_windows(
     count.
 
     Args:
-        archive: where to look.
+        archive: the archive to search.
         frames: channels, frames and cadence of the model.
         tolerance: allowed distance from the exact time, as a fraction of the model's cadence, in [0, 0.5).
         stride: begin a window at every ``stride``-th frame of the archive only.
         max_masked: largest fraction of NaN pixels in a frame, in [0, 1].
-        allow_bad_quality: use frames whose quality is not 0 (but never those that are `MISSING`).
         past_only: whether a past is enough: no window is rejected for its future, in which frames that are missing or
             cannot be used are `ABSENT`.
 
     Raises:
         ConfigError: an option is out of range.
-        DataError: the archive lacks a channel, has another size, or holds no window.
+        DataError: the archive lacks a channel, has another size, or contains no window.
     """
     if not 0 <= tolerance < 0.5:
         raise ConfigError(f"tolerance is {tolerance}; it is a fraction of the cadence in [0, 0.5)")
     if stride < 1:
-        raise ConfigError(f"stride is {stride}; it is a number of frames from 1 up")
+        raise ConfigError(f"stride is {stride}; it is a number of frames, at least 1")
     if not 0 <= max_masked <= 1:
         raise ConfigError(f"max_masked is {max_masked}; it is a fraction of the pixels in [0, 1]")
     check_fit(archive, frames, past_only=past_only)
@@ -170,7 +181,7 @@ def find_windows(
         rejected[MISSING_FRAME] += int((~complete & ~near).sum())
         rejected[OFF_TIME] += int((~complete & near).sum())
         indices = indices[complete]
-        faults = _faults(archive, name, frames, max_masked, allow_bad_quality)
+        faults = _faults(archive, name, frames, max_masked)
         usable = np.ones(len(indices), bool)
         for reason, (past, future) in faults.items():
             faulty = np.concatenate([past[indices[:, : frames.past]], future[indices[:, frames.past :]]], axis=1)
@@ -182,7 +193,7 @@ def find_windows(
         first[np.flatnonzero(usable)[np.unique(indices[usable, frames.past - 1], return_index=True)[1]]] = True
         rejected[REPEATED] += int((usable & ~first).sum())
         windows += [
-            Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[max(row)])
+            Window(name, tuple(row), times[row[frames.past - 1]], times[row[0]], times[max(row)], archive.calendar)
             for row in indices[first].tolist()
         ]
     reasons = archive.domain.reasons
@@ -211,7 +222,7 @@ def check_fit(archive: Archive, frames: FrameSpec, *, past_only: bool = False) -
 
 def manifest_hash(windows: Sequence[Window]) -> str:
     """Return a hexadecimal digest of which windows these are; order and machine do not matter."""
-    lines = sorted(f"{window.id} {','.join(map(str, window.indices))}" for window in windows)
+    lines = sorted(f"{window.key} {','.join(map(str, window.indices))}" for window in windows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -251,7 +262,7 @@ def _runs(
 
 
 def _faults(
-    archive: Archive, name: str, frames: FrameSpec, max_masked: float, allow_bad_quality: bool
+    archive: Archive, name: str, frames: FrameSpec, max_masked: float
 ) -> dict[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
     """Return for each reason which frames ``[time]`` cannot be used in the past and in the future."""
     masked, infinite = archive.unusable(name)
@@ -259,7 +270,7 @@ def _faults(
         [archive.channels.index(channel) for channel in channels if channel in archive.channels]
         for channels in (frames.past_channels, frames.future_channels)
     )
-    bad = (archive.quality(name) != 0) & (not allow_bad_quality)
+    bad = archive.quality(name) != 0
     return {
         BAD_QUALITY: (bad, bad),
         MASKED: ((masked[:, past] > max_masked).any(axis=1), (masked[:, future] > max_masked).any(axis=1)),
@@ -268,7 +279,7 @@ def _faults(
 
 
 def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float, needed: int) -> str:
-    """Say in one line why there is no window."""
+    """Return in one line why there is no window."""
     need = frames.describe_past()
     if needed > frames.past:
         need = frames.describe()
@@ -294,8 +305,8 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_ma
         )
     elif rejected[OFF_TIME]:
         hint = (
-            f"; {rejected[OFF_TIME]} are lost since a frame is off its time: train with data.tolerance up to 0.49 (a "
-            "fraction of the cadence), or import with --interpolate"
+            f"; {rejected[OFF_TIME]} are rejected because a frame is not at its time: train with data.tolerance up "
+            "to 0.49 (a fraction of the cadence), or import with --interpolate"
         )
     if rejected[archive.domain.reasons.get(MASKED, MASKED)]:
         masked = np.concatenate([archive.unusable(name)[0].max(axis=1) for name in archive.sequences])
@@ -305,4 +316,4 @@ def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_ma
             f"{100 * max_masked:.3g} %: train with data.max_masked={np.ceil(100 * typical + 0.5) / 100:g} if they are "
             "always the same (land, beyond the range of a radar)"
         )
-    return f"{archive.path} holds no window of {need}; candidates rejected: {counts}{hint}"
+    return f"{archive.path} contains no window of {need}; candidates rejected: {counts}{hint}"

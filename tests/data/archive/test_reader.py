@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -176,10 +177,10 @@ class TestFrameByFrame:
         with writer(tmp_path / "a.zarr") as w:
             w.create("s", hours(2))
             for call, words in (
-                (lambda: w.write("t", 0, np.ones((1, 3, 4))), "was not created"),
+                (lambda: w.write("t", 0, np.ones((1, 3, 4))), "has not been created"),
                 (lambda: w.write("s", 2, np.ones((1, 3, 4))), "frames 0 to 1"),
                 (lambda: w.write("s", 0, np.ones((1, 4, 3))), "shape [1, 4, 3]"),
-                (lambda: w.create("s", hours(2)), "added before"),
+                (lambda: w.create("s", hours(2)), "already been added"),
                 (lambda: w.create("t", hours(2)[::-1]), "runs backwards"),
                 (lambda: w.create("t", np.array(["0850-01-01", "0850-01-02"], "M8[s]")), "from 1678 to 2261"),
                 (lambda: w.create("t", hours(2), coords={"x": np.arange(9)}), "9 x"),
@@ -366,7 +367,7 @@ class TestRefusals:
         one_line(error, "lacks the root attributes cadence")
 
     def test_no_sequence(self, tmp_path):
-        with pytest.raises(DataError, match="holds no sequence"):
+        with pytest.raises(DataError, match="contains no sequence"):
             Archive.open(by_hand(tmp_path / "a.zarr", None))
 
     @pytest.mark.thorough
@@ -408,6 +409,25 @@ class TestRefusals:
         with pytest.raises(DataError) as error:
             Archive.open(by_hand(tmp_path / "scale.zarr", data)).read("here")
         one_line(error, "scale_factor")
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            *(({"attributes": {"_FillValue": value}}, "_FillValue") for value in (5, "x", "", [1, 2], {}, True)),
+            ({"dimension_names": [None] * 4}, "dimensions"),
+            ({"dimension_names": None, "attributes": {"_ARRAY_DIMENSIONS": 5}}, "dimensions"),
+        ],
+    )
+    def test_attributes_of_another_type(self, make_archive, change, words):
+        path = make_archive().path
+        for document in path.rglob("zarr.json"):
+            plain = json.loads(document.read_text())
+            plain.pop("consolidated_metadata", None)
+            own = change if document.parent.name == "intensity" else {}
+            document.write_text(json.dumps({k: v for k, v in (plain | own).items() if v is not None}))
+        with pytest.raises(DataError) as error:
+            Archive.open(path).read("region-00")
+        one_line(error, words)
 
     def test_asking_for_what_is_not_there(self, make_archive):
         archive = make_archive()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.resume import Job
+from framecast.core.resume import ResumableJob
 from framecast.data.archive.reader import Archive
 from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.data.archive.writer import ArchiveWriter
@@ -22,10 +22,12 @@ TIMES = np.datetime64("2024-05-01", "ns") + np.arange(150) * np.timedelta64(1, "
 FRAMES = np.random.default_rng(0).gamma(2.0, 50.0, (150, 1, 64, 64)).astype(np.float32)
 
 
-JOB = Job(kind="archive", options="r", inputs={"source": "1"})
+JOB = ResumableJob(kind="archive", options="r", inputs={"source": "1"})
 
 
-def write(path: Path, *, job: Job = JOB, stop: int | None = None, error=KeyboardInterrupt, overwrite=False) -> int:
+def write(
+    path: Path, *, job: ResumableJob = JOB, stop: int | None = None, error=KeyboardInterrupt, overwrite=False
+) -> int:
     """Write two sequences frame by frame, but for what is done; return how many frames were written."""
     written = 0
     with ResumableArchiveWriter(path, job=job, overwrite=overwrite, **HEADER) as writer:
@@ -69,14 +71,14 @@ def test_an_interrupted_archive_goes_on_and_ends_in_the_same_bytes(tmp_path, sto
 def test_another_job_begins_anew(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.zarr", stop=100)
-    assert write(tmp_path / "a.zarr", job=Job(kind="archive", options="other", inputs={"source": "1"})) == 300
+    assert write(tmp_path / "a.zarr", job=ResumableJob(kind="archive", options="other", inputs={"source": "1"})) == 300
 
 
 def test_the_same_job_with_other_data_is_refused_and_keeps_what_is_there(tmp_path):
-    changed = Job(kind="archive", options="r", inputs={"source": "2"})
+    changed = ResumableJob(kind="archive", options="r", inputs={"source": "2"})
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.zarr", stop=100)
-    with pytest.raises(DataError, match=r"a.zarr .*another source.*--overwrite"):
+    with pytest.raises(DataError, match=r"a.zarr .*different source.*--overwrite"):
         write(tmp_path / "a.zarr", job=changed)
     assert write(tmp_path / "a.zarr") == 172
     with pytest.raises(KeyboardInterrupt):

@@ -1,11 +1,11 @@
-"""Which codecs a store may name, and how large what they unpack may be.
+"""Which codecs a store may use, and how large their output may be.
 
 A Zarr store names the codecs that unpack it, and some codecs do more than that: ``pickle`` runs what it reads, and a
 name can load any plugin that is installed. So a store may name those of `PACKED`, `FILTERS` and `V3`, which do
 arithmetic on bytes, and no other. They are compared before Zarr makes a codec of a name (see `guard`).
 
-Packed chunks tell lies about their sizes: c-blosc reads beyond the end of a chunk whose header says so (its callers are
-asked to compare, ``blosc_cbuffer_validate``), and a kilobyte may unpack to gigabytes. `Packing.check` looks at the
+Compressed chunks may declare false sizes: c-blosc reads beyond the end of a chunk whose header says so (its callers
+are asked to compare, ``blosc_cbuffer_validate``), and a kilobyte may unpack to gigabytes. `Packing.check` looks at the
 bytes of a chunk before Zarr has them. Zarr's and numcodecs' registries stay as they are.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from zarr.abc.store import ByteRequest, SuffixByteRequest
 
 MOST_CHUNK_BYTES = 2**29
-"""Bytes of a chunk, which is decoded as a whole however little of it is wanted."""
+"""Largest size of a chunk in bytes, which is always decoded completely."""
 
 PACKED = ("blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd")
 """Codecs that make bytes fewer; known to both versions of the format."""
@@ -43,11 +43,11 @@ _NOTHING = 2**64 - 1
 """Offset and length of a chunk that a shard does not hold."""
 
 _GROWTH = {"delta": 8, "fixedscaleoffset": 8, "packbits": 8, "quantize": 8}
-"""How many bytes a filter makes of one, at most."""
+"""Largest expansion factor of a filter."""
 
 _BLOSC_HEADER = 16
 _DEFLATED = 1032
-"""Bytes that zlib unpacks from one, at most."""
+"""Largest expansion factor of zlib."""
 
 _ZSTD_BLOCK = 2**17
 
@@ -73,11 +73,9 @@ class Packing:
     index: int = 0
 
     def check(self, content: memoryview, part: ByteRequest | None) -> None:
-        """Raise `ValueError` if a chunk, or one of a shard, lies about its size or is too large unpacked.
+        """Raise `ValueError` if a chunk, or one of a shard, declares a false size or is too large when decompressed.
 
-        Args:
-            content: what is stored.
-            part: which part of the file it is; None is all of it.
+        ``part`` says which part of the file ``content`` is; None is all of it.
         """
         if not self.chunks:
             self._check_chunk(content)
@@ -103,7 +101,7 @@ def find_packing(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Packing:
     """Return how chunks are packed by ``codecs``: names and configurations, in the order of packing.
 
     Raises:
-        ValueError: they are packed several times, or something follows that cannot be looked through.
+        ValueError: they are compressed several times, or another codec follows whose output cannot be checked.
     """
     kind, behind, most, text = "", 0, MOST_CHUNK_BYTES, False
     for name, configuration in codecs:
@@ -149,12 +147,8 @@ def _zstd_size(content: memoryview) -> int:
     return size
 
 
-def _lz4_size(content: memoryview) -> int:
-    return int.from_bytes(content[:4], "little")
-
-
 def _inflated_size(decompressor: Callable[[], Any], ratio: int) -> Callable[[memoryview], int]:
-    """Return a function that unpacks in small pieces to count, where a packed chunk could be too large at all."""
+    """Return a function that counts the decompressed bytes in small pieces, if a chunk could be too large."""
 
     def size(content: memoryview) -> int:
         if len(content) * ratio <= MOST_CHUNK_BYTES:
@@ -174,7 +168,7 @@ def _inflated_size(decompressor: Callable[[], Any], ratio: int) -> Callable[[mem
 _SIZES: dict[str, Callable[[memoryview], int]] = {
     "blosc": _blosc_size,
     "zstd": _zstd_size,
-    "lz4": _lz4_size,
+    "lz4": lambda content: int.from_bytes(content[:4], "little"),
     "zlib": _inflated_size(lambda: zlib.decompressobj(47), _DEFLATED),
     "gzip": _inflated_size(lambda: zlib.decompressobj(47), _DEFLATED),
     "bz2": _inflated_size(bz2.BZ2Decompressor, MOST_CHUNK_BYTES),

@@ -7,6 +7,7 @@ archives may be written by anyone with xarray.
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import xarray as xr
 import zarr
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.stored import Format
+from framecast.core.stored import DocumentFormat
+from framecast.data.archive.arrays import read_whole
 from framecast.videos.calendar import Calendar, decode_clock
 from framecast.videos.frames import nanoseconds
 
-ARCHIVE_FORMAT = Format("framecast-archive", 1, "framecast archive", "see docs/data-format.md")
+ARCHIVE_FORMAT = DocumentFormat("framecast-archive", 1, "framecast archive", "see docs/data-format.md")
 MISSING = -1
 """The quality of a frame that has a place in the time axis but was never written."""
 UNKNOWN = -1
@@ -31,11 +33,11 @@ MOST_CONSOLIDATED = 1000
 """Sequences whose metadata the root of an archive gathers."""
 
 _LARGE = 1e10
-"""Seconds of a cadence, three centuries, and pixels of a side are fewer."""
+"""Upper bound of the cadence in seconds (three centuries) and of a side in pixels."""
 
 DIMENSIONS = ("time", "channel", "y", "x")
 POSITIONS = ("y", "x", "lat", "lon", "crs")
-"""Coordinates that say where pixels are."""
+"""Coordinates of pixels."""
 CLASSES = "classes"
 ROOT_ATTRIBUTES = ("format", "version", "channels", "unit", "cadence", "height", "width")
 
@@ -90,7 +92,7 @@ def read_header(path: Path, attrs: Mapping[str, Any]) -> Header:
             width=int(attrs["width"]),
             classes=_classes(attrs.get(CLASSES, [])),
         )
-    except (ConfigError, TypeError, ValueError) as error:
+    except (ConfigError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} has unusable root attributes: {error}") from None
 
 
@@ -110,7 +112,7 @@ def check_intensity(place: str, dims: Sequence[str], shape: Sequence[int], dtype
     """Raise `DataError` unless the intensity of the sequence at ``place`` is as documented."""
     if tuple(dims) != DIMENSIONS:
         raise DataError(
-            f"intensity of {place} has dimensions ({', '.join(dims)}); "
+            f"intensity of {place} has dimensions ({', '.join(map(str, dims))}); "
             f"they must be ({', '.join(DIMENSIONS)}): transpose it"
         )
     if np.dtype(dtype).kind != "f":
@@ -161,38 +163,38 @@ def check_channels(place: str, channels: Sequence[str], header: Header) -> None:
 
 def check_quality(place: str, quality: npt.NDArray[Any], count: int) -> npt.NDArray[np.int64]:
     """Return ``quality`` as int64, or raise `DataError` unless it has one whole number for each frame."""
-    if quality.shape != (count,) or quality.dtype.kind not in "iub":
+    return _one_each(f"quality of {place}", quality, count, "iub")
+
+
+def _one_each(what: str, values: npt.NDArray[Any], count: int, kinds: str) -> npt.NDArray[np.int64]:
+    if values.shape != (count,) or values.dtype.kind not in kinds:
         raise DataError(
-            f"quality of {place} is {quality.dtype} {list(quality.shape)}; "
-            f"it must be one whole number for each of {count} frames"
+            f"{what} is {values.dtype} {list(values.shape)}; it must be one whole number for each of {count} frames"
         )
-    return quality.astype(np.int64)
+    return values.astype(np.int64)
 
 
 def check_labels(place: str, labels: npt.NDArray[Any], count: int, classes: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return ``labels`` as int64, or raise `DataError` unless each of ``count`` frames has a class or is `UNKNOWN`."""
-    if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"label of {place} is {labels.dtype} {list(labels.shape)}; "
-            f"it must be one whole number for each of {count} frames"
-        )
+    labels = _one_each(f"label of {place}", labels, count, "iu")
     if count and not (labels.min() >= UNKNOWN and labels.max() < len(classes)):
         wrong = labels[(labels < UNKNOWN) | (labels >= len(classes))][0]
         raise DataError(
             f"label of {place} has the value {wrong}; with {len(classes)} classes ({', '.join(classes) or 'none'}) "
             f"it can be {UNKNOWN} (unknown) to {len(classes) - 1}: correct it, or the attribute 'classes' of the root"
         )
-    return labels.astype(np.int64)
+    return labels
 
 
 def check_packing(place: str, attrs: Mapping[str, Any]) -> None:
     """Raise `DataError` if the intensity at ``place`` is packed, or marks masked pixels with a number."""
     packed = sorted({"scale_factor", "add_offset", "missing_value"} & set(attrs))
     fill = attrs.get("_FillValue")
-    if isinstance(fill, str):  # xarray keeps a float64 in base64 in Zarr 3
-        fill = np.frombuffer(base64.b64decode(fill), dtype="<f8")[0]
-    if packed or not (fill is None or np.isnan(fill)):
-        what = ", ".join(packed) or f"_FillValue {fill:g}"
+    if isinstance(fill, str):
+        with suppress(ValueError, IndexError):  # xarray keeps a float64 in base64 in Zarr 3
+            fill = float(np.frombuffer(base64.b64decode(fill), dtype="<f8")[0])
+    if packed or not (fill is None or fill != fill):
+        what = ", ".join(packed) or f"_FillValue {f'{fill:g}' if isinstance(fill, float) else repr(fill)[:50]}"
         raise DataError(f"intensity of {place} has {what}; it must be plain float32 with NaN where a pixel is masked")
 
 
@@ -208,8 +210,8 @@ def decode_times(array: zarr.Array, place: str) -> tuple[npt.NDArray[np.datetime
         raise DataError(f"time of {place} has {array.ndim} dimensions; it must have one")
     units = array.attrs.get("units")
     try:
-        return decode_clock(np.asarray(array[:]), array.attrs)
-    except (DataError, ValueError):
+        return decode_clock(read_whole(array), array.attrs)
+    except (DataError, ValueError, OverflowError):
         raise DataError(
             f"time of {place} is {array.dtype} with units {units!r}; it must be a CF time (datetime64 in memory), "
             "such as 'seconds since 1970-01-01'"
@@ -221,7 +223,7 @@ def consolidate(path: Path, groups: Iterable[str] = ()) -> None:
 
     It writes what `zarr.consolidate_metadata` does, which opens every array for it. The consolidated form is not in
     the specification of format 3 yet; readers that do not know it ignore it. Of more than `MOST_CONSOLIDATED` groups
-    the root gathers nothing: it would be read as a whole, hundreds of megabytes, whatever is wanted.
+    the root gathers nothing: it would have to be read completely, hundreds of megabytes.
     """
     groups = list(groups)
     inside: dict[str, Any] = {}

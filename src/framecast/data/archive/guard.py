@@ -1,8 +1,7 @@
-"""A stranger's Zarr store may be damaged, claim more than a machine holds, or name code to run.
+"""An untrusted Zarr store may be damaged, declare more data than fit into memory, or name code to run.
 
-Every store that framecast opens is opened as a `GuardedStore`, which looks at each document before Zarr does. A
-document that passes names known codecs only (`framecast.data.archive.codecs`), holds no Python objects, and claims
-sizes that its files can bear out.
+Every store that framecast opens is opened as a `GuardedStore`, which checks each document before Zarr reads it: only
+known codecs (`framecast.data.archive.codecs`), no Python objects, and sizes that agree with its files.
 """
 
 import asyncio
@@ -50,7 +49,7 @@ _ARRAYS = ("zarr.json", ".zarray")
 _DOCUMENTS = (*_ARRAYS, ".zattrs", ".zgroup", ".zmetadata")
 _SMALL_CLAIM = 2**30
 _MOST_RATIO = 10**5
-"""Bytes that are claimed for each one on disk. Constant frames are packed to a ten-thousandth."""
+"""Largest ratio of declared to stored bytes. Constant frames are compressed to a ten-thousandth."""
 
 _FEW_CHUNKS = 4096
 _CHUNKS_PER_FILE = 256
@@ -58,14 +57,13 @@ _MOST_INNER_CHUNKS = 2**20
 
 
 class GuardedStore(LocalStore):
-    """A folder as Zarr reads it, in which nothing is believed unseen.
+    """A Zarr store whose documents are checked before they are used.
 
-    Whoever opens it ``read_only`` is protected from claims too; a store that is being filled claims what is yet to
-    come.
+    With ``read_only`` declared sizes are checked too; a store that is being written declares more than it contains.
 
     Raises:
-        DataError: on reading a document that names an unknown codec or Python objects, is too long, or claims too much;
-            a chunk that lies about its size; a pipe, a device or a socket.
+        DataError: on reading a document that names an unknown codec or Python objects, is too long, or declares too
+            much; a chunk with a false size; a pipe, a device or a socket.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
@@ -89,7 +87,7 @@ class GuardedStore(LocalStore):
     ) -> Buffer | None:
         """Return what is stored under ``key``."""
         if ".." in key.split("/"):
-            raise DataError(f"{self.root} names {key!r}, which is outside of it")
+            raise DataError(f"{self.root} names {key!r}, outside of it")
         path = self.root / key
         try:
             content = self._document(path) if path.name in _DOCUMENTS else self._chunk(path, byte_range)
@@ -130,12 +128,9 @@ def open_store(path: str | Path, *, group: str = "", mode: str = "r", **options:
 
 
 def find_packings(content: bytes, path: Path, *, claims: bool) -> Iterator[tuple[Path, Packing]]:
-    """Yield the folder of each array that a metadata document describes, and how its chunks are packed.
+    """Yield the folder of each array that a metadata document at ``path`` describes, and how its chunks are packed.
 
-    Args:
-        content: the document.
-        path: where it is.
-        claims: whether sizes are compared with the files that are there.
+    With ``claims`` sizes are compared with the files that are there.
 
     Raises:
         DataError: it cannot be trusted.
@@ -177,12 +172,7 @@ def _read_document(path: Path) -> bytes:
 
 
 def _arrays(document: Any, folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Yield the metadata of the arrays that a document describes: of its own, and of consolidated ones.
-
-    Args:
-        document: the plain content of a ``zarr.json``, ``.zarray`` or ``.zmetadata``; others describe none.
-        folder: of the group or array.
-    """
+    """Yield the metadata of the arrays that a ``zarr.json``, ``.zarray`` or ``.zmetadata`` in ``folder`` describes."""
     if not isinstance(document, Mapping):
         raise DataError(f"the metadata of {folder} are {type(document).__name__}; they must be a JSON object")
     inside = document.get("consolidated_metadata", document)
@@ -191,18 +181,14 @@ def _arrays(document: Any, folder: Path) -> Iterator[tuple[Path, Mapping[str, An
         for name, node in inside.items():
             place = folder / name
             if ".." in place.parts[len(folder.parts) :] or Path(name).is_absolute():
-                raise DataError(f"the metadata of {folder} name {name!r}, which is outside of it")
+                raise DataError(f"the metadata of {folder} name {name!r}, outside of it")
             yield from _arrays(node, place.parent if place.name in _DOCUMENTS else place)
     if document.get("node_type") == "array" or ("chunks" in document and "dtype" in document):
         yield folder, document
 
 
 def _check_array(document: Mapping[str, Any], folder: Path, *, claims: bool) -> Packing:
-    """Return how the chunks of an array are packed.
-
-    Raises:
-        DataError: its metadata cannot be trusted; sizes are compared with the files that are there for ``claims``.
-    """
+    """Return how the chunks of an array are packed; for ``claims`` its sizes are compared with its files."""
     try:
         shape = [int(size) for size in document["shape"]]
         if "chunks" in document:
@@ -240,7 +226,7 @@ def _check_v2(document: Mapping[str, Any], folder: Path) -> Packing:
                 raise DataError(f"{folder} has a filter for Python objects, which are never read")
     text = document["dtype"] == "|O" and any(codec["id"] == TEXT for codec in codecs)
     if np.dtype(_v2_type(document["dtype"])).hasobject and not text:
-        raise DataError(f"{folder} holds Python objects, which are never read: store text or numbers")
+        raise DataError(f"{folder} contains Python objects, which are never read: store text or numbers")
     return find_packing((codec["id"], codec) for codec in codecs)
 
 
@@ -265,7 +251,7 @@ def _check_v3(codecs: list[Any], folder: Path, chunks: list[int]) -> tuple[list[
     index = [(codec["name"], (codec.get("configuration") or {}).get("endian")) for codec in shard["index_codecs"]]
     plain = index[:1] == [("bytes", "little")] and index[1:] in ([], [("crc32c", None)])
     if same != inner or packing.chunks or not plain or shard.get("index_location", "end") != "end":
-        raise ValueError("shards within shards, and an index that is packed or comes first, are not read")
+        raise ValueError("nested shards, and a shard index that is compressed or comes first, are not supported")
     return inner, replace(packing, chunks=count, index=16 * count + 4 * (len(index) - 1))
 
 
@@ -285,8 +271,8 @@ def _v3_itemsize(kind: Any) -> int:
 def _check_codec(name: Any, known: frozenset[str], folder: Path) -> None:
     if name not in known:
         raise DataError(
-            f"{folder} names the codec {str(name)[:60]!r}, which is not among those that only unpack "
-            f"({', '.join(sorted(known))}): convert the data with the program that wrote them"
+            f"{folder} names the codec {str(name)[:60]!r}, which is not supported ({', '.join(sorted(known))}): "
+            "convert the data with the program that wrote them"
         )
 
 
@@ -301,8 +287,8 @@ def _check_claims(folder: Path, chunks: int, total: int) -> None:
         if chunks <= _FEW_CHUNKS + _CHUNKS_PER_FILE * files and total <= _SMALL_CLAIM + _MOST_RATIO * size:
             return
     raise DataError(
-        f"{folder} claims {chunks} chunks of {total} bytes together and has {files} files of {size} bytes: it is cut "
-        "short, or not what it says"
+        f"{folder} claims {chunks} chunks of {total} bytes together and has {files} files of {size} bytes: it is "
+        "truncated, or its metadata are wrong"
     )
 
 
@@ -320,7 +306,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 @contextmanager
 def undamaged(place: str | Path) -> Iterator[None]:
-    """Turn whatever a library says of damaged data at ``place`` into a `DataError`.
+    """Turn any error that a library raises for damaged data at ``place`` into a `DataError`.
 
     Zarr, HDF5 and their codecs raise many kinds. Exhausted memory stays what it is, and so does a missing permission.
     """
@@ -334,7 +320,7 @@ def undamaged(place: str | Path) -> Iterator[None]:
 
 
 def check_frame(path: Path, height: int, width: int, channels: int = 1) -> None:
-    """Raise `DataError` if frames of a size are claimed that nothing could be computed on."""
+    """Raise `DataError` if frames are declared that are too large to be processed."""
     if height * width > MOST_PIXELS:
         raise DataError(
             f"{path} claims frames of {height} by {width} pixels; at most {MOST_PIXELS} pixels are possible"
@@ -347,13 +333,7 @@ def check_frame(path: Path, height: int, width: int, channels: int = 1) -> None:
 
 
 def check_sequence(place: str, arrays: Mapping[str, zarr.Array], frames: int) -> None:
-    """Raise `DataError` if a sequence has more frames than any archive, or variables of other lengths.
-
-    Args:
-        place: of the sequence, for errors.
-        arrays: its variables.
-        frames: how many frames its intensity has.
-    """
+    """Raise `DataError` if a sequence has more frames than any archive, or variables of other lengths."""
     if frames > MOST_FRAMES:
         raise DataError(f"{place} claims {frames} frames; at most {MOST_FRAMES} are possible: divide the sequence")
     for name in {"time", "quality", "label"} & set(arrays):

@@ -1,22 +1,21 @@
-"""Which archive it is, whatever its name and place: a fingerprint that is cheap to take.
+"""Identity of an archive, independent of name and place: a fingerprint that is cheap to compute.
 
 The writer keeps a digest of everything it wrote, pixels included, in the root attribute ``content_sha256``, and
 `framecast.data.labels.write_labels` one of the labels. The fingerprint is made of these and of the names and sizes of
 all chunk files, so that pixels changed by another program are noticed (compressed chunks change their sizes), and a
 copy on another machine is the same archive.
 
-Archives that others wrote have no such digest. Theirs is made of the names and sizes of all files, the content of the
-metadata, and the content of files spread evenly over the archive, `_MOST_BYTES` in all: a change within an
-uncompressed file that is not among them stays unnoticed.
+Archives written by other programs have no such digest. Theirs is computed from the names and sizes of all files, the
+content of the metadata, and the content of files spread evenly over the archive, `_MOST_BYTES` in all: a change within
+an uncompressed file that is not among them is not detected.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from framecast.core.fingerprint import digest, files_below
+from framecast.core.fingerprint import digest, files_below, sizes_below
 from framecast.data.archive.pending import PendingSequence
 
 CONTENT = "content_sha256"
@@ -42,7 +41,7 @@ def content_digest(path: Path, attrs: Mapping[str, Any], sequences: Mapping[str,
 
 def fingerprint(path: Path, attrs: Mapping[str, Any], *, labels: bool = True) -> str:
     """Return a text that is the same for the same archive; see the module. Other ``labels`` may make it another."""
-    sizes = sorted(_sizes(path))
+    sizes = sorted(sizes_below(path))
     content = attrs.get(CONTENT)
     if not isinstance(content, str):
         return digest(sizes, _sample(path, sizes))
@@ -50,18 +49,6 @@ def fingerprint(path: Path, attrs: Mapping[str, Any], *, labels: bool = True) ->
     if labels:
         return digest(content, attrs.get(LABELS), chunks)
     return digest(content, [(name, size) for name, size in chunks if name.split("/")[1:2] != ["label"]])
-
-
-def _sizes(path: Path) -> Iterable[tuple[str, int]]:
-    """Yield name and size of every file below ``path``."""
-    waiting = [str(path)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif entry.is_file():
-                    yield Path(entry.path).relative_to(path).as_posix(), entry.stat().st_size
 
 
 def _sample(path: Path, sizes: list[tuple[str, int]]) -> str:

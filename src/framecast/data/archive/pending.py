@@ -1,4 +1,4 @@
-"""A sequence on its way to the disk: what is known of its frames, and the blocks that wait for their neighbours."""
+"""A sequence that is being written: what is known of its frames, and the blocks that are still incomplete."""
 
 import hashlib
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class PendingSequence:
             self.complete.add(number)
 
     def record(self, name: str, number: int) -> dict[str, Any]:
-        """Return what a resume record says of block ``number``, now that its pixels are on disk."""
+        """Return the entry of block ``number`` in the resume record, once its pixels are on disk."""
         rows = slice(number * self.block, (number + 1) * self.block)
         return {
             "block": number,
@@ -59,7 +59,7 @@ class PendingSequence:
         }
 
     def restore(self, record: Mapping[str, Any]) -> None:
-        """Take over what a `record` says."""
+        """Restore a block from its `record`."""
         rows = slice(record["block"] * self.block, (record["block"] + 1) * self.block)
         self.quality[rows], self.masked[rows] = record["quality"], record["masked"]
         self.infinite[rows] = record["infinite"]

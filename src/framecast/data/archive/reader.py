@@ -4,7 +4,7 @@ A sequence is one place followed through time (a storm, the area of a radar). It
 `xarray.Dataset`: ``xr.open_zarr(path, group=name)``; the whole archive as ``xr.open_datatree(path, engine="zarr")``.
 The format is described in ``docs/data-format.md``, well enough to be written without this file.
 
-Pixels are physical and unquantised. NaN is a pixel that was not seen (outside the image, out of the radar's range).
+Pixels are physical and unquantised. NaN is a pixel without a value (outside the image, out of the radar's range).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ import zarr
 from framecast.core.domain import Domain, find_domain
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.reading import read_json
+from framecast.data.archive.arrays import only_chunk, open_array, open_arrays, read_whole
 from framecast.data.archive.format import (
     ARCHIVE_FORMAT,
     CLASSES,
@@ -54,7 +55,10 @@ __all__ = ["Archive", "ArchiveWriter", "open_archive"]
 
 
 _BLOCK_BYTES = 64 * 2**20
-"""Bytes of the frames that are looked at together for unusable pixels."""
+"""Bytes of frames that are searched at once for unusable pixels."""
+
+_KEPT_OPEN = 64
+"""Sequences whose pixels are kept open."""
 
 _OWN_ATTRIBUTES = (*ROOT_ATTRIBUTES, CLASSES, CONTENT, LABELS)
 
@@ -70,8 +74,10 @@ class Archive:
         self.attrs = {name: value for name, value in attrs.items() if name not in _OWN_ATTRIBUTES}
         self.sequences: tuple[str, ...] = tuple(sorted(_groups(path)))
         self._opened: dict[str, _Sequence] = {}
+        self._intensities: dict[str, zarr.Array] = {}
+        self._channels_known: tuple[Any, bytes | None] = (None, None)
         if not self.sequences:
-            raise DataError(f"{path} holds no sequence: write at least one group with an intensity into it")
+            raise DataError(f"{path} contains no sequence: write at least one group with an intensity into it")
 
     @classmethod
     def open(cls, path: str | Path) -> "Archive":
@@ -107,7 +113,7 @@ class Archive:
 
     @property
     def calendar(self) -> Calendar:
-        """How times are read: that of the first sequence, on whose clock those of all are."""
+        """Calendar of all times, that of the first sequence."""
         return self._open(self.sequences[0]).calendar
 
     @property
@@ -143,7 +149,7 @@ class Archive:
     def times(self, name: str) -> npt.NDArray[np.datetime64]:
         """Return the observation times of sequence ``name``, ``datetime64[ns]`` ``[time]``, strictly increasing.
 
-        They are dates where `calendar` is the ordinary one; else see `framecast.videos.calendar`.
+        They are dates if `calendar` is the standard one; else see `framecast.videos.calendar`.
         """
         return self._open(name).times
 
@@ -152,7 +158,7 @@ class Archive:
         return self._open(name).quality
 
     def labels(self, name: str) -> npt.NDArray[np.int64]:
-        """Return the class of what follows each frame, ``int64`` ``[time]``: a place in `classes`, or `UNKNOWN`.
+        """Return the class of what follows each frame, ``int64`` ``[time]``: an index into `classes`, or `UNKNOWN`.
 
         Raises:
             DataError: the stored labels are not as documented.
@@ -161,7 +167,7 @@ class Archive:
         if not self.classes or not self._has(name, "label"):
             return np.full(count, UNKNOWN, np.int64)
         with undamaged(f"{self.path}/{name}"):
-            stored = np.asarray(self._array(name, "label")[:])
+            stored = read_whole(self._array(name, "label"))
         return check_labels(f"{self.path}/{name}", stored, count, self.classes)
 
     def unusable(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
@@ -174,7 +180,7 @@ class Archive:
             with undamaged(f"{self.path}/{name}"):
                 masked, infinite = self._array(name, "masked"), self._array(name, "infinite")
                 if masked.shape == infinite.shape == (frames, len(self.channels)):
-                    return np.asarray(masked[:], np.float32), np.asarray(infinite[:], np.int32)
+                    return np.asarray(read_whole(masked), np.float32), np.asarray(read_whole(infinite), np.int32)
         frame_bytes = 4 * len(self.channels) * self.height * self.width
         rows = max(1, min(64, _BLOCK_BYTES // frame_bytes))
         parts = [
@@ -202,17 +208,15 @@ class Archive:
         Raises:
             DataError: no such sequence, channel or frame.
         """
-        sequence = self._open(name)
+        count = len(self.times(name))
         columns = [self._channel(channel) for channel in (self.channels if channels is None else channels)]
-        rows = np.arange(len(sequence.times)) if indices is None else np.asarray(indices, dtype=np.int64)
-        if rows.size == 0 or rows.min() < 0 or rows.max() >= len(sequence.times):
-            raise DataError(
-                f"frames {rows.tolist()} of {name} were asked for; it has frames 0 to {len(sequence.times) - 1}"
-            )
+        rows = np.arange(count) if indices is None else np.asarray(indices, dtype=np.int64)
+        if rows.size == 0 or rows.min() < 0 or rows.max() >= count:
+            raise DataError(f"frames {rows.tolist()} of {name} were requested; it has frames 0 to {count - 1}")
         # One contiguous read, then picking in memory: a window's frames share their chunks.
         first, left = int(rows.min()), min(columns)
         with undamaged(f"{self.path}/{name}"):
-            block = sequence.intensity[first : int(rows.max()) + 1, left : max(columns) + 1]
+            block = self._intensity(name)[first : int(rows.max()) + 1, left : max(columns) + 1]
         picked = np.asarray(block)[np.ix_(rows - first, np.array(columns) - left)]
         return np.ascontiguousarray(picked.swapaxes(0, 1), dtype=np.float32)
 
@@ -237,7 +241,8 @@ class Archive:
 
     def nbytes(self) -> int:
         """Return the bytes that all intensities take in memory as float32."""
-        return sum(4 * self._open(name).intensity.size for name in self.sequences)
+        frame_bytes = 4 * len(self.channels) * self.height * self.width
+        return sum(frame_bytes * len(self.times(name)) for name in self.sequences)
 
     def _channel(self, channel: str) -> int:
         if channel not in self.channels:
@@ -249,7 +254,15 @@ class Archive:
 
     def _array(self, name: str, variable: str) -> zarr.Array:
         """Return a variable. It is opened anew: those of twenty thousand sequences would take gigabytes."""
-        return zarr.open_array(GuardedStore(self.path, read_only=True), path=f"{name}/{variable}", mode="r")
+        return open_array(self.path, f"{name}/{variable}")
+
+    def _intensity(self, name: str) -> zarr.Array:
+        """Return the pixels of a sequence; those of the last few are kept open."""
+        if name not in self._intensities:
+            if len(self._intensities) >= _KEPT_OPEN:
+                del self._intensities[next(iter(self._intensities))]
+            self._intensities[name] = self._array(name, "intensity")
+        return self._intensities[name]
 
     def _open(self, name: str) -> "_Sequence":
         if name not in self._opened:
@@ -266,14 +279,14 @@ class Archive:
     def _open_sequence(self, name: str) -> "_Sequence":
         if name not in self.sequences:
             raise DataError(f"{self.path} has no sequence {name}; it has {_listing(self.sequences)}")
-        group = open_store(self.path, group=name)
         place = f"{self.path}/{name}"
-        arrays = dict(group.arrays())
+        arrays = open_arrays(self.path, name, ("intensity", "time", "channel", "quality", "label"))
         if "intensity" not in arrays:
             raise DataError(f"{place} has no variable 'intensity' with dimensions {', '.join(DIMENSIONS)}")
         intensity = arrays["intensity"]
         attrs: dict[str, Any] = dict(intensity.attrs)
-        dims = tuple(getattr(intensity.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS", ()))
+        named = getattr(intensity.metadata, "dimension_names", None) or attrs.get("_ARRAY_DIMENSIONS", ())
+        dims = tuple(named) if isinstance(named, list | tuple) else (named,)
         check_packing(place, attrs)
         check_intensity(place, dims, intensity.shape, intensity.dtype, self.header)
         check_sequence(place, arrays, intensity.shape[0])
@@ -281,21 +294,27 @@ class Archive:
             raise DataError(f"{place} has no coordinate 'time': give each frame its observation time")
         times, calendar = decode_times(arrays["time"], place)
         times = check_times(place, times, intensity.shape[0])
-        if "channel" in arrays and arrays["channel"].shape != (len(self.channels),):
-            raise DataError(f"{place} has channels of shape {list(arrays['channel'].shape)}; it must name each once")
         if "channel" in arrays:
-            check_channels(place, [str(value) for value in np.asarray(arrays["channel"][:])], self.header)
+            self._check_channels(place, arrays["channel"])
         quality = np.zeros(len(times), np.int64)
         if "quality" in arrays:
-            quality = check_quality(place, np.asarray(arrays["quality"][:]), len(times))
-        return _Sequence(intensity, times, quality, calendar)
+            quality = check_quality(place, read_whole(arrays["quality"]), len(times))
+        return _Sequence(times, quality, calendar)
+
+    def _check_channels(self, place: str, array: zarr.Array) -> None:
+        """Raise `DataError` unless ``array`` names the archive's channels; what is stored alike is read once."""
+        if array.shape != (len(self.channels),):
+            raise DataError(f"{place} has channels of shape {list(array.shape)}; it must name each once")
+        content = only_chunk(array)
+        if content is None or self._channels_known != (array.metadata, content):
+            check_channels(place, [str(value) for value in read_whole(array)], self.header)
+            self._channels_known = array.metadata, content
 
 
 @dataclass(frozen=True)
 class _Sequence:
     """An opened and checked group."""
 
-    intensity: zarr.Array
     times: npt.NDArray[np.datetime64]
     quality: npt.NDArray[np.int64]
     calendar: Calendar
@@ -309,7 +328,7 @@ def open_archive(path: str | Path) -> Archive:
 def _open_root(path: Path) -> zarr.Group:
     if not path.exists():
         raise DataError(
-            f"{path} does not exist: give the path of an archive; `framecast import` makes one of NetCDF and Zarr"
+            f"{path} does not exist: give the path of an archive; `framecast import` creates one from NetCDF or Zarr"
         )
     try:
         return open_store(path, use_consolidated=False)
@@ -317,7 +336,7 @@ def _open_root(path: Path) -> zarr.Group:
         raise
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError, zarr.errors.BaseZarrError):
         raise DataError(
-            f"{path} is not a framecast archive (no Zarr group): `framecast import` makes one of NetCDF and Zarr"
+            f"{path} is not a framecast archive (no Zarr group): `framecast import` creates one from NetCDF or Zarr"
         ) from None
 
 

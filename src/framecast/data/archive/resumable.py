@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from framecast.core.resume import Job, ResumeRecord
+from framecast.core.resume import ResumableJob, ResumeRecord
 from framecast.data.archive.guard import open_store
 from framecast.data.archive.pending import PendingSequence
 from framecast.data.archive.writer import ArchiveWriter
@@ -31,7 +31,7 @@ class ResumableArchiveWriter(ArchiveWriter):
         DataError: on entering: the same job was begun with other data.
     """
 
-    def __init__(self, path: str | Path, *, job: Job, overwrite: bool = False, **options: Any) -> None:
+    def __init__(self, path: str | Path, *, job: ResumableJob, overwrite: bool = False, **options: Any) -> None:
         super().__init__(path, overwrite=overwrite, **options)
         self._job = job
         self._record: ResumeRecord | None = None
@@ -65,7 +65,7 @@ class ResumableArchiveWriter(ArchiveWriter):
             try:
                 self._continue(self._record)
                 return
-            except (OSError, KeyError, TypeError, ValueError):  # the hidden folder is gone or damaged
+            except (OSError, KeyError, TypeError, ValueError, OverflowError):  # the hidden folder is gone or damaged
                 self._sequences.clear()
                 self.remembered.clear()
         self._make_root()

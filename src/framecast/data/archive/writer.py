@@ -1,4 +1,4 @@
-"""Writing archives: sequence by sequence, or many sequences at once frame by frame; complete in the end, or absent."""
+"""Writing archives: sequence by sequence, or many sequences at once frame by frame; atomically."""
 
 import re
 import shutil
@@ -46,7 +46,7 @@ _BUFFER_BYTES = 512 * 1024 * 1024
 
 
 class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
-    """Writes an archive that is complete or absent: it gets its name when the ``with`` block ends well.
+    """Writes an archive atomically: it gets its name when the ``with`` block ends without an error.
 
     Sequences are written whole with `add`, or announced with `create` and filled frame by frame with `write`, in any
     order. Frames wait in memory until their block of the file is complete, so that no block is written twice; the
@@ -80,8 +80,8 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             width: columns of a frame.
             classes: names of what the labels of frames mean, in order; see `framecast.data.labels`.
             calendar: how the times of frames are read, which are on its clock; see `framecast.videos.calendar`.
-            attrs: anything else worth keeping, JSON-like. ``independent_sequences: true`` states that no two
-                sequences show the same thing, so that they may be split between training and test.
+            attrs: further attributes, JSON-like. ``independent_sequences: true`` states that the sequences are
+                independent, so that they may be split between training and test.
             overwrite: whether an existing ``path`` may be replaced.
 
         Raises:
@@ -155,13 +155,13 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         self._root = zarr.open_group(self._path, mode="w-", zarr_format=3, attributes=own | self._attrs)
 
     def _created(self, name: str, sequence: PendingSequence) -> None:
-        """Take notice that a sequence has its place on disk."""
+        """Called when a sequence has been created on disk."""
 
     def _completed(self, name: str, number: int) -> None:
-        """Take notice that a block is on disk for good."""
+        """Called when a block is complete on disk."""
 
     def _published(self) -> None:
-        """Take notice that the archive has its name."""
+        """Called when the archive has its final name."""
 
     def _abandon(self, error: BaseException) -> None:
         """Delete what is not complete."""
@@ -211,11 +211,11 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         variables: Mapping[str, Any] | None = None,
         attrs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Announce a sequence whose frames will come one by one (see `write`).
+        """Announce a sequence whose frames are written one by one (see `write`).
 
         Args:
             name: letters, digits and ``_ . + -``.
-            times: observation time of every frame, strictly increasing; frames that never come stay `MISSING`.
+            times: observation time of every frame, strictly increasing; frames never written stay `MISSING`.
             coords: further coordinates as xarray takes them, for instance ``{"x": ("x", x, {"units": "km"})}``.
             variables: further variables as xarray takes them, for instance ``{"angle": ("time", angle)}``.
             attrs: attributes of the sequence, JSON-like.
@@ -239,7 +239,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             DataError: the sequence was not created, or index or shape do not fit it.
         """
         if name not in self._sequences:
-            raise DataError(f"sequence {name} was not created: call create(name, times) before write")
+            raise DataError(f"sequence {name} has not been created: call create(name, times) before write")
         pending = self._sequences[name]
         if not 0 <= index < len(pending.quality):
             raise DataError(f"frame {index} of {name} was written; it has frames 0 to {len(pending.quality) - 1}")
@@ -259,7 +259,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             self._flush(name, number)
 
     def skip(self, name: str, index: int) -> None:
-        """Say that a frame of a sequence announced with `create` will never come: it stays `MISSING`."""
+        """Declare that a frame of a sequence announced with `create` will never be written: it stays `MISSING`."""
         number, row = divmod(index, self._sequences[name].block)
         block = self._block(name, number)
         block.written[row] = True
@@ -267,13 +267,13 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
             self._flush(name, number)
 
     def annotate(self, name: str, variables: xr.Dataset) -> None:
-        """Add ``variables`` (and attributes) to a sequence already created, such as what was learnt while filling it.
+        """Add ``variables`` (and attributes) to a sequence already created, such as results computed while writing it.
 
         Raises:
             DataError: the sequence was not created, or a variable exists already.
         """
         if name not in self._sequences:
-            raise DataError(f"sequence {name} was not created: call create(name, times) before annotate")
+            raise DataError(f"sequence {name} has not been created: call create(name, times) before annotate")
         taken = sorted(set(map(str, variables.variables)) & set(self._root.require_group(name).array_keys()))
         if taken:
             raise DataError(f"{name} has {', '.join(taken)} already: choose other names")
@@ -285,7 +285,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
                 f"{name!r} cannot name a sequence: begin with a letter or digit, then up to 99 more of these or _ . + -"
             )
         if name in self._sequences:
-            raise DataError(f"sequence {name} was added before: give each sequence its own name")
+            raise DataError(f"sequence {name} has already been added: give each sequence a unique name")
         times = check_times(name, np.asarray(others["time"].values), others.sizes["time"])
         count, h = len(times), self.header
         for axis, size in (("channel", len(h.channels)), ("y", h.height), ("x", h.width)):
@@ -344,7 +344,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
 
     def _finish(self) -> None:
         if not self._sequences:
-            raise DataError("the archive would hold no sequence: nothing is written")
+            raise DataError("the archive would contain no sequence: nothing is written")
         for name, number in list(self._blocks):
             self._flush(name, number)
         for name, pending in self._sequences.items():
