@@ -1,5 +1,6 @@
 """Files as other people write them: right by value, or refused in one line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cftime
@@ -12,9 +13,13 @@ import zarr
 from typer.testing import CliRunner
 
 from framecast.cli import app
-from framecast.core.errors import DataError, FramecastError
+from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.data.split_table import SIDES, TableSplit, write_split
+from framecast.data.splits import AutoSplit, TimeSplit
+from framecast.data.windows import find_windows
 from framecast.importers.importing import Imported, import_data
+from framecast.videos.frames import FrameSpec
 
 pytestmark = pytest.mark.thorough
 
@@ -119,7 +124,7 @@ def test_positions_and_reference_system_come_along_trimmed_and_averaged(tmp_path
 def test_a_direction_that_is_contradicted_is_refused(tmp_path) -> None:
     with pytest.raises(DataError, match="flip-y contradicts lat"):
         brought_in(field(ROWS, lat=("lat", NORTH_FIRST[::-1], LATITUDE)), tmp_path, flip_y=True)
-    with pytest.raises(DataError, match="lat does not run one way"):
+    with pytest.raises(DataError, match="lat is not monotonic"):
         brought_in(field(ROWS, lat=("lat", NORTH_FIRST[[0, 2, 1, 3]], LATITUDE)), tmp_path)
     archive, _ = brought_in(field(ROWS, ("time", "y", "x"), y=np.arange(4)), tmp_path, flip_y=True)
     np.testing.assert_array_equal(archive.read("in", [0])[0, 0, :, 0], [3, 2, 1, 0])
@@ -181,6 +186,67 @@ def test_what_float32_cannot_hold_is_refused_or_scaled(factor, tmp_path) -> None
         brought_in(data, tmp_path)
     archive, _ = brought_in(data, tmp_path, scale=1 / factor, unit="1e40 cm-3")
     np.testing.assert_allclose(archive.read("in")[0], ROWS, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sentinel", "noted"), [(-8888.0, True), (-99.99, True), (1e20, True), (-1.0, True), (0.5, False), (4.0, False)]
+)
+def test_a_value_apart_from_all_others_is_asked_about_whatever_it_is(sentinel, noted, tmp_path) -> None:
+    values = ROWS.copy()
+    values[:, 0, :2] = sentinel
+    for missing in ((), (sentinel,)):
+        archive, imported = brought_in(field(values), tmp_path, missing=missing)
+        found = [note for note in imported.notes if "--missing" in note]
+        assert bool(found) == (noted and not missing)
+        assert np.isnan(archive.read("in")).sum() == (48 if missing else 0)
+    if noted:
+        assert f"48 values are {sentinel:.10g}, " in "".join(
+            note for note in brought_in(field(values), tmp_path)[1].notes
+        )
+
+
+def test_values_beyond_what_the_unit_or_the_source_allows_are_kept_and_said(tmp_path) -> None:
+    codes = np.random.default_rng(0).integers(0, 182, (24, 4, 6))
+    data = field(codes, ("time", "y", "x"))
+    data["t"].attrs.update(units="dBZ", scale_note="dBZ = 0.5 value - 32")
+    archive, imported = brought_in(data, tmp_path)
+    np.testing.assert_array_equal(archive.read("in")[0], codes)
+    (note,) = imported.notes
+    assert "dBZ are -60 to 90" in note and "scale_note: dBZ = 0.5 value - 32" in note
+    archive, imported = brought_in(data, tmp_path, scale=0.5, offset=-32)
+    assert imported.notes == () and max(imported.high) == codes.max() / 2 - 32
+    data["t"].attrs = {"units": "K", "valid_min": 0.0, "valid_max": 100.0}
+    assert "0 to 100 as valid" in "".join(brought_in(data, tmp_path)[1].notes)
+    data["t"].attrs |= {"valid_max": 181.0}
+    assert brought_in(data, tmp_path)[1].notes == ()
+
+
+def test_infinite_values_are_unknown_and_counted(tmp_path) -> None:
+    values = ROWS.copy()
+    values[3, 1, 2], values[4, 1, 2] = np.inf, -np.inf
+    archive, imported = brought_in(field(values), tmp_path)
+    np.testing.assert_array_equal(np.isnan(archive.read("in")[0]), ~np.isfinite(values))
+    assert any("2 values are infinite" in note for note in imported.notes)
+
+
+def test_a_channel_without_a_unit_is_named_as_one(tmp_path) -> None:
+    data = field(ROWS)
+    del data["t"].attrs["units"]
+    with pytest.raises(DataError, match=r"^channel t has no unit .* --unit 1 for plain numbers"):
+        brought_in(data, tmp_path)
+
+
+def test_variables_of_one_unit_are_channels_without_being_named(tmp_path) -> None:
+    data = field(ROWS).assign(v=lambda each: each.t * 2)
+    data["v"].attrs["units"] = "K"
+    data["quality"] = data["t"].copy(data=ROWS.astype("i1")).assign_attrs(flag_values=np.arange(3, dtype="i1"))
+    archive, _ = brought_in(data, tmp_path)
+    assert archive.channels == ("t", "v")
+    data["v"].attrs["units"] = "m"
+    with pytest.raises(DataError, match="--variable t --variable v"):
+        brought_in(data, tmp_path)
+    with pytest.raises(FramecastError, match="--unit names w"):
+        brought_in(data, tmp_path, variables=("t", "v"), unit="w=km")
 
 
 # When frames are.
@@ -273,6 +339,65 @@ def test_simulations_have_no_dates_and_none_is_invented(tmp_path) -> None:
     assert "0s to 23min" in result.output
 
 
+LONG = xr.Dataset({"t": (("time", "y", "x"), np.repeat(COLUMNS[:1], 120, 0), {"units": "K"})})
+
+
+@pytest.mark.parametrize("calendar", ["360_day", "noleap", "none"])
+def test_windows_and_splits_show_times_of_the_archive_and_no_other(calendar, tmp_path) -> None:
+    attrs = {"units": "seconds"} if calendar == "none" else {"units": "days since 2001-02-01", "calendar": calendar}
+    archive, _ = brought_in(LONG.assign_coords(time=("time", np.arange(120.0), attrs)), tmp_path)
+    frames = FrameSpec(
+        past=2, future=2, cadence=archive.cadence, past_channels=("t",), future_channels=("t",), height=4, width=6
+    )
+    windows = find_windows(archive, frames)
+    ids = [window.id for window in windows]
+    assert len(set(ids)) == len(ids) == 117
+    assert ids[0] == {"none": "in@1s"}.get(calendar, "in@2001-02-02T00:00:00")
+    assert ids[29] == {"none": "in@30s", "noleap": "in@2001-03-03T00:00:00"}.get(calendar, "in@2001-03-01T00:00:00")
+    split = AutoSplit().resolve(windows)
+    assert "1970" not in " ".join([*ids, str(split)])
+    assert split.test_start.endswith("s" if calendar == "none" else f" {calendar}")
+    sides = TimeSplit(**{name: getattr(split, name) for name in split.__dataclass_fields__}).divide(windows)
+    # Of 119 steps 3 windows of 3 are set aside and 2 gaps of 3: of the other 104 train gets 70 %, the two 15 % each.
+    assert [len(sides[side]) for side in SIDES] == ([74, 17, 16] if calendar == "none" else [73, 16, 16])
+    assert max(w.end_time for w in sides["train"]) < min(w.start_time for w in sides["validation"])
+    write_split(tmp_path / "split.csv", sides)
+    assert "1970" not in (tmp_path / "split.csv").read_text(encoding="utf-8")
+    again = TableSplit(table=str(tmp_path / "split.csv")).divide(windows)
+    assert {side: [w.id for w in again[side]] for side in SIDES} == {s: [w.id for w in sides[s]] for s in SIDES}
+    with pytest.raises(ConfigError, match="julian"):
+        replace(split, train_end="2001-02-03 julian").divide(windows)
+    split.check(archive.calendar)
+    with pytest.raises(ConfigError, match=r"2001-05-01.* write all of them like"):
+        replace(split, train_end="2001-05-01").check(archive.calendar)
+
+
+def test_storms_of_other_decades_are_divided_by_the_time_that_was_observed(tmp_path) -> None:
+    hours = np.arange(60) * np.timedelta64(1, "h")
+    times = np.concatenate([np.datetime64("1987-04-09", "ns") + hours, np.datetime64("2007-10-01", "ns") + hours])
+    archive, _ = brought_in(LONG.assign_coords(time=times), tmp_path)
+    frames = FrameSpec(past=2, future=2, cadence=3600, past_channels=("t",), future_channels=("t",), height=4, width=6)
+    sides = AutoSplit().divide(find_windows(archive, frames))
+    assert [len(sides[side]) for side in SIDES] == [57 + 14, 15, 16]
+
+
+def test_a_cadence_that_no_frames_have_is_refused_and_films_are_numbered_by_it(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"no two frames are 5min apart.* 1h"):
+        brought_in(field(COLUMNS), tmp_path, cadence="5min")
+    archive, _ = brought_in(with_times(np.arange(24) * 0.04, units="s"), tmp_path, cadence="1h")
+    assert archive.calendar.text(archive.times("in")[2]) == "2h"
+
+
+def test_numbers_that_are_dates_weeks_and_offsets_from_utc(tmp_path) -> None:
+    archive, _ = brought_in(with_times(np.array([20200131, 20200201, 20200202])), tmp_path)
+    assert (
+        archive.times("in").tolist() == np.arange("2020-01-31", "2020-02-03", dtype="M8[D]").astype("M8[ns]").tolist()
+    )
+    assert brought_in(with_times(np.arange(3.0), units="weeks since 2020-01-01"), tmp_path)[1].cadence == 7 * 86400
+    archive, _ = brought_in(with_times(np.arange(3), units="hours since 2020-01-01 00:00:00 +01:00"), tmp_path)
+    assert archive.times("in")[0] == np.datetime64("2019-12-31T23:00")
+
+
 def test_times_as_text_and_as_numbered_days(tmp_path) -> None:
     stamps = [str(time).replace("T", "_") for time in HOURS.astype("M8[s]")]
     for kind in ("S1", object):
@@ -358,7 +483,9 @@ def run(*command: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("calendar", ["standard", "noleap", None])
+@pytest.mark.parametrize(
+    "calendar", ["noleap", *(pytest.param(other, marks=pytest.mark.slow) for other in ("standard", None))]
+)
 def test_forecasts_bear_the_places_the_reference_system_and_the_calendar_of_the_archive(calendar, tmp_path) -> None:
     values = np.random.default_rng(0).normal(size=(120, 18, 16))
     lat, lon = np.meshgrid(np.linspace(60, 43, 18), np.linspace(352, 367, 16) % 360, indexing="ij")

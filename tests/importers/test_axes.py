@@ -83,10 +83,10 @@ def _two_times() -> xr.Dataset:
         (
             lambda: grid("time", "y", "x").drop_vars("time").rename(time="when"),
             ImportOptions(),
-            "no coordinate holds dates.*--time.*--cadence",
+            "no coordinate contains dates.*--time.*--cadence",
         ),
         (lambda: grid("time", "y"), ImportOptions(), "no variable is gridded over time"),
-        (_two_times, ImportOptions(), "begin, other all hold dates: name the time of a frame with --time"),
+        (_two_times, ImportOptions(), "begin, other all contain dates.*--time"),
         (
             lambda: grid("time", "y", "x").assign(snow=grid("time", "y", "x")["rain"]),
             ImportOptions(),
@@ -95,7 +95,7 @@ def _two_times() -> xr.Dataset:
         (
             lambda: grid("time", "y", "x").assign(snow=grid("time", "y", "x")["rain"].transpose("time", "x", "y")),
             ImportOptions(variables=("rain", "snow")),
-            "channels have to share them",
+            "must have the same dimensions",
         ),
     ],
 )

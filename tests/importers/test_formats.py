@@ -1,7 +1,12 @@
 """Every kind of file that people have, made small: (file) to (archive) is the same values, times and places."""
 
 import gzip
+import http.server
+import shutil
 import sys
+import threading
+import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +66,7 @@ def test_variables_in_files_of_their_own_are_channels(tmp_path) -> None:
     archive, _ = archived([tmp_path / "u.nc", tmp_path / "v.nc"], tmp_path, variables=("u", "v"))
     np.testing.assert_array_equal(archive.read(archive.sequences[0], range(6), ["v"])[0], -VALUES)
     grid(VALUES, HOURS + np.timedelta64(1, "h"), "v").to_netcdf(tmp_path / "v.nc", engine="h5netcdf")
-    with pytest.raises(DataError, match="another time"):
+    with pytest.raises(DataError, match="different time"):
         archived([tmp_path / "u.nc", tmp_path / "v.nc"], tmp_path, variables=("u", "v"))
 
 
@@ -87,17 +92,55 @@ def test_files_that_do_not_fit_together_are_named(change, tmp_path) -> None:
 def test_zarr_in_a_zip_file_and_at_an_address(version, tmp_path) -> None:
     grid().to_zarr(zarr.storage.ZipStore(tmp_path / "r.zarr.zip", mode="w"), zarr_format=version, mode="w")
     grid().to_zarr(tmp_path / "r.zarr", zarr_format=version)
-    for source in (tmp_path / "r.zarr.zip", f"file://{tmp_path}/r.zarr"):
+    shutil.copy(tmp_path / "r.zarr.zip", tmp_path / "z.zip")
+    for source in (tmp_path / "r.zarr.zip", tmp_path / "z.zip", f"file://{tmp_path}/r.zarr"):
         archive, _ = archived(source, tmp_path)
         np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], VALUES)
 
 
-def test_a_file_at_an_address_is_copied_first(tmp_path) -> None:
+def test_a_zip_file_of_files_is_read_as_a_folder(tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "month.zip", "w") as packed:
+        for k in range(2):
+            grid(VALUES[3 * k : 3 * k + 3], HOURS[3 * k : 3 * k + 3]).to_netcdf(tmp_path / f"{k}.nc", engine="h5netcdf")
+            packed.write(tmp_path / f"{k}.nc", f"days/{k}.nc")
+    archive, _ = archived(tmp_path / "month.zip", tmp_path)
+    np.testing.assert_array_equal(archive.read("month")[0], VALUES)
+    (tmp_path / "bad.zip").write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match=r"bad\.zip is not a zip file"):
+        archived(tmp_path / "bad.zip", tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a web server on this machine that serves the folder of the test."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_files_and_stores_of_a_web_server(server, tmp_path) -> None:
+    pytest.importorskip("aiohttp")
     grid().to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
-    archive, _ = archived(f"file://{tmp_path}/r.nc", tmp_path)
-    np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], VALUES)
-    with pytest.raises(FramecastError, match=r"absent\.nc cannot be read"):
-        archived(f"file://{tmp_path}/absent.nc", tmp_path)
+    for version in (2, 3):
+        grid().to_zarr(tmp_path / f"r{version}.zarr", zarr_format=version)
+    for source, name in (("r.nc", "r"), ("r2.zarr", "r2"), ("r3.zarr/", "r3")):
+        archive, _ = archived(f"{server}/{source}", tmp_path)
+        np.testing.assert_array_equal(archive.read(name)[0], VALUES)
+    archive, imported = archived([f"{server}/r.nc", f"{server}/r.nc"], tmp_path)
+    assert (archive.sequences, imported.repeated) == (("r",), 6)
+    for absent in (f"{server}/absent.nc", f"file://{tmp_path}/absent.nc"):
+        with pytest.raises(FramecastError, match=r"nothing at .*absent\.nc"):
+            archived(absent, tmp_path)
+    with pytest.raises(FramecastError, match=r"absent\.zarr is not a Zarr store"):
+        archived(f"{server}/absent.zarr", tmp_path)
+    with pytest.raises(FramecastError, match="Protocol not known"):
+        archived("moon://r.zarr", tmp_path)
 
 
 def test_a_bare_zarr_array(tmp_path) -> None:
@@ -297,6 +340,11 @@ def test_geotiff(tmp_path) -> None:
     sequence = archive.sequence("in")
     np.testing.assert_allclose(sequence.y, 5_992_500 + 1000 * np.arange(8))
     assert "32632" in str(sequence.crs.attrs)
+    about |= {"count": 6, "transform": place, "crs": "EPSG:32632"}
+    with rasterio.open(tmp_path / "stack.tif", "w", **about) as file:  # more bands than a picture has colours
+        file.write(VALUES)
+    archive, _ = archived(tmp_path / "stack.tif", tmp_path, unit="K", time="band", cadence="1h")
+    np.testing.assert_array_equal(archive.read("stack")[0], VALUES[:, ::-1])
 
 
 @pytest.mark.slow
@@ -364,7 +412,7 @@ def test_a_region_by_its_edges(lon, region, columns, x, tmp_path) -> None:
     np.testing.assert_array_equal(archive.read("a")[0, 0, 0], columns)
     np.testing.assert_allclose(archive.sequence("a").x, x)
     assert archive.sequence("a").y.values.min() >= region[1]
-    with pytest.raises(DataError, match="nothing lies in the region"):
+    with pytest.raises(DataError, match=r"the region .* contains no pixel"):
         archived(tmp_path / "a.nc", tmp_path, region=(2, 70, 5, 80))
 
 
@@ -373,6 +421,7 @@ def test_a_region_by_its_edges(lon, region, columns, x, tmp_path) -> None:
     [
         ({"start": "2020-01-01T02:00"}, [2, 3, 4, 5]),
         ({"end": "2020-01-01 03:00"}, [0, 1, 2, 3]),
+        ({"end": "2020-01-01"}, [0, 1, 2, 3, 4, 5]),
         ({"every": "2h"}, [0, 2, 4]),
         ({"every": "3", "start": "2020-01-01T01:00"}, [1, 4]),
     ],
@@ -382,7 +431,7 @@ def test_times_that_are_taken(options, kept, tmp_path) -> None:
     archive, _ = archived(tmp_path / "a.nc", tmp_path, **options)
     np.testing.assert_array_equal(archive.times("a"), HOURS[kept])
     np.testing.assert_array_equal(archive.read("a")[0], VALUES[kept])
-    with pytest.raises(DataError, match="no frame is from 2021"):
+    with pytest.raises(DataError, match="no frame lies between 2021"):
         archived(tmp_path / "a.nc", tmp_path, start="2021-01-01")
 
 
@@ -415,6 +464,6 @@ def test_the_command_says_what_it_understood_first_and_what_comes_next_last(tmp_
     result = CliRunner().invoke(app, ["import", str(tmp_path / "a.nc"), str(tmp_path / "a.zarr"), "--coarsen", "2"])
     assert result.exit_code == 0, result.output
     lines = result.output.strip().splitlines()
-    assert lines[0] == "rain in mm/h: time time, rows y, columns x"
+    assert lines[:2] == [f"reading {tmp_path}/a.nc", "rain in mm/h: time time, rows y, columns x"]
     assert lines[-1].startswith(f"next: framecast train auto --data {tmp_path}/a.zarr --out runs/a")
     assert "data.max_masked=0.55" in lines[-1]

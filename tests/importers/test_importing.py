@@ -145,8 +145,8 @@ def test_what_cannot_be_imported_leaves_nothing(tmp_path: Path) -> None:
     for name, words in (
         ("absent.nc", "there is nothing at"),
         ("text.nc", "cannot be read as a NetCDF file"),
-        ("bare.nc", "say what its values are in with --unit"),
-        ("one.nc", "a video has two or more"),
+        ("bare.nc", "give the unit of its values with --unit"),
+        ("one.nc", "a video has at least two"),
         ("", r"text.nc cannot be read as a NetCDF file"),
     ):
         with pytest.raises(FramecastError, match=words) as error:
@@ -168,9 +168,9 @@ def test_the_command_says_what_it_took_for_what(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.rstrip().splitlines()[-1] == str(tmp_path / "out.zarr")
     for words in (
-        "rain in mm/h: time time, rows lat (turned to run upward), columns lon",
+        "rain in mm/h: time time, rows lat (flipped to increase upward), columns lon",
         "1 sequence, 6 frames of 5×8 pixels, 1 channel (rain), every 10min",
-        "0 % of the pixels unknown; no gaps in time",
+        "0 % of pixels masked; no gaps in time",
     ):
         assert words in result.output
 
@@ -204,3 +204,30 @@ def test_real_files(real_data: Path, tmp_path: Path, folder: str, file: str, opt
             expected = (0.5 * stored - 32).reshape(191, 2, 175, 2).mean((1, 3))
             found = archive.read(archive.sequences[7], [30], ["reflectivity"])[0, 0]
             np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_sequences_keep_letters_of_every_alphabet(tmp_path: Path) -> None:
+    data = xr.Dataset(
+        {"rain": (("region", "time", "y", "x"), np.zeros((4, 2, 2, 2), np.float32), {"units": "mm"})},
+        coords={
+            "region": ["Łódź", "Århus", "東京", "Straße"],
+            "time": np.datetime64("2020-01-01", "ns") + np.arange(2) * np.timedelta64(1, "h"),
+        },
+    )
+    data.to_netcdf(tmp_path / "rain.nc", engine="h5netcdf")
+    import_data(tmp_path / "rain.nc", tmp_path / "rain.zarr", progress=False)
+    assert set(Archive.open(tmp_path / "rain.zarr").sequences) == {"Lodz", "Arhus", "u6771u4eac", "Strasse"}
+
+
+def test_a_coordinate_with_unknown_values_is_refused(tmp_path: Path) -> None:
+    data = xr.Dataset(
+        {"rain": (("time", "lat", "lon"), np.zeros((3, 3, 2), np.float32), {"units": "mm"})},
+        coords={
+            "time": np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(1, "h"),
+            "lat": [1.0, np.nan, 3.0],
+            "lon": [0.0, 1.0],
+        },
+    )
+    data.to_netcdf(tmp_path / "rain.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="1 of the 3 values of lat"):
+        import_data(tmp_path / "rain.nc", tmp_path / "rain.zarr", progress=False)

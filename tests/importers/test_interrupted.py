@@ -57,7 +57,7 @@ def test_it_does_not_resume_with_another_source(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         import_data(source, tmp_path / "a.zarr", progress=stop_at(600))
     write_source(source, value=1)
-    with pytest.raises(DataError, match="begun with another source"):
+    with pytest.raises(DataError, match="started with a different source"):
         import_data(source, tmp_path / "a.zarr")
     imported = import_data(source, tmp_path / "a.zarr", overwrite=True)
     assert min(imported.low) >= 1
@@ -70,6 +70,7 @@ def test_a_source_that_changes_meanwhile_is_noticed(tmp_path):
     assert not (tmp_path / "a.zarr").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_of_two_imports_to_one_name_the_second_is_refused(tmp_path):
     source = write_source(tmp_path / "rain.nc")

@@ -9,37 +9,30 @@ import xarray as xr
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.importers.importing import import_data
-from framecast.importers.rain import rain_rate
-
-KNOWN = {"zr": (200.0, 1.6), "collected": None, "channel": "rain"}
+from framecast.importers.rain import from_reflectivity, from_total
 
 
 def test_marshall_and_palmer():
     """23 dBZ are 1 mm/h: 10 log10(200) = 23.01."""
-    rate = rain_rate("dBZ", "mm/h", **KNOWN)
-    values = rate.convert(np.array([10 * np.log10(200), 10 * np.log10(200 * 10**1.6), np.nan]))
+    said, rate = from_reflectivity("mm/h", (200.0, 1.6))
+    values = rate(np.array([10 * np.log10(200), 10 * np.log10(200 * 10**1.6), np.nan]))
     np.testing.assert_allclose(values, [1, 10, np.nan])
-    assert "200" in rate.said
-    assert "1.6" in rate.said
-    other = rain_rate("dBZ", "m/s", **{**KNOWN, "zr": (316.0, 1.5)})
-    np.testing.assert_allclose(other.convert(np.array([25.0])), (10**2.5 / 316) ** (1 / 1.5) / 3.6e6)
+    assert "200" in said
+    assert "1.6" in said
+    _, other = from_reflectivity("m/s", (316.0, 1.5))
+    np.testing.assert_allclose(other(np.array([25.0])), (10**2.5 / 316) ** (1 / 1.5) / 3.6e6)
 
 
 @pytest.mark.parametrize("unit", ["mm", "kg m-2", "m"])
 def test_a_total_over_its_interval(unit):
-    rate = rain_rate(unit, "mm/h", **{**KNOWN, "collected": 300.0})
+    _, rate = from_total(unit, "mm/h", 300.0, "rain")
     amount = 0.001 if unit == "m" else 1.0
-    np.testing.assert_allclose(rate.convert(np.array([0.0, amount])), [0, 12])
+    np.testing.assert_allclose(rate(np.array([0.0, amount])), [0, 12])
 
 
 def test_a_total_over_an_unknown_interval_is_refused():
     with pytest.raises(DataError, match="--collected-over"):
-        rain_rate("mm", "mm/h", **KNOWN)
-
-
-def test_other_conversions_are_none_of_its_business():
-    assert rain_rate("K", "degC", **KNOWN) is None
-    assert rain_rate("K", "mm/h", **KNOWN) is None
+        from_total("mm", "mm/h", None, "rain")
 
 
 def stored(path: Path, unit: str, values: np.ndarray) -> Path:
@@ -59,7 +52,7 @@ def test_an_import_converts_dries_and_then_averages(tmp_path):
     assert archive.unit == "mm/h"
     frame = archive.read(archive.sequences[0])[0, 0]
     np.testing.assert_allclose(frame, [[4.5, 0], [0, 0]], rtol=1e-6)
-    assert archive.attrs["rain_rate_from"] == {"rain": "mm over 5 min"}
+    assert archive.attrs["converted"] == {"rain": "converted from mm over 5 min"}
     assert archive.attrs["dry_below"] == 0.1
 
 
@@ -81,6 +74,7 @@ def test_the_files_of_three_services(real_data, tmp_path):
         import_data(files, tmp_path / "rate.zarr", unit="mm/h", overwrite=True, progress=False, cadence="5min")
         raw, rate = (Archive.open(tmp_path / each) for each in ("raw.zarr", "rate.zarr"))
         assert raw.unit == unit
+        assert rate.channels == ("rain_rate",)  # of every service, so that one model takes them all
         values = raw.read(raw.sequences[0])
         expected = 12 * values if unit == "mm" else (10 ** (values.astype(float) / 10) / 200) ** (1 / 1.6)
         np.testing.assert_allclose(rate.read(rate.sequences[0]), expected, rtol=1e-5)

@@ -20,19 +20,19 @@ _ALONG = {
     **dict.fromkeys(("x", "lon", "longitude"), "x"),
     **dict.fromkeys(("channel", "channels", "band", "bands"), "channel"),
 }
-"""Arrays of one dimension that are coordinates, and of which dimension."""
+"""Names of one-dimensional arrays that are coordinates, and their dimensions."""
 
 
 def open_array(path: Path, options: ImportOptions) -> xr.Dataset:
     """Return the arrays of a file, those of ``.npy`` lazily; arrays of one dimension become coordinates by their names.
 
     Raises:
-        DataError: it holds Python objects, or claims more than can be read.
+        DataError: it contains Python objects, or declares too large sizes.
     """
     if path.suffix == ".npz":
         with zipfile.ZipFile(path) as packed:
             if sum(member.file_size for member in packed.infolist()) > _MOST_UNPACKED:
-                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked: store its arrays as .npy files")
+                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes when unpacked: store its arrays as .npy files")
         with np.load(path) as file:
             arrays: dict[str, Any] = {name: file[name] for name in file.files}
     else:

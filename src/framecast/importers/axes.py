@@ -1,7 +1,7 @@
-"""Which variable holds the frames, and which of its dimensions is time, channel, y, x, and a number of sequences.
+"""Which variable contains the frames, and which of its dimensions is time, channel, y, x, and sequence.
 
-What is named is taken. Else the conventions of CF are followed (attributes ``axis`` and ``standard_name``, types and
-units of coordinates), then common names. What remains uncertain is not guessed: the error names the candidates.
+Names given by the user are used. Otherwise the conventions of CF apply (attributes ``axis`` and ``standard_name``,
+types and units of coordinates), then common names. Ambiguities are not guessed: the error names the candidates.
 
 References:
     CF Conventions 1.11, section 4 (coordinate types).
@@ -33,7 +33,7 @@ CHANNEL_NAMES = (
 )
 TIME_NAMES = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
 PHONY = "phony_dim_"
-"""How a dimension without a name is called, before its number."""
+"""Prefix of names of unnamed dimensions."""
 _SEQUENCE = (
     "sample",
     "samples",
@@ -58,8 +58,8 @@ class Axes:
     """What was found: names of variables and dimensions.
 
     Attributes:
-        variables: that hold the frames.
-        time: the coordinate that holds the times, along ``frame``, and ``sequence`` where it has two dimensions; a
+        variables: that contain the frames.
+        time: the coordinate with the times, along ``frame``, and ``sequence`` where it has two dimensions; a
             dimension, where frames are only numbered.
         frame: dimension of time.
         y: dimension of rows.
@@ -78,15 +78,15 @@ class Axes:
 
 
 def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[str, str] | None = None) -> Axes:
-    """Return the axes of ``dataset``, as ``options`` say or as its conventions tell.
+    """Return the axes of ``dataset``, as given by ``options`` or by conventions.
 
     Args:
         dataset: its times are ``datetime64``, where they have dates.
-        options: what the user said.
-        undecodable: coordinates that should hold times and cannot be read, and why.
+        options: the user's options.
+        undecodable: coordinates that should contain times and cannot be read, and why.
 
     Raises:
-        DataError: a name does not exist, or something cannot be told; the candidates are named.
+        DataError: a name does not exist, or something is ambiguous; the candidates are named.
     """
     time = _find_time(dataset, options.time_name, undecodable or {})
     computed = [name for text in options.expressions.values() for name in names_in(text)]
@@ -124,13 +124,13 @@ def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[
     missing = [option for dim, option in ((y, "--y"), (x, "--x")) if dim is None]
     if y is None or x is None:
         raise DataError(
-            f"the dimensions of {variables[0]} do not tell rows and columns (left: {_listed(left) or 'none'}): "
-            f"name them with {' and '.join(missing)}"
+            f"the dimensions of {variables[0]} do not identify rows and columns (left: "
+            f"{_listed(left) or 'none'}): name them with {' and '.join(missing)}"
         )
     if left:
         raise DataError(
-            f"{variables[0]} has {_listed(left)} besides time, rows and columns: say with --channel or --sequence what "
-            "that is, or select one value of it beforehand"
+            f"{variables[0]} has {_listed(left)} besides time, rows and columns: name it with --channel or "
+            "--sequence, or select one value of it beforehand"
         )
     return Axes(variables=variables, time=time, frame=frame, y=y, x=x, channel=channel, sequence=sequence)
 
@@ -146,7 +146,7 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
             return asked
         if asked in undecodable:
             raise DataError(f"{asked!r}, given as --time, cannot be read: {undecodable[asked]}")
-        rule = "holds no times" if asked in dataset.variables else "does not exist"
+        rule = "contains no times" if asked in dataset.variables else "does not exist"
         raise DataError(f"{asked!r}, given as --time, {rule}: coordinates with dates are {_listed(dated) or 'none'}")
     for candidates in (
         [name for name in dated if dataset[name].attrs.get("axis") == "T"],
@@ -158,7 +158,7 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
         if len(candidates) == 1:
             return candidates[0]
     if dated:
-        raise DataError(f"{_listed(dated)} all hold dates: name the time of a frame with --time")
+        raise DataError(f"{_listed(dated)} all contain dates: name the time of a frame with --time")
     if undecodable:
         raise DataError("; ".join(f"{name} cannot be read: {reason}" for name, reason in undecodable.items()))
     numbered = [name for name in map(str, {**dataset.sizes, **dataset.variables}) if name.lower() in TIME_NAMES]
@@ -166,8 +166,8 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
         if _numbers_frames(dataset, name):
             return name
     raise DataError(
-        "no coordinate holds dates (CF: units such as 'hours since 2020-01-01') and no dimension is called time or "
-        "step: name the dimension of frames with --time, and their distance with --cadence"
+        "no coordinate contains dates (CF: units such as 'hours since 2020-01-01') and no dimension is called "
+        "time or step: name the dimension of frames with --time, and the time between them with --cadence"
     )
 
 
@@ -187,10 +187,13 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
     ]
     known = _listed(gridded) or "none"
     if not asked:
-        if len(gridded) == 1:
-            return (gridded[0],)
+        measured = [name for name in gridded if not {"flag_values", "flag_masks"} & set(dataset[name].attrs)]
+        alike = {(dataset[name].dims, str(dataset[name].attrs.get("units", name))) for name in measured}
+        if len(gridded) == 1 or len(alike) == 1:
+            return tuple(measured or gridded)
         raise DataError(
-            f"{known} are all gridded over time: name one with --variable, or several as channels"
+            f"{known} are all gridded over time: name one with --variable, or several that become channels: "
+            f"{' '.join(f'--variable {name}' for name in gridded[:3])}"
             if gridded
             else f"no variable is gridded over {_listed([str(dim) for dim in along])}, y and x: nothing can be imported"
         )
@@ -201,7 +204,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
         if dataset[name].dims != dataset[asked[0]].dims:
             raise DataError(
                 f"{name} has the dimensions {_listed(list(map(str, dataset[name].dims)))} and {asked[0]} has "
-                f"{_listed(list(map(str, dataset[asked[0]].dims)))}: channels have to share them"
+                f"{_listed(list(map(str, dataset[asked[0]].dims)))}: all channels must have the same dimensions"
             )
     return asked
 
@@ -218,7 +221,7 @@ def name_dimensions(dataset: xr.Dataset, options: ImportOptions) -> xr.Dataset:
 
     Raises:
         ConfigError: ``options.dims`` names another number of dimensions than there are.
-        DataError: there are four or more, and their meaning is not told.
+        DataError: there are four or more, and their meaning is unknown.
     """
     arrays = {str(name): v for name, v in dataset.data_vars.items() if v.dtype.kind in "fiub" and v.ndim >= 2}
     arrays = {name: arrays[name] for name in options.variables if name in arrays} or arrays
@@ -257,7 +260,9 @@ def _frame_and_sequence(
         return along[0], None
     known = [dim for dim in along if dim == options.sequence] or [dim for dim in along if dim.lower() in _SEQUENCE]
     if len(known) != 1:
-        raise DataError(f"{time} has the dimensions {_listed(along)}: say which numbers the videos with --sequence")
+        raise DataError(
+            f"{time} has the dimensions {_listed(along)}: name the one that numbers the videos with --sequence"
+        )
     return next(dim for dim in along if dim != known[0]), known[0]
 
 

@@ -1,7 +1,7 @@
 """What an importer is, in two kinds, and `framecast.import_data` takes both.
 
 A function ``(path, **options)`` that returns an `xarray.Dataset` with CF attributes, opened lazily, is enough for
-anything on a grid: which dimension is time, y, x or channel, units, packing, calendars and directions are found out
+anything on a grid: which dimension is time, y, x or channel, units, packing, calendars and directions are determined
 from the dataset as for NetCDF. All formats of `framecast.importers.formats` are of this kind.
 
 A function that returns a `Recording` does everything itself. Pass it to `framecast.import_data`, or name it:
@@ -24,7 +24,7 @@ class Recording(ABC):
 
     Attributes:
         channels: their names.
-        unit: of the physical values; empty if the source does not tell. See `framecast.videos.units.joined` for
+        unit: of the physical values; empty if the source has none. See `framecast.videos.units.joined` for
             channels of different units.
         height: rows of a frame.
         width: columns of a frame.
@@ -39,27 +39,27 @@ class Recording(ABC):
 
     @property
     def understood(self) -> str:
-        """How the source was read, on one line; empty if there was nothing to find out."""
+        """How the source was interpreted, on one line; empty if there was nothing to interpret."""
         return ""
 
     @property
     def sequence_name(self) -> str | None:
-        """What a video without a name is called, before its number."""
+        """Prefix of the names of unnamed videos."""
         return "sequence" if self.sequences > 1 else None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of how the source was read, one line each; asked for when all frames are read."""
+        """Remarks on how the source was read, one line each; complete when all frames are read."""
         return ()
 
     @property
     def sequences(self) -> int:
-        """How many videos it holds."""
+        """Number of videos."""
         return 1
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """What the archive should remember of how its values were made, JSON values."""
+        """Provenance of the values for the archive, JSON values."""
         return {}
 
     def label(self, sequence: int) -> str | None:

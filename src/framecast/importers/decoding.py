@@ -1,7 +1,7 @@
-"""Stored variables as CF means them: packing undone, missing values NaN, texts as text, times on a clock.
+"""Decoding of CF variables: packing undone, missing values NaN, texts as text, times on a clock.
 
-xarray undoes packing. Two things are decided here, because files often say them in a way that it reads wrongly or
-not at all: how texts are stored, and times of every calendar.
+xarray undoes packing. Two things are decoded here, because xarray often reads them wrongly or not at all: texts, and
+times of every calendar.
 """
 
 import re
@@ -23,7 +23,7 @@ _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T_ ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """A dataset whose dated variables hold ``datetime64[ns]`` on the clock of their calendar.
+    """A dataset whose dates are ``datetime64[ns]`` on the clock of their calendar.
 
     Attributes:
         dataset: the variables.
@@ -64,7 +64,7 @@ def decode(stored: xr.Dataset) -> Decoded:
 
 
 def as_text(value: Any) -> str:
-    """Return a label as a person would write it: bytes as UTF-8, 171.0 as ``171``, dates without empty parts."""
+    """Return a label as text: bytes as UTF-8, 171.0 as ``171``, dates without empty parts."""
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace").rstrip("\0 ").strip()
     if isinstance(value, float | np.floating):
@@ -75,7 +75,7 @@ def as_text(value: Any) -> str:
 
 
 def _reader(name: str, variable: xr.Variable) -> Callable[[Any], tuple[Clock, Calendar]] | None:
-    """Return what reads the times of a variable, if it holds dates."""
+    """Return the decoder of the times of a variable, if it contains dates."""
     units = variable.attrs.get("units")
     if variable.dtype.kind in "M":
         return to_clock
@@ -87,6 +87,8 @@ def _reader(name: str, variable: xr.Variable) -> Callable[[Any], tuple[Clock, Ca
         if units.startswith("day as %Y%m%d"):
             return _numbered_days
     named = name.lower() in _TIME_NAMES or variable.attrs.get("standard_name") == "time"
+    if named and not units and variable.dtype.kind in "iu" and _are_days(variable.values):
+        return _numbered_days
     return _stamps if named and variable.dtype.kind in "OSUT" else None
 
 
@@ -100,6 +102,13 @@ def _stamps(texts: npt.NDArray[Any]) -> tuple[Clock, Calendar]:
         return to_clock(np.array(times, dtype="datetime64[us]").reshape(texts.shape))
     except ValueError as error:
         raise DataError(f"times as text: {error}") from None
+
+
+def _are_days(numbers: npt.NDArray[Any]) -> bool:
+    """Whether all numbers are dates written as 20200131."""
+    days, months = numbers % 100, numbers // 100 % 100
+    likely = (numbers > 18000000) & (numbers < 22000000) & (days >= 1) & (days <= 31) & (months >= 1) & (months <= 12)
+    return bool(numbers.size and likely.all())
 
 
 def _numbered_days(numbers: npt.NDArray[Any]) -> tuple[Clock, Calendar]:

@@ -1,4 +1,4 @@
-"""Arithmetic of variables, as ``hypot(u, v)`` or ``lsm > 0.5``: numbers, names and a few functions, no more."""
+"""Arithmetic of variables, as ``hypot(u, v)`` or ``lsm > 0.5``: numbers, names and a few functions."""
 
 import ast
 import operator
@@ -52,7 +52,7 @@ def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
     """Return what ``expression`` gives for ``values`` by name: arrays, numbers or quantities of pint.
 
     Raises:
-        ConfigError: it holds something else than arithmetic, or a name without a value.
+        ConfigError: it contains something other than arithmetic, or an unknown name.
     """
 
     def value(node: ast.AST) -> Any:

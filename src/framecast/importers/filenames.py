@@ -1,4 +1,4 @@
-"""Times that stand in the names of files, by a pattern that is found by itself; else the numbers of frames."""
+"""Times from file names, by a pattern that is detected automatically; else frame numbers."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _PATTERNS = (
 def times_in_names(
     paths: Sequence[PurePath], pattern: str | None = None
 ) -> tuple[npt.NDArray[np.datetime64] | npt.NDArray[np.int64], str]:
-    """Return the time of each file, or the number of its frame where names hold no dates, and how that was found.
+    """Return the time of each file, or the number of its frame if names contain no dates, and how it was found.
 
     Args:
         paths: the files; folders count too.
@@ -36,7 +36,7 @@ def times_in_names(
     if pattern is not None:
         times = np.array([_parsed(name, pattern) for name in names], "datetime64[us]").astype("datetime64[ns]")
         if np.isnat(times).all():
-            raise DataError(f"no file name is a time like {pattern}: the first is {names[0]}")
+            raise DataError(f"no file name matches the time pattern {pattern}: the first is {names[0]}")
         return times, f"times from file names by {pattern}"
     with_folders = [PurePath(*path.parts[-5:-1], name).as_posix() for path, name in zip(paths, names, strict=True)]
     for texts, expression in product((names, with_folders), _PATTERNS):
@@ -62,7 +62,7 @@ def _stem(path: PurePath) -> str:
 
 
 def _parsed(name: str, pattern: str) -> datetime | None:
-    """Return what ``pattern`` makes of a name, or of its part that remains if the ending is numbers."""
+    """Return the time of a name by ``pattern``, or of its part before a numeric ending."""
     for text in (name, PurePath(name).stem):
         try:
             return datetime.strptime(text, pattern)

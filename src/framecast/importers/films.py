@@ -18,11 +18,11 @@ from framecast.importers.pictures import COLOURS, frames_dataset
 
 _CONTAINERS = {".webm": "matroska", ".mkv": "matroska", ".avi": "avi"}
 _LOOKED_AT = 5
-"""Frames that decide whether a film is grey."""
+"""Number of frames from which it is decided whether a film is grey."""
 
 
 def open_film(path: Path, options: ImportOptions) -> xr.Dataset:
-    """Return the frames of the first video stream, ``[time, y, x]`` or with ``colour``, read when asked for.
+    """Return the frames of the first video stream, ``[time, y, x]`` or with ``colour``, read on demand.
 
     Raises:
         DataError: it has no video, or fewer than two frames.
@@ -36,9 +36,9 @@ def open_film(path: Path, options: ImportOptions) -> xr.Dataset:
             stamps = sorted({packet.pts for packet in container.demux(stream) if packet.pts is not None})
             tick, rate = float(stream.time_base), stream.average_rate
     except (IndexError, av.error.FFmpegError) as error:
-        raise DataError(f"{path} holds no video that can be read: {error}") from None
+        raise DataError(f"{path} contains no readable video: {error}") from None
     if len(stamps) < 2:
-        raise DataError(f"{path} holds {len(stamps)} frames: a video has two or more")
+        raise DataError(f"{path} contains {len(stamps)} frames: a video has at least two")
     seconds = (np.array(stamps) - stamps[0]) * tick
     if rate:  # times are rounded to ticks: take the even steps that explain them
         even = np.arange(len(stamps)) / float(rate)
@@ -60,12 +60,12 @@ def _frames(path: Path, stamps: list[int], numbers: npt.NDArray[np.int64], kind:
             if len(found) == len(wanted):
                 break
     if missing := sorted(wanted - set(found)):
-        raise DataError(f"{path} lacks {len(missing)} frames that it announces, the first {stamps.index(missing[0])}")
+        raise DataError(f"{path} lacks {len(missing)} of the frames it declares, the first {stamps.index(missing[0])}")
     return np.stack([found[stamps[number]] for number in numbers.tolist()])
 
 
 def _container(path: Path) -> Any:
-    """Open a film as what its ending says and nothing else: a playlist would name other files and addresses."""
+    """Open a film only in the format of its ending: a playlist could name other files and addresses."""
     kind = _CONTAINERS.get(path.suffix.lower(), "mp4")
     return needed("av", "films", "films").open(str(path), format=kind, options={"protocol_whitelist": "file"})
 

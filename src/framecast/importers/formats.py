@@ -1,8 +1,9 @@
-"""Which importer reads which file, and what a source given by a person is: files, folders, patterns, addresses."""
+"""The importer of each file, and the resolution of sources: files, folders, patterns, addresses."""
 
 import atexit
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 from framecast.core.errors import DataError, FramecastError
-from framecast.core.text import one_line
+from framecast.core.reading import check_regular
 from framecast.data.archive.guard import undamaged
 from framecast.importers.arrays import open_array
 from framecast.importers.axes import name_dimensions
@@ -25,7 +26,7 @@ from framecast.importers.grib import open_grib
 from framecast.importers.gridded import Gridded, Several
 from framecast.importers.joining import File, join
 from framecast.importers.netcdf import netcdf_groups, open_netcdf
-from framecast.importers.optional import needed
+from framecast.importers.optional import needed, unreadable
 from framecast.importers.options import ImportOptions
 from framecast.importers.pictures import georeferenced, open_picture
 from framecast.importers.radar import is_radar, open_radar
@@ -34,8 +35,11 @@ from framecast.importers.zarrs import METADATA, open_zarr, zarr_groups
 Open = Callable[[Path, ImportOptions], xr.Dataset]
 
 
+_MOST_UNPACKED = 2**34
+"""Largest size of an unpacked zip file in bytes."""
+
 _APART = ("file", "folder")
-"""What ``--sequence`` may say beside the name of a dimension."""
+"""Values of ``--sequence`` besides the name of a dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +47,11 @@ class Format:
     """A kind of file.
 
     Attributes:
-        name: how ``--importer`` names it.
+        name: its name for ``--importer``.
         open: returns what is in a file, lazily, as it is stored, with CF attributes.
         endings: of file names.
-        begins: bytes with which files begin.
-        recognises: whether a file is of this kind, where neither of these tells it.
+        begins: first bytes of files.
+        recognises: whether a file is of this kind, if neither of these decides.
     """
 
     name: str
@@ -62,6 +66,10 @@ class Format:
 
 
 def _is_store(path: Path) -> bool:
+    """Whether a folder or a zip file is a Zarr store."""
+    if path.suffix == ".zip" and path.is_file() and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            return any(name in METADATA for name in packed.namelist())
     return path.is_dir() and any((path / name).is_file() for name in METADATA)
 
 
@@ -92,7 +100,7 @@ FORMATS: tuple[Format, ...] = (
         endings=(".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5", ".hdf", ".he5"),
     ),
 )
-"""In the order in which they are asked; the first that fits reads the file."""
+"""In order of priority; the first that matches reads the file."""
 
 
 def open_source(
@@ -102,19 +110,21 @@ def open_source(
 
     Args:
         sources: what to read.
-        options: what the user says of it.
-        importer: name of the format, where it is not to be found out.
+        options: the user's options.
+        importer: name of the format, if it is not to be detected.
 
     Returns:
-        The recording, and the files on this machine that it is read from.
+        The recording, and the local files that it is read from.
 
     Raises:
         FramecastError: there is nothing, or nothing that can be read.
-        DataError: axes, units or times cannot be told.
+        DataError: axes, units or times are ambiguous.
     """
     with_places = [place for source in sources for place in _places(source)]
     if not with_places:
-        raise FramecastError(f"{sources[0]} holds no file that can be imported: known are {', '.join(_endings())}")
+        raise FramecastError(
+            f"{sources[0]} contains no file that can be imported: known formats are {', '.join(_endings())}"
+        )
     files = [File(path=Path(str(place)), decoded=open_decoded(place, options, importer)) for place in with_places]
     local = [place for place in with_places if isinstance(place, Path)]
     groups = _sequences(files, options)
@@ -160,7 +170,7 @@ def open_decoded(
     with undamaged(place):
         stored = kind.open(place, options)  # type: ignore[arg-type]
         if foreign and (made := str(stored.attrs.get("format", ""))).startswith("framecast-"):
-            raise FramecastError(f"{place} is a {made.replace('-', ' ')} already: there is nothing to import")
+            raise FramecastError(f"{place} is a {made.replace('-', ' ')} already: it needs no import")
         if options.group is None and not any(variable.ndim >= 2 for variable in stored.data_vars.values()):
             _name_groups(place, kind)
         for variable in stored.variables.values():
@@ -181,7 +191,7 @@ def _format(place: Path | str, importer: str | None) -> Format:
     for kind in FORMATS:
         if kind.fits(place, beginning):
             return kind
-    raise FramecastError(f"{place} is not of a known kind: known are {', '.join(_endings())}")
+    raise FramecastError(f"{place} is not in a known format: known formats are {', '.join(_endings())}")
 
 
 def _name_groups(place: Path | str, kind: Format) -> None:
@@ -195,17 +205,19 @@ def _name_groups(place: Path | str, kind: Format) -> None:
 
 
 def _places(source: str | Path) -> list[Path | str]:
-    """Return the files, stores and addresses that a person means."""
+    """Return the files, stores and addresses of the given sources."""
     if "://" in str(source):
         return [_address(str(source))]
     path = Path(source)
     if not path.exists() and has_magic(str(source)):
         found = [Path(name) for name in sorted(glob(str(source), recursive=True))]  # noqa: PTH207 (absolute patterns)
         if not found:
-            raise FramecastError(f"there is nothing like {source}: correct the pattern")
+            raise FramecastError(f"nothing matches {source}: correct the pattern")
         return [place for each in found for place in _places(each)]
     if not path.exists():
         raise FramecastError(f"there is nothing at {path}: give a file, a folder, a pattern or an address")
+    if path.suffix == ".zip" and not _is_store(path):
+        path = _unpacked(path)
     if not path.is_dir() or _is_store(path):
         return [path]
     inside = sorted(path.rglob("*"))
@@ -216,24 +228,43 @@ def _places(source: str | Path) -> list[Path | str]:
     return [*stores, *(file for file in files if not any(store in file.parents for store in stores))]
 
 
+def _unpacked(path: Path) -> Path:
+    """Return a folder with the files of a zip file.
+
+    Raises:
+        DataError: it is not a zip file, or too large.
+    """
+    check_regular(path)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(member.file_size for member in packed.infolist()) > _MOST_UNPACKED:
+                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes when unpacked: unpack it, and give its folder")
+            packed.extractall(folder := _temporary_folder() / path.stem)
+    except zipfile.BadZipFile:
+        raise DataError(f"{path} is not a zip file that can be read: copy it again") from None
+    return folder
+
+
+def _temporary_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="framecast-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 def _endings() -> tuple[str, ...]:
     return tuple(ending for kind in FORMATS for ending in kind.endings)
 
 
 def _address(url: str) -> Path | str:
-    """Return a Zarr store's address as it is, and the copy on this machine of any other file."""
+    """Return the address of a Zarr store unchanged, and a local copy of any other file."""
     name = url.partition("?")[0].rstrip("/").rpartition("/")[2].lower()
     if not name.endswith(_endings()) or name.endswith(".zarr"):
         return url
     fsspec = needed("fsspec", "remote", "addresses")
-    folder = tempfile.mkdtemp(prefix="framecast-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        with fsspec.open(url, "rb") as remote, (copy := Path(folder) / name).open("wb") as local:
+        with fsspec.open(url, "rb") as remote, (copy := _temporary_folder() / name).open("wb") as local:
             while piece := remote.read(2**22):
                 local.write(piece)
-    except ImportError as error:
-        raise FramecastError(f"{one_line(error)} (required for {url}): pip install 'framecast[remote]'") from None
-    except (OSError, ValueError) as error:
-        raise FramecastError(f"{url} cannot be read: {one_line(error, most=200)}") from None
+    except (ImportError, OSError, ValueError) as error:
+        raise unreadable(url, error) from None
     return copy

@@ -1,4 +1,4 @@
-"""GeoTIFF and what else GDAL reads, by rioxarray: one picture with its place on Earth and its reference system."""
+"""GeoTIFF, by rioxarray: one picture with its position on Earth and its reference system."""
 
 from pathlib import Path
 

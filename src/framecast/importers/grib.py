@@ -1,5 +1,6 @@
-"""GRIB 1 and 2, by cfgrib. Nothing is written beside the file: no index is kept."""
+"""GRIB 1 and 2, by cfgrib. No index is written beside the file."""
 
+import warnings
 from pathlib import Path
 
 import xarray as xr
@@ -17,7 +18,9 @@ def open_grib(path: Path, options: ImportOptions) -> xr.Dataset:
         DataError: there are several variables or levels, and none is named.
     """
     cfgrib = needed("cfgrib", "grib", "GRIB files")
-    parts = cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False, cache=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of xarray, for cfgrib
+        parts = cfgrib.open_datasets(str(path), backend_kwargs={"indexpath": ""}, decode_timedelta=False, cache=False)
     asked = [part[list(names)] for part in parts if (names := _asked(part, options))]
     if not asked:
         known = ", ".join(f"{name} ({_levels(part)})" for part in parts for name in part.data_vars)
@@ -37,8 +40,8 @@ def open_grib(path: Path, options: ImportOptions) -> xr.Dataset:
         return xr.merge(asked, compat="equals", join="exact")
     except (xr.MergeError, ValueError):
         raise DataError(
-            f"{', '.join(str(name) for part in asked for name in part.data_vars)} of {path} are at several levels or "
-            "times: select one with grib_copy (ecCodes), or import them apart"
+            f"{', '.join(str(name) for part in asked for name in part.data_vars)} of {path} are at several levels "
+            "or times: select one with grib_copy (ecCodes), or import them separately"
         ) from None
 
 

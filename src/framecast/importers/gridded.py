@@ -1,4 +1,4 @@
-"""Frames of a gridded source: which pixels and times are wanted, rows upward, in plain units, a block at a time."""
+"""Frames of a gridded source: the selected pixels and times, rows upward, in physical units, a block at a time."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.core.options import parse_duration
 from framecast.data.archive.guard import check_frame, undamaged
 from framecast.importers.axes import find_axes
 from framecast.importers.base import Recording
+from framecast.importers.conversions import Conversion, check_all_used, find_conversion
 from framecast.importers.decoding import Decoded, as_text
 from framecast.importers.expressions import evaluate, names_in
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
-from framecast.importers.rain import COLLECTED_OVER, RainRate, rain_rate
+from framecast.importers.rain import COLLECTED_OVER, is_reflectivity
 from framecast.importers.times import frame_times, within
-from framecast.importers.values import ValueWatch, means, to_float32
-from framecast.videos.units import convert, convertible, joined, known, same_unit, unit_of_expression
+from framecast.importers.values import ValueWatch, implausible, means, to_float32
+from framecast.videos.units import joined, unit_of_expression
 
 _BLOCK_BYTES = 64 * 2**20
 _NO_UNIT = ("", "unknown", "none", "n/a")
@@ -32,7 +33,7 @@ class Gridded(Recording):
         path: of the source, for errors.
         decoded: its variables.
         options: what the user said.
-        found: what is to be said of how it was opened, one line each.
+        found: remarks on how it was opened, one line each.
 
     Attributes:
         axes: which dimension is which.
@@ -48,12 +49,11 @@ class Gridded(Recording):
         check_frame(path, *size, len(axes.variables) * members)
         self._expressions = self._channel_expressions(members)
         self.channels = list(self._expressions)
-        self._stored_units = [self._stored_unit(channel) for channel in self.channels]
-        self._rain = [
-            self._rain_rate(channel, own) for channel, own in zip(self.channels, self._stored_units, strict=True)
-        ]
-        pairs = zip(self.channels, self._stored_units, strict=True)
-        self.units = tuple(self._unit(channel, stored) for channel, stored in pairs)
+        if unknown := sorted(options.channels_with_unit - {*self.channels}):
+            raise ConfigError(f"--unit names {', '.join(unknown)}, and the channels are {', '.join(self.channels)}")
+        self._conversions = [self._conversion(channel) for channel in self.channels]
+        check_all_used(self._conversions, options)
+        self.units = tuple(each.unit for each in self._conversions)
         self.unit = joined(self.units)
         self._positions = find_positions(self._dataset, axes, flip_y=options.flip_y)
         if options.region:
@@ -65,15 +65,18 @@ class Gridded(Recording):
         self._times = frame_times(decoded, axes, options.seconds)
         self.calendar = self._times.calendar
         self._chosen = [within(self._clock(k), self.calendar, options) for k in range(self.sequences)]
-        self._watches = {name: ValueWatch(options.missing) for name in axes.variables}
+        self._watches = {
+            name: ValueWatch(options.missing, _valid_limits(self._dataset[name])) for name in axes.variables
+        }
+        self._extremes = np.full((2, len(self.channels)), np.nan, np.float32)
         self._notes = (*found, *self._own_notes(), *self._positions.notes, *self._times.notes)
 
     @property
     def understood(self) -> str:
-        """Which dimension was taken for what, in which unit and calendar."""
+        """Meaning of the dimensions, unit and calendar."""
         axes, positions = self.axes, self._positions
-        rows = f"rows {axes.y}" + (" (turned to run upward)" if positions.rows_turned else "")
-        columns = f"columns {axes.x}" + (" (turned to run to the right)" if positions.columns_turned else "")
+        rows = f"rows {axes.y}" + (" (flipped to increase upward)" if positions.rows_turned else "")
+        columns = f"columns {axes.x}" + (" (flipped to increase to the right)" if positions.columns_turned else "")
         calendar = "" if self.calendar.name in ("proleptic_gregorian", "none") else f" ({self.calendar.name})"
         parts = [f"time {axes.time}{calendar}", rows, columns]
         parts += [f"channels {axes.channel}"] if axes.channel else []
@@ -92,7 +95,25 @@ class Gridded(Recording):
         )
         frames = sum(map(len, self._chosen))
         strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
-        return (*self._notes, *cut, *strange)
+        beyond = filter(None, map(self._beyond, range(len(self.channels))))
+        return (*self._notes, *cut, *strange, *beyond)
+
+    def _beyond(self, k: int) -> str:
+        """Return a remark on a channel with values outside the range of its unit."""
+        low, high = self._extremes[:, k].tolist()
+        said = implausible(self.channels[k], self._conversions[k].stored, low, high)
+        return f"{said}{self._described()}" if said else ""
+
+    def _check_reflectivity(self, k: int) -> None:
+        """Raise `DataError` if values to be converted to a rain rate are not reflectivity."""
+        if is_reflectivity(self._conversions[k].stored) and (said := self._beyond(k)):
+            raise DataError(f"{said}; mask other codes with --missing or --mask")
+
+    def _described(self) -> str:
+        """Return the source's description of how values are stored."""
+        attrs = self._dataset[self.axes.variables[0]].attrs
+        words = [f"{key}: {as_text(attrs[key])}" for key in attrs if "scale" in key.lower() or "note" in key.lower()]
+        return f" ({'; '.join(words)})" if words else ""
 
     @property
     def sequence_name(self) -> str | None:
@@ -104,8 +125,8 @@ class Gridded(Recording):
         """What was done with the stored values."""
         options = self._options
         computed: dict[str, Any] = {"computed": options.expressions} if options.expressions else {}
-        rain = {channel: own.said for channel, own in zip(self.channels, self._rain, strict=True) if own is not None}
-        computed |= {"rain_rate_from": rain} if rain else {}
+        said = {channel: own.said for channel, own in zip(self.channels, self._conversions, strict=True) if own.convert}
+        computed |= {"converted": said} if said else {}
         computed |= {"dry_below": options.dry_below} if options.dry_below is not None else {}
         return {"scale": options.scale, "offset": options.offset, "coarsened": options.coarsen, **computed}
 
@@ -115,12 +136,12 @@ class Gridded(Recording):
         return int(self._dataset.sizes[self.axes.sequence]) if self.axes.sequence is not None else 1
 
     def label(self, sequence: int) -> str | None:
-        """Return what the source calls a video, if it does."""
+        """Return the source's name of a video, if there is one."""
         dim = self.axes.sequence
         return as_text(self._values(dim)[sequence]) if dim is not None and dim in self._dataset.coords else None
 
     def times(self, sequence: int) -> npt.NDArray[np.datetime64]:
-        """Return the times of the wanted frames of a video, on the clock of `calendar`; NaT where there is none."""
+        """Return the times of the selected frames of a video, on the clock of `calendar`; NaT where there is none."""
         return self._clock(sequence)[self._chosen[sequence]]
 
     def positions(self, sequence: int) -> Coordinates:
@@ -147,11 +168,17 @@ class Gridded(Recording):
         for k, (text, member) in enumerate(self._expressions.values()):
             found = values[text] if text in values else evaluate(text, values)
             found = found[:, member] if found.shape[1] > 1 else found[:, 0]
-            frames[:, k] = self._in_unit(found, k)
+            frames[:, k] = found
         if self._options.mask is not None:
             raw = {name: self._stored(name, sequence, indices) for name in self._sources(self._options.mask)}
             unknown = np.broadcast_to(evaluate(self._options.mask, raw), (len(indices), 1, *frames.shape[2:]))
             frames[np.broadcast_to(unknown, frames.shape)] = np.nan
+        self._extremes[0] = np.fmin(self._extremes[0], np.fmin.reduce(frames, axis=(0, 2, 3)))
+        self._extremes[1] = np.fmax(self._extremes[1], np.fmax.reduce(frames, axis=(0, 2, 3)))
+        for k, conversion in enumerate(self._conversions):
+            if conversion.convert is not None:
+                self._check_reflectivity(k)
+                frames[:, k] = conversion.convert(frames[:, k])
         if self._options.dry_below is not None:
             frames[frames < self._options.dry_below] = 0
         k = self._options.coarsen
@@ -185,7 +212,7 @@ class Gridded(Recording):
         values = to_float32(np.where(gone, 0, scaled) if gone.any() else scaled, name)
         if name in self._watches:
             self._watches[name].see(stored[~gone & ~np.isnan(values)], int(gone.sum()), len(stored))
-        values[gone] = np.nan
+        values[gone | np.isinf(values)] = np.nan
         return values
 
     def _channel_expressions(self, members: int) -> dict[str, tuple[str, int]]:
@@ -222,56 +249,26 @@ class Gridded(Recording):
         units = {name: "" if unit.lower() in _NO_UNIT else unit for name, unit in units.items()}
         return units[text] if text in units else unit_of_expression(text, units, evaluate)
 
-    def _in_unit(self, values: npt.NDArray[np.floating], channel: int) -> npt.NDArray[np.floating]:
-        """Return stored values of a channel in its unit."""
-        stored, unit, rain = self._stored_units[channel], self.units[channel], self._rain[channel]
-        if rain is not None:
-            return rain.convert(values)
-        return convert(values, stored, unit) if self._converts(stored, unit) else values
-
-    def _rain_rate(self, channel: str, stored: str) -> RainRate | None:
-        """Return how values become a rate of rain, where a rate is asked for and the source has another form."""
-        options, asked = self._options, self._options.unit_of(channel)
-        if asked is None or same_unit(stored, asked) or options.scale != 1 or options.offset != 0:
-            return None
-        over = options.collected_over
+    def _conversion(self, channel: str) -> Conversion:
+        """Return the unit conversion of a channel."""
         said = [self._dataset[name].attrs.get(COLLECTED_OVER) for name in self._sources(self._expressions[channel][0])]
-        collected = parse_duration(over) if over else next((float(each) for each in said if each), None)
-        return rain_rate(stored, asked, zr=(options.zr[0], options.zr[1]), collected=collected, channel=channel)
-
-    def _unit(self, channel: str, stored: str) -> str:
-        asked = self._options.unit_of(channel)
-        if asked is None:
-            return stored
-        if self._rain_rate(channel, stored) is not None:
-            return asked
-        if self._converts(stored, asked) and not convertible(stored, asked):
-            raise DataError(
-                f"{channel} is in {stored} in {self._path.name}, which cannot be converted to {asked}: "
-                "leave --unit out, or say with --scale and --offset how stored values become physical ones"
-            )
-        return asked
-
-    def _converts(self, stored: str, asked: str) -> bool:
-        """Whether values have to be converted: both units are known, and the user has not said how to scale them."""
-        scaled = self._options.scale != 1 or self._options.offset != 0
-        return bool(known(stored) and known(asked) and not same_unit(stored, asked) and not scaled)
+        collected = next((float(each) for each in said if each), None)
+        stored, source = self._stored_unit(channel), self._path.name
+        return find_conversion(channel, stored, self._options, collected=collected, source=source)
 
     def _named(self) -> str:
-        said = [own if rain is None else rain.said for own, rain in zip(self._stored_units, self._rain, strict=True)]
-        pairs = list(zip(self.channels, self.units, said, strict=True))
+        pairs = [(channel, own.unit, own.said) for channel, own in zip(self.channels, self._conversions, strict=True)]
         if self.axes.channel is not None and len(set(self.units)) == 1:
             pairs = [(", ".join(self.axes.variables), *pairs[0][1:])]
         texts = []
-        for k, (channel, unit, stored) in enumerate(pairs):
-            follows = k + 1 < len(pairs) and pairs[k + 1][1:] == (unit, stored)
-            converts = stored not in self._stored_units or self._converts(stored, unit)
-            converted = f" (converted from {stored})" if converts else ""
-            texts.append(channel if follows else f"{channel} in {unit or 'unknown units'}{converted}")
+        for k, (channel, unit, said) in enumerate(pairs):
+            follows = k + 1 < len(pairs) and pairs[k + 1][1:] == (unit, said)
+            named = f"{channel}, plain numbers" if unit == "1" else f"{channel} in {unit or 'unknown units'}"
+            texts.append(channel if follows else f"{named} ({said})" if said else named)
         return ", ".join(texts)
 
     def _own_notes(self) -> list[str]:
-        """Return what the format's importer has to say of the variables that are read."""
+        """Return the importer's remarks on the variables that are read."""
         notes = [self._dataset[name].attrs.get("import_note") for name in self.axes.variables]
         return [str(note) for note in notes if note]
 
@@ -285,11 +282,11 @@ class Gridded(Recording):
 
 
 class Several(Recording):
-    """Sources of one kind one after another, each with videos of its own.
+    """Several sources of one kind, each with its own videos.
 
     Args:
         parts: the sources.
-        names: what they are called.
+        names: their names.
 
     Raises:
         DataError: their channels, units, sizes or calendars differ.
@@ -306,8 +303,8 @@ class Several(Recording):
             for what in ("channels", "unit", "height", "width", "calendar"):
                 if getattr(part, what) != getattr(first, what):
                     raise DataError(
-                        f"{name} has other {what} ({getattr(part, what)}) than {names[0]} ({getattr(first, what)}): "
-                        "all must share them"
+                        f"{name} has different {what} ({getattr(part, what)}) than {names[0]} "
+                        f"({getattr(first, what)}): they must be the same"
                     )
 
     @property
@@ -356,11 +353,23 @@ class Several(Recording):
         yield from part.frames(k, indices)
 
 
+def _valid_limits(variable: xr.DataArray) -> tuple[float, float]:
+    """Return the valid range that a variable states, in the unit of its unpacked values."""
+    attrs, packing = variable.attrs, variable.encoding
+    stated = attrs.get("valid_range", (attrs.get("valid_min", -np.inf), attrs.get("valid_max", np.inf)))
+    limits = np.ravel(np.asarray(stated))
+    if limits.size != 2 or limits.dtype.kind not in "iuf" or "_Unsigned" in packing:
+        return -np.inf, np.inf
+    if limits.dtype.kind in "iu":  # CF: of the type of the packed values
+        limits = limits * float(packing.get("scale_factor", 1)) + float(packing.get("add_offset", 0))
+    return float(limits.min()), float(limits.max())
+
+
 def _trimmed(pixels: npt.NDArray[np.int64], step: int, dim: str) -> npt.NDArray[np.int64]:
-    """Return the pixels along a dimension that are kept: a multiple of ``step``, cut alike on both sides."""
+    """Return the pixels along a dimension that are kept: a multiple of ``step``, trimmed equally on both sides."""
     kept = len(pixels) // step * step
     if kept == 0:
-        raise DataError(f"{dim} has {len(pixels)} pixels, fewer than the {step} that --coarsen and --multiple ask for")
+        raise DataError(f"{dim} has {len(pixels)} pixels, fewer than the {step} required by --coarsen and --multiple")
     start = (len(pixels) - kept) // 2
     return pixels[start : start + kept]
 

@@ -19,8 +19,9 @@ from framecast.core.domain import domains
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.core.fingerprint import Unchanged, digest
+from framecast.core.options import format_duration
 from framecast.core.progress import Progress, Task, track
-from framecast.core.resume import Job
+from framecast.core.resume import ResumableJob
 from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.data.windows import TOLERANCE
 from framecast.importers.base import Recording
@@ -33,23 +34,29 @@ from framecast.videos.calendar import Calendar
 from framecast.videos.units import by_channel
 
 _GAP = 1.5
-"""Times further apart than so many cadences leave a gap; windows are not cut across it."""
+"""Times further apart than this many cadences leave a gap, which no window crosses."""
 
 _AHEAD = 9
-"""Frames of a window that is taken as typical."""
+"""Frames of a typical window."""
 
 _SCATTER = 0.02
-"""Fraction of frames off their times above which the cadence is looked for again."""
+"""Fraction of mistimed frames above which the cadence is determined again."""
+
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "ng"}
+    | {"Æ": "Ae", "Œ": "Oe", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "Th", "Ħ": "H", "Ŋ": "Ng"}
+)
+"""Latin letters that cannot be decomposed into a letter and an accent."""
 
 _OF_WRITING = ("unit", "cadence", "interpolate", "independent")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What became of a source.
+    """Result of an import.
 
     Attributes:
-        understood: which of its dimensions was taken for what, on one line.
+        understood: interpretation of its dimensions, on one line.
         channels: their names.
         unit: physical unit.
         cadence: seconds between two frames.
@@ -60,16 +67,17 @@ class Imported:
         longest: frames of the longest video.
         first: earliest time.
         last: latest time.
-        undated: frames left out for want of a time.
-        repeated: frames left out because another has the same time.
+        undated: frames left out because they have no time.
+        repeated: frames left out because an earlier one has the same time.
         gaps: places where frames are missing.
-        uneven: fraction of the frames after which one of the next eight is off its time by more than the tolerance of
+        uneven: fraction of the frames after which one of the next eight is mistimed by more than the tolerance of
             windows.
         unknown: fraction of pixels that are NaN.
+        masked: fraction of pixels that are NaN in the middle frame, of the channel with most of them.
         low: least value of each channel.
         high: greatest value of each channel.
-        calendar: how times are read.
-        notes: what else was decided, one line each.
+        calendar: of the times.
+        notes: further decisions, one line each.
     """
 
     understood: str
@@ -88,6 +96,7 @@ class Imported:
     gaps: int
     uneven: float
     unknown: float
+    masked: float
     low: tuple[float, ...]
     high: tuple[float, ...]
     calendar: Calendar = Calendar()
@@ -103,11 +112,11 @@ def import_data(
     progress: Progress = True,
     **options: Any,
 ) -> Imported:
-    """Write the frames of ``source`` as the archive ``out``, complete in the end or absent.
+    """Write the frames of ``source`` as the archive ``out``, atomically.
 
-    Frames are put in order of time. A frame without a time, or with one that another frame has, is left out; gaps
-    stay gaps; NaN stays NaN. A block of frames is in memory at a time. An interrupted import leaves what it has done
-    beside ``out``, under a hidden name; the same call resumes there.
+    Frames are put in order of time. A frame without a time, or with one that another frame has, is left out; gaps stay
+    gaps; NaN stays NaN. A block of frames is in memory at a time. An interrupted import keeps its progress beside
+    ``out``, under a hidden name; the same call resumes it.
 
     Args:
         source: a file, folder, pattern such as ``rain-*.nc`` or address, or several of them.
@@ -116,13 +125,13 @@ def import_data(
             it is, ``my_module:open``; or a format of framecast by name, such as ``picture``.
         overwrite: whether an existing archive may be replaced.
         progress: whether to show the frames done, or a function that is called with their number and the total.
-        options: fields of `framecast.importers.options.ImportOptions`; for an importer of your own that returns a
-            `Recording`, all but unit, cadence, interpolate and independent go to it.
+        options: fields of `framecast.importers.options.ImportOptions`; for a custom importer that returns a
+            `Recording`, all except unit, cadence, interpolate and independent are passed to it.
 
     Raises:
         FramecastError: ``source`` does not exist or cannot be read, a package that it needs is missing, or ``out``
             exists.
-        DataError: axes, unit, times or cadence cannot be told.
+        DataError: axes, unit, times or cadence are unknown or ambiguous.
     """
     refuse_existing(Path(out), overwrite=overwrite, kind=ARCHIVE)
     sources = [source] if isinstance(source, str | Path) else list(source)
@@ -135,7 +144,7 @@ def import_data(
     else:
         opened = _named(importer) if isinstance(importer, str) else importer
         if len(sources) > 1:
-            raise ConfigError(f"an importer of your own is given one source, and there are {len(sources)}")
+            raise ConfigError(f"a custom importer takes one source, and {len(sources)} were given")
         own = {name: value for name, value in options.items() if name not in _OF_WRITING}
         found = opened(sources[0], **own)
         files = [Path(sources[0])]
@@ -147,7 +156,8 @@ def import_data(
             "xarray.Dataset"
         )
     first = Path(str(sources[0]).rstrip("/"))
-    name = chosen.name or (first.stem if len(sources) == 1 else files[0].parent.name)
+    alone = len(sources) == 1 or "://" in str(sources[0])
+    name = chosen.name or (first.stem if alone else files[0].parent.name)
     with track("frames", progress=progress) as task:
         if data.understood:
             task.tell(data.understood)
@@ -166,13 +176,13 @@ def _named(importer: str) -> Callable[..., Any]:
     known = {name: opened for domain in domains() for name, opened in domain.importers.items()}
     if importer not in known and ":" not in importer:
         names = ", ".join([*(kind.name for kind in FORMATS), *known])
-        raise ConfigError(f"there is no importer {importer!r}: name one of {names}, or your own as my_module:open")
+        raise ConfigError(f"there is no importer {importer!r}: name one of {names}, or a custom one as my_module:open")
     return known[importer] if importer in known else import_own(importer)
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What is imported: what its sequence is called, its files, and what was asked for, of which only `repr` counts."""
+    """The source: name of its sequence, its files, and the options, of which only the `repr` is compared."""
 
     name: str
     files: Sequence[Path]
@@ -187,10 +197,15 @@ def _write(
     unit = data.unit if isinstance(data, Gridded) or not options.unit else options.unit_of("") or data.unit
     for channel, own in zip(data.channels, by_channel(unit, len(data.channels)), strict=True):
         if not own:
-            raise DataError(f"{channel} has no attribute 'units': say what its values are in with --unit")
+            raise DataError(
+                f"channel {channel} has no unit (attribute 'units'): give the unit of its values with --unit, such "
+                "as --unit mm/h, or --unit 1 for plain numbers"
+            )
     orders = [_order(data.times(k)) for k in range(data.sequences)]
     times = [data.times(k)[order] for k, (order, _, _) in enumerate(orders)]
     cadence = options.seconds or _middle_step(times)
+    if options.seconds and not options.interpolate and data.calendar.name != "none":
+        _check_cadence(times, cadence)
     if options.interpolate:
         data = Interpolated(data, cadence)
         orders = [_order(data.times(k)) for k in range(data.sequences)]
@@ -205,7 +220,7 @@ def _write(
         **data.attrs,
         "independent_sequences": options.independent,
     }
-    job = Job(
+    job = ResumableJob(
         kind="archive",
         options=digest(attrs, repr(source.request), unit, cadence, labels),
         inputs={"source": unchanged.fingerprint},
@@ -257,11 +272,28 @@ def _write(
         gaps=sum(int((step > _GAP * cadence).sum()) for step in steps),
         uneven=_uneven(times, cadence),
         unknown=float(seen[:, 0].sum()) / (total * len(data.channels) * data.height * data.width),
+        masked=float(np.median(seen[:, 0].max(axis=1))) / (data.height * data.width),
         low=tuple(np.nanmin(seen[:, 1], axis=0, initial=np.inf).tolist()),
         high=tuple(np.nanmax(seen[:, 2], axis=0, initial=-np.inf).tolist()),
         calendar=data.calendar,
         notes=data.notes,
     )
+
+
+def _check_cadence(times: list[npt.NDArray[np.datetime64]], cadence: float) -> None:
+    """Raise `DataError` if no two frames are the ``cadence`` apart."""
+    clocks = [each.astype("datetime64[ns]").astype(np.int64) / 1e9 for each in times if len(each) > 1]
+    for clock in clocks:
+        after = np.searchsorted(clock, clock + cadence).clip(1, len(clock) - 1)
+        away = np.minimum(np.abs(clock[after] - clock - cadence), np.abs(clock[after - 1] - clock - cadence))
+        if (away < 0.5 * cadence).any():
+            return
+    if clocks:
+        middle = float(np.median(np.concatenate([np.diff(clock) for clock in clocks])))
+        raise DataError(
+            f"no two frames are {format_duration(cadence)} apart, the cadence given: the median step is "
+            f"{format_duration(middle)}"
+        )
 
 
 def _uneven(times: list[npt.NDArray[np.datetime64]], cadence: float) -> float:
@@ -294,7 +326,7 @@ def _order(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], in
 def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
     steps = np.concatenate([np.diff(each) for each in times])
     if not len(steps):
-        raise DataError("there is one frame at most in each sequence: a video has two or more")
+        raise DataError("each sequence has at most one frame: a video has at least two")
     middle = float(np.median(steps.astype(np.int64))) / 1e9
     # Steps that scatter have a median that is none of theirs on average: windows would drift away from the frames.
     near = steps[steps <= np.timedelta64(round(1.5e9 * middle), "ns")].astype(np.int64) / 1e9
@@ -312,7 +344,7 @@ def _whole(seconds: float, unit: float) -> bool:
 
 
 def _labels(data: Recording, name: str) -> list[str]:
-    """Return a name for each sequence: what the file calls it, or the dimension and a number."""
+    """Return a name for each sequence: that of the file, or the dimension and a number."""
     if data.sequence_name is None:
         return [_safe(data.label(0) or name)]
     digits = len(str(data.sequences - 1))
@@ -322,6 +354,16 @@ def _labels(data: Recording, name: str) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    """Return ``name`` as a sequence may be called, letters without their accents."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", plain).strip("_.+-") or "sequence")[:100]
+    """Return ``name`` as a valid name of a sequence: letters without accents, others by their code."""
+    plain = unicodedata.normalize("NFKD", name.translate(_LETTERS))
+    spelt = "".join(
+        each
+        if each.isascii()
+        else ""
+        if unicodedata.combining(each)
+        else f"u{ord(each):04x}"
+        if each.isalnum()
+        else "-"
+        for each in plain
+    )
+    return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", spelt).strip("_.+-") or "sequence")[:100]

@@ -1,4 +1,4 @@
-"""Frames at even times out of frames at uneven ones, by linear interpolation between neighbours."""
+"""Frames at even times from frames at uneven ones, by linear interpolation between neighbours."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,14 +10,14 @@ from framecast.importers.base import Recording
 from framecast.importers.positions import Coordinates
 
 _WIDEST = 2.0
-"""Cadences between two frames up to which what lies between them is interpolated; beyond is a gap."""
+"""Largest distance of two frames, in cadences, between which frames are interpolated; beyond it is a gap."""
 
 
 class Interpolated(Recording):
     """A recording with a frame at each whole multiple of the cadence that lies between two frames of another.
 
-    A frame that is there at such a time is taken as it is. A pixel that one of the two neighbours does not know is
-    unknown. Nothing is made before the first frame, after the last, or in a gap of more than two cadences.
+    A frame that exists at such a time is used unchanged. A pixel unknown in one of the two neighbours is unknown. No
+    frame is made before the first frame, after the last, or in a gap of more than two cadences.
 
     Args:
         data: the frames at their own times.
@@ -42,7 +42,7 @@ class Interpolated(Recording):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the source notes, and that its times are not its own."""
+        """The notes of the source, and a note on the interpolation."""
         seconds = self._step / 1e9
         return (*self._data.notes, f"frames were interpolated linearly to whole multiples of {seconds:g} s")
 
@@ -53,7 +53,7 @@ class Interpolated(Recording):
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """What the source remembers, and the interpolation."""
+        """The provenance of the source, with the interpolation."""
         return {**self._data.attrs, "times": "interpolated linearly between frames"}
 
     def label(self, sequence: int) -> str | None:

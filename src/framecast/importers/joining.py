@@ -1,5 +1,5 @@
-"""Many files as one dataset: one after another in time where each holds some frames, side by side where each holds
-another variable.
+"""Many files as one dataset: joined in time if each contains some frames, as channels if each contains another
+variable.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class File:
 
     Attributes:
         path: where it is.
-        decoded: what is in it.
+        decoded: its content.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class File:
 
     @property
     def frame(self) -> str | None:
-        """Its dimension of time; None if it holds one frame."""
+        """Its dimension of time; None for a single frame."""
         data = self.decoded.dataset
         dated = [data[name].dims[-1] for name in self.decoded.calendars if data[name].ndim]
         named = [dim for dim in data.sizes if str(dim).lower() in TIME_NAMES and str(dim) not in self.decoded.calendars]
@@ -40,12 +40,12 @@ class File:
 
     @property
     def dated(self) -> bool:
-        """Whether it says itself when its frames are."""
+        """Whether it contains the times of its frames."""
         return any(calendar.name != "none" for calendar in self.decoded.calendars.values())
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """What may hold frames: variables of numbers with two dimensions besides time and channels."""
+        """Variables that may contain frames: variables of numbers with two dimensions besides time and channels."""
         data, frame = self.decoded.dataset, self.frame
         return tuple(
             str(name)
@@ -57,25 +57,28 @@ class File:
 
 
 def join(files: Sequence[File], stamps: np.ndarray | None) -> Decoded:
-    """Return all frames of ``files`` as one dataset, which is read when frames are asked for.
+    """Return all frames of ``files`` as one dataset, which is read on demand.
 
     Args:
         files: with the same grid.
         stamps: the time of each file, or the number of its frame, for files of one frame without a date.
 
     Raises:
-        DataError: they do not fit together.
+        DataError: they cannot be joined.
     """
     by_variables: dict[tuple[str, ...], list[int]] = {}
     for k, file in enumerate(files):
         if not file.variables:
             raise DataError(
-                f"{file.path} holds no frames of numbers, [y, x]: leave it out, or name the group with --group"
+                f"{file.path} contains no numeric frames with rows and columns: leave it out, name the group with "
+                "--group, or regrid an unstructured grid to a regular one first"
             )
         by_variables.setdefault(file.variables, []).append(k)
     if len(kinds := [names for names in by_variables if names in (("grey",), ("colours",))]) > 1:
         grey, coloured = (files[by_variables[kind][0]].path for kind in sorted(kinds, reverse=True))
-        raise DataError(f"{grey} is grey and {coloured} has colours: save all pictures as grey, or import them apart")
+        raise DataError(
+            f"{grey} is grey and {coloured} has colours: save all pictures as grey, or import them separately"
+        )
     groups = [
         _one_after_another([files[k] for k in members], None if stamps is None else stamps[members])
         for members in by_variables.values()
@@ -85,8 +88,8 @@ def join(files: Sequence[File], stamps: np.ndarray | None) -> Decoded:
         for name in set(first.dataset.variables) & set(other.dataset.variables):
             if not first.dataset[name].variable.equals(other.dataset[name].variable):
                 raise DataError(
-                    f"{files[members[0]].path} has another {name} than {files[0].path}: import them apart, or bring "
-                    "them to the same times and grid"
+                    f"{files[members[0]].path} has a different {name} than {files[0].path}: import them "
+                    "separately, or regrid them to the same times and grid"
                 )
         first = replace(first, dataset=first.dataset.assign(other.dataset.variables))
     return first
@@ -118,7 +121,7 @@ def _one_after_another(files: Sequence[File], stamps: np.ndarray | None) -> Deco
             values, attrs = stamps, {}
             calendars = {TIME: Calendar()} if stamps.dtype.kind == "M" else {}
         else:
-            raise DataError(f"{first.path} does not say when its frames are: name their coordinate with --time")
+            raise DataError(f"{first.path} has no times of its frames: name their coordinate with --time")
         joined[TIME] = xr.Variable((TIME,), values, attrs)
     for name in moving:
         parts = [file.decoded.dataset[name].variable for file in files]
@@ -132,28 +135,31 @@ def _one_after_another(files: Sequence[File], stamps: np.ndarray | None) -> Deco
 
 
 def _check_alike(first: File, other: File) -> None:
-    """Raise `DataError` unless two files hold frames of the same variables, grid, unit and calendar."""
+    """Raise `DataError` unless two files contain frames of the same variables, grid, unit and calendar."""
     a, b = first.decoded.dataset, other.decoded.dataset
     if (first.frame, first.decoded.calendars) != (other.frame, other.decoded.calendars):
-        raise DataError(f"{other.path} has other times or another calendar than {first.path}: import them apart")
+        raise DataError(
+            f"{other.path} has different times or a different calendar than {first.path}: import them separately"
+        )
     for name in first.variables:
         if {d: n for d, n in a[name].sizes.items() if d != first.frame} != {
             d: n for d, n in b[name].sizes.items() if d != other.frame
         }:
             raise DataError(
-                f"{name} of {other.path} has the size {_size(b[name])} and that of {first.path} {_size(a[name])}: all "
-                "files must share one size; leave out those that do not"
+                f"{name} of {other.path} has the size {_size(b[name])} and that of {first.path} {_size(a[name])}: "
+                "all files must have the same size; leave out those that do not"
             )
         units = [str(data[name].attrs.get("units", "")) for data in (a, b)]
         if units[0] != units[1]:
             raise DataError(
-                f"{name} is in {units[0]} in {first.path} and in {units[1]} in {other.path}: import them apart"
+                f"{name} is in {units[0]} in {first.path} and in {units[1]} in {other.path}: import them separately"
             )
     for name in map(str, set(a.coords) & set(b.coords) - set(first.decoded.calendars)):
         same = a[name].dims == b[name].dims and first.frame not in a[name].dims
         if same and a[name].ndim and not a[name].variable.equals(b[name].variable):
             raise DataError(
-                f"{name} differs between {first.path} and {other.path}: they are on other grids, import them apart"
+                f"{name} differs between {first.path} and {other.path}: they are on different grids, import them "
+                "separately"
             )
 
 
@@ -167,7 +173,7 @@ def _best(data: xr.Dataset, scalars: Sequence[str]) -> str | None:
         if len(fits) == 1:
             return fits[0]
     if scalars:
-        raise DataError(f"{', '.join(scalars)} are all dates of a frame: name one with --time")
+        raise DataError(f"{', '.join(scalars)} all contain dates of a frame: name one with --time")
     return None
 
 

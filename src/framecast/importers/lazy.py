@@ -1,4 +1,4 @@
-"""Arrays that are read when their values are asked for, and many of them one after another as one."""
+"""Arrays that are read on demand, and the concatenation of many."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,12 +1,13 @@
-"""Opening NetCDF files that others wrote: which library reads one is decided here, what it claims is compared first.
+"""Opening untrusted NetCDF files: the choice of the library, and checks of declared sizes.
 
-A NetCDF 4 file is an HDF5 file, and HDF5 can do more than hold arrays: it can point to other files, and a filter is a
-number that stands for a library to be loaded. Only the filters that HDF5 brings along are read, unless the user has
+A NetCDF 4 file is an HDF5 file, and HDF5 can contain more than arrays: it can point to other files, and a filter is a
+number that stands for a library to be loaded. Only the filters that come with HDF5 are used, unless the user has
 set ``HDF5_PLUGIN_PATH``, which names plugins of his own.
 """
 
 import gzip
 import math
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,6 +29,10 @@ _GZIP = b"\x1f\x8b"
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 """Numbers of the filters that come with HDF5 and h5py."""
 
+_HEAP = b"GCOL\x01\0\0\0"
+_MOST_SEARCHED = 2**30
+"""Bytes at the beginning of a file that are searched for heaps."""
+
 _MOST_VARIABLES = 10_000
 _MOST_ATTRIBUTES = 10_000
 _MOST_UNPACKED = 2**30
@@ -37,7 +42,7 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     """Return the NetCDF file at ``path``, or a ``group`` of it, as a lazy dataset of its variables as they are stored.
 
     Raises:
-        DataError: it is of no known kind, damaged, names a filter or another file, or claims more than it holds.
+        DataError: it is of no known kind, damaged, names a filter or another file, or declares false sizes.
         OSError: it cannot be read.
     """
     check_regular(path)
@@ -56,8 +61,8 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     try:
         with undamaged(path):
             return xr.open_dataset(path, engine="scipy", chunks=None, decode_cf=False)
-    except MemoryError:  # lengths are believed before they are compared with the file
-        raise DataError(f"{path} is damaged, or claims more than memory holds: copy it again") from None
+    except MemoryError:  # lengths are used before they are compared with the file
+        raise DataError(f"{path} is damaged, or declares more data than fit into memory: copy it again") from None
 
 
 def netcdf_groups(path: Path) -> list[str]:
@@ -78,11 +83,11 @@ def _check_unpacked(path: Path) -> None:
         while piece := stream.read(2**20):
             total += len(piece)
             if total > _MOST_UNPACKED:
-                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked: unpack it with gunzip first")
+                raise DataError(f"{path} has over {_MOST_UNPACKED} bytes when unpacked: unpack it with gunzip first")
 
 
 def check_hdf5(path: Path) -> None:
-    """Raise `DataError` if the file names a plugin or another file, or claims sizes that no memory holds."""
+    """Raise `DataError` if the file names a plugin or another file, or declares sizes beyond the limits."""
     import h5py
 
     try:
@@ -90,6 +95,7 @@ def check_hdf5(path: Path) -> None:
     except OSError as error:
         raise DataError(f"{path} cannot be read as a NetCDF file ({one_line(error, most=120)})") from None
     with closing(file):
+        _check_heaps(file, path)
         for name, item in _members(file, path):
             if len(item.attrs) > _MOST_ATTRIBUTES:
                 raise DataError(
@@ -101,6 +107,28 @@ def check_hdf5(path: Path) -> None:
                     raise DataError(f"{path} has an attribute of {size} bytes at {name}; at most {MOST_METADATA_BYTES}")
             if isinstance(item, h5py.Dataset):
                 _check_dataset(item, f"{name} of {path}")
+
+
+def _check_heaps(file: Any, path: Path) -> None:
+    """Raise `DataError` if a heap of variable-length values has a free part of no bytes, on which HDF5 loops forever.
+
+    HDF5 File Format Specification, III.E: 16 bytes head a collection and each object in it, object 0 is the free part.
+    """
+    _, width = file.id.get_create_plist().get_sizes()
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+
+        def number(place: int, size: int) -> int:
+            return int.from_bytes(content[place : place + size], "little")
+
+        start = content.find(_HEAP, 0, _MOST_SEARCHED)
+        while start >= 0:
+            end, place = min(len(content), start + number(start + 8, width)), start + 16
+            while place + 16 <= end:
+                index, size = number(place, 2), number(place + 8, width)
+                if not (index or size):
+                    raise DataError(f"{path} is damaged (its heap at byte {start} has no end): copy it again")
+                place += 16 + -(-size // 8) * 8 if index else size
+            start = content.find(_HEAP, start + 8, _MOST_SEARCHED)
 
 
 def _members(file: Any, path: Path) -> Iterator[tuple[str, Any]]:
@@ -123,7 +151,7 @@ def _members(file: Any, path: Path) -> Iterator[tuple[str, Any]]:
                 continue
             seen.add(address)
             if len(seen) > _MOST_VARIABLES:
-                raise DataError(f"{path} has more than {_MOST_VARIABLES} variables: select those that are wanted")
+                raise DataError(f"{path} has more than {_MOST_VARIABLES} variables: select the ones you need")
             if isinstance(item, h5py.Group):
                 waiting.append((f"{name}{key}/", item))
             else:
@@ -138,8 +166,8 @@ def _check_dataset(dataset: Any, place: str) -> None:
         number = layout.get_filter(k)[0]
         if number not in _FILTERS and not os.environ.get("HDF5_PLUGIN_PATH"):
             raise DataError(
-                f"{place} is packed by HDF5 filter {number}, which is a plugin: set HDF5_PLUGIN_PATH to the folder of "
-                "plugins that you trust, or repack the file (h5repack -f GZIP=4)"
+                f"{place} is compressed by HDF5 filter {number}, which is a plugin: set HDF5_PLUGIN_PATH to the "
+                "folder of plugins that you trust, or repack the file (h5repack -f GZIP=4)"
             )
     itemsize = max(1, dataset.dtype.itemsize)
     chunk = math.prod(dataset.chunks or (1,)) * itemsize

@@ -1,6 +1,6 @@
-"""What a user may say of a source: each field is an argument of `framecast.import_data` and an option of the command.
+"""Options of an import: each field is an argument of `framecast.import_data` and an option of the command.
 
-Everything has a default that the source itself decides.
+The defaults are determined from the source.
 """
 
 from dataclasses import dataclass, field
@@ -12,37 +12,37 @@ from framecast.core.options import parse_duration
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """What is read of a source, and how.
+    """What is read from a source, and how.
 
     Attributes:
-        variables: variable that holds the frames; several become channels.
+        variables: variable with the frames; several become channels.
         channel: dimension of channels, or NAME=EXPRESSION for a channel computed from variables, such as
             ``speed=hypot(u, v)``.
-        time: coordinate with the times, or how file names give them, such as ``%Y%m%d_%H%M``.
+        time: coordinate with the times, or their pattern in file names, such as ``%Y%m%d_%H%M``.
         y: dimension of rows.
         x: dimension of columns.
-        sequence: dimension that numbers separate videos, or ``file`` or ``folder`` where each of these is one.
-        dims: names of the dimensions in their order, such as ``sample,y,x,time``, where the source has none.
+        sequence: dimension that numbers separate videos, or ``file`` or ``folder`` if each of these is a video.
+        dims: names of the dimensions in order, such as ``sample,y,x,time``, if the source has none.
         name: name of the sequence if there is only one; by default that of the source.
-        group: group of a NetCDF, HDF5 or Zarr source that holds the frames.
+        group: group with the frames, for NetCDF, HDF5 and Zarr sources.
         unit: physical unit, or CHANNEL=UNIT. Values are converted from the unit of the source where that is known; to a
             rate of rain such as ``mm/h`` also from reflectivity and from totals.
-        scale: factor from stored to physical values
+        scale: factor from stored to physical values; --unit is then the unit of the scaled values.
         offset: offset added to the scaled values. CF attributes are applied before both.
-        zr: a and b of Z = a R^b, by which reflectivity in dBZ becomes mm/h.
-        collected_over: interval of which totals of rain are, such as ``5min``, where the source does not say.
+        zr: coefficients a and b of Z = a R^b, which converts reflectivity in dBZ to mm/h.
+        collected_over: accumulation interval of rain totals, such as ``5min``, if the source does not give it.
         dry_below: physical values below this become exactly 0, before pixels are averaged.
-        missing: stored values that mean unknown.
+        missing: stored values that mean missing data.
         mask: expression of variables that is true where pixels are unknown, such as ``lsm > 0.5``.
-        region: west, south, east and north edge: longitudes and latitudes, or x and y where there are none.
+        region: west, south, east and north edge: longitudes and latitudes, or x and y without these.
         start: first time, such as ``2020-06-01T12:00``.
-        end: last time, included.
+        end: last time, included; a date alone is the whole day.
         every: keep one frame per interval, such as ``3h``, or every n-th frame for a number n.
         cadence: time between two frames, such as ``5min``; by default the median step.
-        interpolate: put frames of uneven times on whole multiples of the cadence, linearly between neighbours.
+        interpolate: resample frames at uneven times to whole multiples of the cadence, linearly between neighbours.
         coarsen: average blocks of this many rows and columns into one pixel, unknown if any of them is.
-        multiple: trim rows and columns, alike on both sides, to a multiple of this.
-        flip_y: the first row is the top one; only for sources without a coordinate that says so.
+        multiple: trim rows and columns, equally on both sides, to a multiple of this.
+        flip_y: the first row is the top one; only for sources without a coordinate of the rows.
         independent: sequences are independent, so they may be split between training and test.
     """
 
@@ -113,18 +113,28 @@ class ImportOptions:
 
     @property
     def name_pattern(self) -> str | None:
-        """How file names give the times, if the user says it."""
+        """Pattern of times in file names, if given."""
         return self.time if self.time is not None and "%" in self.time else None
 
     @property
     def time_name(self) -> str | None:
-        """The coordinate with the times, if the user names it."""
+        """The coordinate with the times, if given."""
         return None if self.name_pattern else self.time
 
     @property
     def seconds(self) -> float | None:
         """The cadence in seconds."""
         return None if self.cadence is None else parse_duration(self.cadence)
+
+    @property
+    def interval(self) -> float | None:
+        """The accumulation interval of totals in seconds, if given."""
+        return None if self.collected_over is None else parse_duration(self.collected_over)
+
+    @property
+    def channels_with_unit(self) -> set[str]:
+        """The channels with individual units."""
+        return {name for name, given, _ in (text.rpartition("=") for text in self.unit) if given}
 
     def unit_of(self, channel: str) -> str | None:
         """Return the unit that the user gives for a channel."""

@@ -1,7 +1,7 @@
-"""Pictures as frames: PNG, JPEG, TIFF of 8, 16 and 32 bits, GIF, PGM and what else Pillow reads; several in one file
-are frames in a row.
+"""Pictures as frames: PNG, JPEG, TIFF of 8, 16 and 32 bits, GIF, PGM and other formats of Pillow; several in one file
+are consecutive frames.
 
-Values are those of the file, not stretched. Three colours that are not all alike are three channels.
+Values are those of the file, not stretched. Colours that are not all equal become three channels.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from framecast.core.errors import DataError
 from framecast.core.reading import check_regular
@@ -25,14 +25,14 @@ from framecast.importers.options import ImportOptions
 
 COLOURS = ("red", "green", "blue")
 _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "PPM", "BMP", "WEBP", "JPEG2000")
-"""What Pillow may take a file for: its decoder of PostScript would start a program."""
+"""Formats that Pillow may use: its PostScript decoder would start a program."""
 
 _GEOREFERENCED = (33550, 34264)
-"""Tags of TIFF that say where pixels are."""
+"""TIFF tags with the position of pixels."""
 
 
 def open_picture(path: Path, options: ImportOptions) -> xr.Dataset:
-    """Return the picture, or the pictures, in a file as ``[y, x]`` or ``[time, y, x]``, with ``colour`` in the end.
+    """Return the picture, or the pictures, in a file as ``[y, x]`` or ``[time, y, x]``, with ``colour`` last.
 
     Raises:
         DataError: it is damaged, or of a kind in which values would be lost.
@@ -61,7 +61,7 @@ def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: 
         first: the first frame.
         count: of frames; one has no dimension of time.
         read: called with the numbers of frames, returns ``[frame, y, x(, colour)]``.
-        physical: whether values may be in any unit, which nothing tells.
+        physical: whether values may be in an unknown unit.
     """
     dims = ["y", "x", "colour"][: first.ndim]
     attrs = {} if physical else {"units": "1"}
@@ -80,16 +80,21 @@ def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: 
     down = np.arange(first.shape[0] - 1, -1, -1, dtype=np.float64)
     data = xr.Dataset({"grey" if first.ndim == 2 else "colours": variable})
     data = data.assign_coords(y=("y", down, {"units": "pixel", "axis": "Y"}))
-    return data.assign_coords(colour=list(COLOURS)) if first.ndim == 3 else data
+    return data.assign_coords(colour=list(COLOURS)) if first.shape[2:] == (3,) else data
 
 
 def georeferenced(path: Path) -> bool:
-    """Whether a TIFF file says where on Earth its pixels are."""
+    """Whether a TIFF file is georeferenced."""
     try:
-        with Image.open(path, formats=("TIFF",)) as picture:
-            return any(tag in getattr(picture, "tag_v2", {}) for tag in _GEOREFERENCED)
-    except (OSError, Image.DecompressionBombError):
+        check_regular(path)
+        with path.open("rb") as file:
+            header = file.read(8)
+            directory = TiffImagePlugin.ImageFileDirectory_v2(header + (file.read(8) if header[2:3] == b"+" else b""))
+            file.seek(directory.next)
+            directory.load(file)
+    except Exception:  # of damaged directories, reported when the picture is read
         return False
+    return any(tag in directory for tag in _GEOREFERENCED)
 
 
 @contextmanager
@@ -152,16 +157,17 @@ def _maximum(picture: Image.Image) -> int | None:
 
 
 def _by_tifffile(path: Path) -> xr.Dataset:
-    """Return what Pillow does not know: TIFF files of other types, and their pages."""
+    """Return TIFF files of types that Pillow does not support, and their pages."""
     tifffile = needed("tifffile", "pictures", f"{path.name}, which Pillow cannot read")
     try:
         with tifffile.TiffFile(path) as file:
-            pages = len(file.pages)
-            first = file.pages[0].asarray()
+            pages, planes = len(file.pages), file.pages[0].axes[:1] == "S"  # whole planes instead of values by pixel
+            first = np.moveaxis(file.pages[0].asarray(), 0, -1) if planes else file.pages[0].asarray()
     except tifffile.TiffFileError as error:
         raise DataError(f"{path} is not a picture that can be read: {error}") from None
 
     def read(numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        return np.stack([tifffile.imread(path, key=int(number)) for number in numbers])
+        found = np.stack([tifffile.imread(path, key=int(number)) for number in numbers])
+        return np.moveaxis(found, 1, -1) if planes else found
 
     return frames_dataset(first, pages, read, physical=first.dtype.kind == "f")

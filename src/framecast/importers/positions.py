@@ -1,8 +1,8 @@
-"""Where the pixels are: coordinates of rows and columns, latitudes and longitudes, the coordinate reference system.
+"""Positions of pixels: coordinates of rows and columns, latitudes and longitudes, the coordinate reference system.
 
 A dimension may bear its coordinate's name, or be described by auxiliary coordinates of one or two dimensions. All of
-them come along. The most telling one decides which way rows and columns run: an archive's rows run upward (to the
-north), its columns to the right (to the east). Longitudes that jump at Greenwich or at the date line are unwrapped
+them are kept. The most informative one determines the direction of rows and columns: an archive's rows run upward (to
+the north), its columns to the right (to the east). Longitudes that jump at Greenwich or at the date line are unwrapped
 first.
 
 References:
@@ -32,10 +32,10 @@ class Positions:
     Attributes:
         coordinates: ``y`` and ``x`` where the dimensions have coordinates, ``lat`` and ``lon`` where there are others,
             ``crs`` where there is a reference system; with dimensions among ``y`` and ``x``.
-        rows_turned: whether rows have to be turned to run upward.
-        columns_turned: whether columns have to be turned to run to the right.
+        rows_turned: whether rows must be flipped to run upward.
+        columns_turned: whether columns must be flipped to run to the right.
         notes: what was unwrapped.
-        wanted: the pixels along ``y`` and ``x`` that are read, where not all of them are.
+        wanted: the pixels along ``y`` and ``x`` that are read, if not all.
     """
 
     coordinates: Coordinates
@@ -53,18 +53,19 @@ class Positions:
         return self.wanted.get("x", np.arange(size))
 
     def within(self, region: tuple[float, ...], size: tuple[int, int]) -> "Positions":
-        """Return the positions of what lies in a region: west, south, east and north edge.
+        """Return the selection of a region: west, south, east and north edge.
 
-        A region that crosses the seam of a global grid is taken from both of its ends.
+        A region across the edge of a global grid is taken from both of its ends.
 
         Raises:
-            DataError: nothing lies in it.
+            DataError: it contains no pixel.
         """
         west, south, east, north = region
         turned = {name: self._turned(name) for name in self.coordinates if name != "crs"}
         names = ("lat", "lon") if "lat" in turned else ("y", "x")
         y = turned.get(names[0], (("y",), np.arange(size[0], dtype=np.float64)))
         x = turned.get(names[1], (("x",), np.arange(size[1], dtype=np.float64)))
+        shown = y[1], x[1]
         angular = self.coordinates.get(names[1], ((), None, {}))[2].get("standard_name") == "longitude"
         if angular:
             east = east if east > west else east + 360
@@ -80,9 +81,9 @@ class Positions:
             rows, columns = (np.arange(each.min(), each.max() + 1) if len(each) else each for each in (rows, columns))
         if not len(rows) or not len(columns):
             raise DataError(
-                f"nothing lies in the region {','.join(f'{edge:g}' for edge in region)}: {names[0]} goes from "
-                f"{np.nanmin(y[1]):g} to {np.nanmax(y[1]):g} and "
-                f"{names[1]} from {np.nanmin(x[1]):g} to {np.nanmax(x[1]):g}"
+                f"the region {','.join(f'{edge:g}' for edge in region)} contains no pixel: {names[0]} goes from "
+                f"{np.nanmin(shown[0]):g} to {np.nanmax(shown[0]):g} and {names[1]} from {np.nanmin(shown[1]):g} "
+                f"to {np.nanmax(shown[1]):g}"
             )
         coordinates = dict(self.coordinates)
         if angular and x[0] == ("x",):
@@ -92,7 +93,7 @@ class Positions:
         return replace(self, coordinates=coordinates, wanted={"y": rows, "x": columns})
 
     def read(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], coarsen: int) -> Coordinates:
-        """Return the coordinates of the pixels that are left: turned, those of ``rows`` and ``columns``, averaged."""
+        """Return the coordinates of the selected pixels: flipped, cut to ``rows`` and ``columns``, averaged."""
         found: Coordinates = {}
         pixels = {"y": rows, "x": columns}
         for name, (_, _, attrs) in self.coordinates.items():
@@ -118,10 +119,10 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
     Args:
         dataset: decoded.
         axes: which dimensions are rows and columns.
-        flip_y: whether the first row is the top one; only for sources without a coordinate that says so.
+        flip_y: whether the first row is the top one; only for sources without a coordinate of the rows.
 
     Raises:
-        DataError: a coordinate does not run one way, or contradicts ``flip_y``.
+        DataError: a coordinate is not monotonic, or contradicts ``flip_y``.
     """
     notes: list[str] = []
     coordinates: Coordinates = {}
@@ -151,7 +152,7 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
 
 
 def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.DataArray]) -> None:
-    """Turn the rows because the user says so; a coordinate that only numbers them goes, one that tells wins."""
+    """Flip the rows as requested; a coordinate of row numbers is dropped, a physical one takes precedence."""
     if not rows or not tells_position(rows[0]):
         coordinates.pop("y", None)
     elif not turned["y"]:
@@ -162,7 +163,7 @@ def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.
 
 
 def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_angle: Any) -> list[xr.DataArray]:
-    """Return the numeric coordinates along ``dim``, the one that best tells its direction first."""
+    """Return the numeric coordinates along ``dim``, the most informative first."""
     own = [dataset[dim]] if dim in dataset.variables and dataset[dim].dtype.kind in "fiu" else []
     others = [
         dataset[name]

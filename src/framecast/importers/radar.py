@@ -1,8 +1,9 @@
-"""Composites of weather services in formats of their own, by pysteps: rain or reflectivity with its unit and place."""
+"""Radar composites in the formats of weather services, by pysteps: rain or reflectivity with unit and position."""
 
 import contextlib
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from framecast.importers.lazy import outer, unread
 from framecast.importers.netcdf import check_hdf5
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
-from framecast.importers.rain import COLLECTED_OVER
+from framecast.importers.rain import COLLECTED_OVER, is_depth, is_rate, is_reflectivity
 
 _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (r"_fmi\.radar\.composite.*\.pgm(\.gz)?", "fmi_pgm", {}),
@@ -25,14 +26,16 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 """File names, the importer of pysteps for them, and its arguments."""
 
+_RATE = "rain_rate"
+
 
 def is_radar(path: Path) -> bool:
-    """Whether a file is called as a weather service calls its composites."""
+    """Whether a file is named like the composites of a weather service."""
     return any(re.search(f"{pattern}$", path.name) for pattern, _, _ in _KINDS)
 
 
 def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
-    """Return the composite in a file, ``[y, x]``, NaN where no radar looks."""
+    """Return the composite in a file, ``[y, x]``, NaN outside the range of the radars."""
     check_regular(path)
     if path.suffix in (".h5", ".hdf"):
         check_hdf5(path)
@@ -43,13 +46,14 @@ def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
     variable = unread(
         ("y", "x"), values.shape, np.float32, lambda key: outer(_read(path)[0], key), {"units": str(about["unit"])}
     )
-    name = "reflectivity" if about["unit"] == "dBZ" else "rain_rate" if "/" in about["unit"] else "rain"
+    name = _named(str(about["unit"]), options.unit_of(_RATE))
     data = xr.Dataset({name: variable.copy(deep=False)})
     data[name].attrs["grid_mapping"] = "crs"
-    if name == "rain" and about.get("accutime"):
+    if is_depth(str(about["unit"])) and about.get("accutime"):
         data[name].attrs[COLLECTED_OVER] = 60.0 * float(about["accutime"])
     pyproj = needed("pyproj", "radar", "radar composites")
-    with contextlib.suppress(pyproj.exceptions.CRSError):
+    with contextlib.suppress(pyproj.exceptions.CRSError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PROJ strings cannot describe everything; CF can
         data["crs"] = ((), 0, _plain(pyproj.CRS.from_user_input(about["projection"]).to_cf()))
     place = {"units": str(about.get("cartesian_unit", "m"))}
     return data.assign_coords(
@@ -58,9 +62,16 @@ def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
     )
 
 
+def _named(stored: str, asked: str | None) -> str:
+    """Return what the values are called: after what they become, so that all services are alike as rates."""
+    if is_rate(asked or stored):
+        return _RATE
+    return "reflectivity" if is_reflectivity(stored) else "rain"
+
+
 def _read(path: Path) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
     kind, arguments = next((kind, dict(more)) for pattern, kind, more in _KINDS if re.search(f"{pattern}$", path.name))
-    with contextlib.redirect_stdout(io.StringIO()):  # says where its settings are
+    with contextlib.redirect_stdout(io.StringIO()):  # reports the path of its settings
         importers = needed("pysteps.io.importers", "radar", f"{path.name}, a radar composite")
     if path.suffix == ".gz" or kind == "fmi_pgm":
         arguments["gzipped"] = path.suffix == ".gz"

@@ -1,11 +1,10 @@
-"""Rain as a rate: from reflectivity by a Z-R relation, and from totals by the interval they were collected over.
+"""Rain as a rate: from reflectivity by a Z-R relation, and from totals by their accumulation interval.
 
-What radars give is reflectivity in dBZ or rain collected over some minutes, in mm or kg m⁻²; asked for a rate of depth
-per time (``mm/h``), both become one. A Z-R relation is a choice, so it is said whenever it is used.
+What radars give is reflectivity in dBZ or rain collected over some minutes, in mm or kg m⁻²; both are converted to a
+rate (``mm/h``) on request. A Z-R relation is a choice, so it is reported whenever it is used.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,61 +13,64 @@ from framecast.core.errors import DataError
 from framecast.videos.units import convert, convertible
 
 Values = npt.NDArray[np.floating]
+Change = Callable[[Values], Values]
 
 COLLECTED_OVER = "collected_over"
-"""Attribute of a variable with totals: the seconds over which each was collected."""
+"""Attribute with the accumulation interval of totals in seconds."""
 
 _REFLECTIVITY = ("dbz", "dbzh")
 _DEPTHS = ("kg m-2", "kg m**-2", "kg/m2", "kg/m^2", "kg m^-2")
-"""Water of so much per area, of which 1 kg m⁻² is 1 mm deep."""
+"""Mass of water per area, of which 1 kg m⁻² is 1 mm deep."""
 
 
-@dataclass(frozen=True)
-class RainRate:
-    """How stored values become a rate.
-
-    Attributes:
-        said: what is done, in a few words.
-        convert: does it.
-    """
-
-    said: str
-    convert: Callable[[Values], Values]
+def is_reflectivity(unit: str) -> bool:
+    """Whether ``unit`` is that of radar reflectivity on its logarithmic scale."""
+    return unit.strip().lower() in _REFLECTIVITY
 
 
-def rain_rate(
-    stored: str, wanted: str, *, zr: tuple[float, float], collected: float | None, channel: str
-) -> RainRate | None:
-    """Return how values in ``stored`` become a rate in ``wanted``; None where this is no such conversion.
+def is_rate(unit: str) -> bool:
+    """Whether ``unit`` is a depth per time."""
+    return convertible("mm/h", unit)
+
+
+def is_depth(unit: str) -> bool:
+    """Whether ``unit`` is a depth of water, or its mass per area."""
+    return unit.strip() in _DEPTHS or convertible(unit, "mm")
+
+
+def from_reflectivity(wanted: str, zr: Sequence[float]) -> tuple[str, Change]:
+    """Return the conversion of dBZ to a rate, in words and as a function.
 
     Args:
-        stored: unit of the source.
-        wanted: unit asked for.
+        wanted: unit of the rate.
         zr: a and b of Z = a Rᵇ with Z in mm⁶ m⁻³ and R in mm/h (Marshall & Palmer 1948: 200 and 1.6).
-        collected: seconds over which a total was collected, where they are known.
+    """
+    a, b = zr
+    return (
+        f"dBZ by Z = {a:g} R^{b:g}",
+        lambda z: convert((10 ** (z.astype(np.float64) / 10) / a) ** (1 / b), "mm/h", wanted),
+    )
+
+
+def from_total(stored: str, wanted: str, collected: float | None, channel: str) -> tuple[str, Change]:
+    """Return the conversion of totals to a rate, in words and as a function.
+
+    Args:
+        stored: unit of the totals.
+        wanted: unit of the rate.
+        collected: their accumulation interval in seconds; None if unknown.
         channel: named in errors.
 
     Raises:
-        DataError: the source has totals, and nothing says over how long they were collected.
+        DataError: the accumulation interval is unknown.
     """
-    if not convertible("mm/h", wanted):
-        return None
-    if stored.strip().lower() in _REFLECTIVITY:
-        a, b = zr
-        return RainRate(
-            f"dBZ by Z = {a:g} R^{b:g}",
-            lambda z: convert((10 ** (z.astype(np.float64) / 10) / a) ** (1 / b), "mm/h", wanted),
-        )
-    depth = "mm" if stored.strip() in _DEPTHS else stored
-    if not convertible(depth, "mm"):
-        return None
     if collected is None:
         raise DataError(
-            f"{channel} is a total in {stored}, and a rate in {wanted} needs the interval it was collected over, which "
-            "the source does not say: give --collected-over, such as 5min"
+            f"{channel} is a total in {stored}, and a rate in {wanted} needs the accumulation interval, which the "
+            "source does not state: give --collected-over, such as 5min"
         )
-    hours = collected / 3600
-    return RainRate(
+    depth, hours = "mm" if stored.strip() in _DEPTHS else stored, collected / 3600
+    return (
         f"{stored} over {collected / 60:g} min",
         lambda total: convert(convert(total, depth, "mm") / hours, "mm/h", wanted),
     )

@@ -1,9 +1,10 @@
-"""When each frame is: dates of any calendar, months, seconds of a simulation, or numbers of steps.
+"""Times of frames: dates of any calendar, months, seconds of a simulation, or step numbers.
 
-Windows need even steps. Where stored times are uneven only because they are rounded (float32) or because months have
-28 to 31 days, they are put on the even clock that they stand for, and a note says so. Real gaps stay.
+Windows need even steps. Times that are uneven only because they are rounded (float32) or because months have 28 to 31
+days are made even, with a note. Real gaps remain.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 import cftime
@@ -29,7 +30,7 @@ class FrameTimes:
 
     Attributes:
         clock: ``[frame]``, or ``[sequence, frame]`` where sequences have times of their own; NaT where there is none.
-        calendar: how the clock is read.
+        calendar: of the clock.
         notes: what was decided, one line each.
     """
 
@@ -63,16 +64,18 @@ def frame_times(decoded: Decoded, axes: Axes, cadence: float | None) -> FrameTim
 
 
 def within(clock: Clock, calendar: Calendar, options: ImportOptions) -> npt.NDArray[np.int64]:
-    """Return the frames of a sequence that are wanted, in order of time where ``every`` thins them out.
+    """Return the selected frames of a sequence, in order of time if ``every`` selects a subset.
 
     Raises:
         ConfigError: a time or step cannot be read.
-        DataError: no frame is wanted.
+        DataError: no frame is selected.
     """
     chosen = np.arange(len(clock))
     for text, after in ((options.start, True), (options.end, False)):
         if text is not None:
             limit = calendar.parse(text)
+            if not after and re.fullmatch(r"\d+-\d+-\d+", text.strip()):
+                limit += np.timedelta64(24 * 3600 * 10**9 - 1, "ns")  # a date alone is the whole day
             chosen = chosen[(clock[chosen] >= limit) if after else (clock[chosen] <= limit)]
     if options.every is not None:
         chosen = chosen[~np.isnat(clock[chosen])]
@@ -86,7 +89,8 @@ def within(clock: Clock, calendar: Calendar, options: ImportOptions) -> npt.NDAr
     if not len(chosen) and len(clock) and not np.isnat(clock).all():
         first, last = (calendar.text(time) for time in (np.nanmin(clock), np.nanmax(clock)))
         raise DataError(
-            f"no frame is from {options.start or first} to {options.end or last}: there are {first} to {last}"
+            f"no frame lies between {options.start or first} and {options.end or last}: frames go from {first} to "
+            f"{last}"
         )
     return chosen
 
@@ -96,15 +100,19 @@ def _undated(name: str, values: npt.NDArray[np.generic], units: object, cadence:
     numbers = np.asarray(values, dtype=np.float64)
     try:
         seconds = numbers * seconds_in(str(units))
-        note = f"{name} holds no dates: times are those elapsed"
+        note = f"{name} contains no dates: times are elapsed times"
+        if cadence is not None and not _agrees(np.diff(seconds), cadence):
+            raise DataError(f"the time between frames is not always {format_duration(cadence)}")
     except DataError:
         steps = np.diff(np.unique(numbers[np.isfinite(numbers)]))
         if cadence is None:
             raise DataError(
-                f"{name} holds no dates and has no unit of time: give the seconds between two frames with --cadence"
+                f"{name} contains no dates and has no unit of time: give the time between two frames with "
+                "--cadence, such as 5min, or, for times in file names, their pattern with --time, such as "
+                "%d%m%Y_%H%M"
             ) from None
         seconds = (numbers - np.nanmin(numbers)) / (np.median(steps) if len(steps) else 1.0) * cadence
-        note = f"{name} holds numbers of frames, no dates: one frame every {format_duration(cadence)}"
+        note = f"{name} contains frame numbers, not dates: one frame every {format_duration(cadence)}"
     elapsed = np.full(seconds.shape, np.timedelta64("NaT", "ns"))
     known = np.isfinite(seconds)
     elapsed[known] = np.rint(seconds[known] * 1e9).astype(np.int64).astype("timedelta64[ns]")
@@ -112,6 +120,11 @@ def _undated(name: str, values: npt.NDArray[np.generic], units: object, cadence:
     times = FrameTimes(clock=clock, calendar=calendar, notes=(note,))
     spacing = np.spacing(np.abs(values[known]).max()) if values.dtype.kind == "f" and known.any() else 0.0
     return _regular(times, float(spacing) * float(np.ptp(seconds[known]) / max(np.ptp(numbers[known]), 1e-300)))
+
+
+def _agrees(steps: npt.NDArray[np.floating], cadence: float) -> bool:
+    """Whether some frames come about ``cadence`` seconds after another."""
+    return bool(not steps.size or (np.abs(steps[:, None] * [1, 2, 3, 4, 6] - cadence) < 0.5 * cadence).any())
 
 
 def _monthly(times: FrameTimes) -> FrameTimes:
@@ -136,7 +149,7 @@ def _monthly(times: FrameTimes) -> FrameTimes:
     full = np.full(times.clock.shape, np.datetime64("NaT", "ns"))
     full[known] = clock
     every = "1 month" if unit == 1 else f"{unit} months"
-    note = f"a frame every {every}: kept in the calendar of 360 days, where every month has 30 (lead times count so)"
+    note = f"a frame every {every}: stored in the calendar of 360 days, where every month has 30 (also in lead times)"
     return replace(times, clock=full, calendar=calendar, notes=(*times.notes, note))
 
 
@@ -152,7 +165,7 @@ def _fields(date: object) -> tuple[int, int, float]:
 
 
 def _regular(times: FrameTimes, precision: float) -> FrameTimes:
-    """Put times on the even steps that explain them within the ``precision`` (seconds) they are stored with."""
+    """Round times to even steps that agree with them within their stored ``precision`` (seconds)."""
     rows = times.clock.reshape(-1, times.clock.shape[-1])
     put = [_on_steps(row, precision) for row in rows]
     clock = np.stack([row for row, _ in put]).reshape(times.clock.shape)
@@ -160,15 +173,15 @@ def _regular(times: FrameTimes, precision: float) -> FrameTimes:
     if not steps or (clock == times.clock)[~np.isnat(clock)].all():
         return times
     moved = np.abs((clock - times.clock)[~np.isnat(clock)]).max() / np.timedelta64(1, "ns") / 1e9
-    if moved < 0.01 * min(steps):  # nothing that a window would notice
+    if moved < 0.01 * min(steps):  # too little to affect a window
         return replace(times, clock=clock)
     every = ", ".join(format_duration(step) for step in sorted(steps))
-    note = f"times are stored to {precision:.3g} s and explained by one frame every {every}, which is taken"
+    note = f"times are stored to {precision:.3g} s and consistent with one frame every {every}, which is assumed"
     return replace(times, clock=clock, notes=(*times.notes, note))
 
 
 def _on_steps(row: Clock, precision: float) -> tuple[Clock, float | None]:
-    """Return the times of one sequence on even steps, and the step in seconds; None where none explains them."""
+    """Return the times of one sequence at even steps, and the step in seconds; None if no step fits."""
     known = np.flatnonzero(~np.isnat(row))
     seconds = (row[known] - _EPOCH).astype(np.int64) / 1e9
     order = np.argsort(seconds, kind="stable")
@@ -181,7 +194,7 @@ def _on_steps(row: Clock, precision: float) -> tuple[Clock, float | None]:
     counts = np.concatenate([[0.0], np.cumsum(np.rint(np.diff(sorted_) / rough))])
     if counts[-1] < 2:
         return row, None
-    for _ in range(3):  # many steps tell the length of one more closely than one does
+    for _ in range(3):  # many steps determine the length of one more accurately
         step = float(sorted_[-1] / counts[-1])
         counts = np.rint(sorted_ / step)
     slack = 1.01 * precision

@@ -1,4 +1,4 @@
-"""What stored values mean beyond their unit: those that stand for "not seen", and those that float32 cannot hold."""
+"""Special stored values: codes for missing data, and values outside the range of float32."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,27 +7,36 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
+from framecast.videos.units import same_unit
 
-_USUAL: tuple[float, ...] = (
-    *(-9999.0, -999.0, -99.0, -9999.9, -999.9, -99.9, -99999.0, -32768.0, -32767.0, -1e30, -1e20, -1e10),
-    *(9999.0, 999.0, 99999.0, 999999.0, 32767.0, 65535.0, 1e10, 1e15, 1e20, 1e30),
+_POSSIBLE: tuple[tuple[str, float, float], ...] = (
+    ("K", 0, np.inf),
+    ("degC", -273.15, np.inf),
+    ("dBZ", -60, 90),
+    ("dBZH", -60, 90),
+    ("mm/h", 0, 3000),
+    ("%", -100, 1000),
 )
+"""Units, and the physical range of quantities in them."""
+
+_MOST_SUSPECTS = 8
 _NETCDF_FILL = 9.969209968386869e36
-"""What the NetCDF library writes where nothing was written."""
+"""Fill values of the NetCDF library."""
 
 _LIMITS = np.finfo(np.float32)
 
 
 def means(stored: npt.NDArray[np.generic], value: float) -> npt.NDArray[np.bool_]:
     """Return where ``stored`` is ``value``, as written out or as float32 keeps it."""
-    return (stored == value) | (stored == np.float64(np.float32(value)))
+    with np.errstate(over="ignore"):
+        return (stored == value) | (stored == np.float64(np.float32(value)))
 
 
 def to_float32(stored: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.float32]:
-    """Return ``stored`` as float32, NaN where the NetCDF library would have found nothing written.
+    """Return ``stored`` as float32, NaN for fill values of the NetCDF library.
 
     Raises:
-        DataError: float32 cannot hold a value.
+        DataError: a value is outside the range of float32.
     """
     if stored.dtype.kind != "f" or stored.dtype.itemsize < 4:
         return stored.astype(np.float32)
@@ -38,54 +47,95 @@ def to_float32(stored: npt.NDArray[np.generic], name: str) -> npt.NDArray[np.flo
     values[means(stored, _NETCDF_FILL)] = np.nan
     if lost.any():
         raise DataError(
-            f"{name} holds {stored[lost][0]:g}, which float32 ({_LIMITS.tiny:.0e} to {_LIMITS.max:.0e}) cannot: "
-            "import it in a larger or smaller unit with --scale and --unit"
+            f"{name} contains {stored[lost][0]:g}, outside the range of float32 ({_LIMITS.tiny:.0e} to "
+            f"{_LIMITS.max:.0e}): import it in a larger or smaller unit with --scale and --unit"
         )
     return values
 
 
+def implausible(channel: str, unit: str, low: float, high: float) -> str:
+    """Return a remark on a channel with values outside the range of its unit; empty if there are none."""
+    for known, least, most in _POSSIBLE:
+        slack = 0.01 * (high - low)
+        if same_unit(unit, known) and (low < least - slack or high > most + slack):
+            limits = f"{least:g} to {most:g}" if np.isfinite(most) else f"at least {least:g}"
+            return (
+                f"{channel} goes from {low:g} to {high:g} {unit}, and values in {unit} are {limits}, unless they "
+                "are differences: convert stored codes to physical values with --scale and --offset"
+            )
+    return ""
+
+
 class ValueWatch:
-    """Looks for values that seem to stand for "not seen" while a file is read.
+    """Looks for values that seem to be codes for missing data while a file is read.
 
     Args:
-        missing: the values that the user says mean so.
+        missing: the values given by the user.
+        valid: the limits that the source states.
     """
 
-    def __init__(self, missing: Sequence[float] = ()) -> None:
-        self.missing, self.matched, self.frames = missing, 0, 0
+    def __init__(self, missing: Sequence[float] = (), valid: tuple[float, float] = (-np.inf, np.inf)) -> None:
+        self.missing, self.valid, self.matched, self.infinite, self.frames = missing, valid, 0, 0, 0
         self._low, self._high = np.inf, -np.inf
         self._suspects: Counter[float] = Counter()
 
     def see(self, known: npt.NDArray[np.floating], matched: int, frames: int) -> None:
-        """Look at the stored values ``known`` (no NaN) of so many frames, in which ``missing`` was ``matched``."""
+        """Check the stored values ``known`` (no NaN) of so many frames, in which ``missing`` was ``matched``."""
         self.matched += matched
         self.frames += frames
-        for usual in _suspicious(known):
-            found = means(known, usual)
-            self._suspects[usual] += int(found.sum())
+        finite = np.isfinite(known)
+        if not finite.all():
+            self.infinite += int((~finite).sum())
+            known = known[finite]
+        for _ in range(_MOST_SUSPECTS):
+            strange = _far(known)
+            if strange is None:
+                break
+            found = means(known, strange)
+            self._suspects[strange] += int(found.sum())
             known = known[~found]
         if known.size:
             self._low, self._high = min(self._low, float(known.min())), max(self._high, float(known.max()))
 
     def notes(self, frames: int) -> tuple[str, ...]:
-        """Return what a person should know, if all of ``frames`` were looked at."""
+        """Return remarks for the user, if all of ``frames`` were checked."""
         if self.frames < frames:
             return ()
         found = []
         if self.missing and not self.matched:
             found.append(f"--missing {','.join(f'{value:g}' for value in self.missing)} matches no stored value")
+        if self.infinite:
+            found.append(f"{self.infinite} values are infinite: they are masked")
         apart = max(self._high - self._low, 0.0)
         for value, count in self._suspects.items():
-            if value < self._low - apart or value > self._high + apart:
+            far = value < self._low - apart or value > self._high + apart
+            if count > 1 and apart > 0 and (far or value < 0 <= self._low):
+                short = f"{float(str(np.float32(value))):.10g}"
                 found.append(
-                    f"{count} values are {value:g}, far from all others ({self._low:g} to {self._high:g}): "
-                    f"if that means unknown, import again with --missing {value:g}"
+                    f"{count} values are {short}, {'far from' if far else 'below'} all others ({self._low:g} to "
+                    f"{self._high:g}): if that marks missing pixels, import again with --missing {short}"
                 )
+        low, high = self.valid
+        slack = 1e-3 * apart
+        if self._low < low - slack or self._high > high + slack:
+            found.append(
+                f"values go from {self._low:g} to {self._high:g}, and the source states {low:g} to {high:g} as "
+                "valid: those beyond are kept; mask them with --mask EXPRESSION"
+            )
         return tuple(found)
 
 
-def _suspicious(known: npt.NDArray[np.floating]) -> list[float]:
+def _far(known: npt.NDArray[np.floating]) -> float | None:
+    """Return the end of the values that is further from all others than they are from each other, or the only whole
+    number below zero; a value that is alone there, too.
+    """
     if not known.size:
-        return []
-    ends = float(known.min()), float(known.max())
-    return [usual for usual in _USUAL if any(end in (usual, float(np.float32(usual))) for end in ends)]
+        return None
+    for end in (float(known.min()), float(known.max())):
+        others = known[~means(known, end)]
+        if not others.size:
+            return end
+        low, high = float(others.min()), float(others.max())
+        if max(low - end, end - high) > high - low or (known.dtype.kind == "f" and end < 0 <= low and end.is_integer()):
+            return end
+    return None

@@ -17,7 +17,7 @@ from framecast.data.archive.codecs import Packing
 from framecast.data.archive.guard import MOST_DOCUMENT_BYTES, GuardedStore, find_packings
 from framecast.importers.axes import PHONY
 from framecast.importers.lazy import unread
-from framecast.importers.optional import needed
+from framecast.importers.optional import needed, unreadable
 from framecast.importers.options import ImportOptions
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
@@ -46,7 +46,7 @@ def zarr_groups(path: Path | str) -> list[str]:
 
 
 class _GuardedWrapper(WrapperStore[Store]):
-    """A store that is no folder, in which nothing is believed unseen; see `GuardedStore`."""
+    """A store that is not a folder, whose documents are checked before use; see `GuardedStore`."""
 
     def __init__(self, store: Store, place: Path) -> None:
         super().__init__(store)
@@ -86,7 +86,11 @@ def _store(path: Path | str) -> Store:
         needed("fsspec", "remote", "addresses")
         from zarr.storage import FsspecStore
 
-        return _GuardedWrapper(FsspecStore.from_url(path, read_only=True), Path(path.rpartition("://")[2]))
+        try:
+            store = FsspecStore.from_url(path, read_only=True)
+        except (ImportError, ValueError) as error:
+            raise unreadable(path, error) from None
+        return _GuardedWrapper(store, Path(path.rpartition("://")[2]))
     return GuardedStore(path, read_only=True) if path.is_dir() else _GuardedWrapper(ZipStore(path, mode="r"), path)
 
 
@@ -100,7 +104,7 @@ def _groups(store: Store) -> list[str]:
 
 def _no_group(path: Path | str, store: Store, group: str | None) -> FramecastError:
     if group is None:
-        return FramecastError(f"{path} is not a Zarr store: nothing there describes a group or an array")
+        return FramecastError(f"{path} is not a Zarr store: it contains no group and no array")
     return DataError(f"{path} has no group {group!r} with frames: there are {', '.join(_groups(store)) or 'none'}")
 
 
@@ -113,7 +117,7 @@ def _bare_array(array: Any, name: str) -> xr.Dataset:
 
 
 def _without_default_fill(stored: xr.Dataset, group: Any) -> xr.Dataset:
-    """Drop a fill value of 0 that nobody declared: zarr-python gives it to every array of format 2."""
+    """Drop an undeclared fill value of 0, which zarr-python gives to every array of format 2."""
     changed = stored.copy()
     for name, variable in changed.variables.items():
         declared = {"_FillValue", "missing_value"} & set(group[name].attrs)
@@ -122,6 +126,7 @@ def _without_default_fill(stored: xr.Dataset, group: Any) -> xr.Dataset:
             del variable.attrs["_FillValue"]
             if variable.ndim >= 3:
                 variable.attrs["import_note"] = (
-                    f"0 in {name} is taken as a value, though it is Zarr's fill value: --missing 0 if it means unknown"
+                    f"0 in {name} is taken as a value although it is Zarr's fill value: pass --missing 0 if it "
+                    "marks missing pixels"
                 )
     return changed

@@ -1,0 +1,97 @@
+"""Conversion of stored values to the requested unit, and its description."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from framecast.core.errors import ConfigError, DataError
+from framecast.importers.options import ImportOptions
+from framecast.importers.rain import from_reflectivity, from_total, is_depth, is_rate, is_reflectivity
+from framecast.videos.units import convert, convertible, known, same_unit
+
+Values = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How the values of a channel become those of the archive, once scale and offset are applied.
+
+    Attributes:
+        unit: of the archive.
+        stored: unit of the values before.
+        said: the conversion in a few words; empty if there is none.
+        convert: from ``stored`` to ``unit``; None if they are equal.
+    """
+
+    unit: str
+    stored: str
+    said: str = ""
+    convert: Callable[[Values], Values] | None = None
+
+
+def find_conversion(
+    channel: str, stored: str, options: ImportOptions, *, collected: float | None, source: str
+) -> Conversion:
+    """Return the conversion of a channel to the requested unit.
+
+    A known unit is converted. With a scale, the requested unit is that of the scaled values, except for a rate from
+    reflectivity and a total whose interval the user gives.
+
+    Args:
+        channel: its name.
+        stored: the unit of the source; empty if it has none.
+        options: the user's options.
+        collected: accumulation interval of a total in seconds, from the source.
+        source: named in errors.
+
+    Raises:
+        DataError: both units are known and cannot be converted, or the accumulation interval of a total is unknown.
+    """
+    asked, scaled = options.unit_of(channel), _scaling(options)
+    if asked is None or same_unit(stored, asked):
+        unit = stored if asked is None else asked
+        return Conversion(unit, unit, scaled)
+    then = f"{scaled}, then converted" if scaled else "converted"
+    if is_rate(asked) and is_reflectivity(stored):
+        how, change = from_reflectivity(asked, options.zr)
+        return Conversion(asked, stored, f"{then} from {how}", change)
+    if is_rate(asked) and is_depth(stored) and not (scaled and options.interval is None):
+        how, change = from_total(stored, asked, options.interval or collected, channel)
+        return Conversion(asked, stored, f"{then} from {how}", change)
+    if scaled or not (_physical(stored) and _physical(asked)):
+        named = f"--unit names them, the source states {stored}" if stored else ""
+        return Conversion(asked, asked, "; ".join(filter(None, (scaled, named))))
+    if not convertible(stored, asked):
+        raise DataError(
+            f"{channel} is in {stored} in {source}, which cannot be converted to {asked}: leave --unit out, or "
+            "give the conversion to physical values with --scale and --offset"
+        )
+    return Conversion(asked, stored, f"converted from {stored}", lambda values: convert(values, stored, asked))
+
+
+def check_all_used(found: list[Conversion], options: ImportOptions) -> None:
+    """Raise `ConfigError` if an option for rain rates is given and does not apply."""
+    changed = [each.stored for each in found if each.convert is not None and is_rate(each.unit)]
+    units = ", ".join(dict.fromkeys(each.stored or "no known unit" for each in found))
+    for option, given, uses, what in (
+        ("--collected-over", options.collected_over is not None, is_depth, "totals (mm, kg m-2)"),
+        ("--zr", options.zr != ImportOptions().zr, is_reflectivity, "reflectivity (dBZ)"),
+    ):
+        if given and not any(map(uses, changed)):
+            raise ConfigError(
+                f"{option} converts {what} into a rate (--unit mm/h), and there is nothing to convert: the values "
+                f"are in {units}; leave it out, or give --scale and --unit instead"
+            )
+
+
+def _physical(unit: str) -> bool:
+    return known(unit) or is_reflectivity(unit)
+
+
+def _scaling(options: ImportOptions) -> str:
+    """Return scale and offset in words; empty if there are none."""
+    factor = f" × {options.scale:g}" if options.scale != 1 else ""
+    more = f" {'+-'[options.offset < 0]} {abs(options.offset):g}" if options.offset else ""
+    return f"stored values{factor}{more}" if factor or more else ""
