@@ -1,6 +1,5 @@
 """The report in a real browser: nothing is missing, nothing is asked of the network, nothing sticks out."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,6 @@ from framecast.verification.evaluation import evaluate
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PATIENCE = 120_000  # milliseconds
 
 
@@ -38,17 +27,6 @@ def report(gaussian_forecast: Callable[..., Path], tmp_path_factory: pytest.Temp
         gaussian_forecast(root / "a-forecast-with-a-rather-long-name.zarr", **options),
     ]
     return write_report(evaluate(files, replicates=100), root / "out", command="framecast evaluate …")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, timeout=PATIENCE)
-        yield instance
-        instance.close()
 
 
 @pytest.fixture

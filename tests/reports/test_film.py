@@ -97,6 +97,7 @@ def test_frames_say_when_and_where_they_are_and_what_colours_mean(tmp_path: Path
     assert full[36:52].std() > bare[36:52].std()  # the line with time and place
 
 
+@pytest.mark.thorough
 def test_mp4_plays_anywhere(tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="MP4 needs pip install 'framecast[films]'")
     animate(panels(size=(21, 31)), tmp_path / "film.mp4", tmp_path / "film.gif")

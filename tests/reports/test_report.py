@@ -89,6 +89,8 @@ def test_figures_are_saved_as_pictures_and_vectors(folder: Path) -> None:
     for path in (folder / "figures").glob("*.png"):
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5  # not blank
+    for path in (folder / "figures").glob("*.svg"):  # no formula is shown as its source
+        assert "mathdefault" not in path.read_text(encoding="utf-8")
 
 
 def test_the_animation_shows_the_past_and_then_the_future(folder: Path) -> None:
@@ -126,14 +128,15 @@ def test_an_existing_folder_is_refused_and_left_alone(gaussian_forecast: Write, 
     assert (folder / "scores.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param({"samples": 1}, marks=pytest.mark.slow),
-        pytest.param({"members": 1, "oracle": False}, marks=pytest.mark.slow),
-        pytest.param({"channels": ("94",), "draws": 0}, marks=pytest.mark.slow),
+        {"samples": 1},
+        {"members": 1, "oracle": False},
+        {"channels": ("94",), "draws": 0},
         {"mask": np.eye(12, 16, dtype=bool), "channels": ("171", "193")},
-        pytest.param({"leads": 1, "size": (5, 9)}, marks=pytest.mark.slow),
+        {"leads": 1, "size": (5, 9)},
     ],
     ids=["one sample", "one member", "no baselines", "masked, two channels", "one frame, tiny"],
 )

@@ -52,7 +52,7 @@ def test_persistence_alone_allows_no_verdict_of_skill(gaussian_forecast: Write, 
     assert alone.strongest == "persistence" and not alone.fair
     said = verdicts(alone, looks(alone))
     assert not any("better" in sentence for sentence in said)
-    assert any("times the CRPS of persistence, a single frame" in sentence for sentence in said)
+    assert any("times the CRPS of persistence, a deterministic forecast" in sentence for sentence in said)
     point = evaluate(
         gaussian_forecast(tmp_path / "p.zarr", draws=0, oracle=False, members=1, spread=0.1), replicates=100
     ).scores
@@ -121,7 +121,7 @@ def test_few_blocks_and_missing_members_are_told(scores: Scores) -> None:
     changed = replace(scores, bootstrap=bootstrap, judged_samples=9, forecasts=forecasts)
     said = " ".join(notes(changed, looks(changed)))
     assert "only 1 independent block:" in said
-    assert "1 of 10 samples hold nothing to judge" in said
+    assert "1 of 10 samples have no pixel to score" in said
     assert "bad: 7 member values are missing" in said
 
 

@@ -43,6 +43,16 @@ def test_blurred_members_and_a_little_too_much():
     assert "too much at small scales" in sentence and "noise" not in sentence
 
 
+def test_noise_is_called_noise_even_where_there_is_no_interval():
+    bands = structure(members(np.geomspace(1, 30, 16), width=np.nan), WAVES)
+    assert [band.judged for band in bands] == [False] * 3
+    [sentence] = _structure("net", bands)
+    assert "too much (noise) at small scales" in sentence and "no interval" in sentence
+    [sentence] = _structure("net", structure(members(0.2, width=np.nan), WAVES))
+    assert sentence.count("too little (blurred)") == 3
+    assert _structure("net", structure(members(1.3, width=np.nan), WAVES)) == []
+
+
 def test_nothing_is_said_where_no_spectrum_is_known():
     assert _structure("net", structure(members(np.nan), WAVES)) == []
 

@@ -1,1 +1,1 @@
-"""What a forecast looks like: charts, films and the report page."""
+"""Charts, animations and report pages."""

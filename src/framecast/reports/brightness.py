@@ -1,4 +1,4 @@
-"""From physical values to shades: one range for all pictures of a case, so that they compare."""
+"""From physical values to shades: one range for all pictures of a case, so that they can be compared."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Brightness:
-    """From physical values to 0 … 1: linear, or asinh for what spans decades.
+    """From physical values to 0 … 1: linear, or asinh for values over several decades.
 
     Attributes:
         low: shown as 0.
         high: shown as 1.
-        softening: where asinh bends from linear to logarithmic; ``None`` for a linear scale.
-        signed: whether 0 is in the middle, and both signs bend alike; ``low`` is then minus ``high``.
+        softening: value at which asinh changes from linear to logarithmic; ``None`` for a linear scale.
+        signed: whether the scale is symmetric about 0; ``low`` is then minus ``high``.
     """
 
     low: float
@@ -58,7 +58,7 @@ class Brightness:
         return np.clip(x, 0, 1)
 
     def value(self, shade: float) -> float:
-        """Return the physical value of a place from 0 to 1 on the scale; the inverse of the call."""
+        """Return the physical value of a position from 0 to 1 on the scale; the inverse of the call."""
         scale, start, x = (self.high, 0.0, 2 * shade - 1) if self.signed else (self.high - self.low, self.low, shade)
         if self.softening is None:
             return start + x * scale

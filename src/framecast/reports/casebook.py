@@ -41,7 +41,7 @@ def draw_case(
     film = save_film(
         panels,
         figures / f"{name}.webp",
-        caption="Every panel begins with the past that was seen; at the issue time the forecasts part. "
+        caption="Every panel starts with the past; after the issue time the forecasts differ. "
         f"{'Channel ' + channels[0] + '. ' if several else ''}{panels.describe()}",
         alt=f"{_TITLES[name]}, {', '.join(panel.name for panel in panels.panels)} side by side",
         budget=_FILM_BYTES,
@@ -94,13 +94,14 @@ def _shades(cases: Cases) -> str:
 
 
 def _scores(evaluation: Evaluation, looks: dict[str, Look], index: int) -> str:
-    """Return the CRPS of each model in this sample, and its skill against persistence."""
-    found, unit = evaluation.samples[index].forecasts, evaluation.cases.unit
+    """Return the CRPS of each model in this sample, and its skill against the strongest baseline of all samples."""
+    found, unit = evaluation.samples[index].forecasts, evaluation.scores.score_info["crps"].unit
+    strongest = evaluation.scores.strongest or ""
     words = []
     for name in evaluation.cases.models:
         crps = found[name]["crps"]
         text = f"CRPS {short(crps)} {unit}".rstrip()
-        if persistence := found.get("persistence", {}).get("crps"):
-            text += f", {percent(1 - crps / persistence, signed=True)} skill against persistence"
+        if other := found.get(strongest, {}).get("crps"):
+            text += f", {percent(1 - crps / other, signed=True)} skill against {inline(looks[strongest].label)}"
         words.append(text if len(evaluation.cases.models) == 1 else f"{looks[name].label}: {text}")
     return "; ".join(words)

@@ -1,9 +1,10 @@
-"""Charts of scores. Each returns a Figure; where the scores lack what it would show, None."""
+"""Charts of scores. Each function returns a Figure, or None if the scores do not contain what it shows."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -22,6 +23,7 @@ from framecast.reports.style import (
 )
 from framecast.reports.wording import inline, with_unit
 from framecast.verification.results import Scores
+from framecast.videos.units import by_channel
 
 _WIDEST = 2.0
 _MEAN = Look("ensemble mean", "#56B4E9", "--", "")
@@ -31,7 +33,7 @@ _FEWEST_PIXELS, _SMALLEST_FRACTION = 50, 1e-4
 def score_by_lead(scores: Scores, name: str) -> Figure | None:
     """Return a score of every forecast against the lead time, with the models' 95 % intervals.
 
-    The intervals of two forecasts overlap even where their difference is certain: that is in `skill_by_lead` and
+    The intervals of two forecasts may overlap although their difference is significant: see `skill_by_lead` and
     `differences`.
     """
     info = scores.score_info[name]
@@ -83,7 +85,7 @@ def error_and_spread(scores: Scores) -> Figure | None:
     if not ensembles:
         return None
     figure, axes = chart()
-    lead = lead_axis(axes, seconds(scores), with_unit("Error, spread", scores.unit))
+    lead = lead_axis(axes, seconds(scores), with_unit("Error, spread", scores.score_info["rmse"].unit))
     for name, look in ensembles.items():
         error, ratio = scores[name]["rmse"].by_lead, scores[name]["spread_skill"].by_lead
         assert error is not None
@@ -105,7 +107,7 @@ def seconds(scores: Scores) -> Sequence[float]:
 
 
 def shown(scores: Scores) -> list[str]:
-    """Return the scores that are compared in charts and tables: those shown in the report of which less is better."""
+    """Return the scores compared in charts and tables: those shown in the report for which lower is better."""
     return [name for name, info in scores.score_info.items() if info.shown and info.better == "lower"]
 
 
@@ -144,9 +146,7 @@ def differences(scores: Scores, name: str) -> Figure | None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     axes.grid(axis="y", visible=False)
-    label(axes, f"← better        {drawn[name].label}        worse →", "")
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, f"← better        {drawn[name].label}        worse →", "")
 
 
 def against(scores: Scores, name: str, other: str) -> dict[str, tuple[float, float, float] | None]:
@@ -171,11 +171,26 @@ def against(scores: Scores, name: str, other: str) -> dict[str, tuple[float, flo
     return found
 
 
-def event_reliability(scores: Scores, threshold: str) -> Figure | None:
-    """Return how often the event happened by its probability; the area of a mark stands for the number of pixels."""
+def _diagonal() -> tuple[Figure, Axes]:
+    """Return a chart of percent against percent with the line where both are equal."""
     figure, axes = chart(height=4.2)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
-    drawn = False
+    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
+    return figure, axes
+
+
+def _labelled(figure: Figure, axes: Axes, across: str, up: str) -> Figure | None:
+    """Return a chart with its labels and legend; None where no curve was drawn."""
+    if not axes.get_legend_handles_labels()[0]:
+        return None
+    label(axes, across, up)
+    legend(figure, axes)
+    return figure
+
+
+def event_reliability(scores: Scores, threshold: str) -> Figure | None:
+    """Return the frequency of the event by its probability; the area of a mark shows the number of pixels."""
+    figure, axes = _diagonal()
     for name, look in looks(scores).items():
         event = scores[name].events[threshold]
         if scores[name].point or not event.probability.size:
@@ -187,27 +202,15 @@ def event_reliability(scores: Scores, threshold: str) -> Figure | None:
         area = 12 + 250 * np.sqrt(event.fraction)
         axes.scatter(probability, observed, s=area, color=look.colour, marker=look.marker, alpha=0.6, linewidth=0)
         axes.plot([], [], **look.line, label=look.label)
-        drawn = True
-    if not drawn:
-        return None
-    axes.axhline(
-        100 * scores[scores.models[0]].events[threshold].base_rate,
-        color=FAINT,
-        linewidth=0.9,
-        linestyle=":",
-        label="base rate",
-    )
-    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
-    label(axes, "Probability forecast (%)", "Event observed (%)")
-    legend(figure, axes)
-    return figure
+    if axes.collections:
+        rate = 100 * scores[scores.models[0]].events[threshold].base_rate
+        axes.axhline(rate, color=FAINT, linewidth=0.9, linestyle=":", label="base rate")
+    return _labelled(figure, axes, "Probability forecast (%)", "Event observed (%)")
 
 
 def roc(scores: Scores, threshold: str) -> Figure | None:
     """Return the hit rate against the false alarm rate, for warnings at every probability."""
-    figure, axes = chart(height=4.2)
-    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
-    drawn = False
+    figure, axes = _diagonal()
     for name, look in looks(scores).items():
         event = scores[name].events[threshold]
         if event.hit_rate is None or event.false_alarm_rate is None or event.roc_area is None:
@@ -215,36 +218,27 @@ def roc(scores: Scores, threshold: str) -> Figure | None:
         if np.isfinite(event.hit_rate).all() and np.isfinite(event.false_alarm_rate).all():
             called = f"{look.label}: area {float(event.roc_area):.2f}"
             axes.plot(100 * event.false_alarm_rate, 100 * event.hit_rate, **look.line, label=called)
-            drawn = True
-    axes.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
-    label(axes, "False alarm rate (%)", "Hit rate (%)")
-    legend(figure, axes)
-    return figure if drawn else None
+    return _labelled(figure, axes, "False alarm rate (%)", "Hit rate (%)")
 
 
 def economic_value(scores: Scores, threshold: str) -> Figure | None:
     """Return the relative economic value by the ratio of cost to loss."""
     figure, axes = chart()
-    drawn = False
     for name, look in looks(scores).items():
         value = scores[name].events[threshold].economic_value
         if value is not None and np.isfinite(value).any():
             axes.plot(scores.cost_loss, value, **look.line, label=look.label)
-            drawn = True
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
-    label(axes, "Cost of protection / loss", "Relative economic value")
-    legend(figure, axes)
-    return figure if drawn else None
+    return _labelled(figure, axes, "Cost of protection / loss", "Relative economic value")
 
 
 def fss_by_width(scores: Scores, threshold: str) -> Figure | None:
-    """Return the fractions skill score against the size of the squares, and what a useful forecast has at least.
+    """Return the fractions skill score against the size of the squares, and the minimum of a useful forecast.
 
     Useful is (1 + base rate) / 2: half way between a random forecast and a perfect one (Roberts and Lean 2008, Monthly
     Weather Review 136, 78, equation 8).
     """
     figure, axes = chart()
-    drawn = False
     prefix = f"fss_{threshold}_"
     widths = [int(name.removeprefix(prefix)) for name in scores.score_info if name.startswith(prefix)]
     for name, look in looks(scores).items():
@@ -252,28 +246,24 @@ def fss_by_width(scores: Scores, threshold: str) -> Figure | None:
         values = np.array([float(total) for total in found])
         if not np.isfinite(values).any():
             continue
-        drawn = True
         if name in scores.models:
             low, high = np.array([total.bounds() for total in found]).T
             axes.fill_between(widths, low, high, color=look.colour, alpha=0.15, linewidth=0)
         axes.plot(widths, values, **look.line, label=look.label)
-    if not drawn:
-        return None
-    rate = scores[scores.models[0]].events[threshold].base_rate
-    axes.axhline(0.5 + rate / 2, color=FAINT, linewidth=0.9, linestyle=":", label="useful")
+    if axes.lines:
+        rate = scores[scores.models[0]].events[threshold].base_rate
+        axes.axhline(0.5 + rate / 2, color=FAINT, linewidth=0.9, linestyle=":", label="useful")
     axes.set(xscale="log", ylim=(0, 1.02))
     axes.set_xticks(widths, [str(width) for width in widths])
     axes.minorticks_off()
-    label(axes, "Size of the squares (pixels)", "Fractions skill score")
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, "Size of the squares (pixels)", "Fractions skill score")
 
 
 def ranks(scores: Scores) -> Figure | None:
     """Return the rank histogram of the pixels: flat when the truth is like one more member.
 
-    The first ensemble is drawn as bars, the others as outlines; the places of a rank are scaled to 0 … 1, so that
-    ensembles of any size compare.
+    The first ensemble is drawn as bars, the others as outlines; ranks are scaled to 0 … 1, so that ensembles of
+    different size can be compared.
     """
     ensembles = [(name, look) for name, look in looks(scores).items() if not scores[name].point]
     if not ensembles or ensembles[0][0] not in scores.models:
@@ -297,9 +287,7 @@ def ranks(scores: Scores) -> Figure | None:
     first, _, last = axes.get_xticklabels()
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
-    label(axes, "Where the truth falls", "Frequency (1: well calibrated)")
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, "Rank of the truth", "Frequency (1: well calibrated)")
 
 
 def reliability(scores: Scores, name: str, *, recalibrated: bool = False) -> Figure | None:
@@ -307,8 +295,7 @@ def reliability(scores: Scores, name: str, *, recalibrated: bool = False) -> Fig
     found = scores[name]
     if found.point or (recalibrated and found.recalibrated is None):
         return None
-    figure, axes = chart(height=4.2)
-    axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
+    figure, axes = _diagonal()
     drawn = quantity_looks(scores)
     for k, (quantity, look) in enumerate(drawn.items()):
         if recalibrated and found.recalibrated is not None:
@@ -336,16 +323,13 @@ def reliability(scores: Scores, name: str, *, recalibrated: bool = False) -> Fig
             label=look.label,
         )
     axes.text(97, 6, "below the line:\noverconfident", ha="right", fontsize=8.5, color=FAINT)
-    axes.set(xlim=(0, 100), ylim=(0, 102), aspect="equal")
-    label(axes, "Nominal coverage (%)", "Observed coverage (%)")
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, "Nominal coverage (%)", "Observed coverage (%)")
 
 
 def spectra(scores: Scores) -> Figure | None:
     """Return the power of one member at the last lead time over that of the truth, against the scale in pixels.
 
-    For a single model also the power of its ensemble mean, which has to be smoother.
+    For a single model also the power of its ensemble mean, which is smoother.
     """
     curves = [(look, _last(scores, name, "power_ratio")) for name, look in looks(scores).items() if name != "oracle"]
     first = scores.models[0]
@@ -364,9 +348,7 @@ def spectra(scores: Scores) -> Figure | None:
     axes.minorticks_off()
     longest = 3600 * scores.lead_times_h[-1]
     when = Clock.of(longest).text(longest, sign=True)
-    label(axes, f"Scale (pixels per wave), at {when}", "Power relative to the truth")
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, f"Scale (pixels per wave), at {when}", "Power relative to the truth")
 
 
 def _last(scores: Scores, name: str, score: str) -> np.ndarray:
@@ -377,7 +359,9 @@ def _last(scores: Scores, name: str, score: str) -> np.ndarray:
 
 
 def spread_and_error(scores: Scores) -> Figure | None:
-    """Return the error found where so much spread was predicted, on logarithmic axes."""
+    """Return the observed error by predicted spread, on logarithmic axes; None for several units."""
+    if len(set(by_channel(scores.unit, len(scores.channels)))) > 1:
+        return None
     figure, axes = chart(height=4.2)
     limits: list[float] = []
     for name, look in reversed(looks(scores).items()):
@@ -392,6 +376,4 @@ def spread_and_error(scores: Scores) -> Figure | None:
     edges = [0.8 * min(limits), 1.25 * max(limits)]
     axes.plot(edges, edges, color=FAINT, linewidth=1, zorder=1)
     axes.set(xscale="log", yscale="log", xlim=edges, ylim=edges, aspect="equal")
-    label(axes, with_unit("Spread predicted", scores.unit), with_unit("Error found", scores.unit))
-    legend(figure, axes)
-    return figure
+    return _labelled(figure, axes, with_unit("Predicted spread", scores.unit), with_unit("Observed error", scores.unit))

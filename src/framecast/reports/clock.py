@@ -1,11 +1,11 @@
-"""Lead times as people say them: minutes for rain, hours for storms, days for the weather."""
+"""Lead times in suitable units: minutes for rain, hours for storms, days for the weather."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The unit in which a set of lead times is told.
+    """The unit in which a set of lead times is given.
 
     Attributes:
         unit: ``s``, ``min``, ``h`` or ``d``.

@@ -1,7 +1,7 @@
-"""Colour maps: those of the data's domain where it has some, perceptually uniform ones for everything else.
+"""Colour maps: those of the data's domain if it defines them, perceptually uniform ones otherwise.
 
-Inferno for what has one sign, purple over white to orange for signed quantities; both survive every kind of colour
-vision.
+Inferno for what has one sign, purple over white to orange for signed quantities; both are suitable for every kind of
+colour vision.
 """
 
 import matplotlib
@@ -16,17 +16,16 @@ SIGNED = "PuOr_r"
 
 
 _LEAST = 0.1
-"""Fraction of the largest values of one sign that those of the other must reach, for a field to count as signed."""
+"""Smallest ratio of the extreme values of the two signs for a field to count as signed."""
 
 
-def colour_map(channel: str, domain: Domain, *, signed: bool = False) -> Colormap:
-    """Return the colours for ``channel`` of data of ``domain``, whose values have both signs if ``signed``."""
-    own = None if signed else domain.colours(channel)
-    return matplotlib.colormaps[SIGNED if signed else "inferno"] if own is None else own
+def colour_map(channel: str, domain: Domain) -> Colormap:
+    """Return the colours for ``channel`` of data of ``domain``; see `SIGNED` for those of values of both signs."""
+    return domain.colours(channel) or matplotlib.colormaps["inferno"]
 
 
 def is_signed(values: np.ndarray, unit: str) -> bool:
-    """Whether ``values`` lie on both sides of a 0 that means something, as that of a velocity; °C and dBZ have none."""
+    """Whether ``values`` have both signs and a physical zero, as velocities have; °C and dBZ do not."""
     if unit.lower().startswith("db") or convertible(unit, "K"):
         return False
     known = values[np.isfinite(values)]

@@ -1,4 +1,4 @@
-"""A curve of one case, the total of each frame: what was seen, what came, and the intervals forecast."""
+"""Fan chart of one case, the total of each frame: past, observations, and forecast intervals."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,6 @@ from framecast.verification.evaluation import Case, Cases
 from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval
 from framecast.verification.summary import quantity_info
-from framecast.videos.units import by_channel
 
 _LINES = 50
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -33,7 +32,7 @@ def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quanti
         past_times=cases.past_times,
         lead_times=cases.lead_times,
         name=quantity.label,
-        unit=quantity_info(quantity, by_channel(cases.unit, len(cases.channels))[channel]).unit,
+        unit=quantity_info(quantity, cases.units[channel]).unit,
     )
 
 
@@ -51,7 +50,7 @@ def fan(
 
     Args:
         past: ``[past time]``.
-        truth: ``[lead time]``, or ``None`` where nobody knows it yet.
+        truth: ``[lead time]``, or ``None`` if not known yet.
         ensembles: the look and the members ``[member, lead time]`` of each. A single one is drawn with its members
             and its 50 % interval too.
         past_times: seconds from the issue time, the last of them 0.
@@ -67,7 +66,7 @@ def fan(
     lead = [0.0, *(clock.number(seconds) for seconds in lead_times)]
 
     def joined(values: Tensor) -> Tensor:
-        """Begin at the last frame seen."""
+        """Prepend the last past frame."""
         return torch.cat([past[-1:], values]) / 10.0**power
 
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -78,7 +77,8 @@ def fan(
     if truth is not None:
         axes.plot(lead, joined(truth), **observed, marker="o", markersize=4, label="Observed")
     axes.xaxis.set_major_locator(round_ticks())
-    axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1])
+    margin = 0.02 * (lead[-1] - seen[0])  # for the marker of the last frame
+    axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1] + margin)
     axes.text(0, 1.01, "issued ", transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
     times = f"10{str(power).translate(_RAISED)} " if power else ""
     label(axes, f"{clock.name.capitalize()} from the last frame seen", with_unit(name, f"{times}{unit}".strip()))

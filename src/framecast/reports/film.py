@@ -1,8 +1,7 @@
-"""A case as a film: every panel begins with the past, and at the issue time the members part.
+"""A case as an animation: every panel starts with the past, and the members differ after the issue time.
 
-Every frame says when it is and where, and every picture has its scale: axes where the sides of a frame are known, a bar
-of colours with values for the images and for the spread. Nothing is invented between frames; small frames are enlarged
-smoothly.
+Every frame has its time and position, and scales: axes if the size of a frame is known, colour bars with values for the
+images and for the spread. Frames are not interpolated in time; small frames are enlarged smoothly.
 """
 
 import io
@@ -25,25 +24,22 @@ _DIM = (150, 156, 168)
 _FUTURE = (86, 180, 233)
 
 _GAP, _CAPTION, _TOP = 12, 32, 62
-_AXIS, _BAR = 44, 54
+_AXIS, _BAR = 50, 62
 
 _RATE = 24
 """Pictures in a second of an MP4 file."""
 
-# Tile and WebP quality, from the best that may be to the least that one can look at.
+# Tile and WebP quality, from the best to the lowest acceptable.
 _QUALITIES = ((256, 84), (256, 62), (192, 62), (144, 55), (112, 45))
 
 
 def animate(panels: Panels, *paths: Path, speed: float | None = None) -> None:
     """Write an animation, WebP, GIF or MP4 (H.264) by the ending of each of ``paths``.
 
-    Args:
-        panels: what is shown.
-        paths: of the files.
-        speed: frames in a second; by default the past passes faster than the future, which is slow.
+    ``speed`` is in frames per second; by default the past passes faster than the future, which is slow.
 
     Raises:
-        FramecastError: MP4 is asked for and PyAV is not installed.
+        FramecastError: MP4 is requested and PyAV is not installed.
     """
     frames = film_frames(panels, clock=True)
     durations = [1000 / speed if speed else 450 if seconds <= 0 else 750 for seconds in panels.times]
@@ -53,17 +49,17 @@ def animate(panels: Panels, *paths: Path, speed: float | None = None) -> None:
         if path.suffix == ".mp4":
             _write_mp4(frames, durations, path)
             continue
-        options = {"quality": 88, "method": 3} if path.suffix == ".webp" else {"optimize": True}
+        options = {"quality": 85, "method": 4} if path.suffix == ".webp" else {"optimize": True}
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=whole, loop=0, **options)
 
 
 def can_write_mp4() -> bool:
-    """Whether PyAV is there, which writes MP4."""
+    """Whether PyAV, which writes MP4, is installed."""
     return find_spec("av") is not None
 
 
 def _write_mp4(frames: Sequence[Image.Image], durations: Sequence[float], path: Path) -> None:
-    """Write H.264 in yuv420p, which every player knows: sides are even, and each picture lasts whole 1/24 seconds."""
+    """Write H.264 in yuv420p, which every player supports, with even sides; each picture lasts whole 1/24 seconds."""
     try:
         import av
     except ModuleNotFoundError:
@@ -80,7 +76,7 @@ def _write_mp4(frames: Sequence[Image.Image], durations: Sequence[float], path: 
 
 
 def encoded_frames(panels: Panels, *, budget: int) -> list[bytes]:
-    """Return the frames as WebP files that take ``budget`` bytes together, or little more if that cannot be."""
+    """Return the frames as WebP files that take ``budget`` bytes together, or slightly more if that is impossible."""
     for wanted, quality in _QUALITIES:
         frames = []
         for frame in film_frames(panels, clock=False, wanted=wanted):
@@ -101,7 +97,7 @@ def film_frames(panels: Panels, *, clock: bool, wanted: int = 256) -> list[Image
 
 
 def when(panels: Panels, k: int) -> str:
-    """Return in words how frame ``k`` stands to the issue time."""
+    """Return in words the time of frame ``k`` relative to the issue time."""
     seconds = panels.times[k]
     if seconds == 0:
         return "last frame seen"
@@ -141,14 +137,14 @@ def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
         draw.text(middle, name, fill=_TEXT, font=font(size), anchor="mm")
         if axis and panels.sides:
             _axes(draw, (x, y, width, height), panels.sides, left=n % columns == 0)
-    _bars(sheet, panels, top=sheet.height - bottom + 4)
+    draw_scales(sheet, panels, top=sheet.height - bottom + 12)
     if clock:
         _clock(draw, panels.times, k, left=_GAP + 8, right=sheet.width - _GAP - 8, y=sheet.height - 36)
     return sheet
 
 
 _SMALL = 150
-"""Pixels of a panel below which axes have no room."""
+"""Smallest side of a panel with axes, in pixels."""
 
 
 def _axes(
@@ -162,34 +158,34 @@ def _axes(
     for value in ticks:
         at = x + width * (0.5 + value / across)
         draw.line((at, y + height, at, y + height + 4), fill=_DIM, width=1)
-        draw.text((at, y + height + 13), _tick(value, short), fill=_DIM, font=font(12), anchor="mm")
+        draw.text((at, y + height + 14), _tick(value, short), fill=_DIM, font=font(14), anchor="mm")
     for value in [tick for tick in MaxNLocator(4).tick_values(-up / 2, up / 2) if abs(tick) < up / 2] if left else []:
         at = y + height * (0.5 - value / up)
         draw.line((x - 5, at, x - 1, at), fill=_DIM, width=1)
-        draw.text((x - 7, at), _tick(value, short), fill=_DIM, font=font(12), anchor="rm")
+        draw.text((x - 7, at), _tick(value, short), fill=_DIM, font=font(14), anchor="rm")
 
 
 def _tick(value: float, unit: str) -> str:
     return f"{value:g}{unit}".replace("-", "−")
 
 
-def _bars(sheet: Image.Image, panels: Panels, *, top: int) -> None:
-    """Draw the scale of the images, and of the spread where that is shown, with values at both ends and between."""
+def draw_scales(sheet: Image.Image, panels: Panels, *, top: int, ink: tuple[int, int, int] = _DIM) -> None:
+    """Draw colour bars of the images, and of the spread where it is shown, with values and unit, at ``top``."""
     shown = {"": panels.panels[0]}
     spread = next((panel for panel in panels.panels if panel.name.endswith("spread")), None)
     shown |= {"Spread": spread} if spread is not None and sheet.width >= 520 else {}
     draw, each = ImageDraw.Draw(sheet), (sheet.width - 2 * _GAP) // len(shown)
     for n, (name, panel) in enumerate(shown.items()):
         label = f"{name} {panels.unit}".strip()
-        room = min(int(font(13).getlength(label)) + 10, each // 3)
+        room = min(int(font(14).getlength(label)) + 10, each // 3)
         x, width = _GAP + 24 + n * each + room, each - room - 48
-        draw.text((x - 14, top + 7), _fitting(label, 13, room), fill=_DIM, font=font(13), anchor="rm")
+        draw.text((x - 14, top + 7), _fitting(label, 14, room), fill=ink, font=font(14), anchor="rm")
         shades = np.broadcast_to(np.linspace(0, 1, width), (14, width))
         sheet.paste(Image.fromarray((panel.colours(shades)[..., :3] * 255).astype(np.uint8)), (x, top))
         for shade in (0.0, 0.25, 0.5, 0.75, 1.0):
             value = panel.brightness.value(shade)
             text = f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.3g}"
-            draw.text((x + shade * width, top + 24), text.replace("-", "−"), fill=_DIM, font=font(12), anchor="mm")
+            draw.text((x + shade * width, top + 24), text.replace("-", "−"), fill=ink, font=font(14), anchor="mm")
 
 
 def _clock(draw: ImageDraw.ImageDraw, times: Sequence[float], k: int, *, left: int, right: int, y: int) -> None:

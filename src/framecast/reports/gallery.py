@@ -1,4 +1,4 @@
-"""The charts of the report, section by section; each with a caption, and with words for those who do not see it."""
+"""The charts of the report, section by section; each with a caption and an alternative text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +31,9 @@ def score_sections(scores: Scores, looks: dict[str, Look], figures: Path) -> lis
             name="differences",
             title="Differences",
             text=[
-                "All forecasts are judged on the same pixels, and intervals of differences are paired: what both find "
-                "hard cancels. Better and worse are said only where the 95 % interval excludes zero."
+                "All forecasts are scored on the same pixels, and intervals of differences are paired, so that "
+                "difficulty common to both cancels. A forecast is called better or worse only where the 95 % "
+                "interval excludes zero."
             ],
             table=compared(scores, looks),
             pictures=_saved(_differences(scores, looks), figures),
@@ -61,7 +62,7 @@ def chart_sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A figure that may not exist, and its words."""
+    """A figure that may not exist, and its texts."""
 
     name: str
     figure: Figure | None
@@ -150,8 +151,8 @@ def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
                 _numbered("reliability-recalibrated" if recalibrated else "reliability", k),
                 charts.reliability(scores, name, recalibrated=recalibrated),
                 f"Coverage of {kind} intervals{of}",
-                f"How often the {kind} intervals of derived quantities hold the truth. On the line: well calibrated. "
-                "Bars: 95 % intervals.",
+                f"How often the {kind} intervals of derived quantities contain the truth. On the line: well "
+                "calibrated. Bars: 95 % intervals.",
                 f"Reliability diagram of {looks[name].label}, observed against nominal coverage of {kind} intervals. "
                 f"Coverage of the {LEVEL} % intervals: {listed(coverages)}.",
             )
@@ -159,16 +160,16 @@ def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         "ranks",
         charts.ranks(scores),
         "Rank histogram",
-        "Where the true pixel falls among the sorted members. Flat: well calibrated. U-shaped: overconfident. Sloping: "
-        "biased.",
+        "Rank of the true pixel among the sorted members. Flat: well calibrated. U-shaped: overconfident. "
+        "Sloping: biased.",
         f"Rank histogram of the truth among the members. {_outermost(scores, looks)}",
     )
     yield _Drawn(
         "spread-and-error",
         charts.spread_and_error(scores),
         "Spread-error relation",
-        "Error of the ensemble mean, by the spread predicted. On the line the spread predicts the error.",
-        "Error found against spread predicted, on logarithmic axes, with the line where both are equal.",
+        "Error of the ensemble mean by predicted spread. On the line the spread predicts the error.",
+        "Observed error against predicted spread, on logarithmic axes, with the line where both are equal.",
     )
 
 
@@ -176,7 +177,7 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
     for k, value in enumerate(scores.thresholds):
         threshold = f"{value:g}"
         event = f"at least {threshold} {scores.unit}".rstrip()
-        often = f"It happens in {percent(scores[scores.models[0]].events[threshold].base_rate)} of the pixels."
+        often = f"It occurs in {percent(scores[scores.models[0]].events[threshold].base_rate)} of the pixels."
         yield _Drawn(
             _numbered("brier-by-lead", k),
             charts.score_by_lead(scores, f"brier_{threshold}"),
@@ -196,15 +197,15 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
             _numbered("roc", k),
             charts.roc(scores, threshold),
             f"Relative operating characteristic: {event}",
-            "Events warned of against false alarms, for warnings at every probability. The diagonal has no skill.",
+            "Hit rate against false alarm rate, for warnings at every probability. The diagonal has no skill.",
             f"Hit rate against false alarm rate of the event of {event}, for each forecast.",
         )
         yield _Drawn(
             _numbered("economic-value", k),
             charts.economic_value(scores, threshold),
             f"Economic value: {event}",
-            "What the best warning saves, by the ratio of the cost of protection to the loss: 1 is a perfect forecast, "
-            "0 knowing how often the event happens.",
+            "Saving by the best warning, by the ratio of the cost of protection to the loss: 1 is a perfect "
+            "forecast, 0 climatology.",
             f"Relative economic value of warnings of {event} against the cost-loss ratio, for each forecast.",
         )
         yield _Drawn(
@@ -234,10 +235,10 @@ def _maps(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Drawn]:
         maps = evaluation.maps[name]
         yield _Drawn(
             _numbered("maps", k),
-            error_maps(maps, channels=channels, unit=cases.unit),
+            error_maps(maps, channels=channels, units=cases.units),
             looks[name].label if len(cases.models) > 1 else "",
-            "Mean over samples and lead times. Error and spread share their colours: alike where the ensemble is "
-            "well calibrated. Bias: mean of the ensemble mean minus the truth. Grey: never observed.",
+            "Mean over samples and lead times. Error and spread share one colour scale: they are equal where the "
+            "ensemble is well calibrated. Bias: mean of the ensemble mean minus the truth. Grey: never observed.",
             f"Maps of error, spread and bias of {looks[name].label}, at each pixel of the frame, "
             f"for {listed([str(channel) for channel in channels])}.",
             drawn=False,
@@ -268,12 +269,12 @@ def _quoted_skill(scores: Scores, name: str) -> str:
 
 
 def _outermost(scores: Scores, looks: dict[str, Look]) -> str:
-    """Return how often the truth is beyond all members."""
+    """Return how often the truth is outside all members."""
     words = []
     for name in scores.models:
         ranks = scores[name].ranks
         if len(ranks) > 2:
-            beyond = f"{percent(ranks[0] + ranks[-1])} of the true pixels lie beyond all members"
+            beyond = f"{percent(ranks[0] + ranks[-1])} of the true pixels lie outside all members"
             words.append(f"{looks[name].label}: {beyond}, nominally {percent(2 / len(ranks))}.")
     return " ".join(words)
 

@@ -1,4 +1,4 @@
-"""`framecast.evaluate`: forecast files judged, and the report that shows it."""
+"""`framecast.evaluate`: scores of forecast files, and their report."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -10,7 +10,7 @@ from framecast.verification import evaluation
 
 
 class Evaluation(evaluation.Evaluation):
-    """Judged forecasts that can be shown."""
+    """An evaluation with a report."""
 
     def report(self, out: str | Path, *, overwrite: bool = False, command: str = "", progress: Progress = True) -> Path:
         """Write the scores, the figures and the page into the folder ``out``, and return the path of the page.

@@ -1,20 +1,24 @@
-"""Maps of what a forecast gets wrong: error, the spread that should equal it, and bias, at each pixel."""
+"""Maps of error, of the spread that should equal it, and of bias, at each pixel; and of motion."""
+
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from framecast.reports.colours import SIGNED
 from framecast.reports.style import FAINT, INK, empty
 from framecast.verification.evaluation import Maps
 
 _MASKED = "#c9ccd4"
+_ARROWS = 14
 
 
-def error_maps(maps: Maps, *, channels: list[str], unit: str) -> Figure:
+def error_maps(maps: Maps, *, channels: list[str], units: Sequence[str]) -> Figure:
     """Return one row of maps for each channel: RMSE of the ensemble mean, spread, bias.
 
-    Error and spread of a channel share their colours, so that they compare. Pixels never judged are grey.
+    Error and spread of a channel share one colour scale. Pixels never scored are grey.
     """
     height, width = maps.count.shape[1:]
     tile = 2.5
@@ -48,5 +52,26 @@ def error_maps(maps: Maps, *, channels: list[str], unit: str) -> Figure:
             bar = figure.colorbar(picture, ax=axes, shrink=0.85, aspect=16, pad=0.02)
             bar.outline.set_visible(False)
             bar.ax.tick_params(labelsize=8, color=FAINT, labelcolor=INK)
-            bar.ax.set_title(unit, fontsize=8, color=INK)
+            bar.ax.set_title(units[row], fontsize=8, color=INK)
+    return figure
+
+
+def motion_map(flow: np.ndarray, picture: Image.Image) -> Figure:
+    """Return the motion used by a forecast as arrows over the last past frame.
+
+    Args:
+        flow: pixels per frame along x and y, ``[2, y, x]``.
+        picture: the last frame, row 0 on top as pictures have it.
+    """
+    height, width = flow.shape[1:]
+    figure = empty(5.0, 5.0 * min(max(height / width, 0.4), 2.0) + 0.3)
+    axes = figure.subplots()
+    axes.imshow(picture, extent=(-0.5, width - 0.5, -0.5, height - 0.5))
+    step = max(1, max(height, width) // _ARROWS)
+    rows, columns = (np.arange(step // 2, side, step) for side in (height, width))
+    along, up = flow[:, rows[:, None], columns]
+    fastest = float(np.hypot(along, up).max())
+    arrows = axes.quiver(columns, rows, along, up, color="#56b4e9", scale=(fastest or 1.0) * _ARROWS, width=0.004)
+    axes.quiverkey(arrows, 0.85, 1.03, fastest or 1.0, f"{fastest:.2g} pixels per frame", labelpos="W", color=INK)
+    axes.set(xticks=[], yticks=[])
     return figure

@@ -1,7 +1,7 @@
-"""Pages that need nothing but themselves: no network, no fonts, no neighbours.
+"""Self-contained pages: no network, no fonts, no other files.
 
 A `Page` is a list of sections; every page of the package is made from it and one template, which brings the style
-sheet and the player for animations. It reads well on a phone, on a dark screen, on paper, and without scripts.
+sheet and the player for animations. It is readable on a phone, in dark mode, on paper, and without scripts.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from framecast.reports.tables import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of a page; what it holds is shown in this order.
+    """A part of a page; its contents are shown in this order.
 
     Attributes:
         name: its anchor.
@@ -58,11 +58,11 @@ class Page:
         title: its heading.
         introduction: what it is about, in a sentence or two.
         findings: the result in sentences, the first of them set off.
-        notes: what a reader has to know before trusting it.
+        notes: reservations about the result.
         sections: its parts.
-        origins: where its content comes from.
+        origins: provenance of its content.
         commands: the command lines that make it again.
-        files: what lies beside it, in a sentence.
+        files: the files beside it, in a sentence.
     """
 
     title: str

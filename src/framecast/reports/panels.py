@@ -1,4 +1,4 @@
-"""What is shown of one case, side by side: the observed video, members, ensemble mean and spread."""
+"""The videos of one case side by side: observations, members, ensemble mean and spread."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from PIL import Image
 from framecast.reports.brightness import Brightness
 from framecast.reports.colours import SIGNED, colour_map, is_signed
 from framecast.reports.tiles import tile
-from framecast.verification.evaluation import Case, Cases
+from framecast.verification.cases import Case, Cases
+from framecast.verification.samples import frame_sides
 from framecast.verification.scores import ensemble_mean, ensemble_variance
-from framecast.videos.directions import pixel_area
-from framecast.videos.units import by_channel
+from framecast.videos.frames import moments
 
 Video = np.ndarray
 
@@ -25,10 +25,10 @@ _MODELS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Panel:
-    """One video among those shown together.
+    """One of the videos shown together.
 
     Attributes:
-        name: what stands beneath it.
+        name: its label.
         video: ``[time, y, x]``, the past first; NaN where masked.
         brightness: from its values to shades.
         colours: of the shades.
@@ -54,8 +54,8 @@ class Panels:
         columns: how many stand side by side.
         title: of the whole.
         unit: of the images.
-        valid: when each frame is, for a reader: ``2017-08-13 14:00 UTC``; empty where that is not known.
-        places: where the middle of each frame is, for a reader; empty where that is not known.
+        valid: time of each frame as text, ``2017-08-13 14:00 UTC``; empty where that is not known.
+        places: position of the centre of each frame as text; empty where that is not known.
         sides: width and height of a frame, and their unit; None where that is not known.
     """
 
@@ -84,24 +84,22 @@ class Panels:
         places: Sequence[str] = (),
         sides: tuple[float, float, str] | None = None,
     ) -> "Panels":
-        """Show one ensemble beside what came, where that is known.
+        """Show one ensemble beside the observations, if known.
 
         Args:
-            past: what was seen, ``[past time, y, x]``.
+            past: the past frames, ``[past time, y, x]``.
             members: ``[member, lead time, y, x]``; the first ``shown`` of them one by one.
-            truth: what came, ``[lead time, y, x]``, or ``None``.
+            truth: the observations, ``[lead time, y, x]``, or ``None``.
             times: of past and future frames, in seconds from the issue time.
             colours: of the images.
             unit: of all images.
             title: of the whole.
             shown: how many members.
-            valid: when each of past and future frames is, in words.
-            places: where the middle of each is, in words.
+            valid: time of each past and future frame, as text.
+            places: position of the centre of each, as text.
             sides: width and height of a frame, and their unit.
         """
-        seen = np.concatenate([past, members[0] if truth is None else truth])
-        light = Brightness.of(seen, signed=is_signed(seen, unit))
-        colours = matplotlib.colormaps[SIGNED] if light.signed else colours
+        light, colours = _shades(np.concatenate([past, members[0] if truth is None else truth]), unit, colours)
         panels = []
         if truth is not None:
             panels.append(Panel("Observed", np.concatenate([past, truth]), light, colours))
@@ -114,14 +112,14 @@ class Panels:
 
     @classmethod
     def of_case(cls, case: Case, cases: Cases, *, channel: int = 0) -> "Panels":
-        """Show a judged sample: three members of a single forecast, or one member of each of several."""
+        """Show a sample of an evaluation: three members of a single forecast, or one member of each of several."""
         past, truth = case.past[channel].numpy(), case.truth[channel].numpy()
         times = [*cases.past_times, *cases.lead_times]
         title = f"{case.sequence}   {cases.calendar.text(case.issue_time)}"
         colours = colour_map(cases.channels[channel], cases.domain)
-        unit = by_channel(cases.unit, len(cases.channels))[channel]
+        unit = cases.units[channel]
         about: dict[str, Any] = {
-            "valid": tuple(cases.calendar.moment(case.issue_time + _nanoseconds(seconds)) for seconds in times),
+            "valid": tuple(map(cases.calendar.moment, moments(case.issue_time, times))),
             "sides": frame_sides(cases.sources[0].dataset.coords),
         }
         if len(cases.models) == 1:
@@ -136,9 +134,8 @@ class Panels:
                 **about,
             )
         both = np.concatenate([past, truth])
-        light = Brightness.of(both, signed=is_signed(both, unit))
-        colours = matplotlib.colormaps[SIGNED] if light.signed else colours
-        panels = [Panel("Observed", np.concatenate([past, truth]), light, colours)]
+        light, colours = _shades(both, unit, colours)
+        panels = [Panel("Observed", both, light, colours)]
         for name, text in (("persistence", "Persistence"), ("dressed_persistence", "Dressed persistence")):
             if name in case.forecasts:
                 video = np.concatenate([past, case.forecasts[name][0, channel].numpy()])
@@ -176,17 +173,10 @@ class Panels:
         return words
 
 
-def _nanoseconds(seconds: float) -> np.timedelta64:
-    return np.timedelta64(round(seconds * 1e9), "ns")
-
-
-def frame_sides(coords: Any) -> tuple[float, float, str] | None:
-    """Return width and height of a frame and their unit, from the coordinates of its pixels; None without a unit."""
-    cell = pixel_area(coords)
-    if cell is None:
-        return None
-    width, height = (abs(float(coords[name][1] - coords[name][0])) * coords.sizes[name] for name in ("x", "y"))
-    return width, height, cell[1]
+def _shades(seen: Video, unit: str, colours: Colormap) -> tuple[Brightness, Colormap]:
+    """Return the range of values in which a video is shown, and its colours: values of both signs have their own."""
+    light = Brightness.of(seen, signed=is_signed(seen, unit))
+    return light, matplotlib.colormaps[SIGNED] if light.signed else colours
 
 
 def _mean_and_spread(before: str, past: Video, members: Video, light: Brightness, colours: Colormap) -> list[Panel]:

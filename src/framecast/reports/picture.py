@@ -1,4 +1,4 @@
-"""Pictures on a page: where each lies, what it shows to those who see it and to those who do not."""
+"""Pictures on a page, with captions and alternative texts."""
 
 import base64
 import io
@@ -23,9 +23,9 @@ class Picture:
 
     Attributes:
         source: the picture itself, as a data URL.
-        title: stands above it.
-        caption: stands below it.
-        alt: what it shows, in words.
+        title: text above it.
+        caption: text below it.
+        alt: alternative text.
         drawn: whether it is lines on white, which a dark page may invert; photographs must keep their colours.
     """
 
@@ -52,7 +52,7 @@ class Film:
     Attributes:
         frames: its pictures.
         issued: number of the last frame seen.
-        caption: stands below it.
+        caption: text below it.
     """
 
     frames: list[Frame]
@@ -66,7 +66,7 @@ def save_figure(
     """Save ``figure`` as PNG and SVG; the page shows the SVG, which is sharp at any size and small."""
     take_literally(figure)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # it is laid out: once is enough
+    figure.set_layout_engine("none")  # the layout is computed only once
     figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=160)
     path = stem.with_name(f"{stem.name}.svg")
     with matplotlib.rc_context({"svg.hashsalt": "framecast"}):

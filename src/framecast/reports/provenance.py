@@ -1,4 +1,4 @@
-"""Where forecasts come from: data, model, settings, and the commands that make them again."""
+"""Provenance of forecasts: data, model, settings, and the commands that reproduce them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,26 +14,26 @@ _WORDS = {
     "steps": "Network evaluations per member",
     "grid": "Diffusion times",
 }
-"""What the names of attributes mean, where the name itself does not say so."""
+"""Labels of attributes whose names are not self-explanatory."""
 
 _UNTOLD = ("format", "version", "unit", "command")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of one forecast: its name and rows of what and value."""
+    """Provenance of one forecast: its name and rows of labels and values."""
 
     name: str
     rows: list[tuple[str, str]]
 
 
 def origins(scores: Scores) -> list[Origin]:
-    """Return the provenance of each file: what matters most first, then everything else by name."""
+    """Return the provenance of each file: the most important first, then the others by name."""
     return [Origin(name, _rows(dict(attributes))) for name, attributes in scores.provenance.items()]
 
 
 def commands(scores: Scores, last: str) -> list[str]:
-    """Return the command lines that made the forecasts, and ``last`` that judged them."""
+    """Return the command lines that made the forecasts, and ``last``, which evaluated them."""
     known = [attributes.get("command") for attributes in scores.provenance.values()]
     return [text for text in (*dict.fromkeys(known), last) if text]
 

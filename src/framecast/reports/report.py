@@ -1,4 +1,4 @@
-"""The result of an evaluation as a folder: one page that needs nothing else, the tables, and the figures."""
+"""The result of an evaluation as a folder: a self-contained page, the tables, and the figures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from framecast.verification.evaluation import Evaluation
 from framecast.verification.files import write_scores
 from framecast.verification.rows import as_csv, sample_rows, score_rows
 
-_FILES = "All figures with their intervals: scores.json, scores.csv, samples.csv; the pictures: figures/."
+_FILES = "All scores with their intervals: scores.json, scores.csv, samples.csv; the pictures: figures/."
 
 
 def write_report(

@@ -1,13 +1,14 @@
 """Colours, fonts and the look of every chart.
 
-Colours are Okabe and Ito's, distinguishable with any colour vision; every line differs by its dashes and marker too.
-Charts are small, so that their letters remain readable on a phone.
+Colours are Okabe and Ito's, distinguishable with any colour vision; lines also differ by dashes and markers. Charts are
+small, so that their text remains readable on a phone.
 """
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -16,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatterMathtext, MaxNLocator
 
 from framecast.reports.clock import Clock
 from framecast.verification.results import Scores
@@ -30,7 +31,7 @@ MARKER_SIZE = 4.5
 
 @dataclass(frozen=True)
 class Look:
-    """How a forecast or quantity is drawn and called."""
+    """Label and line style of a forecast or quantity."""
 
     label: str
     colour: str
@@ -54,6 +55,7 @@ _BASELINES = {
     "dressed_persistence": ("#D55E00", "--", "^"),
     "fitted_persistence": ("#8c6d31", "-.", ">"),
     "climatology": ("#7a5195", "--", "v"),
+    "anomaly_persistence": ("#a05195", "-.", "<"),
     "oracle": ("#009E73", "-.", "D"),
 }
 
@@ -111,9 +113,9 @@ def dress(axes: Axes) -> None:
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Draw with matplotlib's own settings in the block, and with no file ``matplotlibrc`` of the working folder.
+    """Draw with matplotlib's default settings in the block, ignoring a file ``matplotlibrc`` of the working directory.
 
-    Such a file can name programs that matplotlib runs, and a folder of data may have come from anywhere.
+    Such a file can name programs that matplotlib runs, and a folder of data may come from an untrusted source.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -123,18 +125,28 @@ def own_settings() -> Iterator[None]:
 def take_literally(figure: Figure) -> None:
     """Show the texts in ``figure`` as they are: a ``$`` in a name or unit begins no formula."""
     for text in figure.findobj(Text):
-        if not text.get_text().startswith("$\\mathdefault{"):  # matplotlib's own numbers on logarithmic axes
-            text.set_parse_math(False)
+        text.set_parse_math(False)
 
 
 def label(axes: Axes, x: str, y: str) -> None:
-    """Name the axes."""
+    """Name the axes, and write the numbers of logarithmic ones plainly."""
     axes.set_xlabel(x, fontsize=9.5, color=INK)
     axes.set_ylabel(y, fontsize=9.5, color=INK)
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):  # its numbers would be formulas
+            axis.set_major_formatter(partial(_plain, digits="0123456789"))
+        if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+            low, high = axis.get_view_interval()
+            axis.set_minor_formatter(partial(_plain, digits="25" if high < 30 * low else ""))
+
+
+def _plain(value: float, _: int | None, digits: str) -> str:
+    """Return a number whose first digit is among ``digits``, and nothing for others."""
+    return f"{value:g}" if f"{abs(value):.0e}"[0] in digits else ""
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """Add a legend above the axes, where it hides nothing."""
+    """Add a legend above the axes."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False, fontsize=8.5, labelcolor=INK)
 

@@ -1,15 +1,12 @@
 """The tables of the report: rows of figures with their intervals, one column for each forecast."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from framecast.reports.charts import shown
 from framecast.reports.clock import Clock
 from framecast.reports.style import Look
 from framecast.reports.wording import counted, inline, percent, short, span, with_unit
-from framecast.verification.results import Comparison, ForecastScores, Scores
+from framecast.verification.results import Comparison, ScoreResult, Scores
 from framecast.verification.scores import Estimate
 from framecast.verification.summary import SCALED
 from framecast.videos.units import by_channel as by_channel_units
@@ -26,7 +23,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table; the hint says in a word how to read it."""
+    """A row of a table; the hint says in a few words how to read it."""
 
     label: str
     hint: str
@@ -35,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; a model's is set off from the baselines'."""
+    """The head of a column; models are highlighted."""
 
     text: str
     model: bool = False
@@ -56,57 +53,40 @@ LEVEL = 90
 """The central intervals in tables and sentences, in percent."""
 
 
+def _cell(figure: Estimate | ScoreResult | Comparison | None, *, as_percent: bool = False, verdict: str = "") -> Cell:
+    """Return a figure, of a score or skill the total, with its interval; a dash where there is none."""
+    if figure is None:
+        return _NOTHING
+    estimate = figure if isinstance(figure, Estimate) else figure.total
+    text = percent(estimate) if as_percent else short(estimate)
+    return Cell(text, span(estimate.bounds(), as_percent=as_percent), verdict)
+
+
 def headline(scores: Scores, looks: dict[str, Look]) -> Table:
     """Return the table of the scores that matter most, models first."""
+    forecasts = [scores[name] for name in looks]
 
-    def row(text: str, hint: str, cell: Callable[[ForecastScores], Cell]) -> Row:
-        return Row(text, hint, [cell(scores[name]) for name in looks])
-
-    def figure(name: str) -> Callable[[ForecastScores], Cell]:
-        def cell(found: ForecastScores) -> Cell:
-            if scores.score_info[name].ensembles and found.point:
-                return _NOTHING
-            return Cell(short(found[name].total), span(found[name].total.bounds()))
-
-        return cell
-
-    def coverage(quantity: str) -> Callable[[ForecastScores], Cell]:
-        def cell(found: ForecastScores) -> Cell:
-            held = found.quantities[quantity].intervals[LEVEL].coverage
-            return _NOTHING if found.point else Cell(percent(held), span(held.bounds(), as_percent=True))
-
-        return cell
-
-    def skill(other: str) -> Callable[[ForecastScores], Cell]:
-        def cell(found: ForecastScores) -> Cell:
-            if other not in found.skill:
-                return _NOTHING
-            entry = found.skill[other]["crps"]
-            verdict = entry.verdict if found.kind == "model" else ""
-            return Cell(percent(entry.total), span(entry.total.bounds(), as_percent=True), verdict)
-
-        return cell
-
-    def attainable(found: ForecastScores) -> Cell:
-        if found.oracle_skill is None:
-            return Cell("100 %") if found.kind == "oracle" else _NOTHING
-        return Cell(percent(found.oracle_skill), span(found.oracle_skill.bounds(), as_percent=True))
-
-    rows = [
-        row(with_unit(info.label, info.unit), info.hint, figure(name))
-        for name, info in scores.score_info.items()
-        if info.shown
-    ]
-    rows += [
-        row(f"{LEVEL} % intervals: {inline(scores.quantity_info[name].label)}", "observed coverage", coverage(name))
-        for name in scores.headline
-    ]
-    rows += [
-        row(f"CRPS skill against {inline(looks[name].label)}", "1 − CRPS ratio", skill(name))
-        for name in scores.baselines
-    ]
-    if any(found.oracle_skill is not None for found in scores.forecasts.values()):
-        rows.append(row("Fraction of attainable skill", "0: persistence, 100 %: oracle", attainable))
+    rows = []
+    for name, info in scores.score_info.items():
+        if info.shown:
+            own = [None if info.ensembles and each.point else each[name].total for each in forecasts]
+            rows.append(Row(with_unit(info.label, info.unit), info.hint, list(map(_cell, own))))
+    for name in scores.headline:
+        held = [None if each.point else each.quantities[name].intervals[LEVEL].coverage for each in forecasts]
+        text = f"{LEVEL} % intervals: {inline(scores.quantity_info[name].label)}"
+        rows.append(Row(text, "observed coverage", [_cell(each, as_percent=True) for each in held]))
+    for name in scores.baselines:
+        text = f"CRPS skill against {inline(looks[name].label)}"
+        skills = [(each.kind, each.skill[name]["crps"] if name in each.skill else None) for each in forecasts]
+        cells = [
+            _cell(own, as_percent=True, verdict=own.verdict if own and kind == "model" else "") for kind, own in skills
+        ]
+        rows.append(Row(text, "1 − CRPS ratio", cells))
+    if any(each.oracle_skill is not None for each in forecasts):
+        cells = [
+            Cell("100 %") if each.kind == "oracle" else _cell(each.oracle_skill, as_percent=True) for each in forecasts
+        ]
+        rows.append(Row("Fraction of attainable skill", "0: persistence, 100 %: oracle", cells))
     columns = [Column("small: 95 % interval")]
     columns += [Column(look.label, name in scores.models) for name, look in looks.items()]
     return Table(f"{counted(scores.judged_samples, 'sample')}, all pixels and lead times", columns, rows)
@@ -121,12 +101,10 @@ def by_channel(scores: Scores, looks: dict[str, Look]) -> Table | None:
             unit = units[k] if info.unit == SCALED else info.unit
             results = [scores[look].scores[name].by_channel for look in looks]
             if any(result is not None for result in results):
-                cells = [
-                    _NOTHING if own is None else Cell(short(own.at(k)), span(own.at(k).bounds())) for own in results
-                ]
+                cells = [_cell(own and own.at(k)) for own in results]
                 rows.append(Row(f"{with_unit(info.label, unit)}: {channel}", info.hint, cells))
     columns = [Column(""), *(Column(look.label, name in scores.models) for name, look in looks.items())]
-    return Table("Each channel by itself", columns, rows) if rows else None
+    return Table("Scores by channel", columns, rows) if rows else None
 
 
 def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -136,13 +114,11 @@ def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
     if reference is not None:
         columns += [f"Skill of {looks[name].label} against {inline(looks[reference].label)}" for name in scores.models]
     for part in scores.strata:
-        found = [part.scores[name]["crps"] for name in looks]
-        cells = [Cell(short(own), span(own.bounds())) for own in found]
+        cells = [_cell(part.scores[name]["crps"]) for name in looks]
         if reference is not None:
-            skills = [part.skill[name][reference] for name in scores.models]
-            cells += [Cell(percent(own), span(own.bounds(), as_percent=True)) for own in skills]
+            cells += [_cell(part.skill[name][reference], as_percent=True) for name in scores.models]
         rows.append(Row(part.name, counted(part.samples, "sample"), cells))
-    return Table("Parts of what is judged", [Column(text) for text in columns], rows) if rows else None
+    return Table("Stratified scores", [Column(text) for text in columns], rows) if rows else None
 
 
 def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -161,7 +137,9 @@ def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
 
 
 def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
-    """Return how well derived quantities are forecast, one row for each quantity and forecast."""
+    """Return the scores of derived quantities, one row for each quantity and forecast; None for several units."""
+    if len(set(by_channel_units(scores.unit, len(scores.channels)))) > 1:
+        return None
     columns = ["", "Error of the median", f"{LEVEL} % interval, ±", "Coverage", f"Interval score ({LEVEL} %)"]
     clock = Clock.of(3600 * scores.lead_times_h[-1])
     rows = []
@@ -187,48 +165,23 @@ def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
 def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the scores of each event and the Brier skill against the baselines, one row for each forecast."""
     references, rows = scores.baselines, []
-    columns = [
-        "",
-        "Brier score",
-        "ROC area",
-        "CRPS above it",
-        "CSI",
-        "POD",
-        "FAR",
-        *(f"Brier skill against {inline(looks[name].label)}" for name in references),
-    ]
+    columns = ["", "Brier score", "ROC area", "CRPS above it", "CSI", "POD", "FAR"]
+    columns += [f"Brier skill against {inline(looks[name].label)}" for name in references]
     for threshold in scores.thresholds:
         for name, look in looks.items():
             found, key = scores[name], f"brier_{threshold:g}"
             skills = [found.skill.get(other, {}).get(key) for other in references]
             others = [found.scores.get(f"{kind}_{threshold:g}") for kind in ("twcrps", "csi", "pod", "far")]
-            cells = [
-                _NOTHING if own is None else Cell(short(own), span(own.bounds()))
-                for own in (
-                    found[key].total,
-                    found.events[f"{threshold:g}"].roc_area,
-                    *(None if other is None else other.total for other in others),
-                )
-            ]
-            cells += [
-                _NOTHING if skill is None else Cell(percent(skill.total), span(skill.total.bounds(), as_percent=True))
-                for skill in skills
-            ]
+            cells = [_cell(found[key].total), _cell(found.events[f"{threshold:g}"].roc_area)]
+            cells += [_cell(other) for other in others]
+            cells += [_cell(skill, as_percent=True) for skill in skills]
             rows.append(Row(f"≥ {threshold:g} {scores.unit}: {look.label}", "", cells))
     title = "Forecasts of thresholds, with a warning where half of the members reach it"
     return Table(title, [Column(text) for text in columns], rows) if rows else None
 
 
 def occurrences(scores: Scores) -> Table | None:
-    """Return how well it is forecast whether events happen, one row for each event and forecast."""
-
-    def cell(estimate: Estimate | None, *, as_percent: bool = False) -> Cell:
-        if estimate is None or not np.isfinite(estimate.value):
-            return _NOTHING
-        return Cell(
-            percent(estimate) if as_percent else short(estimate), span(estimate.bounds(), as_percent=as_percent)
-        )
-
+    """Return the scores of event forecasts, one row for each event and forecast."""
     rows = []
     for each in scores.occurrences:
         for own in each.forecasts.values():
@@ -238,20 +191,18 @@ def occurrences(scores: Scores) -> Table | None:
                     f"{each.event}: {own.label}",
                     f"{each.happened} of {counted(each.windows, 'window')}",
                     [
-                        cell(own.brier),
-                        *(cell(own.skill.get(other), as_percent=True) for other in ("climatology", "activity")),
-                        cell(own.roc_area),
-                        cell(own.tss),
-                        cell(own.hss),
+                        _cell(own.brier),
+                        *(_cell(own.skill.get(other), as_percent=True) for other in ("climatology", "activity")),
+                        *map(_cell, (own.roc_area, own.tss, own.hss)),
                         Cell(f"{hits} / {alarms} / {misses} / {negatives}"),
-                        *(cell(own.by_activity.get(level)) for level in ("low", "medium", "high")),
+                        *(_cell(own.by_activity.get(level)) for level in ("low", "medium", "high")),
                     ],
                 )
             )
     columns = ["", "Brier score", "skill against climatology", "skill against persistence of activity", "ROC area"]
     columns += ["TSS", "HSS", "hits / false alarms / misses / correct negatives"]
     columns += [f"Brier score, {level} activity" for level in ("low", "medium", "high")]
-    return Table("Whether events happen within the horizon", [Column(text) for text in columns], rows) if rows else None
+    return Table("Events within the horizon", [Column(text) for text in columns], rows) if rows else None
 
 
 def _difference(entry: Comparison, size: float) -> Cell:

@@ -3,7 +3,6 @@
 from functools import cache
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.colors import Colormap
 from PIL import Image, ImageFont
 
@@ -38,4 +37,6 @@ def tile_size(shape: tuple[int, int], wanted: int, *, enlarge_only: bool = False
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return the sans-serif font that comes with matplotlib."""
+    from matplotlib import font_manager
+
     return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)

@@ -16,19 +16,19 @@ from framecast.videos.units import by_channel
 
 
 def title(scores: Scores, looks: dict[str, Look]) -> str:
-    """Return what the page is about."""
+    """Return the subject of the page."""
     names = [looks[name].label for name in scores.models]
     return f"Forecasts by {names[0]}" if len(names) == 1 else f"{listed(names)} compared"
 
 
 def introduction(scores: Scores, longest: str) -> str:
-    """Return how many forecasts of which kind were judged, and against what."""
+    """Return how many forecasts of which kind were evaluated, and against what."""
     members = [scores[name].members for name in scores.models]
     size = counted(members[0], "member") if len(set(members)) == 1 else f"{listed([str(m) for m in members])} members"
     others = "the observations and against baseline forecasts" if scores.baselines else "the observations"
     models = "" if len(members) == 1 else f" by each of {len(members)} models"
     number = counted(scores.samples, "ensemble forecast")
-    return f"{number} of {size}{models}, up to {longest} ahead, judged against {others}."
+    return f"{number} of {size}{models}, up to {longest} ahead, evaluated against {others}."
 
 
 def verdicts(scores: Scores, looks: dict[str, Look]) -> list[str]:
@@ -57,8 +57,9 @@ def _against(name: str, scores: Scores, looks: dict[str, Look], bands: Sequence[
     entry, own, baseline = scores[name].skill[other]["crps"], looks[name].label, inline(looks[other].label)
     if not scores.fair:
         return [
-            f"{own} has {_ratio(entry)} the CRPS of {baseline}, a single frame, which says nothing of its skill: only "
-            "an ensemble baseline can (framecast reference stores what they are made of with a model)."
+            f"{own} has {_ratio(entry)} the CRPS of {baseline}, a deterministic forecast, which is no measure of "
+            "its skill: compare with an ensemble baseline (framecast reference stores the training data needed "
+            "with a model)."
         ]
     beside = [_opposite(name, other, entry.verdict, scores)]
     if entry.verdict == "better" and any(band.implausible for band in bands):
@@ -73,15 +74,16 @@ def _ratio(entry: Comparison) -> str:
 
 @dataclass(frozen=True)
 class Band:
-    """How much structure single members have at scales of one third of the spectrum.
+    """Power of single members at the scales of one third of the spectrum.
 
     Attributes:
         name: ``large``, ``medium`` or ``small``.
         shortest: shortest wave in it, pixels.
         longest: longest wave in it.
         power: power of a member over that of the truth; geometric mean.
-        low: lower end of its 95 % interval, from those of its wavelengths.
+        low: lower end of its 95 % interval, from those of its wavelengths; the power itself where there is none.
         high: upper end.
+        judged: whether there is an interval.
     """
 
     name: str
@@ -90,20 +92,21 @@ class Band:
     power: float
     low: float
     high: float
+    judged: bool = True
 
     @property
     def implausible(self) -> bool:
-        """Whether members are noise, or blurred, at these scales: twice or half the power, beyond doubt."""
+        """Whether members are noise, or blurred, at these scales: twice or half the power, by the whole interval."""
         return self.low > 2.0 or self.high < 0.5
 
     @property
     def verdict(self) -> str:
-        """What the interval says; nothing where it includes the nominal value of 1."""
-        if self.low > 1:
-            return "too much (noise)" if self.implausible else "too much"
-        if self.high < 1:
-            return "too little (blurred)" if self.implausible else "too little"
-        return ""
+        """The verdict of the interval, or of the power itself if there is none; empty if that is near 1."""
+        if self.implausible:
+            return "too much (noise)" if self.low > 1 else "too little (blurred)"
+        if not self.judged or self.low <= 1 <= self.high:
+            return ""
+        return "too much" if self.low > 1 else "too little"
 
 
 def structure(found: ForecastScores, wavelengths: Sequence[float]) -> list[Band]:
@@ -112,13 +115,15 @@ def structure(found: ForecastScores, wavelengths: Sequence[float]) -> list[Band]
     if result is None or not np.isfinite(result.total.value).any():
         return []
     low, high = result.total.bounds()
+    judged = bool(np.isfinite(low).any())
+    curves_of_all = (result.total.value, low, high) if judged else (result.total.value,) * 3
     bands = []
     for name, part in zip(("large", "medium", "small"), np.array_split(np.arange(len(wavelengths)), 3), strict=True):
-        curves = [np.asarray(curve)[part] for curve in (result.total.value, low, high)]
+        curves = [np.asarray(curve)[part] for curve in curves_of_all]
         known = np.all([np.isfinite(curve) & (curve > 0) for curve in curves], axis=0)
         if known.any():
             power, least, most = (float(np.exp(np.log(curve[known]).mean())) for curve in curves)
-            bands.append(Band(name, wavelengths[part[-1]], wavelengths[part[0]], power, least, most))
+            bands.append(Band(name, wavelengths[part[-1]], wavelengths[part[0]], power, least, most, judged))
     return bands
 
 
@@ -128,17 +133,22 @@ def _structure(own: str, bands: Sequence[Band]) -> list[str]:
     if not bands:
         return []
     if not wrong:
-        return [f"The structure of single members of {own} is not distinguishable from that of the observations."]
+        same = f"The structure of single members of {own} is not distinguishable from that of the observations."
+        return [same] if all(band.judged for band in bands) else []
     parts = [
         f"{band.verdict} at {band.name} scales ({short(band.power)} times the power of the observations at waves of "
-        f"{band.shortest:.3g} to {band.longest:.3g} pixels, 95 % interval {short(band.low)} to {short(band.high)})"
+        f"{band.shortest:.3g} to {band.longest:.3g} pixels, {_interval(band)})"
         for band in wrong
     ]
     return [f"Single members of {own} have {'; '.join(parts)}."]
 
 
+def _interval(band: Band) -> str:
+    return f"95 % interval {short(band.low)} to {short(band.high)}" if band.judged else "no interval"
+
+
 def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
-    """Return which shown scores say the opposite of the CRPS about two forecasts."""
+    """Return which shown scores contradict the CRPS about two forecasts."""
     pair = scores.difference(first, second)
     other = {"better": "worse", "worse": "better"}.get(verdict)
     if pair is None or other is None:
@@ -149,13 +159,13 @@ def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
 
 
 def _but(sentence: str, beside: Sequence[str]) -> str:
-    """Return a sentence with what must not be overlooked beside it."""
+    """Return a sentence with its reservations."""
     parts = [part for part in beside if part]
     return f"{sentence.removesuffix('.')}; but {', and '.join(parts)}." if parts else sentence
 
 
 def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
-    """Return what a reader has to know before trusting the table."""
+    """Return reservations about the table."""
     said = []
     bootstrap, left_out = scores.bootstrap, scores.left_out
     blocks = bootstrap.number_of_blocks
@@ -164,7 +174,7 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
         refused = blocks == 1 or bootstrap.refused
         what = "no interval can be given" if refused else "the intervals are rough, and probably too narrow"
         why = f" ({bootstrap.blocks}; {bootstrap.reason})" if bootstrap.reason else ""
-        insist = "; --blocks takes others for independent" if bootstrap.refused else ""
+        insist = "; --blocks selects others" if bootstrap.refused else ""
         said.append(f"There {number}: {what}{why}{insist}.")
     for name, count in left_out.windows.items():
         if count:
@@ -173,11 +183,11 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
                 "them."
             )
     if scores.judged_samples < scores.samples:
-        said.append(f"{scores.samples - scores.judged_samples} of {scores.samples} samples hold nothing to judge.")
+        said.append(f"{scores.samples - scores.judged_samples} of {scores.samples} samples have no pixel to score.")
     if left_out.by_forecasts > 0:
         said.append(
-            f"{100 * left_out.by_forecasts:.2g} % of the observed pixels are left out for all forecasts, because one "
-            "has no value there."
+            f"{100 * left_out.by_forecasts:.2g} % of the observed pixels are left out for all forecasts, because "
+            "one of them has no value there."
         )
     for name, look in looks.items():
         if scores[name].missing_members:
@@ -199,7 +209,7 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
     if "persistence" not in scores.forecasts:
         said.append("There is no persistence: a forecast channel is not among the past channels.")
     elif "dressed_persistence" not in scores.forecasts:
-        said.append("There is no dressed persistence: the file holds no training windows to dress it with.")
+        said.append("There is no dressed persistence: the file contains no training windows to dress it with.")
     return said
 
 
@@ -288,7 +298,7 @@ def _calibration(own: str, found: ForecastScores, scores: Scores) -> list[str]:
 
 
 def _coverages(kind: str, intervals: Mapping[str, IntervalScores], nominal: float, scores: Scores) -> list[str]:
-    """Return a sentence on how often the intervals of the headline quantities hold the truth."""
+    """Return a sentence on how often the intervals of the headline quantities contain the truth."""
     parts = []
     for name in scores.headline:
         if name in intervals and intervals[name].coverage.certain:
@@ -299,7 +309,7 @@ def _coverages(kind: str, intervals: Mapping[str, IntervalScores], nominal: floa
                 f"{inline(scores.quantity_info[name].label)} {percent(coverage)} ({percent(low)} to {percent(high)}), "
                 f"{words or 'not distinguishable from nominal'}"
             )
-    few = "" if nominal > LEVEL / 100 - 0.005 else ", all that so few members can reach"
+    few = "" if nominal > LEVEL / 100 - 0.005 else ", the most that so few members can reach"
     reach = f"nominal coverage {percent(nominal)}{few}"
     return [f"Coverage of its {kind}{LEVEL} % intervals ({reach}): {'; '.join(parts)}."] if parts else []
 

@@ -1,10 +1,11 @@
-"""Figures in words: as many digits as one reads, a true minus sign, a dash where there is no value."""
+"""Numbers as text: few digits, a true minus sign, a dash for missing values."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from framecast.verification.scores import Estimate
+from framecast.videos.units import shown
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _THIN = "\u202f"
@@ -43,16 +44,16 @@ def span(bounds: Iterable[float], *, as_percent: bool = False) -> str:
 
 def with_unit(text: str, unit: str) -> str:
     """Return ``text (unit)``, or the text alone where there is no unit."""
-    return f"{text} ({unit})" if unit else text
+    return f"{text} ({unit})" if shown(unit) else text
 
 
 def inline(label: str) -> str:
-    """Return a label as it stands within a sentence: ``peak total``, but ``CRPS``."""
+    """Return a label as written within a sentence: ``peak total``, but ``CRPS``."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as one says them: a, b and c."""
+    """Return a list of names as text: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -94,7 +94,7 @@ def test_mistakes_are_named(archive, tmp_path):
         writer.add("a", xr.Dataset({"intensity": sequence["intensity"]}))
     plain = Archive.open(tmp_path / "plain.zarr")
     assert not has_oracle(plain)
-    with pytest.raises(DataError, match="holds no state to continue"):
+    with pytest.raises(DataError, match="no simulation state to continue"):
         oracle_ensemble(plain, window, frames=frames, members=1, seed=0)
 
 
@@ -139,6 +139,7 @@ def check_calibration(ensemble: np.ndarray, truth: np.ndarray) -> None:
         assert ratio == pytest.approx(np.ones_like(ratio), abs=6 / np.sqrt(count))
 
 
+@pytest.mark.slow
 def test_the_truth_is_one_more_member():
     check_calibration(*futures_of_many_regions(100, 7, 16))
 

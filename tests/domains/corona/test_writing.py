@@ -121,9 +121,12 @@ def test_an_existing_archive_is_kept(archive):
         write_corona(archive.path, regions=1, frames=1, size=16)
 
 
-def test_an_unreadable_specification_is_named():
+@pytest.mark.parametrize(
+    "text", ['{"channels": ["193"], "colour": 3}', "None", "[" * 10**5, '{"arcs": 1000000000}', '{"arcs": "x"}', "[]"]
+)
+def test_an_unreadable_specification_is_named(text):
     with pytest.raises(DataError, match="unreadable"):
-        CoronaSpec.from_json('{"channels": ["193"], "colour": 3}')
+        CoronaSpec.from_json(text)
 
 
 @pytest.mark.thorough

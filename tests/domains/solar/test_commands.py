@@ -57,9 +57,10 @@ def prepare(source: Path, out: Path, *options: str) -> int:
 def test_prepares_and_says_what_was_left_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sun.zarr"
     assert prepare(folder, out, "--wavelengths", "171", "--size", "8x16") == 0
-    said = capsys.readouterr().out
+    said, noted = capsys.readouterr()
     assert said.strip().endswith(str(out))
-    for expected in ("1 files of 304 Å", "page.fits", "is not a FITS file", "cut short", "dark image", "every 1h"):
+    assert f"next: framecast train auto --data {out} --out runs/sun" in noted
+    for expected in ("1 files of 304 Å", "page.fits", "is not a FITS file", "truncated", "dark image", "every 1h"):
         assert expected in said.replace("\n", " ")
     archive = Archive.open(out)
     assert (archive.height, archive.width) == (8, 16)
@@ -69,7 +70,7 @@ def test_prepares_and_says_what_was_left_out(folder: Path, tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--wavelengths", "94"], "no file is of wavelength 94; the headers say 171, 304"),
+        (["--wavelengths", "94"], "no file has wavelength 94; the headers say 171, 304"),
         (["--wavelengths", "171;304"], "--wavelengths is '171;304'"),
         (["--size", "8x8x8"], "--size is '8x8x8'"),
         (["--wavelengths", "171", "--cadence", "soon"], "'soon' is not a duration"),
@@ -92,7 +93,7 @@ def test_every_mistake_is_one_line(
 
 def test_folders_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
-    for source, complaint in ((tmp_path / "absent", "is not a folder"), (tmp_path / "empty", "holds no file")):
+    for source, complaint in ((tmp_path / "absent", "is not a folder"), (tmp_path / "empty", "contains no file")):
         assert prepare(source, tmp_path / "sun.zarr") == 2
         assert complaint in capsys.readouterr().err
 

@@ -25,7 +25,7 @@ def test_missing_frames_end_in_a_table(serve_archive: Any, tmp_path: Path, capsy
         assert "/nrt/2017/08/08/H0400/AIA20170808_040000_0171.fits" in server.requests
     said = capsys.readouterr().out
     assert "Missing frames (3)" in said
-    assert "2017-08-08 02:00  171 Å  the server says 404 Not Found" in said
+    assert "2017-08-08 02:00  171 Å  the server answered 404 Not Found" in said
     assert str(tmp_path / "out") in said.splitlines()
 
 
@@ -39,7 +39,7 @@ def test_missing_frames_end_in_a_table(serve_archive: Any, tmp_path: Path, capsy
         ({}, ["--wavelengths", "195"], "jsoc has no 195 Å"),
         ({}, ["--wavelengths", "green"], "write whole numbers"),
         ({}, ["--base-url", "here"], "begins with https"),
-        ({}, ["--source", "helioviewer", "--nrt"], "--nrt is a branch of JSOC's archive"),
+        ({}, ["--source", "helioviewer", "--nrt"], "--nrt is for JSOC"),
         ({}, ["--base-url", "http://127.0.0.1:9", "--connections", "1"], "cannot be reached"),
     ],
 )

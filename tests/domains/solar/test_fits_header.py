@@ -33,7 +33,7 @@ CARDS: dict[str, Any] = {
         ("QUALITY", "", "QUALITY ..,"),
         ("QUALITY", 0.5, "QUALITY .0.5"),
         ("QUALITY", "0x1FFFFFFFFF", "not a bit mask"),
-        ("DATE-OBS", "2017-12-31T23:59:60", "no calendar has"),
+        ("DATE-OBS", "2017-12-31T23:59:60", "does not exist"),
         ("WAVELNTH", "NaN", "no wavelength"),
         ("WAVELNTH", "inf", "no wavelength"),
         ("TIMESYS", "swatch", "TIMESYS 'SWATCH'"),

@@ -98,7 +98,7 @@ def test_a_number_of_the_archive_goes_before_a_position(hourly_regions: Archive,
 
 def test_positions_are_of_no_use_where_the_archive_has_none(hourly_regions: Archive, tmp_path: Path) -> None:
     (tmp_path / "goes.csv").write_text("start,class,region,location\n2017-09-06T02:00,M1,,N10W10\n")
-    with pytest.raises(DataError, match=r"of no region"):
+    with pytest.raises(DataError, match=r"belongs to a region"):
         assign_flares(hourly_regions, read_flares(tmp_path / "goes.csv"))
 
 
@@ -124,7 +124,7 @@ def test_the_command_labels_an_archive(
     assert run(["solar", "label", str(hourly_regions.path), "--events", str(events), *options]) == 0
     captured = capsys.readouterr()
     said = captured.out
-    assert "1 of 6 events were left out: they say no place, and the number of no region" in captured.err
+    assert "1 of 6 events were left out: they have no position and no region number" in captured.err
     assert said.splitlines()[-1] == str(hourly_regions.path)
     assert "that start within 2h" in said
     labelled = Archive.open(hourly_regions.path)
@@ -145,7 +145,7 @@ def test_the_command_labels_an_archive(
         (["--events", "absent.csv"], "absent.csv cannot be read as a table"),
         (["--events", "EVENTS", "--covers", "2017"], "--covers is '2017'"),
         (["--events", "EVENTS", "--covers", "2018-01-01..2017-01-01"], "end is before its start"),
-        (["--events", "EVENTS", "--classes", "quiet,big"], "'big' is not a class of flares"),
+        (["--events", "EVENTS", "--classes", "quiet,big"], "'big' is not a flare class"),
         (["--events", "EVENTS", "--horizon", "soon"], "'soon' is not a duration"),
     ],
 )

@@ -77,6 +77,7 @@ def test_killed_at_random_points_it_goes_on_to_the_same_bytes(folder: Path, undi
     assert went_on >= 2  # the others were killed before the first block was whole
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_interrupted_late_it_need_not_cut_everything_again(folder: Path, undisturbed: Path, tmp_path: Path) -> None:
     def interrupt(stage: str, done: int, _: int) -> None:

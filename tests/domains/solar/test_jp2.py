@@ -90,13 +90,13 @@ def test_the_curve_is_found_and_an_impossible_one_is_not(dn: np.ndarray) -> None
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        (dict.fromkeys(PERCENTILES.values()), "unknown curve"),
-        ({"DATAMEDN": 4000.0}, "unknown curve"),
+        (dict.fromkeys(PERCENTILES.values()), "unknown intensity curve"),
+        ({"DATAMEDN": 4000.0}, "unknown intensity curve"),
         ({"NAXIS1": 128}, "picture of 48x64 pixels, and its header says 48x128"),
         ({"NAXIS1": "wide"}, "picture of 48x64 pixels, and its header says 48x0"),
         ({"NAXIS1": "9" * 5000}, "picture of 48x64 pixels, and its header says 48x0"),
         ({"QUALITY": "NaN"}, "QUALITY .NaN"),
-        (dict.fromkeys(PERCENTILES.values(), "many"), "unknown curve"),
+        (dict.fromkeys(PERCENTILES.values(), "many"), "unknown intensity curve"),
         ({"CRPIX1": None}, "no pointing"),
         ({"DATE-OBS": "yesterday"}, "yesterday"),
     ],
@@ -117,7 +117,7 @@ def test_damaged_files_say_so_in_one_line(dn: np.ndarray, tmp_path: Path) -> Non
     sides = content.index(b"ihdr") + 4
     for body, complaint in (
         (SIGNATURE, "no XML box"),
-        (content[: len(content) // 2], "cut short|header that is not XML|no XML box"),
+        (content[: len(content) // 2], "truncated|header that is not XML|no XML box"),
         (content[:start] + b"<broken" + content[start + 7 :], "not XML"),
         (content[:sides] + 2 * (10**6).to_bytes(4) + content[sides + 8 :], "cannot be decoded"),
         (content.replace(b"<fits>", b"<nots>").replace(b"</fits>", b"</nots>"), "without a FITS header"),

@@ -42,10 +42,10 @@ def test_samples_with_a_label_of_their_own(hourly_regions: Archive, tmp_path: Pa
         (
             "HARPNUM,T,label\n1,2017-01-01,C\n1,2017-01-01,M\n",
             DataError,
-            "line 3 gives region 1 at 2017-01-01.* another",
+            "line 3 gives region 1 at 2017-01-01.* different label",
         ),
-        ("HARPNUM,T,nextM_t2f_h\n1,2017-01-01,2\n", ConfigError, "hours to flares of class M, from which C does not"),
-        ("HARPNUM,T,nextM_t2f_h\n1,2017-01-01,soon\n", ConfigError, "from which C does not"),
+        ("HARPNUM,T,nextM_t2f_h\n1,2017-01-01,2\n", ConfigError, "hours to flares of class M, from which C cannot"),
+        ("HARPNUM,T,nextM_t2f_h\n1,2017-01-01,soon\n", ConfigError, "from which C cannot"),
     ],
 )
 def test_samples_of_no_use(tmp_path: Path, text: str, error: type[Exception], complaint: str) -> None:

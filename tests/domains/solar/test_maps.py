@@ -19,6 +19,8 @@ from framecast.domains.solar.offline import offline
 from framecast.domains.solar.positions import positions
 from framecast.domains.solar.reader import read_image
 
+pytestmark = pytest.mark.thorough
+
 ISSUE = np.datetime64("2017-08-13T12:00", "ns")
 
 
@@ -102,7 +104,7 @@ def test_forecasts_leave_as_maps_with_their_own_time_and_place(tmp_path: Path) -
     assert np.allclose(made["spread"][0].data, forecast["forecast"].values[:, 0, 0].std(axis=0, ddof=1), rtol=1e-5)
     with pytest.raises(ConfigError, match="not a statistic"):
         to_maps(forecast, "median")
-    with pytest.raises(DataError, match="does not say where"):
+    with pytest.raises(DataError, match="has no positions"):
         to_maps(forecast.drop_vars("hpc_x"))
     written = write_maps(forecast, tmp_path / "maps", "mean", 0.9)  # type: ignore[arg-type]
     assert written[0].name == "171_mean_20170813T140000.fits"

@@ -93,7 +93,7 @@ def test_absent_wavelengths_are_told_with_those_that_are_there() -> None:
         match(frames_at([0, 1]) + frames_at([0, 1], 193), [171, 304])
     with pytest.raises(DataError, match="between --start and --end"):
         match(frames_at([0, 3600]), [171], start=DAY + np.timedelta64(5, "D"))
-    with pytest.raises(DataError, match="one observation alone has no cadence"):
+    with pytest.raises(DataError, match="single observation has no cadence"):
         match(frames_at([0]), [171])
     with pytest.raises(DataError, match=r"195 Å .* 60 s of .* 171 Å"):
         match(frames_at([0, 3600, 7200]) + frames_at([1800, 5400], 195), [171, 195])
@@ -103,7 +103,7 @@ def test_absent_wavelengths_are_told_with_those_that_are_there() -> None:
 def test_folders_that_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
         scan(tmp_path / "absent")
-    with pytest.raises(DataError, match="holds no file"):
+    with pytest.raises(DataError, match="contains no file"):
         scan(tmp_path)
     (tmp_path / "notes.txt").write_text("no image here")
     with pytest.raises(DataError, match=r" 1 files; .*notes.txt is not a FITS file"):

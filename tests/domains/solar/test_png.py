@@ -137,7 +137,7 @@ def test_a_table_of_other_regions_writes_nothing(folder: Path, tmp_path: Path, c
         ["solar", "import-png", str(folder), str(tmp_path / "a.zarr"), "--samples", str(tmp_path / "samples.csv")]
     )
     assert code == 2
-    assert "no sample is of a frame in" in capsys.readouterr().err
+    assert "no sample matches a frame in" in capsys.readouterr().err
     assert not (tmp_path / "a.zarr").exists()
 
 

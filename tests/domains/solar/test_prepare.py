@@ -155,7 +155,7 @@ def test_unusable_files_are_listed_and_left_out_or_stop(folder: Path, tmp_path: 
     reasons = {item.path.name: item.reason for item in summary.rejected}
     assert set(reasons) == {paths[0].name, paths[3].name, "readme.txt"}
     assert "no pointing" in reasons[paths[0].name]
-    assert "cut short" in reasons[paths[3].name]
+    assert "truncated" in reasons[paths[3].name]
     assert len(summary.series.slots) == 2
     with pytest.raises(DataError, match="3 files cannot be used; the first"):
         prepare(folder, tmp_path / "b.zarr", strict=True, **SMALL)
@@ -193,7 +193,7 @@ def test_other_wavelengths_are_counted(folder: Path, tmp_path: Path, write_sun: 
 def test_mistakes_are_told_before_anything_is_written(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.zarr"
     for options, complaint in [
-        ({"wavelengths": [304]}, "no file is of wavelength 304; the headers say 171"),
+        ({"wavelengths": [304]}, "no file has wavelength 304; the headers say 171"),
         ({"wavelengths": []}, "name at least one"),
         ({"size": 0}, "size is 0x0"),
         ({"pixel": 1e4}, "arcsec"),
@@ -285,6 +285,6 @@ def test_magnetograms_stay_in_gauss_and_need_no_exposure(tmp_path: Path, write_s
         mixed = tmp_path / "src" / "6173_002.00.fits"
         edit_cards(mixed, BUNIT="DN/s")
         prepare(tmp_path / "src", tmp_path / "mixed.zarr", **SMALL)
-    with pytest.raises(DataError, match="corrected in counts"):
+    with pytest.raises(DataError, match="need counts"):
         edit_cards(mixed, BUNIT="Gauss")
         prepare(tmp_path / "src", tmp_path / "clean.zarr", despike=True, strict=True, **SMALL)

@@ -12,7 +12,15 @@ from sunpy.coordinates import (
 )
 
 from framecast.domains.solar.offline import offline
-from framecast.domains.solar.projection import ARCSEC, SOLAR_RADIUS, Observer, from_centre, project, unproject
+from framecast.domains.solar.projection import (
+    ARCSEC,
+    SOLAR_RADIUS,
+    Observer,
+    Viewpoints,
+    from_centre,
+    project,
+    unproject,
+)
 from framecast.domains.solar.tracks import days_between, drift_rate
 
 
@@ -32,13 +40,8 @@ def test_project_agrees_with_sunpy_for_any_observer() -> None:
                 SOLAR_RADIUS * u.m,
                 frame=HeliographicCarrington(observer=observer, obstime=observer.obstime),
             ).transform_to(Helioprojective(observer=observer, obstime=observer.obstime))
-        x, y, mu = project(
-            longitude,
-            latitude,
-            observer_longitude=own.lon.to_value(u.deg),
-            observer_latitude=b,
-            distance=distance * 149_597_870_700.0,
-        )
+        place = Viewpoints(own.lon.to_value(u.deg), b, distance * 149_597_870_700.0)
+        x, y, mu = project(longitude, latitude, place)
         assert np.abs(x - points.Tx.to_value(u.arcsec)).max() < 1e-3
         assert np.abs(y - points.Ty.to_value(u.arcsec)).max() < 1e-3
         depth = distance * 149_597_870_700.0 - points.distance.to_value(u.m) * np.cos(from_centre(x, y) / ARCSEC)
@@ -65,13 +68,7 @@ def test_following_a_point_for_a_day_agrees_with_sunpys_solar_surface() -> None:
         with propagate_with_solar_surface():
             later = start.transform_to(Helioprojective(observer=observers[1], obstime=observers[1].obstime))
     drifted = longitude + drift_rate(latitude) * days_between(times[0], times)[1]
-    x, y, _ = project(
-        drifted,
-        latitude,
-        observer_longitude=middles[1],
-        observer_latitude=6.4,
-        distance=1.0135 * 149_597_870_700.0,
-    )
+    x, y, _ = project(drifted, latitude, Viewpoints(middles[1], 6.4, 1.0135 * 149_597_870_700.0))
     away = np.hypot(x - later.Tx.to_value(u.arcsec), y - later.Ty.to_value(u.arcsec))
     assert away.max() < 0.02  # arcsec: less than a hundredth of a pixel of AIA's synoptic images
 
@@ -86,7 +83,7 @@ def test_carrington_rate_is_the_drifts_zero() -> None:
 def test_limb_is_seen_where_the_line_of_sight_is_tangent() -> None:
     observer = Observer(longitude=0.0, latitude=0.0, distance=150e9)
     angle = np.degrees(np.arccos(SOLAR_RADIUS / 150e9))  # heliocentric angle of the tangent point
-    x, y, _ = project(angle, 0.0, observer_longitude=0.0, observer_latitude=0.0, distance=150e9)
+    x, y, _ = project(angle, 0.0, observer)
     assert from_centre(x, y) == pytest.approx(observer.limb, abs=1e-6)
 
 
@@ -98,9 +95,7 @@ def test_unproject_is_the_inverse_of_project() -> None:
         angle = random.uniform(0, 2 * np.pi, 500)
         x, y = radius * np.cos(angle), radius * np.sin(angle)
         there = unproject(x, y, observer)
-        back = project(
-            *there, observer_longitude=observer.longitude, observer_latitude=observer.latitude, distance=distance
-        )
+        back = project(*there, observer)
         assert np.abs(back[0] - x).max() < 1e-6
         assert np.abs(back[1] - y).max() < 1e-6
         assert (back[2] > 0).all()  # the near side of the sphere, not the far one

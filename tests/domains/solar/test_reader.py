@@ -136,7 +136,7 @@ def test_real_eit_has_its_scale_repaired_its_roll_read_and_its_missing_blocks_ma
     assert [h.wavelength for h in headers] == [195, 171, 195, 195, 195, 195, 195, 171, 195, 195, 195, 195, 195]
     first = headers[0]
     assert first.pointing.scale == pytest.approx(8 * 2.63)
-    assert abs(first.pointing.roll) == pytest.approx(180.0)
+    assert first.pointing.matrix == pytest.approx(np.diag([-8 * 2.63, -8 * 2.63]), abs=1e-4)  # turned by 180°
     assert any("multiplied by 8" in note for note in first.notes)
     assert first.observer.limb == pytest.approx(372.27 * 2.63, abs=2)  # the header's own SOLAR_R
     assert np.isnan(read_image(first.path).data).sum() == 16

@@ -16,7 +16,7 @@ def test_a_line_may_say_it_in_three_ways() -> None:
     assert read_place(Record("t", {"x": "1"})) is None
     with pytest.raises(DataError, match="it must be from -90 to 90"):
         read_place(Record("t", {"stonyhurst": "0", "latitude": "91"}))
-    with pytest.raises(DataError, match="write a place such as N12W34"):
+    with pytest.raises(DataError, match="write a position such as N12W34"):
         read_place(Record("t", {"location": "here"}))
 
 

@@ -163,9 +163,9 @@ def test_locations(text: str, place: tuple[float, float]) -> None:
         ("id,time\na,2017-08-08\n", r"line 2 has no position: give x and y"),
         ("id,time,x,y\na,2017-08-08,2000,0\n", r"line 2 has x 2000, y 0 arcsec, which is off the disk"),
         ("id,time,x,y\na,then,0,0\n", r"line 2 has time 'then'"),
-        ("id,time,location\na,2017-08-08,W12N3\n", r"line 2 has location 'W12N3'; write a place such as N12W34"),
+        ("id,time,location\na,2017-08-08,W12N3\n", r"line 2 has location 'W12N3'; write a position such as N12W34"),
         ("id,time,carrington,latitude\na,2017-08-08,10,95\n", r"has latitude 95"),
-        ("id,time,x,y\na,2017-08-08,0,0\na,2017-08-08,1,0\n", r"line 3 puts a at another place"),
+        ("id,time,x,y\na,2017-08-08,0,0\na,2017-08-08,1,0\n", r"line 3 puts a at a different position"),
         ("id,time,x,y\n,2017-08-08,0,0\n", r"line 2 has no id"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Synthetic active regions whose future is random but whose law is known.
+"""Synthetic active regions with a random future of known distribution.
 
 A region is a set of fixed parameters (`region`) and a state (`state`) that changes by a Markov law (`dynamics`); light
 follows from the two (`rendering`, `response`). `writing` makes archives; `oracle` continues the state
@@ -6,7 +6,7 @@ of any of their frames with other random numbers: the perfect probabilistic fore
 """
 
 NAME = "corona"
-"""What files carry as their domain."""
+"""Name of the domain in files."""
 
 GENERATOR = "framecast synthetic corona"
-"""What archives have as their attribute ``generator``."""
+"""Attribute ``generator`` of archives."""

@@ -1,4 +1,4 @@
-"""What lies beneath the loops: quiet Sun, plage and halo, modulated by smooth fields, fine grain and threads."""
+"""The background of the loops: quiet Sun, plage and halo, modulated by smooth fields, fine grain and threads."""
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ _TURN = 2.0
 
 
 class Background:
-    """Draws what lies beneath the loops of one region.
+    """Draws the background of the loops of one region.
 
     Fine grain changes without leaving its scale: two fixed patterns A and B are mixed as ``A cos θ + B sin θ``, the
     angle θ following the evolving temperature. Threads are the lines along which another such mixture changes sign.

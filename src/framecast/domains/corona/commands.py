@@ -1,8 +1,9 @@
-"""``framecast synth`` makes a synthetic corona whose law is known; ``framecast demo`` goes the whole way on it."""
+"""``framecast synth`` makes a synthetic corona with a known law; ``framecast demo`` runs all steps on it."""
 
 import shlex
-import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from framecast.cli.adding import add
 from framecast.cli.console import note, progress, say
 from framecast.cli.options import takes_options
 from framecast.core.errors import FramecastError
-from framecast.core.files import refuse_existing, write_atomically
+from framecast.core.files import clear, held, refuse_existing, write_atomically
 from framecast.core.options import Seconds
 
 MARKER = ".framecast-demo"
@@ -24,7 +25,7 @@ MODEL = "corona-synth"
 REGIONS, FRAMES, SIZE, CADENCE = 20, 12, 64, 7200.0
 
 WINDOWS, MEMBERS = 3, 10
-"""Enough for the pictures: a page shows at most three cases."""
+"""Number of windows: a page shows at most three cases."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class SynthOptions:
         regions: independent active regions, one sequence each.
         frames: frames per region.
         size: height and width of a frame in pixels, at least 8.
-        seed: another seed, another Sun.
+        seed: random seed; another seed gives another Sun.
         cadence: time between two frames: 12s, 5min, 2h.
     """
 
@@ -74,24 +75,26 @@ def demo(
     ] = 0,
 ) -> None:
     """Forecast a synthetic Sun: make data, forecast with the released corona-synth, score against the truth, report."""
-    clear(out)
-    archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
+    with cleared(out):
+        archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
 
-    note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
-    import framecast as fc
-    from framecast.cli.score_table import print_scores
+        note(f"1/3  {REGIONS} synthetic active regions, {FRAMES} frames each -> {archive}")
+        import framecast as fc
+        from framecast.cli.score_table import print_scores
 
-    _write(archive, regions=REGIONS, frames=FRAMES, size=SIZE, cadence=CADENCE, seed=seed)
+        _write(archive, regions=REGIONS, frames=FRAMES, size=SIZE, cadence=CADENCE, seed=seed)
 
-    note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
-    command = shlex.join(["framecast", *sys.argv[1:]])
-    fc.forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, split="test", limit=WINDOWS, command=command)
+        note(f"2/3  {MEMBERS} members for each of {WINDOWS} windows -> {forecast}")
+        command = shlex.join(["framecast", *sys.argv[1:]])
+        fc.forecast(MODEL, archive, forecast, members=MEMBERS, seed=seed, split="test", limit=WINDOWS, command=command)
 
-    note(f"3/3  scores and pictures -> {report}")
-    evaluation = fc.evaluate(forecast)
-    page = evaluation.report(report, command=shlex.join(["framecast", "evaluate", str(forecast), "--out", str(report)]))
-    print_scores(evaluation.scores)
-    say(str(page))
+        note(f"3/3  scores and pictures -> {report}")
+        evaluation = fc.evaluate(forecast)
+        page = evaluation.report(
+            report, command=shlex.join(["framecast", "evaluate", str(forecast), "--out", str(report)])
+        )
+        print_scores(evaluation.scores)
+        say(str(page))
 
 
 def _write(out: Path, **options: Any) -> None:
@@ -101,17 +104,19 @@ def _write(out: Path, **options: Any) -> None:
         fc.write_corona(out, **options, progress=task.reach)
 
 
-def clear(out: Path) -> None:
-    """Make ``out`` an empty folder for a demo; only an earlier demo is ever deleted.
+@contextmanager
+def cleared(out: Path) -> Iterator[None]:
+    """Hold ``out``, made an empty folder for a demo; only an earlier demo is ever deleted.
 
     Raises:
-        FramecastError: there is something else.
+        FramecastError: it contains something else, or another process makes a demo there.
     """
-    if out.is_dir() and (out / MARKER).is_file():
-        shutil.rmtree(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FramecastError(f"{out} holds something other than a demo: choose another --out")
+    if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise FramecastError(f"{out} contains something other than a demo: choose another --out")
     if not out.exists():
         refuse_existing(out, overwrite=False)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / MARKER, "made by framecast demo, which may delete this folder\n")
+    with held(out, doing=f"making a demo in {out}"):
+        clear(out, last=MARKER)
+        write_atomically(out / MARKER, "made by framecast demo, which may delete this folder\n")
+        yield

@@ -1,4 +1,4 @@
-"""The synthetic corona as the core knows it. It looks like the Sun, and its law is known."""
+"""The domain of the synthetic corona, which looks like the Sun and has a known law."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""How a region changes, exactly in law for any step.
+"""The dynamics of a region, with the exact distribution for any step.
 
 Loop brightness, temperature and sway and the motions of the polarities are critically damped oscillators driven by
 white noise, in units of their standard deviations:
@@ -10,7 +10,7 @@ modes are Ornstein-Uhlenbeck processes, da = -λ a dt + √(2λ) dW. Both are st
 (Gillespie 1996, Physical Review E 54, 2084).
 
 An arcade stores energy E at a rate that itself wanders, flares at the rate ``exp((E - 1)/sharpness) / flare_hours``
-and then loses a random share of E; flare plasma drains through stages of falling temperature, each linear. This part
+and then loses a random fraction of E; flare plasma drains through stages of falling temperature, each linear. This part
 is stepped in slices of at most five minutes.
 """
 
@@ -92,7 +92,7 @@ class Dynamics:
         )
 
     def step(self, state: np.ndarray, drives: list[Drive]) -> np.ndarray:
-        """Return the state ``[run, component]`` float32 one step later: all that the next step sees."""
+        """Return the state ``[run, component]`` float32 one step later: all that the next step depends on."""
         layout, count = self.layout, self.layout.oscillators
         normal = np.stack([drive.normal for drive in drives])
         after = np.empty(state.shape, dtype=np.float64)
@@ -132,7 +132,7 @@ def stationary_state(spec: CoronaSpec, regions: list[Region], generators: list[n
 
 
 def _background_rates(spec: CoronaSpec) -> np.ndarray:
-    """Relaxation rate of each background mode per hour: smaller structures live shorter."""
+    """Relaxation rate of each background mode per hour: smaller structures have shorter lifetimes."""
     return (1.0 + np.hypot(*wavenumbers(spec).T)) / 2.0 / spec.background_hours
 
 

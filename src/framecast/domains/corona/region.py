@@ -1,4 +1,4 @@
-"""What of a region does not change: where its loops are rooted, how bright and hot they are on average.
+"""The fixed parameters of a region: the footpoints of its loops, their mean brightness and temperature.
 
 A region is a pair of opposite polarities seen from above. Arcs join them like field lines of a dipole; fans of long
 strands leave them and fade; arcades of low loops straddle the neutral line between them; bright points dot the quiet
@@ -79,10 +79,10 @@ class Region:
 
     @classmethod
     def from_vector(cls, vector: np.ndarray, layout: dict[str, list[int]]) -> "Region":
-        """Return the region whose parameters ``vector`` holds, with the shapes that `shapes` returned.
+        """Return the region with the parameters in ``vector``, with the shapes that `shapes` returned.
 
         Raises:
-            DataError: the two do not belong together.
+            DataError: the two do not match.
         """
         sizes = [int(np.prod(shape)) for shape in layout.values()]
         if list(layout) != [field.name for field in fields(cls)] or sum(sizes) != vector.size:

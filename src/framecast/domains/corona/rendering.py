@@ -1,4 +1,4 @@
-"""From state to light: the DN/s that each passband would see on average."""
+"""From state to light: the expected DN/s in each passband."""
 
 import numpy as np
 

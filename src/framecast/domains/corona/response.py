@@ -1,4 +1,4 @@
-"""What a passband sees of plasma at a temperature, and how grainy it sees it.
+"""The response of a passband to plasma at a temperature, and its photon noise.
 
 Each of SDO/AIA's passbands is a sum of Gaussians in log10 temperature about its principal lines (peaks after
 Lemen et al. 2012, Solar Physics 275, 17, table 1; widths and heights are round numbers). The unit of emission
@@ -24,7 +24,7 @@ _LINES: dict[str, tuple[tuple[float, float, float], ...]] = {
 
 
 def check_channels(channels: tuple[str, ...]) -> None:
-    """Raise `ConfigError` unless the channels are passbands known here, each once."""
+    """Raise `ConfigError` unless the channels are known passbands, each once."""
     unknown = [name for name in channels if name not in _LINES]
     if unknown or not channels or len(set(channels)) != len(channels):
         raise ConfigError(f"channels are {list(channels)}; name at least one of {', '.join(_LINES)}, each once")
@@ -38,7 +38,7 @@ def response(channel: str, temperature: np.ndarray) -> np.ndarray:
 
 
 def dn_per_photon(channel: str) -> float:
-    """Return the DN that one photon of the passband is worth."""
+    """Return the DN per photon of the passband."""
     electronvolt_ångström, electronvolt_per_electron, electrons_per_dn = 12398.4, 3.65, 18.0
     return electronvolt_ångström / (electronvolt_per_electron * electrons_per_dn * float(channel))
 

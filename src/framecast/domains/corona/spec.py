@@ -1,4 +1,4 @@
-"""The law of the synthetic corona: every constant that decides how a region looks and how it changes.
+"""The law of the synthetic corona: every constant that determines the appearance and evolution of a region.
 
 Lengths are in units of the frame's shorter side and times in hours, so that the same region can be drawn at any size
 and cadence. The values describe one Sun that does not exist, with the orders of magnitude of the real one.
@@ -7,11 +7,15 @@ and cadence. The values describe one Sun that does not exist, with the orders of
 import json
 from dataclasses import asdict, dataclass
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.configuration import from_plain
+from framecast.core.errors import ConfigError, DataError, FramecastError
+from framecast.core.reading import parse_json
 from framecast.domains.corona.response import check_channels
 
 # Strands of one fan.
 STRANDS = 8
+_COUNTS = ("height", "width", "arcs", "fans", "arcades", "arcade_loops", "bright_points", "modes", "pattern_modes")
+_MOST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,8 @@ class CoronaSpec:
         for name, value in asdict(self).items():
             if name != "channels" and not 0 < value < float("inf"):
                 raise ConfigError(f"{name} is {value}; it must be positive")
+            if name in _COUNTS and value > _MOST:
+                raise ConfigError(f"{name} is {value}; at most {_MOST} are simulated")
         if min(self.height, self.width) < 8:
             raise ConfigError(f"a frame of {self.height}×{self.width} pixels shows no loop: use at least 8×8")
 
@@ -109,10 +115,8 @@ class CoronaSpec:
         Raises:
             DataError: the text is not such a specification.
         """
+        where = "the archive's synthetic-corona specification"
         try:
-            fields = json.loads(text)
-            return cls(**{**fields, "channels": tuple(fields["channels"])})
-        except (TypeError, KeyError, json.JSONDecodeError) as error:
-            raise DataError(
-                f"the archive's synthetic-corona specification is unreadable ({error}): write it anew"
-            ) from error
+            return from_plain(cls, parse_json(text, where=where), where=where)
+        except FramecastError as error:
+            raise DataError(f"{error}: it is unreadable, write it anew") from None

@@ -1,4 +1,4 @@
-"""What of a region changes: one vector that holds all there is to know about its future.
+"""The state of a region: one vector that determines the distribution of its future.
 
 The vector is ``[oscillator positions | oscillator velocities | background | arcades]``. Positions, velocities and
 background amplitudes have the standard normal law at all times, each independent of the others; the arcades' part
@@ -19,7 +19,7 @@ STAGES = 4
 
 @dataclass(frozen=True)
 class StateLayout:
-    """Where each part of the state lies in the vector.
+    """The positions of the parts of the state in the vector.
 
     The oscillators are, in this order: brightness, temperature and sway of each loop; the region's displacement
     (y, x); the displacement of one polarity against the other (y, x). ``modes`` background modes evolve.

@@ -8,7 +8,7 @@ from framecast.domains.corona.spec import CoronaSpec
 Array = npt.NDArray[np.float64]
 FloatArray = npt.NDArray[np.float32]
 
-# Plane waves repeat after this many longer sides of the frame.
+# Period of the plane waves in longer sides of the frame.
 PERIOD = 1.5
 
 

@@ -18,6 +18,7 @@ from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import VERSION
+from framecast.videos.frames import span
 
 _START = np.datetime64("2020-01-01T00:00:00", "ns")
 _TOGETHER = 64
@@ -48,7 +49,7 @@ def write_corona(
         size: pixels of a square frame, or height and width.
         cadence: seconds between two frames.
         channels: passbands in ångström, by name.
-        seed: decides everything that is random.
+        seed: random seed.
         spec: the law; given, it replaces ``size``, ``cadence`` and ``channels``.
         overwrite: whether an existing ``path`` may be replaced.
         progress: called with the number of regions done and of all regions.
@@ -62,7 +63,7 @@ def write_corona(
     if spec is None:
         height, width = (size, size) if isinstance(size, int) else size
         spec = CoronaSpec(height=height, width=width, cadence=cadence, channels=tuple(channels))
-    steps = np.arange(frames) * np.timedelta64(round(spec.cadence * 1e9), "ns")
+    steps = np.arange(frames) * span(spec.cadence)
     attrs = {
         ATTRIBUTE: NAME,
         "title": "Synthetic active regions whose future has a known law",
@@ -99,7 +100,7 @@ def write_corona(
 
 
 def evolve(spec: CoronaSpec, regions: list[Region], streams: list[Streams], frames: int) -> np.ndarray:
-    """Return the states of several regions from a stationary beginning, ``[region, time, component]`` float32."""
+    """Return the states of several regions from a stationary initial state, ``[region, time, component]`` float32."""
     dynamics = Dynamics(spec, regions, hours=spec.hours)
     state = stationary_state(spec, regions, [stream.beginning for stream in streams])
     states = np.empty((len(regions), frames, state.shape[1]), np.float32)

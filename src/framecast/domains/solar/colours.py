@@ -1,6 +1,6 @@
 """The colours in which SDO/AIA publishes its images, one map for each passband, so that the channel is recognised.
 
-They are made of few curves over brightness x in 0 … 1: the line x, its root, its square, a mixture of both, and the
+They consist of a few curves of brightness x in 0 … 1: the line x, its root, its square, a mixture of both, and the
 three ramps of the "red temperature" table.
 """
 

@@ -17,16 +17,16 @@ from framecast.domains.solar.options import (
     EventOptions,
     FetchOptions,
     LabelOptions,
-    PictureOptions,
+    PngImportOptions,
     PredictOptions,
     PrepareOptions,
     Transfer,
 )
 
 if TYPE_CHECKING:
-    from framecast.domains.solar.predict import Prediction
+    from framecast.domains.solar.predict import PredictResult
     from framecast.domains.solar.prepare import Summary
-    from framecast.reports.prediction import Interval
+    from framecast.verification.samples import Interval
 
 app = typer.Typer(
     name="solar",
@@ -62,12 +62,13 @@ def fetch(
     from framecast.domains.solar.fetch import fetch as bring
     from framecast.domains.solar.fetch import regular_times
     from framecast.domains.solar.sources import choose_source
+    from framecast.domains.solar.times import minute
 
     server = choose_source(options.source, nrt=options.nrt, base_url=options.base_url)
     if options.cadence < server.step:
         raise ConfigError(
-            f"--cadence is {format_duration(options.cadence)}; {server.name} has an image every {server.step} s: ask "
-            "for no more"
+            f"--cadence is {format_duration(options.cadence)}; {server.name} has an image every {server.step} s: "
+            "use that or a multiple"
         )
     times = regular_times(options.start, options.end, options.cadence)
     with progress("fetching") as task:
@@ -76,12 +77,12 @@ def fetch(
         "Fetched",
         [
             ("asked for", f"{len(report.frames)} frames"),
-            ("there already", str(report.kept)),
+            ("already there", str(report.kept)),
             ("downloaded", f"{report.fetched}, {report.bytes / 1e6:.1f} MB"),
             ("missing", str(len(report.missing))),
         ],
     )
-    missing = [(f"{_minute(frame.time)}  {frame.wavelength} Å", frame.missing) for frame in report.missing]
+    missing = [(f"{minute(frame.time)}  {frame.wavelength} Å", frame.missing) for frame in report.missing]
     print_list("Missing frames", missing, rest=": see fetch.json")
     say(str(out))
 
@@ -95,7 +96,7 @@ def prepare(
 ) -> None:
     """Cut regions that follow the Sun's rotation out of images of the Sun, and write them as an archive.
 
-    The images may lie in any folders under any names (JSOC's synoptic layout, for instance): their headers decide.
+    The images may lie in any folders under any names (JSOC's synoptic layout, for instance): only their headers matter.
     A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up,
     images that are not counts (magnetograms in G) in their own unit. Saturated pixels are masked.
     """
@@ -106,6 +107,7 @@ def prepare(
         summary = prepare_archive(source, out, **vars(options), overwrite=overwrite, progress=show)
     _print_summary(summary, source)
     say(str(out))
+    note(f"next: {shlex.join(['framecast', 'train', 'auto', '--data', str(out), '--out', f'runs/{out.stem}'])}")
 
 
 @takes_options
@@ -115,7 +117,7 @@ def import_png(
         typer.Argument(metavar="SRC_DIR", help="Folder with <AR>/<AR>_YYYYmmdd_HHMM_<w1>x<w2>x<w3>.png below it."),
     ],
     out: OutArchive,
-    options: PictureOptions,
+    options: PngImportOptions,
     labels: LabelOptions,
     samples: Annotated[
         Path | None,
@@ -141,7 +143,7 @@ def import_png(
     if made.excluded:
         rows.append(("excluded", f"{made.excluded} pictures"))
     if made.ignored:
-        rows.append(("ignored", f"{made.ignored} PNG files that are named otherwise"))
+        rows.append(("ignored", f"{made.ignored} PNG files with other names"))
     print_table("Imported", rows)
     print_list("Files left out", [(path.name, reason) for path, reason in made.rejected])
     say(str(out))
@@ -172,8 +174,8 @@ def label(
         found = labels_from_flares(opened, assigned.own, **vars(labels), covered=given.covers or (None, None))
         if assigned.unassigned:
             note(
-                f"{assigned.unassigned} of {len(flares)} events were left out: they say no place, and the number of no "
-                f"region of {archive}"
+                f"{assigned.unassigned} of {len(flares)} events were left out: they have no position and no region "
+                f"number of {archive}"
             )
     else:
         found = labels_from_table(opened, read_label_table(str(given.samples), **vars(labels)))
@@ -196,7 +198,7 @@ def predict(
         ),
     ],
     options: PredictOptions,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for everything: images, forecast, page.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Output folder for images, forecast and page.")],
     ensemble: Ensemble,
     sampling: Sampling,
     running: Running,
@@ -204,17 +206,18 @@ def predict(
 ) -> None:
     """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
 
-    Rerun the same command to resume an interrupted job; it also looks for frames of the future that have come since.
-    A forecast that was issued is never changed: another request needs another folder.
+    Rerun the same command to resume an interrupted job; it also fetches later frames that have become available.
+    An issued forecast is never changed: a different request needs a different folder.
     """
     if options.source is not None and not options.source.is_dir():
-        raise ConfigError(f"--source {options.source} is not a folder: name the one that holds the images")
+        raise ConfigError(f"--source {options.source} is not a folder: name the folder with the images")
     note(f"forecasting the Sun at {_place(options)} on {_when(options)} with {model}")
     import framecast as fc
     from framecast.core.machine import choose_device
     from framecast.domains.solar.predict import predict as make
     from framecast.domains.solar.predict.page import with_observations
-    from framecast.reports.prediction import PAGE, Sample, interval_rows
+    from framecast.reports.prediction import PAGE
+    from framecast.verification.samples import Sample, interval_rows
 
     forecaster = fc.load(model, device=choose_device(running.device), trust_code=running.trust_code)
     drawing = forecaster.options(**sampling.choices)
@@ -242,18 +245,18 @@ def maps(
         str,
         typer.Option(
             metavar="A,B,...",
-            help="What of the ensemble: mean, spread, members, observed, or quantiles such as 0.05,0.95.",
+            help="Statistics of the ensemble: mean, spread, members, observed, or quantiles such as 0.05,0.95.",
         ),
     ] = "mean,spread",
-    sample: Annotated[int, typer.Option(metavar="N", help="Which window of the file; -1 is the last.")] = -1,
+    sample: Annotated[int, typer.Option(metavar="N", help="Index of the window in the file; -1 is the last.")] = -1,
     disk: Annotated[
         bool, typer.Option("--disk", help="Blend the newest forecasts of all regions into the disk.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing folder.")] = False,
 ) -> None:
-    """Write a forecast as FITS files with a full WCS, one for each channel, frame of the future and statistic.
+    """Write a forecast as FITS files with a full WCS, one for each channel, future frame and statistic.
 
-    sunpy opens them: DATE-OBS is the time that a frame is for, its position that of the region then.
+    sunpy can open them: DATE-OBS is the valid time of a frame, and its position that of the region then.
     """
     from framecast.domains.solar.disk import whole_disk
     from framecast.domains.solar.maps import write_maps
@@ -279,7 +282,7 @@ add(app, import_png, example="framecast solar import-png pictures regions.zarr")
 
 
 def print_intervals(rows: "list[Interval]") -> None:
-    """Print what the ensemble says of each quantity."""
+    """Print the forecast of each quantity."""
     from framecast.reports.wording import inline, short
 
     headings = ["", "median", "50 % interval", "90 % interval", "observed"]
@@ -293,11 +296,11 @@ def print_intervals(rows: "list[Interval]") -> None:
         ]
         for row in rows
     ]
-    print_grid("What to expect", headings, cells)
+    print_grid("Forecast intervals", headings, cells)
 
 
 def _place(options: PredictOptions) -> str:
-    """Return where a prediction is asked for."""
+    """Return the position of a prediction in words."""
     from framecast.domains.solar.places import Stonyhurst, place_name
 
     if options.center is None:
@@ -309,7 +312,7 @@ def _place(options: PredictOptions) -> str:
 
 
 def _when(options: PredictOptions) -> str:
-    """Return for when a prediction is asked for."""
+    """Return the time of a prediction in words."""
     from framecast.domains.solar.times import Latest
 
     if not isinstance(options.time, Latest):
@@ -319,27 +322,31 @@ def _when(options: PredictOptions) -> str:
     return f"the time of the newest image{offset}"
 
 
-def _print_prediction(made: "Prediction") -> None:
-    """Say which stages were done, and which images are unavailable."""
-    done = {True: "done", False: "was done before"}
+def _print_prediction(made: "PredictResult") -> None:
+    """Print which stages were done, and which images are unavailable."""
+    from framecast.domains.solar.times import minute
+
+    done = {True: "done", False: "done earlier"}
     print_table("Prediction", [(name, done[now]) for name, now in made.stages.items()])
-    absent = [(f"{_minute(item.time)}  {item.wavelength} Å", item.missing) for item in made.absent]
+    absent = [(f"{minute(item.time)}  {item.wavelength} Å", item.missing) for item in made.absent]
     print_list("Unavailable images of the future", absent, most=12)
 
 
 def _print_summary(summary: "Summary", source: Path) -> None:
-    """Say what was made, and what was left out and why."""
+    """Print the result, and what was left out and why."""
+    from framecast.domains.solar.times import minute
+
     series = summary.series
     rows = [
         ("frames", f"{len(series.slots)}, every {format_duration(series.cadence)}"),
-        ("from", f"{_minute(series.slots[0].time)} UTC"),
-        ("to", f"{_minute(series.slots[-1].time)} UTC"),
+        ("from", f"{minute(series.slots[0].time)} UTC"),
+        ("to", f"{minute(series.slots[-1].time)} UTC"),
         ("channels", ", ".join(f"{channel} Å" for channel in series.channels)),
         ("regions", f"{summary.sequences} with {summary.region_frames} frames together"),
     ]
     if summary.short:
         rows.append(("too short", f"{summary.short} regions seen in too few frames, left out"))
-    gaps = [f"{gap.frames} frames between {_minute(gap.before)} and {_minute(gap.after)}" for gap in series.gaps]
+    gaps = [f"{gap.frames} frames between {minute(gap.before)} and {minute(gap.after)}" for gap in series.gaps]
     rows += [("gap", text) for text in gaps[:20]]
     if len(gaps) > 20:
         rows.append(("gap", f"and {len(gaps) - 20} more"))
@@ -350,17 +357,13 @@ def _print_summary(summary: "Summary", source: Path) -> None:
         files = summary.files_with_saturated_pixels
         rows.append(("saturated pixels", f"{summary.saturated_pixels} in {files} files, masked with a margin"))
     for wavelength, count in sorted(summary.other_wavelengths.items()):
-        rows.append(("not asked for", f"{count} files of {wavelength} Å"))
+        rows.append(("not selected", f"{count} files of {wavelength} Å"))
     for wavelength, count in sorted(series.unmatched.items()):
-        rows.append(("not in the series", f"{count} files of {wavelength} Å: at other times, or second copies"))
+        rows.append(("not in the series", f"{count} files of {wavelength} Å: at other times, or duplicates"))
     rows += [("note", f"{count} files: {text}") for text, count in summary.notes.items()]
     print_table("Prepared", rows)
     for title, items in (("Doubtful frames", summary.doubtful), ("Files left out", summary.rejected)):
         print_list(title, [(_relative(item.path, source), item.reason) for item in items])
-
-
-def _minute(time: object) -> str:
-    return str(time)[:16].replace("T", " ")
 
 
 def _relative(path: Path, source: Path) -> str:

@@ -1,9 +1,9 @@
 """Regions cut out of an image with one interpolation: north up, sub-pixel positions, no aliasing.
 
-Every output pixel is the mean over a small lattice of samples that covers it, each taken from the image's cubic
-spline at the direction it looks to. The lattice is as fine as the image's own pixels, so that a coarser output
-averages over everything it covers (no aliasing, no flicker as a feature drifts across pixels) while an output as fine
-as the image is a plain cubic interpolation. Rotation, scale and position enter in the same single step.
+Every output pixel is the mean over a small lattice of samples that covers it, each taken from the image's cubic spline
+at its direction. The lattice is as fine as the image's own pixels, so that a coarser output averages over everything it
+covers (no aliasing, no flicker as a feature drifts across pixels) while an output as fine as the image is a plain cubic
+interpolation. Rotation, scale and position enter in the same single step.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Job:
-    """One moment to cut: its files, the positions (arcsec) of all regions seen then, and how they become frames."""
+class Moment:
+    """One moment to cut: its files, the positions (arcsec) of all visible regions, and how they become frames."""
 
     frames: tuple[FrameHeader | None, ...]
     x: Array
@@ -38,11 +38,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Extract:
-    """What came of a `Job`.
+    """Result of a `Moment`.
 
     Attributes:
         intensity: ``[region, channel, row, column]`` in the unit of the images, NaN where masked.
-        saturated: pixels of each frame that are masked since they saw saturated ones, ``[region, channel]``.
+        saturated: pixels of each frame that are masked because they overlap saturated ones, ``[region, channel]``.
         missing: pixels without a value in each file that was read.
         overexposed: saturated pixels in each of them.
         failed: files that could not be read.
@@ -55,13 +55,13 @@ class Extract:
     failed: tuple[Rejected, ...]
 
 
-def extract(job: Job) -> Extract:
+def extract(moment: Moment) -> Extract:
     """Read the files of one moment, once each, and cut all regions seen in them."""
-    view = job.view
-    intensity = np.full((len(job.x), len(job.frames), view.height, view.width), np.nan, np.float32)
+    view = moment.view
+    intensity = np.full((len(moment.x), len(moment.frames), view.height, view.width), np.nan, np.float32)
     saturated = np.zeros(intensity.shape[:2], np.int32)
     missing, overexposed, failed = [], [], []
-    for channel, frame in enumerate(job.frames):
+    for channel, frame in enumerate(moment.frames):
         if frame is None:
             continue
         try:
@@ -70,19 +70,19 @@ def extract(job: Job) -> Extract:
             failed.append(Rejected(frame.path, str(error)))
             continue
         missing.append(int(np.isnan(image.data).sum()))
-        overexposed.append(int(job.radiometry.saturated(image).sum()))
+        overexposed.append(int(moment.radiometry.saturated(image).sum()))
         seen = cut(
-            job.radiometry.rate(image),
+            moment.radiometry.rate(image),
             frame.pointing,
-            job.x,
-            job.y,
+            moment.x,
+            moment.y,
             pixel=view.pixel,
             height=view.height,
             width=view.width,
             limb=frame.observer.limb if view.off_limb == "mask" else None,
         )
         if overexposed[-1]:
-            spoilt = cut_mask(job.radiometry.spoilt(image), frame.pointing, job.x, job.y, view)
+            spoilt = cut_mask(moment.radiometry.spoilt(image), frame.pointing, moment.x, moment.y, view)
             saturated[:, channel] = (spoilt & ~np.isnan(seen)).sum(axis=(1, 2))
             seen[spoilt] = np.nan
         intensity[:, channel] = seen

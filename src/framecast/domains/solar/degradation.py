@@ -1,9 +1,9 @@
-"""The ageing of SDO/AIA: how much of the light of a channel is still registered, years after launch.
+"""The degradation of SDO/AIA: the sensitivity of a channel relative to launch.
 
 The factor is that of `aiapy.calibrate.degradation` (Barnes et al. 2020, JOSS 5, 2801; Boerner et al. 2014, Solar
 Physics 289, 2377): the effective area of the calibration epoch against that of the first one, times a polynomial
 within the epoch. The table of epochs is revised every few years, and a table older than the observations
-extrapolates to nonsense, below zero even: such factors are refused.
+extrapolates to wrong values, even negative ones: such factors are refused.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from framecast.core.text import one_line
 from framecast.domains.solar.offline import offline
 
 SERVERS = ("jsoc", "ssw")
-"""Where aiapy fetches a table from: the series aia.response at JSOC, or the file in SolarSoft's tree."""
+"""Sources of tables for aiapy: the series aia.response at JSOC, or the file in SolarSoft's tree."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,10 @@ class CorrectionTable:
 
     @classmethod
     def read(cls, source: str | Path) -> "CorrectionTable":
-        """Return the table in the file ``source``, or fetched from ``jsoc`` or ``ssw``.
-
-        Args:
-            source: a file as SolarSoft has it (``aia_V*_response_table.txt``), or the name of a server.
+        """Return the table in a file as SolarSoft has it (``aia_V*_response_table.txt``), or fetched from jsoc or ssw.
 
         Raises:
-            DataError: there is no such file, it is not such a table, or the server gives none.
+            DataError: there is no such file, it is not such a table, or the server has none.
         """
         from aiapy.calibrate.util import get_correction_table
 
@@ -64,7 +61,7 @@ class CorrectionTable:
         except Exception as error:  # astropy's readers, drms and urllib raise many kinds
             reason = one_line(error, most=200) or type(error).__name__
             raise DataError(
-                f"no correction table came from {server.upper()} ({reason}): give a file instead"
+                f"no correction table could be fetched from {server.upper()} ({reason}): give a file instead"
                 if fetched
                 else f"{source} cannot be read as a correction table of AIA ({reason})"
             ) from None
@@ -110,7 +107,7 @@ class CorrectionTable:
         factor = float(np.asarray(share).item())
         if not 0 < factor < 10:
             raise DataError(
-                f"the correction table {self.name} gives {wavelength} Å on {day} a degradation of {factor:.3g}, which "
-                f"cannot be: its newest row is of {self.newest[:10]}; give a newer table"
+                f"the correction table {self.name} gives {wavelength} Å on {day} a degradation of {factor:.3g}, "
+                f"which is impossible: its newest row is dated {self.newest[:10]}; give a newer table"
             )
         return factor

@@ -1,16 +1,16 @@
 r"""Hits of particles on the detector, found by their edges and replaced by the median around them.
 
-A hit is sharper than anything the optics can draw. The method is that of van Dokkum (2001, PASP 113, 1420),
+A hit is sharper than the point spread function. The method is that of van Dokkum (2001, PASP 113, 1420),
 "L.A.Cosmic", in which the image need not be deconvolved and no point spread function be known:
 
 - the Laplacian of the image, sampled twice as finely so that negative lobes can be cut off, is large at sharp edges
   (eqs. 5 to 9): :math:`L^+`;
 - divided by the noise and freed from smooth structure it says how significant an edge is (eqs. 11 to 13):
   :math:`S' = L^+/2N - \mathrm{median}_5(L^+/2N)`;
-- against the fine structure :math:`F = M_3 - M_7(M_3)` of the image it tells hits from sharp true features, which are
-  at least as wide as the optics draw a point (eq. 14): :math:`L^+/F`.
+- against the fine structure :math:`F = M_3 - M_7(M_3)` of the image it distinguishes hits from sharp true features,
+  which are at least as wide as the point spread function (eq. 14): :math:`L^+/F`.
 
-In place of gain and readout noise, which the files of an archive do not carry, the noise N is measured: it follows
+Instead of gain and readout noise, which the files do not contain, the noise N is measured: it follows
 :math:`N^2 = a + b\, M_5` with the median :math:`M_5` of the 5×5 pixels around, and a and b come from how the pixels
 scatter about it in the dark and the bright parts of the image. What it finds can be seen in ``docs/solar.md``.
 """
@@ -32,7 +32,7 @@ _CROSS = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class Despiking:
-    """How hits are told from the Sun.
+    """How hits are distinguished from the Sun.
 
     Attributes:
         significance: how many times the noise an edge must be (van Dokkum's σ_lim).

@@ -1,11 +1,11 @@
 """The whole disk out of forecasts of many regions: tiles blended where they overlap, members matched between them.
 
-The members of two regions are drawn apart: member 3 of one may flare while member 3 of its neighbour stays quiet, and
-where they overlap they contradict each other. So tiles are put down one after the other, from the middle of the disk
-outwards, and the members of each are assigned to those that are there already, one to one, so that the squared
-differences where they overlap are least (the assignment problem; Kuhn 1955, Naval Research Logistics Quarterly 2, 83).
-Every member stays a possible future of each region; what is chosen is only which of them go together. Across overlaps
-tiles are blended with weights that fall to nothing at their edges (a raised cosine).
+The members of two regions are drawn independently: member 3 of one may flare while member 3 of its neighbour stays
+quiet, and where they overlap they contradict each other. So tiles are added one after the other, from the disk centre
+outwards, and the members of each are assigned one to one to the existing ones, so that the squared differences in the
+overlap are smallest (the assignment problem; Kuhn 1955, Naval Research Logistics Quarterly 2, 83). Every member stays a
+possible future of each region; only their combination is chosen. Across overlaps tiles are blended with weights that
+fall to zero at their edges (a raised cosine).
 """
 
 from collections.abc import Sequence
@@ -48,15 +48,15 @@ def whole_disk(forecast: str | Path) -> xr.Dataset:
 
     Returns:
         ``forecast(member, lead_time, channel, y, x)`` like the file's, ``x`` and ``y`` in arcsec from the middle of the
-        disk, NaN where no region looks.
+        disk, NaN outside all regions.
 
     Raises:
-        DataError: the file does not say where its frames are, or the disk exceeds 4 GiB.
+        DataError: the file has no positions of its frames, or the disk exceeds 4 GiB.
     """
     whole = open_forecast(forecast)
     if "hpc_x" not in whole.coords or "observer_longitude" not in whole.coords:
         raise DataError(
-            f"{forecast} does not say where its frames are (coordinates hpc_x and observer_longitude): prepare the "
+            f"{forecast} has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
             "images with this framecast and forecast again"
         )
     clock, _ = issue_clock(whole)
@@ -106,7 +106,7 @@ def _placed(members: Values, place: npt.NDArray[np.float64], pixel: float, side:
 
 
 def _put(total: Values, weight: Values, tiles: Sequence[_Tile]) -> None:
-    """Add a region, one tile for each lead time, with its members in the order that suits those that are there."""
+    """Add a region, one tile for each lead time, with its members in the order that matches the existing ones."""
     cost = np.zeros((len(total), len(total)))
     for lead, tile in enumerate(tiles):
         there, own = _window(total, lead, tile), _window(weight, lead, tile)

@@ -1,7 +1,7 @@
-"""Full-disk pictures without a header, such as the JPEG of SDO/HMI: what options say of them takes its place.
+"""Full-disk pictures without a header, such as the JPEG of SDO/HMI: options replace the header.
 
 The disk's centre and radius in pixels give the pointing, once the angular radius of the Sun is known, which follows
-from the time; the time stands in the name of the file. Solar north is taken to be up, and the observer at the Earth
+from the time; the time is in the name of the file. Solar north is assumed to be up, and the observer at the Earth
 (SDO and the observatories on the ground see the Sun from there to within 0.01°). A byte b stands for
 ``(b − zero) · step`` of the unit; the first and the last byte may mean "this or more".
 """
@@ -20,14 +20,14 @@ from framecast.importers.filenames import times_in_names
 from framecast.importers.options import ImportOptions
 from framecast.importers.pictures import open_picture
 
-_NOTE = "a picture: pointing from --disk, north taken to be up, the observer at the Earth"
+_NOTE = "a picture: pointing from --disk, north assumed to be up, the observer at the Earth"
 
 
 def read_picture_header(path: Path, disk: Disk) -> FrameHeader:
-    """Return what the name of ``path`` and ``disk`` say of the picture.
+    """Return the header of the picture from the name of ``path`` and ``disk``.
 
     Raises:
-        DataError: it is not a grey picture, its name holds no time, or the disk is not in it.
+        DataError: it is not a grey picture, its name contains no time, or the disk is not in it.
     """
     time, shape = _time(path, disk), _pixels(path).shape
     observer = earth_observer(time)
@@ -64,9 +64,9 @@ def read_picture(header: FrameHeader) -> SolarImage:
     disk, pixels = header.disk, _pixels(header.path)
     assert disk is not None
     if pixels.shape != header.shape:
-        raise DataError(f"{header.path} has changed since its header was read: run the command again")
+        raise DataError(f"{header.path} has changed since its header was read: rerun the command")
     values = ((pixels.astype(np.float32) - np.float32(disk.zero)) * np.float32(disk.step))[::-1].copy()
-    if disk.zero > 0:  # the black sky around a magnetogram is no field
+    if disk.zero > 0:  # the black sky around a magnetogram is not a measured field
         row, column = np.ogrid[: values.shape[0], : values.shape[1]]
         middle = header.pointing.pixel
         values[np.hypot(column - middle[0], row - middle[1]) > disk.radius] = np.nan
@@ -77,8 +77,8 @@ def _time(path: Path, disk: Disk) -> np.datetime64:
     times, how = times_in_names([path], disk.pattern)
     if not np.issubdtype(times.dtype, np.datetime64) or np.isnat(times[0]):
         raise DataError(
-            f"{path} has no time in its name ({how}): say how names give it with --time-pattern, "
-            "such as HMI.m%Y.%m.%d_%H.%M.%S"
+            f"{path} has no time in its name ({how}): give the pattern of the names with --time-pattern, such as "
+            "HMI.m%Y.%m.%d_%H.%M.%S"
         )
     found: np.datetime64 = times[0]
     return found

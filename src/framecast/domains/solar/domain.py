@@ -1,4 +1,4 @@
-"""The Sun as the core knows it: its words, its colours, its recipes and its commands.
+"""The domains of the Sun: names, colours, recipes and commands.
 
 This file imports nothing that may not be installed; what reads images of the Sun is imported when it is used.
 """
@@ -51,10 +51,10 @@ def _positions(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str
     return coordinates(sequence, times)
 
 
-def _moved(archive: "Archive") -> Callable[..., Any] | None:
-    from framecast.domains.solar.rotating import can_rotate, rotated
+def _motion(archive: "Archive") -> Callable[..., Any] | None:
+    from framecast.domains.solar.rotating import can_rotate, rotation_flow
 
-    return partial(rotated, archive) if can_rotate(archive) else None
+    return partial(rotation_flow, archive) if can_rotate(archive) else None
 
 
 def _add_commands(app: "typer.Typer") -> None:
@@ -76,7 +76,7 @@ SOLAR = Domain(
     reasons={"masked": "off disk"},
     colours=_colours,
     positions=_positions,
-    moved=_moved,
+    motion=_motion,
     # Archives of version 0.1 call the radiometry their calibration.
     image_attributes=("pixel_arcsec", "off_limb", "rotation", "radiometry", "calibration"),
     recipes={path.stem: path for path in sorted(_RECIPES.glob("*.yaml"), key=lambda path: path.stem)},
@@ -90,6 +90,8 @@ MAGNETOGRAMS = Domain(
     recognises=_magnetic,
     quantities=_magnetic_quantities,
     reasons=SOLAR.reasons,
+    positions=_positions,
+    motion=_motion,
     image_attributes=SOLAR.image_attributes,
 )
-"""Magnetic fields of the Sun: signed, so that sums tell the balance of polarities and not how much there is."""
+"""Magnetic fields of the Sun: signed, so that sums give the balance of polarities and not the amount of flux."""

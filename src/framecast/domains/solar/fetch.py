@@ -1,21 +1,21 @@
-"""Images of the Sun from the observatories' servers to a folder: a few at a time, verified, and whole or absent.
+"""Images of the Sun from the observatories' servers to a folder: a few at a time, verified, and atomically.
 
-sunpy's ``AIASynopsisClient`` reads JSOC's synoptic archive too. It asks for the listing of every hour's folder and
-then hands the addresses to parfive, one wavelength at a time. Here the addresses are computed, for the archive's names
-follow from time and wavelength (the tests hold them to those that sunpy's client finds), and the transfer is our own,
-because what a forecast needs is not to be had from the two:
+sunpy's ``AIASynopsisClient`` reads JSOC's synoptic archive too. It asks for the listing of every hour's folder and then
+hands the addresses to parfive, one wavelength at a time. Here the addresses are computed, since the archive's names
+follow from time and wavelength (the tests compare them with those of sunpy's client), and the transfer is our own,
+because the two lack what a forecast needs:
 
-- parfive writes into the final name: a process that is killed leaves half a file there, which the next run takes for
-  a whole one. Here a file is read in full, checked, put on the disk under a hidden name and renamed.
-- A server that is busy, slow or cut off is asked again; parfive gives up at the first error. The pause before a further
-  attempt doubles, with a random part, so that many clients do not come back in step (Brooker 2015, "Exponential backoff
-  and jitter"); a ``Retry-After`` of the server is honoured by all connections together.
-- What came is opened: an error page with status 200, a body cut short, or another wavelength under the right name is
-  no image.
-- The near-real-time branch has names of its own, which the client does not know, and its ``Sample`` counts from the
+- parfive writes into the final name: a killed process leaves a partial file there, which the next run takes for a
+  complete one. Here a file is read in full, checked, put on the disk under a hidden name and renamed.
+- A server that is busy, slow or disconnected is tried again; parfive gives up at the first error. The pause before a
+  further attempt doubles, with a random part, so that many clients do not come back in step (Brooker 2015, "Exponential
+  backoff and jitter"); a ``Retry-After`` of the server is honoured by all connections together.
+- Responses are opened: an error page with status 200, a truncated body, or another wavelength under the right name is
+  not an image.
+- The near-real-time branch uses different names, which the client does not know, and its ``Sample`` counts from the
   first file found, so that one missing file shifts all others.
 
-A frame that is not to be had ends in the record (`Report.missing`, ``fetch.json``), not in an error.
+A frame that is not available ends in the record (`Report.missing`, ``fetch.json``), not in an error.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -38,14 +39,17 @@ import numpy as np
 from framecast._version import __version__
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import held, partial_path, write_atomically
-from framecast.core.stored import Format
+from framecast.core.stored import DocumentFormat
 from framecast.core.text import one_line
 from framecast.domains.solar.options import Transfer
 from framecast.domains.solar.reader import read_image
-from framecast.domains.solar.sources import Frame, Source
+from framecast.domains.solar.sources import ImageRequest, ImageServer
+from framecast.videos.frames import span
 
 FILE_NAME = "fetch.json"
-FORMAT = Format("framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again")
+FORMAT = DocumentFormat(
+    "framecast-fetch", 1, "record of a fetch", "delete it, and the images beside it are checked again"
+)
 
 _LARGEST = 256 * 2**20
 _LONGEST_PAUSE = 60.0
@@ -54,25 +58,25 @@ _GONE = frozenset({400, 401, 403, 404, 410})
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    frames: tuple[Frame, ...]
+    frames: tuple[ImageRequest, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of a fetch.
+    """Result of a fetch.
 
     Attributes:
-        frames: every frame that was asked for, in order of time and wavelength.
-        kept: how many were there already.
+        frames: every requested frame, in order of time and wavelength.
+        kept: how many existed already.
         bytes: how much was downloaded.
     """
 
-    frames: tuple[Frame, ...]
+    frames: tuple[ImageRequest, ...]
     kept: int
     bytes: int
 
     @property
-    def missing(self) -> tuple[Frame, ...]:
+    def missing(self) -> tuple[ImageRequest, ...]:
         """The unavailable frames, with the reason of each."""
         return tuple(frame for frame in self.frames if frame.missing)
 
@@ -91,8 +95,8 @@ def regular_times(start: np.datetime64, end: np.datetime64, cadence: float) -> l
     if not cadence > 0:
         raise ConfigError(f"the cadence is {cadence:g} s; it must be positive")
     if end < start:
-        raise ConfigError(f"--end {str(end)[:19]} is before --start {str(start)[:19]}: exchange them")
-    step = np.timedelta64(round(cadence * 1e9), "ns")
+        raise ConfigError(f"--end {str(end)[:19]} is before --start {str(start)[:19]}: swap them")
+    step = span(cadence)
     start, end = start.astype("datetime64[ns]"), end.astype("datetime64[ns]")
     return [start + k * step for k in range(int((end - start) // step) + 1)]
 
@@ -102,22 +106,21 @@ def fetch(
     wavelengths: Sequence[int],
     folder: str | Path,
     *,
-    source: Source,
+    source: ImageServer,
     transfer: Transfer = Transfer(),
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Download the images of ``times`` and ``wavelengths`` that ``folder`` does not have yet.
 
-    A second call downloads nothing that the first one brought: a file whose size is in the record is taken as it is,
-    any other is opened and checked. Files of earlier calls stay in the record. An interrupted call leaves whole files
-    only, and the next one goes on.
+    A second call downloads nothing again: a file whose size is in the record is kept, any other is opened and checked.
+    Files of earlier calls stay in the record. An interrupted call leaves complete files only, and the next one resumes.
 
     Args:
-        times: UTC; each is taken down to the server's last image before it.
+        times: UTC; each is rounded down to the server's last image before it.
         wavelengths: in ångström.
         folder: is made if it is not there; the archive's own layout is kept below it.
         source: the server.
-        transfer: how politely and how patiently.
+        transfer: limits of the transfer.
         progress: called with the number of frames done and their total.
 
     Raises:
@@ -144,7 +147,7 @@ def fetch(
     return Report(frames=tuple(work.frames[item.path] for item in wanted), kept=work.kept, bytes=work.bytes)
 
 
-def read_record(folder: Path) -> dict[str, Frame]:
+def read_record(folder: Path) -> dict[str, ImageRequest]:
     """Return the frames recorded in ``folder`` by path; none if there is no record.
 
     Raises:
@@ -156,7 +159,7 @@ def read_record(folder: Path) -> dict[str, Frame]:
         return {}
 
 
-def write_record(folder: Path, frames: Mapping[str, Frame]) -> None:
+def write_record(folder: Path, frames: Mapping[str, ImageRequest]) -> None:
     """Write the record into ``folder``, in order of time and wavelength: the same images make the same record."""
     ordered = sorted(frames.values(), key=lambda frame: (frame.time, frame.wavelength, frame.path))
     entries = [{name: value for name, value in asdict(frame).items() if value not in ("", 0)} for frame in ordered]
@@ -166,24 +169,34 @@ def write_record(folder: Path, frames: Mapping[str, Frame]) -> None:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Do ``work``, in a thread of its own where a loop is running already, as in every notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(work)
-        return
+    """Run ``work`` in a separate thread, also if a loop is running already, as in every notebook.
+
+    A signal then interrupts the waiting thread, not the loop, in which it could lose the wake-up of a task and block
+    forever.
+    """
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+
+    async def told() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result((asyncio.get_running_loop(), task))
+        await work
+
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()
+        done = pool.submit(asyncio.run, told())
+        try:
+            while wait([done], timeout=0.5).not_done:  # Windows interrupts no longer waiting
+                pass
+        except KeyboardInterrupt:
+            loop, task = begun.result()
+            with suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+            raise
+        done.result()
 
 
 class _TryError(Exception):
-    """An attempt that brought no image.
-
-    Attributes:
-        final: whether further attempts would bring the same.
-        wait: seconds that the server asks to wait for.
-        answered: whether there was an answer at all.
-    """
+    """A failed attempt; ``final`` if others would fail, too, ``wait`` in seconds."""
 
     def __init__(self, reason: str, *, final: bool = False, wait: float = 0.0, answered: bool = True) -> None:
         super().__init__(reason)
@@ -191,24 +204,24 @@ class _TryError(Exception):
 
 
 class _Fetch:
-    """One fetch, and what its connections share.
+    """One fetch, with the state shared by its connections.
 
     Attributes:
         frames: what came of each frame so far, by path.
-        kept: how many were there already.
+        kept: how many existed already.
         bytes: how much was downloaded.
     """
 
     def __init__(
         self,
-        wanted: Sequence[Frame],
+        wanted: Sequence[ImageRequest],
         folder: Path,
-        source: Source,
-        known: Mapping[str, Frame],
+        source: ImageServer,
+        known: Mapping[str, ImageRequest],
         transfer: Transfer,
         progress: Callable[[int, int], None],
     ) -> None:
-        self.frames: dict[str, Frame] = {}
+        self.frames: dict[str, ImageRequest] = {}
         self.kept = self.bytes = 0
         self._wanted, self._queue = wanted, iter(wanted)
         self._folder, self._source, self._known = folder, source, known
@@ -218,7 +231,7 @@ class _Fetch:
         self._resume = 0.0
 
     async def run(self) -> None:
-        """Bring every frame that is not there, over some connections side by side."""
+        """Fetch every missing frame, over several parallel connections."""
         transfer = self._transfer
         timeout = aiohttp.ClientTimeout(
             total=transfer.timeout, sock_connect=min(20.0, transfer.timeout), sock_read=transfer.silence
@@ -252,8 +265,8 @@ class _Fetch:
             self.frames[frame.path] = frame
             self._progress(len(self.frames), len(self._wanted))
 
-    def _there(self, item: Frame, path: Path) -> Frame | None:
-        """Return the frame if it is in the folder already, whole and what was asked for."""
+    def _there(self, item: ImageRequest, path: Path) -> ImageRequest | None:
+        """Return the frame if it is in the folder already, complete and as requested."""
         partial_path(path).unlink(missing_ok=True)  # of a process that was killed
         if not path.is_file():
             return None
@@ -265,8 +278,8 @@ class _Fetch:
         except (DataError, _TryError):
             return None
 
-    async def _bring(self, item: Frame, path: Path) -> Frame:
-        """Try until the frame is there or nothing more can be expected."""
+    async def _bring(self, item: ImageRequest, path: Path) -> ImageRequest:
+        """Try until the frame is fetched or further attempts are pointless."""
         for attempt in range(1, self._transfer.tries + 1):
             pause = min(_LONGEST_PAUSE, self._transfer.pause * 2 ** (attempt - 2)) if attempt > 1 else 0.0
             if (pause := max(pause * random.uniform(0.5, 1.0), self._resume - time.monotonic())) > 0:
@@ -288,7 +301,7 @@ class _Fetch:
         return replace(item, missing=str(failure) if failure.final else f"{failure} (tried {attempt} times)")
 
     def _count(self, failure: _TryError) -> None:
-        """Stop everything after as many frames in a row without any answer as there are connections, or frames."""
+        """Stop after as many consecutive frames without any answer as there are connections, or frames."""
         self._unanswered = 0 if failure.answered else self._unanswered + 1
         if self._unanswered >= min(self._transfer.connections, len(self._wanted)):
             self._unreachable = (
@@ -300,7 +313,7 @@ class _Fetch:
         try:
             async with self._session.get(url) as response:
                 if response.status != 200:
-                    answer = f"the server says {response.status} {one_line(response.reason, most=80)}"
+                    answer = f"the server answered {response.status} {one_line(response.reason, most=80)}"
                     wait = _seconds(response.headers.get("Retry-After", ""))
                     final = response.status in _GONE
                     raise _TryError(answer, final=final, wait=0.0 if final else wait)
@@ -308,21 +321,21 @@ class _Fetch:
                 async for part in response.content.iter_chunked(2**16):
                     body += part
                     if max(len(body), response.content_length or 0) > _LARGEST:
-                        raise _TryError(f"the server offers over {_LARGEST >> 20} MiB", final=True)
+                        raise _TryError(f"the server's file is larger than {_LARGEST >> 20} MiB", final=True)
                 return body
         except aiohttp.ConnectionTimeoutError:
-            raise _TryError("no connection within the time allowed", answered=False) from None
+            raise _TryError("the connection timed out", answered=False) from None
         except TimeoutError:
             raise _TryError("the server took too long") from None
         except aiohttp.ClientPayloadError:
-            raise _TryError("what the server sent is cut short") from None
+            raise _TryError("the server's response is truncated") from None
         except aiohttp.ClientConnectorError as error:
             raise _TryError(one_line(error.os_error, most=200), answered=False) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _TryError(f"the connection broke ({type(error).__name__})") from None
+            raise _TryError(f"the connection was lost ({type(error).__name__})") from None
 
-    def _keep(self, item: Frame, path: Path, body: bytearray) -> Frame:
-        """Check ``body`` and put it under its name."""
+    def _keep(self, item: ImageRequest, path: Path, body: bytearray) -> ImageRequest:
+        """Check ``body`` and write it under its name."""
         if body[:1024].lstrip()[:1] == b"<":
             raise _TryError("the server sent a web page in place of the image")
         partial = partial_path(path)
@@ -341,17 +354,12 @@ class _Fetch:
         return _filled(item, body, observed)
 
 
-def _filled(item: Frame, body: bytes | bytearray, observed: str) -> Frame:
+def _filled(item: ImageRequest, body: bytes | bytearray, observed: str) -> ImageRequest:
     return replace(item, bytes=len(body), sha256=hashlib.sha256(body).hexdigest(), observed=observed)
 
 
-def _check(path: Path, wanted: Frame, tolerance: float) -> str:
-    """Return DATE-OBS of the image in the file ``path``, after it was opened and its pixels were decoded.
-
-    Raises:
-        DataError: it is not an image, or incomplete.
-        _TryError: its wavelength is another, or its time is off by more than ``tolerance`` seconds.
-    """
+def _check(path: Path, wanted: ImageRequest, tolerance: float) -> str:
+    """Return DATE-OBS of the image in the file ``path``, after it was opened and its pixels were decoded."""
     try:
         header = read_image(path).header
     except DataError as error:
@@ -360,13 +368,13 @@ def _check(path: Path, wanted: Frame, tolerance: float) -> str:
         raise _TryError(f"its header says {header.wavelength} Å", final=True)
     away = abs((header.time - np.datetime64(wanted.time)) / np.timedelta64(1, "s"))
     if away > tolerance:
-        says = f"its header says {str(header.time)[:19]}, {away:.0f} s from the time asked for"
+        says = f"its header says {str(header.time)[:19]}, {away:.0f} s from the requested time"
         raise _TryError(says, final=True)
     return str(header.time.astype("datetime64[ms]"))
 
 
 def _seconds(retry_after: str) -> float:
-    """Return the seconds that a ``Retry-After`` header asks for: a number, or a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a ``Retry-After`` header: a number, or a date (RFC 9110, section 10.2.3)."""
     try:
         return max(0.0, float(retry_after))
     except ValueError:

@@ -1,7 +1,7 @@
 """FITS cards to a `FrameHeader`, for the layouts that solar archives use.
 
-A card may be called by several names and an angle given in several units; this file knows them. What is missing and
-cannot be inferred is an error; what is inferred or repaired leaves a note.
+A card may be called by several names and an angle given in several units; this file knows them. Missing values that
+cannot be inferred are errors; inferred or repaired ones leave a note.
 """
 
 import re
@@ -26,7 +26,7 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
 
 
 def interpret(path: Path, cards: Mapping[str, Any], shape: tuple[int, int], comments: str = "") -> FrameHeader:
-    """Return what the ``cards`` of an image of ``shape`` (rows, columns) say; an undefined card counts as absent.
+    """Return the header of an image of ``shape`` (rows, columns) from its ``cards``; undefined ones are ignored.
 
     ``comments`` is the text of its COMMENT cards.
 
@@ -79,7 +79,7 @@ def _number(cards: Mapping[str, Any], *names: str, default: float | None = None)
 
 
 def _time(path: Path, cards: Mapping[str, Any], notes: list[str]) -> np.datetime64:
-    """Return when the exposure began, from the first card that tells a date."""
+    """Return when the exposure began, from the first card with a date."""
     failure = DataError(f"{path} has no date (DATE-OBS): a frame without a time cannot be placed")
     clock = _first(cards, "TIME-OBS", "TIME_OBS")
     for number, name in enumerate(("DATE-OBS", "DATE_OBS", "DATE-BEG", "T_OBS")):
@@ -97,13 +97,13 @@ def _time(path: Path, cards: Mapping[str, Any], notes: list[str]) -> np.datetime
 
 
 def _instant(path: Path, text: str, cards: Mapping[str, Any], notes: list[str]) -> np.datetime64:
-    """Return the time (UTC) that the ``text`` of a card says, in the time scale that TIMESYS names."""
+    """Return the time (UTC) in the ``text`` of a card, in the time scale of TIMESYS."""
     scale = str(cards.get("TIMESYS") or "UTC").strip().lower()
     if scale == "utc" and _ISO.fullmatch(text):
         try:
             return _without_leap_second(text, notes)
         except ValueError:
-            raise DataError(f"{path} has date {text!r}, which no calendar has") from None
+            raise DataError(f"{path} has date {text!r}, which does not exist") from None
     from astropy.time.core import ScaleValueError
     from sunpy.time import parse_time
 
@@ -112,13 +112,13 @@ def _instant(path: Path, text: str, cards: Mapping[str, Any], notes: list[str]) 
             moment = parse_time(text, scale=scale) if scale != "utc" else parse_time(text)
             return _without_leap_second(str(moment.utc.isot), notes)
         except ScaleValueError:
-            raise DataError(f"{path} has TIMESYS {scale.upper()!r}; UTC and TAI are among those known") from None
+            raise DataError(f"{path} has TIMESYS {scale.upper()!r}; use a known scale such as UTC or TAI") from None
         except ValueError:
             raise DataError(f"{path} has date {text!r}; write it as 2017-08-08T00:00:00") from None
 
 
 def _without_leap_second(text: str, notes: list[str]) -> np.datetime64:
-    """Return the time that ISO 8601 ``text`` says, or raise ``ValueError``."""
+    """Return the time of ISO 8601 ``text``, or raise ``ValueError``."""
     text = text.removesuffix("Z")
     if not (leap := _LEAP.fullmatch(text)):
         return nanoseconds(np.datetime64(text))
@@ -129,7 +129,7 @@ def _without_leap_second(text: str, notes: list[str]) -> np.datetime64:
         length = (Time(str(day + 1), scale="utc") - Time(str(day), scale="utc")).to_value("s")
     if length < 86400.5:
         raise ValueError(text)
-    notes.append("within a leap second, which has no time of its own: taken to be the second after it")
+    notes.append("within a leap second, which has no time of its own: replaced by the second after it")
     return nanoseconds(np.datetime64(f"{day + 1}T00:00:00{leap[2] or ''}"))
 
 
@@ -160,7 +160,9 @@ def _pointing(
 ) -> Pointing:
     needed = ["CRPIX1", "CRPIX2"] + ([] if "CD1_1" in cards else ["CDELT1", "CDELT2"])
     if absent := [name for name in needed if _first(cards, name) is None]:
-        raise DataError(f"{path} has no pointing ({', '.join(absent)} missing): where its pixels look is unknown")
+        raise DataError(
+            f"{path} has no pointing ({', '.join(absent)} missing): the positions of its pixels are unknown"
+        )
     for axis, kinds in (("CTYPE1", ("HPLN", "SOLAR")), ("CTYPE2", ("HPLT", "SOLAR"))):
         kind = str(cards.get(axis) or "").strip().upper()
         if kind and not kind.startswith(kinds):
@@ -183,7 +185,9 @@ def _pointing(
             f"from {low:g} to {high:g} and nearly square is possible for an image of the Sun"
         )
     if determinant < 0:
-        raise DataError(f"{path} is mirrored (the signs of CDELT1 and CDELT2 differ): no telescope delivers that")
+        raise DataError(
+            f"{path} is mirrored (the signs of CDELT1 and CDELT2 differ): mirrored images are not supported"
+        )
     _check_disk(path, cards, scale)
     (xc, xr), (yc, yr) = matrix.tolist()
     return Pointing(pixel=pixel, direction=direction, matrix=((xc, xr), (yc, yr)))
@@ -201,7 +205,7 @@ def _matrix(cards: Mapping[str, Any], notes: list[str]) -> np.ndarray:
         name = next((name for name in ("CROTA2", "CROTA", "CROTA1", "SC_ROLL") if _first(cards, name) is not None), "")
         angle = np.radians(_number(cards, name)) if name else 0.0
         if not name:
-            notes.append("no roll angle in the header: north taken to be up")
+            notes.append("no roll angle in the header: north assumed to be up")
         ratio = scales[1] / scales[0] if scales.all() else 1.0
         turn = np.array([[np.cos(angle), -np.sin(angle) * ratio], [np.sin(angle) / ratio, np.cos(angle)]])
     return scales[:, None] * turn
@@ -241,8 +245,8 @@ def _check_disk(path: Path, cards: Mapping[str, Any], scale: float) -> None:
     power = np.log2(binning)  # level 1.5 keeps R_SUN of the unbinned image
     if abs(power - round(power)) > 0.05:
         raise DataError(
-            f"{path} has pixels of {scale:.4g} arcsec (CDELT1), but a Sun of {radius:.1f} arcsec (RSUN_OBS) "
-            f"and {pixels:.1f} pixels (R_SUN) makes them {radius / pixels:.4g}: its header contradicts itself"
+            f"{path} has pixels of {scale:.4g} arcsec (CDELT1), but a Sun of {radius:.1f} arcsec (RSUN_OBS) and "
+            f"{pixels:.1f} pixels (R_SUN) implies {radius / pixels:.4g}: its header contradicts itself"
         )
 
 
@@ -287,7 +291,7 @@ def _ephemeris(cards: Mapping[str, Any], time: np.datetime64, notes: list[str]) 
             place = get_earth(moment)
         stonyhurst = _number(cards, "HGLN_OBS", default=place.lon.to_value(u.deg))
         if _first(cards, "HEC_X", "HGLN_OBS") is None:
-            notes.append("no position of the observer in the header: taken to be at the Earth")
+            notes.append("no position of the observer in the header: assumed to be at the Earth")
         return Observer(
             longitude=float(L0(moment).to_value(u.deg) + stonyhurst) % 360,
             latitude=float(place.lat.to_value(u.deg)),

@@ -1,7 +1,7 @@
-"""Flares: what their classes stand for, lists of them as GOES and HEK tables are, and the labels that follow.
+"""Flares: their classes, lists such as GOES and HEK tables, and labels from them.
 
-A flare belongs to the region whose number it bears. One that bears none, or the number of no region of the archive (a
-grid has none, HARP counts otherwise than NOAA), belongs to every region in whose field of view it is when it starts.
+A flare belongs to the region with its number. One without a number, or without a region of its number in the archive (a
+grid has none, HARP numbers differ from NOAA's), belongs to every region in whose field of view it is when it starts.
 """
 
 import re
@@ -21,6 +21,7 @@ from framecast.domains.solar.options import CLASSES, HORIZON
 from framecast.domains.solar.places import Place
 from framecast.domains.solar.tables import PLACE_COLUMNS, read_place, region_number, seen_from_earth
 from framecast.domains.solar.times import EXPECTED, moment
+from framecast.videos.frames import span
 
 Times = npt.NDArray[np.datetime64]
 
@@ -42,9 +43,9 @@ class Flare:
 
     Attributes:
         start: when it begins, UTC.
-        flux: the peak flux in W/m² between 1 and 8 Å, which its class stands for (M1.5 is 1.5e-5).
+        flux: the peak flux in W/m² between 1 and 8 Å, given by its class (M1.5 is 1.5e-5).
         region: number of the active region, empty where the list gives none.
-        place: where on the Sun it is, where the list says it.
+        place: its position on the Sun, if in the list.
     """
 
     start: np.datetime64
@@ -59,7 +60,7 @@ class FlareAssignment:
 
     Attributes:
         own: name of each sequence -> its flares.
-        unassigned: how many flares belong to none because they say no place, and the number of no region.
+        unassigned: how many flares belong to none, having neither a position nor the number of a region.
     """
 
     own: dict[str, list[Flare]]
@@ -88,15 +89,17 @@ def thresholds(classes: Sequence[str]) -> npt.NDArray[np.float64]:
         fluxes = np.array([peak_flux(name) for name in classes[1:]])
     except ValueError as error:
         raise ConfigError(
-            f"{error.args[0]!r} is not a class of flares; write such as quiet,C,M,X or quiet,M5"
+            f"{error.args[0]!r} is not a flare class; write classes such as quiet,C,M,X or quiet,M5"
         ) from None
     if not len(fluxes) or (np.diff(fluxes) <= 0).any():
-        raise ConfigError(f"classes are {', '.join(classes)}; write what is none of them first, then them, rising")
+        raise ConfigError(
+            f"classes are {', '.join(classes)}; write the name for no flare first, then the classes in increasing order"
+        )
     return fluxes
 
 
 def class_of(flux: float, classes: Sequence[str]) -> int:
-    """Return the place among ``classes`` of a flare of this peak flux in W/m²."""
+    """Return the index in ``classes`` of a flare of this peak flux in W/m²."""
     return int(np.searchsorted(thresholds(classes), flux * (1 + 1e-9), side="right"))
 
 
@@ -105,10 +108,10 @@ def largest_within(
 ) -> npt.NDArray[np.int64]:
     """Return for each of ``times`` the class of the largest flare that starts less than ``horizon`` s after it."""
     thresholds(classes)  # also where there is no flare
-    span = np.timedelta64(round(horizon * 1e9), "ns")
+    ahead = span(horizon)
     labels = np.zeros(len(times), np.int64)
     for flare in flares:
-        near = (times < flare.start) & (flare.start < times + span)
+        near = (times < flare.start) & (flare.start < times + ahead)
         labels[near] = np.maximum(labels[near], class_of(flare.flux, classes))
     return labels
 
@@ -117,7 +120,7 @@ def read_flares(path: str | Path) -> list[Flare]:
     """Return the flares of an event list, in order of their starts.
 
     Columns: ``start``, ``class`` and ``region`` (which may be empty where it is not known); a ``peak`` must not come
-    before the start; where it was, as ``x`` and ``y``, ``stonyhurst_longitude`` and ``latitude``, or ``location``
+    before the start; its position, as ``x`` and ``y``, ``stonyhurst_longitude`` and ``latitude``, or ``location``
     (`framecast.domains.solar.tables`). The usual names of GOES and HEK tables are known.
 
     Raises:
@@ -136,15 +139,15 @@ def _event(record: Record) -> Flare:
 
 
 def region_numbers(archive: Archive) -> dict[str, str]:
-    """Return for each sequence the number of its region: its attribute ``region``, else what its name says."""
+    """Return for each sequence the number of its region: its attribute ``region``, else that in its name."""
     return {name: region_number(str(archive.sequence(name).attrs.get("region", name))) for name in archive.sequences}
 
 
 def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
-    """Give each sequence the flares of its number, and those seen in it that are of no region's number.
+    """Assign to each sequence the flares with its number, and those without a region that are in its field of view.
 
     Raises:
-        DataError: no flare is of a region of the archive, and none says where it was, or no sequence where it looks.
+        DataError: no flare belongs to a region of the archive, and the flares or the sequences have no positions.
     """
     sequences, numbers = {name: archive.sequence(name) for name in archive.sequences}, region_numbers(archive)
     known = set(numbers.values())
@@ -152,9 +155,10 @@ def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
     placed = [flare for flare in flares if flare.region not in known and flare.place is not None]
     if not named and not (placed and any("hpc_x" in sequence.coords for sequence in sequences.values())):
         raise DataError(
-            f"no event is of a region in {archive.path}: its sequences are {_few(sorted(known))}, and the events are "
-            f"of {_few(sorted({flare.region or 'no region' for flare in flares}))}; regions must have the same numbers "
-            "(prepare with --regions), or the list must say where each event was (columns hpc_x and hpc_y, or location)"
+            f"no event belongs to a region in {archive.path}: its sequences are {_few(sorted(known))}, and the "
+            f"events belong to {_few(sorted({flare.region or 'no region' for flare in flares}))}; regions must "
+            "have the same numbers (prepare with --regions), or the list must give the position of each event "
+            "(columns hpc_x and hpc_y, or location)"
         )
     times = np.array([flare.start for flare in placed], "datetime64[ns]")
     points = seen_from_earth([flare.place for flare in placed if flare.place is not None], times)
@@ -176,11 +180,11 @@ def labels_from_flares(
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Return the labels of all frames, from the flares of each sequence (see `assign_flares`).
 
-    A region without a flare is quiet. Between the moments ``covered`` (None is no limit) all flares are known; a frame
+    A region without a flare is quiet. Between the moments ``covered`` (None: no limit) all flares are known; a frame
     whose horizon of so many seconds is not within is `UNKNOWN`.
     """
     first, last = covered
-    span = np.timedelta64(round(horizon * 1e9), "ns")
+    ahead = span(horizon)
     labels = {}
     for name in archive.sequences:
         times = archive.times(name)
@@ -188,7 +192,7 @@ def labels_from_flares(
         if first is not None:
             labels[name][times < first] = UNKNOWN
         if last is not None:
-            labels[name][times + span > last] = UNKNOWN
+            labels[name][times + ahead > last] = UNKNOWN
     return labels
 
 
@@ -196,7 +200,7 @@ def _shows(sequence: xr.Dataset, times: Times, points: npt.NDArray[np.float64]) 
     """Return for each point (arcsec, NaN is nowhere) whether it is within the sequence's frame at its time.
 
     The frame moves evenly between two images, and for a day before the first and after the last as it did last. A
-    sequence without coordinates that say where on the Sun it is shows nothing.
+    sequence without positions on the Sun contains no points.
     """
     if not {"hpc_x", "hpc_y", "x", "y"} <= set(sequence.coords):
         return np.zeros(len(times), bool)

@@ -1,7 +1,8 @@
 """Headers that were read before: reading one takes 5 ms, and there are 200 000 of them in 15 years of observations.
 
 For each folder that was scanned a file in the cache (`framecast.core.machine.cache_folder`) keeps what was read, with
-the size and time of change of each file. It may be deleted at any time, and what other code has learnt is not used.
+the size and time of change of each file. It may be deleted at any time, and entries of other versions of the code are
+not used.
 """
 
 import json
@@ -28,7 +29,7 @@ WORTH_KEEPING = 200
 """Headers that must have been read anew before the cache is written: fewer are read again as fast."""
 
 Known = FrameHeader | str
-"""What a file says: its header, or why it cannot be used."""
+"""Result of reading a file: its header, or why it cannot be used."""
 
 
 def read_headers(paths: list[Path], *, disk: Disk | None = None) -> list[Known]:
@@ -46,7 +47,7 @@ def _look(path: Path, disk: Disk | None) -> Known:
 
 
 class HeaderCache:
-    """What is known of the files below a folder.
+    """Cached headers of the files below a folder.
 
     Args:
         folder: the folder.
@@ -64,9 +65,9 @@ class HeaderCache:
             self._entries = entries if isinstance(entries, dict) else {}
 
     def get(self, path: Path) -> Known | None:
-        """Return what is known of ``path`` as it is now, if anything."""
+        """Return the cached header of ``path``, if still valid."""
         entry = self._entries.get(self._name(path))
-        with suppress(OSError, KeyError, TypeError, ValueError, IndexError):
+        with suppress(OSError, KeyError, TypeError, ValueError, IndexError, OverflowError):
             if entry is not None and entry[:2] == _stamp(path):
                 return _revived(path, entry[2]) if isinstance(entry[2], dict) else str(entry[2])
         return None
@@ -78,7 +79,7 @@ class HeaderCache:
             self._fresh += 1
 
     def save(self) -> None:
-        """Write it down if that is worth it and can be done."""
+        """Write the cache if that is worthwhile and possible."""
         if self._fresh >= WORTH_KEEPING:
             with suppress(OSError, FramecastError):  # perhaps another process is writing it
                 self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One observation: its pixels, and what its header says about them in the units of this package."""
+"""One observation: its pixels, and its header in the units of this package."""
 
 import re
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ _ELECTRONS, _PHOTONS = {"electron", "electrons"}, {"photon", "photons", "ph"}
 _COUNTS = _DATA_NUMBERS | _ELECTRONS | _PHOTONS
 _GAUSS = {"g", "gauss", "mx/cm^2", "mx cm-2"}
 _BESIDE = {"s", "sec", "secs", "second", "seconds", "pix", "pixel", "pixels"}
-"""What counts may be given per."""
+"""Denominators of units of counts."""
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pointing:
-    """Where the pixels look: the gnomonic projection (TAN) of FITS (Calabretta and Greisen 2002, A&A 395, 1077).
+    """Pointing of the pixels: the gnomonic projection (TAN) of FITS (Calabretta and Greisen 2002, A&A 395, 1077).
 
     Attributes:
         pixel: column and row of the reference pixel, counted from 0 (FITS: CRPIX − 1).
-        direction: the helioprojective x and y the reference pixel looks at, in arcsec (CRVAL).
+        direction: helioprojective x and y of the reference pixel, in arcsec (CRVAL).
         matrix: arcsec of x and y per column and row, ``((xc, xr), (yc, yr))`` (CDELT times PC, or CD).
     """
 
@@ -41,11 +41,6 @@ class Pointing:
     def scale(self) -> float:
         """Side of a pixel, in arcsec."""
         return float(np.sqrt(abs(np.linalg.det(np.array(self.matrix)))))
-
-    @property
-    def roll(self) -> float:
-        """Angle of the rows against solar east-west, in degrees; 0 when north is up in the file."""
-        return float(np.degrees(np.arctan2(self.matrix[1][0], self.matrix[0][0])))
 
     def pixels(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
         """Return column and row (from 0, fractional) of the directions ``x`` and ``y`` in arcsec."""
@@ -62,7 +57,7 @@ class Pointing:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameHeader:
-    """What is known of an observation without its pixels.
+    """An observation without its pixels.
 
     Attributes:
         path: the file.
@@ -73,8 +68,8 @@ class FrameHeader:
         unit: unit of the pixels, such as ``DN``.
         instrument: its name.
         shape: rows and columns.
-        pointing: where the pixels look.
-        observer: where the image was taken from.
+        pointing: of the pixels.
+        observer: position from which the image was taken.
         notes: what was assumed or repaired, one short sentence each.
         disk: how a picture without a header shows the Sun, from which the rest follows; None for all other files.
     """
@@ -104,7 +99,7 @@ class FrameHeader:
 
     @property
     def final_unit(self) -> str:
-        """Unit of the pixels in an archive: counts by second; anything else, such as ``G``, as it is."""
+        """Unit of the pixels in an archive: counts by second; anything else, such as ``G``, unchanged."""
         if not self.counts:
             return "G" if self.unit.lower() in _GAUSS else self.unit
         base = "electron" if self._words & _ELECTRONS else "photon" if self._words & _PHOTONS else "DN"
@@ -112,7 +107,7 @@ class FrameHeader:
 
     @property
     def divided_out(self) -> float:
-        """Seconds by which the pixels are divided; NaN where the exposure does not matter or is divided out already."""
+        """Seconds by which the pixels are divided; NaN if the exposure does not matter or is divided out already."""
         return self.exposure if self.counts and not self.per_second else float("nan")
 
     @property
@@ -123,8 +118,8 @@ class FrameHeader:
         """Raise `DataError` if the pixels are counts that cannot be brought to a rate."""
         if self.counts and not self.per_second and not 0 < self.exposure < np.inf:
             raise DataError(
-                f"{self.path} has exposure time {self.exposure:g} s: "
-                "without a positive EXPTIME its DN cannot become DN/s; leave the file out"
+                f"{self.path} has exposure time {self.exposure:g} s: without a positive EXPTIME its DN cannot be "
+                "converted to DN/s; leave the file out"
             )
 
 
@@ -135,7 +130,7 @@ class SolarImage:
     Attributes:
         header: what its header says.
         data: pixels as in the file, ``[row, column]`` float32, NaN where there is none.
-        saturation: value of a pixel, in the unit of the file, above which it says only "this or more".
+        saturation: value of a pixel, in the unit of the file, above which it means "this or more".
     """
 
     header: FrameHeader

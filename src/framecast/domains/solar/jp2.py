@@ -1,12 +1,12 @@
 r"""Helioviewer's JPEG 2000 images: 8-bit pictures with the whole FITS header of their observation inside.
 
-The header stands in an XML box of the file (ISO/IEC 15444-1, annex I). The picture is made for the eye: exposure, a
-square root or a logarithm, limits, and 8 bits. But the header still tells the percentiles of the observation
+The header is in an XML box of the file (ISO/IEC 15444-1, annex I). The picture is scaled for display: exposure, a
+square root or a logarithm, limits, and 8 bits. But the header contains the percentiles of the observation
 (``DATAMEDN``, ``DATAP75`` … ``DATAP99``), and those of the picture can be counted: a straight line through the pairs
 
 .. math:: \mathrm{byte} = a\, f(\mathrm{DN}) + b, \qquad f \in \{\sqrt{\cdot}, \log\}
 
-gives the curve of each picture, whatever made it, and with it the DN back. What the picture's limits cut off is lost:
+gives the curve of each picture and thus the DN. Values beyond the picture's limits are lost:
 byte 0 is that DN or less, byte 255 that DN or more. Between, a step of one byte is 2 to 4 % of the intensity.
 """
 
@@ -52,9 +52,9 @@ class DisplayCurve:
 
     @classmethod
     def fit(cls, picture: npt.NDArray[np.uint8], percentiles: Mapping[int, float]) -> "DisplayCurve | None":
-        """Return the curve that takes the ``percentiles`` of the observation (per cent: DN) to those of ``picture``.
+        """Return the curve that maps the ``percentiles`` of the observation (per cent: DN) to those of ``picture``.
 
-        Only what lies within the picture's limits counts. None if fewer than three do, or no curve fits.
+        Only values within the picture's limits count. None if fewer than three do, or no curve fits.
         """
         share = np.cumsum(np.bincount(picture.ravel(), minlength=256)) / picture.size
         shown = {per_cent: _percentile(share, per_cent / 100) for per_cent in percentiles}
@@ -77,7 +77,7 @@ class DisplayCurve:
 
 
 def read_jp2_header(path: Path) -> FrameHeader:
-    """Return what the header within the file says.
+    """Return the header in the file.
 
     Raises:
         DataError: as `framecast.domains.solar.reader.read_header`.
@@ -102,11 +102,11 @@ def read_jp2(path: Path) -> SolarImage:
         raise
     except (OSError, SyntaxError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).replace(str(path), "the file").split())
-        raise DataError(f"{path} is cut short or damaged: its picture cannot be decoded ({reason})") from None
+        raise DataError(f"{path} is truncated or damaged: its picture cannot be decoded ({reason})") from None
     if bytes_.shape != header.shape:
         raise DataError(
             f"{path} has a picture of {bytes_.shape[0]}x{bytes_.shape[1]} pixels, and its header says "
-            f"{header.shape[0]}x{header.shape[1]}: only pictures of full size can be placed"
+            f"{header.shape[0]}x{header.shape[1]}: only pictures at full size are supported"
         )
     known = {
         per_cent: float(cards[name])
@@ -116,8 +116,8 @@ def read_jp2(path: Path) -> SolarImage:
     curve = DisplayCurve.fit(bytes_, known)
     if curve is None:
         raise DataError(
-            f"{path} shows intensities by an unknown curve: its header's percentiles (DATAMEDN, DATAP75 …) are absent "
-            "or do not fit, so that its 8-bit values cannot become DN; use the FITS file"
+            f"{path} has an unknown intensity curve: its header's percentiles (DATAMEDN, DATAP75 …) are absent or "
+            "do not fit, so its 8-bit values cannot be converted to DN; use the FITS file"
         )
     table = curve.table()
     # The brightest shade stands for "this or more".
@@ -125,7 +125,7 @@ def read_jp2(path: Path) -> SolarImage:
 
 
 def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:
-    """Return the byte, interpolated within its step, below which the share ``wanted`` of the pixels lies."""
+    """Return the byte, interpolated within its step, below which the fraction ``wanted`` of the pixels lies."""
     byte = int(np.searchsorted(share, wanted))
     below = share[byte - 1] if byte else 0.0
     step = share[min(byte, 255)] - below
@@ -133,16 +133,16 @@ def _percentile(share: npt.NDArray[np.float64], wanted: float) -> float:
 
 
 def _header(path: Path) -> tuple[FrameHeader, dict[str, Any]]:
-    """Return what the FITS header in the XML box says, and its cards, numbers as numbers."""
+    """Return the FITS header in the XML box, and its cards, numbers as numbers."""
     box = next((content for kind, content in _boxes(path) if kind == b"xml "), None)
     if box is None:
-        raise DataError(f"{path} is a JPEG 2000 file without a FITS header (no XML box): where it looks is unknown")
+        raise DataError(f"{path} is a JPEG 2000 file without a FITS header (no XML box): its pointing is unknown")
     try:
         fits = ElementTree.fromstring(box.rstrip(b"\x00").strip()).find(".//fits")
     except ElementTree.ParseError as error:
         raise DataError(f"{path} has a header that is not XML ({error})") from None
     if fits is None:
-        raise DataError(f"{path} has an XML box without a FITS header (no element fits): where it looks is unknown")
+        raise DataError(f"{path} has an XML box without a FITS header (no element fits): its pointing is unknown")
     values = {element.tag.upper(): _value((element.text or "").strip()) for element in fits}
     cards = {name: value for name, value in values.items() if value not in ("", "nan", "-nan")}
     # A picture of no pixels where the cards give none; the picture itself is compared with it.

@@ -1,7 +1,7 @@
 """sunpy in and out: a sequence of Maps as the past of a forecast, and forecasts as Maps and FITS files.
 
-A map that leaves has a full world coordinate system: helioprojective, as its observer sees it at the time it is for.
-``DATE-OBS`` is that valid time. The positions of frames that nobody has seen yet follow from solar rotation and from
+Output maps have a full world coordinate system: helioprojective, for the observer at the valid time.
+``DATE-OBS`` is that valid time. The positions of future frames follow from solar rotation and from
 the motion of the observer (`framecast.domains.solar.positions`).
 """
 
@@ -26,17 +26,18 @@ from framecast.domains.solar.image import FrameHeader, SolarImage
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import PredictOptions, View
 from framecast.domains.solar.places import Arcsec, Stonyhurst, parse_location
-from framecast.domains.solar.positions import coordinates
+from framecast.domains.solar.positions import along_time, coordinates, observed_from
 from framecast.domains.solar.predict.region import find_region
 from framecast.domains.solar.projection import SOLAR_RADIUS
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import saturation_level
+from framecast.domains.solar.times import minute
 from framecast.domains.solar.tracks import follow
 from framecast.models.forecaster import Forecaster
 from framecast.videos.frames import moments
 
 STATISTICS = ("mean", "spread")
-"""What `to_maps` makes by name, besides ``members`` and quantiles such as ``0.9``."""
+"""Statistics of `to_maps`, besides ``members`` and quantiles such as ``0.9``."""
 
 _FURTHEST = 85.0
 _FOLDER = Kind("folder of maps", "maps.json")
@@ -74,7 +75,7 @@ def past_of_maps(
     """Return the past that ``model`` needs from full-disk or partial sunpy Maps, one region followed through them.
 
     Args:
-        model: says which channels, cadence and size.
+        model: the model, which determines channels, cadence and size.
         maps: in any order; for each frame the nearest within a tenth of the cadence is taken.
         center: middle of the region at the last frame: helioprojective x and y in arcsec, ``"N13W08"``, or a
             ``SkyCoord``.
@@ -84,11 +85,11 @@ def past_of_maps(
         pointing: ``tracked`` or ``fixed``.
 
     Returns:
-        ``past(time, channel, y, x)`` with ``time``, ``x``, ``y``, ``hpc_x``, ``hpc_y`` and where the observer was.
+        ``past(time, channel, y, x)`` with ``time``, ``x``, ``y``, ``hpc_x``, ``hpc_y`` and the observer's position.
 
     Raises:
         DataError: a frame is missing, or a map cannot be used.
-        ConfigError: the place is beyond the limb.
+        ConfigError: the position is beyond the limb.
     """
     frames = model.frames
     images = [from_map(each) for each in maps]
@@ -96,7 +97,7 @@ def past_of_maps(
     lead = int(frames.past_channels[0])
     own = [image.header for image in images if image.header.wavelength == lead]
     if not own:
-        raise DataError(f"no map is of {lead} Å, the model's first channel: give maps of its channels")
+        raise DataError(f"no map has the wavelength {lead} Å, the model's first channel: give maps of its channels")
     last = max(own, key=lambda h: h.time) if time is None else min(own, key=lambda h: abs(h.time - time))
     slots = [
         [_nearest([i.header for i in images], int(name), moment, frames.cadence) for name in frames.past_channels]
@@ -123,7 +124,6 @@ def past_of_maps(
             for slot, x, y in zip(slots, passage.x, passage.y, strict=True)
         ]
     )
-    observers = [header.observer for header in leaders]
     arcsec = {"units": "arcsec"}
     return xr.Dataset(
         {"past": (("time", "channel", "y", "x"), video, {"units": leaders[0].final_unit})},
@@ -132,23 +132,20 @@ def past_of_maps(
             "channel": list(frames.past_channels),
             "y": ("y", offsets(view.height, view.pixel), arcsec),
             "x": ("x", offsets(view.width, view.pixel), arcsec),
-            "hpc_x": ("time", passage.x, arcsec),
-            "hpc_y": ("time", passage.y, arcsec),
-            "observer_longitude": ("time", [place.longitude for place in observers], {"units": "degree"}),
-            "observer_latitude": ("time", [place.latitude for place in observers], {"units": "degree"}),
-            "observer_distance": ("time", [place.distance for place in observers], {"units": "m"}),
+            **along_time(hpc_x=passage.x, hpc_y=passage.y),
+            **observed_from(leaders),
         },
         attrs={"pointing_arcsec": list(track.pointing)} if track.pointing is not None else {},
     )
 
 
 def _place(center: Any, header: FrameHeader) -> Any:
-    """Return a ``SkyCoord``, a place such as ``N13W08`` or a pair of arcsec as `find_region` takes it."""
+    """Return a ``SkyCoord``, a position such as ``N13W08`` or a pair of arcsec as `find_region` takes it."""
     if isinstance(center, str):
         try:
             return Stonyhurst(*parse_location(center))
         except ValueError:
-            raise ConfigError(f"center is {center!r}; write x and y in arcsec, or a place such as N13W08") from None
+            raise ConfigError(f"center is {center!r}; write x and y in arcsec, or a position such as N13W08") from None
     if not hasattr(center, "transform_to"):
         return Arcsec(*map(float, center))
     import astropy.units as u
@@ -169,7 +166,7 @@ def _nearest(headers: Sequence[FrameHeader], wavelength: int, moment: np.datetim
     near = min(own, key=lambda header: abs(header.time - moment), default=None)
     if near is None or abs(near.time - moment) > np.timedelta64(round(1e8 * cadence), "ns"):
         raise DataError(
-            f"no map of {wavelength} Å is of {str(moment)[:16].replace('T', ' ')}: the model sees a frame every "
+            f"there is no map of {wavelength} Å at {minute(moment)}: the model sees a frame every "
             f"{format_duration(cadence)}; give a map near each of these times"
         )
     return near
@@ -189,12 +186,8 @@ def _cut(image: SolarImage, x: float, y: float, view: View, radiometry: Radiomet
 def forecast_maps(model: Forecaster, maps: Sequence[Any], *, center: Any, **options: Any) -> xr.Dataset:
     """Return the ensemble that ``model`` draws from a sequence of sunpy Maps; `to_maps` makes Maps of it again.
 
-    Args:
-        model: a loaded model of the Sun.
-        maps: the past; see `past_of_maps`.
-        center: middle of the region at the last frame; see `past_of_maps`.
-        options: ``time``, ``pixel``, ``radiometry`` and ``pointing`` of `past_of_maps`, and those of
-            `framecast.models.forecaster.Forecaster.forecast`, such as ``members`` and ``seed``.
+    The options are ``time``, ``pixel``, ``radiometry`` and ``pointing`` of `past_of_maps`, and those of
+    `framecast.models.forecaster.Forecaster.forecast`, such as ``members`` and ``seed``.
 
     Returns:
         A Dataset like a forecast file of one sample, without the sample axis: ``forecast(member, lead_time, channel,
@@ -226,15 +219,15 @@ def to_maps(forecast: xr.Dataset | str | Path, *statistics: str | float, sample:
 
     Args:
         forecast: a forecast file of the Sun or its path, or what `forecast_maps` returns.
-        statistics: ``mean``, ``spread`` (standard deviation of the members), ``members`` (each by itself),
-            ``observed`` (what came, where it is known), or quantiles from 0 to 1. Mean and spread by default.
+        statistics: ``mean``, ``spread`` (standard deviation of the members), ``members`` (each separately),
+            ``observed`` (the observations, if known), or quantiles from 0 to 1. Mean and spread by default.
         sample: which window of a file; the last by default.
 
     Returns:
         Name (``mean``, ``spread``, ``q0.9``, ``member00`` …) -> Maps in order of channel and time.
 
     Raises:
-        DataError: the forecast does not say where its frames are.
+        DataError: the forecast has no positions of its frames.
         ConfigError: there is no such statistic.
     """
     return {name: list(maps) for name, maps in _maps(_one(forecast, sample), statistics or STATISTICS)}
@@ -250,17 +243,11 @@ def write_maps(
 ) -> list[Path]:
     """Write a forecast as FITS files that sunpy opens: one for each statistic, channel and frame of the future.
 
-    Args:
-        forecast: see `to_maps`.
-        out: the folder to make.
-        statistics: see `to_maps`.
-        sample: see `to_maps`.
-        overwrite: whether an existing folder may be replaced.
-        progress: called with the number of files written, and of all.
+    The arguments are those of `to_maps`; ``progress`` is called with the number of files written, and of all.
 
     Raises:
         DataError: as `to_maps`.
-        FramecastError: the folder exists.
+        FramecastError: the folder ``out`` exists.
     """
     made = to_maps(forecast, *statistics, sample=sample)
     every, written = [(name, each) for name, maps in made.items() for each in maps], []
@@ -281,7 +268,7 @@ def _one(forecast: xr.Dataset | str | Path, sample: int) -> xr.Dataset:
     whole = forecast if isinstance(forecast, xr.Dataset) else open_forecast(forecast)
     if "hpc_x" not in whole.coords or "observer_longitude" not in whole.coords:
         raise DataError(
-            "the forecast does not say where its frames are (coordinates hpc_x and observer_longitude): prepare the "
+            "the forecast has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
             "images with this framecast and forecast again"
         )
     if "sample" not in whole.dims:
@@ -320,8 +307,8 @@ def _quantile(statistic: str | float) -> float:
         level = float("nan")
     if not 0 <= level <= 1:
         raise ConfigError(
-            f"{statistic!r} is not a statistic; it can be {', '.join(STATISTICS)}, members, observed (where the "
-            "forecast holds what came), or a quantile from 0 to 1"
+            f"{statistic!r} is not a statistic; it can be {', '.join(STATISTICS)}, members, observed (if the "
+            "forecast file contains observations), or a quantile from 0 to 1"
         )
     return level
 

@@ -1,7 +1,7 @@
-"""Which observations a folder holds, and which of them belong together.
+"""The observations in a folder, and their matching in time.
 
-All headers are read before any pixel: what cannot be used is known, with its reason, before the work begins, and the
-same folder always yields the same series.
+All headers are read before any pixel: unusable files are known, with the reason, before the work starts, and the same
+folder always gives the same series.
 """
 
 from collections import Counter
@@ -18,12 +18,13 @@ from framecast.domains.solar.header_cache import HeaderCache, read_headers
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.options import Disk
 from framecast.domains.solar.parallel import WorkerPool, one_by_one
+from framecast.videos.frames import span
 
 DEFAULT_TOLERANCE = 60.0
-"""Seconds within which two observations are of the same time, unless half the cadence is less."""
+"""Seconds within which two observations count as simultaneous, unless half the cadence is less."""
 
 _RECORD = "fetch.json"
-"""What `framecast.domains.solar.fetch` leaves beside the images."""
+"""Files that `framecast.domains.solar.fetch` writes beside the images."""
 
 _BATCH = 16
 """Headers that are read as one job."""
@@ -39,7 +40,7 @@ class Rejected:
 
 @dataclass
 class Observations:
-    """What a folder holds: usable observations in order of time, and the files that are not."""
+    """Content of a folder: usable observations in order of time, and the files that are not."""
 
     frames: list[FrameHeader] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -83,7 +84,7 @@ class Series:
         cadence: nominal seconds between two slots.
         tolerance: seconds within which an observation counts as taken at a slot's time.
         gaps: where slots are missing.
-        unmatched: how many observations of each channel between start and end found no place (other times, copies).
+        unmatched: how many observations of each channel between start and end were not used (other times, copies).
     """
 
     channels: tuple[int, ...]
@@ -101,23 +102,20 @@ def scan(
     progress: Callable[[int, int], None] | None = None,
     pool: WorkerPool | None = None,
 ) -> Observations:
-    """Read the header of every file below ``source``, or remember it from an earlier time (see `HeaderCache`).
+    """Read the header of every file below ``source``, or take it from the cache (see `HeaderCache`).
 
-    Args:
-        source: the folder.
-        disk: how files that are pictures without a header show the Sun.
-        progress: called with the number of headers known, and of all.
-        pool: does the reading.
+    ``disk`` says how files that are pictures without a header show the Sun, ``pool`` does the reading, and ``progress``
+    is called with the number of headers known, and of all.
 
     Raises:
-        DataError: there is no such folder, or it holds no file that can be used.
+        DataError: there is no such folder, or it contains no usable file.
     """
     source = Path(source)
     if not source.is_dir():
-        raise DataError(f"{source} is not a folder: name the folder that holds the FITS files")
+        raise DataError(f"{source} is not a folder: name the folder with the FITS files")
     paths = sorted(p for p in source.rglob("*") if not p.name.startswith(".") and p.name != _RECORD and p.is_file())
     if not paths:
-        raise DataError(f"{source} holds no file: name the folder that holds the FITS files")
+        raise DataError(f"{source} contains no file: name the folder with the FITS files")
     cache = HeaderCache(source, disk)
     known = {path: cached for path in paths if (cached := cache.get(path)) is not None}
     unknown = [path for path in paths if path not in known]
@@ -138,7 +136,7 @@ def scan(
     observations.frames.sort(key=lambda frame: (frame.time, frame.wavelength, frame.path))
     if not observations.frames:
         first = observations.rejected[0].reason
-        raise DataError(f"{source} holds no usable observation among {len(paths)} files; the first: {first}")
+        raise DataError(f"{source} contains no usable observation among {len(paths)} files; the first: {first}")
     return observations
 
 
@@ -166,16 +164,16 @@ def match(
         end: leave out what was observed later (by more than the tolerance).
 
     Raises:
-        DataError: a channel has no observation, in the folder or in the range of time, or cadence cannot be told.
+        DataError: a channel has no observation, in the folder or in the range of time, or the cadence is undetermined.
     """
     frames = list(frames)
     present = Counter(frame.wavelength for frame in frames)
     if absent := [channel for channel in channels if channel not in present]:
         raise DataError(
-            f"no file is of wavelength {_listing(absent)}; the headers say {_listing(sorted(present))}: "
-            "choose among these with --wavelengths"
+            f"no file has wavelength {_listing(absent)}; the headers say {_listing(sorted(present))}: choose among "
+            "these with --wavelengths"
         )
-    slack = _delta(DEFAULT_TOLERANCE if tolerance is None else tolerance)
+    slack = span(DEFAULT_TOLERANCE if tolerance is None else tolerance)
     frames = [f for f in frames if start is None or f.time >= start - slack]
     frames = [f for f in frames if end is None or f.time <= end + slack]
     within = Counter(frame.wavelength for frame in frames)
@@ -212,9 +210,9 @@ def _without_twins(frames: list[FrameHeader]) -> list[FrameHeader]:
 
 
 def _typical_step(times: np.ndarray) -> float:
-    """Return the median distance of ``times`` in seconds, as the round number it is meant to be."""
+    """Return the median distance of ``times`` in seconds, rounded to its nominal value."""
     if len(times) < 2:
-        raise DataError("one observation alone has no cadence: give more files, or the cadence with --cadence")
+        raise DataError("a single observation has no cadence: give more files, or the cadence with --cadence")
     step = float(np.median(np.diff(times) / np.timedelta64(1, "s")))
     for unit in (3600.0, 60.0, 12.0, 1.0):
         rounded = round(step / unit) * unit
@@ -241,17 +239,13 @@ def _thin(times: np.ndarray, cadence: float, tolerance: float) -> np.ndarray:
 def _nearest(frames: list[FrameHeader], times: np.ndarray, tolerance: float) -> list[FrameHeader | None]:
     """Return for each of ``times`` the frame nearest to it, or None if it is further than ``tolerance``."""
     own = pd.DatetimeIndex([frame.time for frame in frames])
-    indices = own.get_indexer(pd.DatetimeIndex(times), method="nearest", tolerance=_delta(tolerance))
+    indices = own.get_indexer(pd.DatetimeIndex(times), method="nearest", tolerance=span(tolerance))
     return [frames[index] if index >= 0 else None for index in indices]
 
 
 def _gaps(times: np.ndarray, cadence: float) -> list[Gap]:
     steps = np.diff(times) / np.timedelta64(1, "s") / cadence
     return [Gap(times[k], times[k + 1], round(float(steps[k])) - 1) for k in np.flatnonzero(steps > 1.5)]
-
-
-def _delta(seconds: float) -> np.timedelta64:
-    return np.timedelta64(round(seconds * 1e9), "ns")
 
 
 def _listing(wavelengths: Sequence[int]) -> str:

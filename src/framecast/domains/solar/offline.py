@@ -1,8 +1,8 @@
 """Keep astropy from the network, and sunpy from a home directory that cannot be written.
 
-astropy fetches tables of the Earth's rotation and of leap seconds when the ones it brought along are old, and fails
-where there is no network. Nothing framecast computes needs them to better than a millisecond, so within `offline` the
-tables at hand are used whatever their age; afterwards the user's own settings hold again.
+astropy fetches tables of the Earth's rotation and of leap seconds when the included ones are old, and fails where
+there is no network. Nothing framecast computes needs them to better than a millisecond, so within `offline` the
+available tables are used whatever their age; afterwards the user's settings are restored.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from pathlib import Path
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Within the block, astropy uses the tables it has and asks no server."""
+    """Within the block, astropy uses the tables it has and contacts no server."""
     from astropy.utils import iers
     from erfa import ErfaWarning
 

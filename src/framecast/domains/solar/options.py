@@ -1,4 +1,4 @@
-"""What can be set about solar data. Light, so that the command line can show it at once."""
+"""Options for solar data. Without heavy imports, so that the command line starts quickly."""
 
 from dataclasses import dataclass, field
 from math import isfinite
@@ -60,7 +60,7 @@ def _disk(text: str) -> tuple[float, float, float]:
 def _covered(text: str) -> tuple[Any, Any]:
     first, last = (_moment(part) if part.strip() else None for part in text.split(".."))
     if first is not None and last is not None and last < first:
-        raise ConfigError(f"--covers is {text!r}: its end is before its start; exchange them")
+        raise ConfigError(f"--covers is {text!r}: its end is before its start; swap them")
     return first, last
 
 
@@ -76,7 +76,9 @@ Moment = Annotated[Any, Written(_moment, "a time such as 2017-09-06T11:53 (UTC)"
 """A ``numpy.datetime64``, UTC."""
 When = Annotated[Any, Written(_when, "a time such as 2017-09-06T11:53 (UTC), latest, or latest-6h")]
 """A ``numpy.datetime64``, or a ``framecast.domains.solar.times.Latest``."""
-Center = Annotated[Any, Written(_place, "x,y in arcsec such as 32,112 or -420.5,88, or a place as N13W08", "PLACE")]
+Center = Annotated[
+    Any, Written(_place, "x,y in arcsec such as 32,112 or -420.5,88, or a position such as N13W08", "PLACE")
+]
 """A place of ``framecast.domains.solar.tables``; a pair of numbers is arcsec."""
 Offset = Annotated[tuple[float, float], Written(lambda text: _place(text), "x,y in arcsec such as 20,-35", "X,Y")]
 Size = Annotated[
@@ -90,7 +92,7 @@ Names = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class RadiometryOptions:
-    """What is done to the pixels beside dividing by the exposure.
+    """Processing of pixels besides the division by the exposure.
 
     Attributes:
         despike: replace pixels hit by particles.
@@ -109,22 +111,24 @@ class RadiometryOptions:
 
     def __post_init__(self) -> None:
         if self.bleeding < 0 or (self.saturation is not None and self.saturation < 0):
-            raise ConfigError(f"saturation is {self.saturation} and bleeding {self.bleeding:g}; neither is below 0")
+            raise ConfigError(
+                f"saturation is {self.saturation} and bleeding {self.bleeding:g}; neither may be negative"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disk:
-    """How pictures without a header show the Sun; see `framecast.domains.solar.disk_pictures`.
+    """Description of pictures without a header; see `framecast.domains.solar.disk_pictures`.
 
     Attributes:
         column: of the middle of the disk, from 0 for the middle of the first pixel.
         row: of it, from 0 for the uppermost.
         radius: of the disk, in pixels.
-        zero: value of the file that stands for 0.
+        zero: value of the file that means 0.
         step: physical unit of one step of the file's values.
         unit: physical unit.
         wavelength: the channel, in ångström.
-        pattern: how names give the time, as for `datetime.strptime`; None finds it.
+        pattern: of the time in names, as for `datetime.strptime`; None detects it.
     """
 
     column: float
@@ -144,20 +148,69 @@ class Disk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareOptions(RadiometryOptions):
-    """How images of the Sun become an archive of regions.
+class PictureOptions(RadiometryOptions):
+    """Description of pictures of the Sun without a header.
+
+    Attributes:
+        disk: the files are grey pictures without a header (JPEG, PNG, TIFF), north up, that show the full disk of
+            the Sun with its centre in this column and row (from 0, the top row first) and this radius, in pixels.
+        levels: value of such a picture that means 0, and the physical unit of one step.
+        unit: physical unit of such pictures, such as G; level is a step of the picture.
+        time_pattern: pattern of the time in the names of such pictures, such as HMI.m%Y.%m.%d_%H.%M.%S.
+            [default: found in the names]
+    """
+
+    disk: (
+        Annotated[
+            tuple[float, float, float],
+            Written(_disk, "column, row and radius in pixels such as 255.5,255.5,202.5", "X,Y,RADIUS"),
+        ]
+        | None
+    ) = None
+    levels: Annotated[
+        tuple[float, float],
+        Written(_pair, "a value and a step such as 128,1", "ZERO,STEP", write="{0[0]:g},{0[1]:g}".format),
+    ] = (0.0, 1.0)
+    unit: str = "level"
+    time_pattern: str | None = field(default=None, metadata={"metavar": "PATTERN"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.disk is None and (self.levels != (0.0, 1.0) or self.unit != "level" or self.time_pattern is not None):
+            raise ConfigError("levels, unit and time_pattern apply to pictures without a header: also give --disk")
+
+    def disk_of(self, wavelength: int) -> Disk | None:
+        """Return the description of pictures of a wavelength without a header."""
+        if self.disk is None:
+            return None
+        (column, row, radius), (zero, step) = self.disk, self.levels
+        return Disk(
+            column=column,
+            row=row,
+            radius=radius,
+            zero=zero,
+            step=step,
+            unit=self.unit,
+            wavelength=wavelength,
+            pattern=self.time_pattern,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions(PictureOptions):
+    """Options of the preparation of an archive of regions.
 
     Attributes:
         size: pixels of a frame: 64, or rows x columns as in 64x96.
-        wavelengths: channels in ångström, such as 171 or 193,211,94. [default: all there are]
-        start: first time wanted (UTC); a day alone is its midnight.
-        end: last time wanted (UTC), such as 2017-08-14T12:00.
-        cadence: time between two frames: 12s, 30min, 2h. [default: every frame there is]
+        wavelengths: channels in ångström, such as 171 or 193,211,94. [default: all]
+        start: first time (UTC); a date alone means midnight.
+        end: last time (UTC), such as 2017-08-14T12:00.
+        cadence: time between two frames: 12s, 30min, 2h. [default: every frame]
         pixel: side of a pixel in arcsec. [default: 4.8, two pixels of AIA's synoptic images]
         field_of_view: instead of --pixel: width of a frame, its field of view, in arcsec.
-        angle: follow a region while its centre is within this many degrees of the disk's middle.
-        longitude: and while it is within this many degrees of the central meridian.
-        latitude: and while it is within this many degrees of the equator.
+        angle: follow a region while its centre is within this many degrees of disk centre.
+        longitude: also limit the distance of the centre from the central meridian, in degrees.
+        latitude: also limit the distance of the centre from the equator, in degrees.
         regions: follow the regions of this table, not a grid: id, NOAA or HARPNUM; time; x and y in arcsec,
             carrington_longitude or stonyhurst_longitude and latitude in degrees, or location as N12W34.
         pointing: follow the surface, or stay fixed at x and y of --regions, also above the limb (with --off-limb keep).
@@ -168,12 +221,6 @@ class PrepareOptions(RadiometryOptions):
         rotation: rotation law of the surface.
         off_limb: mask the pixels beyond the limb, or keep them.
         exclude: exclude the images of these times: start and end, or one column of dates.
-        disk: the files are grey pictures without a header (JPEG, PNG, TIFF), north up, that show the disk of the Sun
-            with its middle in this column and row (from 0, the uppermost row first) and this radius, in pixels.
-        levels: value of such a picture that stands for 0, and the physical unit of one step.
-        unit: physical unit of such pictures, such as G. [default: level, a step of the picture]
-        time_pattern: how the names of such pictures give the time, such as HMI.m%Y.%m.%d_%H.%M.%S.
-            [default: found in the names]
         strict: stop at a file that cannot be used.
         workers: processes that read files. [default: one for each core, at most 8]
         scheduler: use the workers of this dask cluster instead: tcp://HOST:8786.
@@ -197,19 +244,6 @@ class PrepareOptions(RadiometryOptions):
     rotation: Rotation = "howard"
     off_limb: OffLimb = "mask"
     exclude: Path | None = field(default=None, metadata={"metavar": "CSV"})
-    disk: (
-        Annotated[
-            tuple[float, float, float],
-            Written(_disk, "column, row and radius in pixels such as 255.5,255.5,202.5", "X,Y,RADIUS"),
-        ]
-        | None
-    ) = None
-    levels: Annotated[
-        tuple[float, float],
-        Written(_pair, "a value and a step such as 128,1", "ZERO,STEP", write="{0[0]:g},{0[1]:g}".format),
-    ] = (0.0, 1.0)
-    unit: str = "level"
-    time_pattern: str | None = field(default=None, metadata={"metavar": "PATTERN"})
     strict: bool = False
     workers: int | None = field(default=None, metadata={"min": 1})
     scheduler: str | None = field(default=None, metadata={"metavar": "ADDRESS"})
@@ -225,34 +259,19 @@ class PrepareOptions(RadiometryOptions):
         if self.pixel is not None and self.field_of_view is not None:
             raise ConfigError("pixel and field_of_view are given; one follows from the other: give one of them")
         if self.pointing == "fixed" and self.regions is None:
-            raise ConfigError("a fixed pointing has no place: name a table with x and y in arcsec (--regions)")
-        if self.disk is None and (self.levels != (0.0, 1.0) or self.unit != "level" or self.time_pattern is not None):
-            raise ConfigError("levels, unit and time_pattern are of pictures without a header: give --disk with them")
+            raise ConfigError("a fixed pointing needs a position: name a table with x and y in arcsec (--regions)")
         self.view, self.picture_disk  # noqa: B018 (checks them)
 
     @property
     def picture_disk(self) -> Disk | None:
-        """How the files show the Sun, where they have no header."""
-        if self.disk is None:
-            return None
-        if self.wavelengths is None or len(self.wavelengths) != 1:
+        """Description of pictures without a header."""
+        if self.disk is not None and (self.wavelengths is None or len(self.wavelengths) != 1):
             raise ConfigError("pictures without a header do not name their channel: give one with --wavelengths, 6173")
-        column, row, radius = self.disk
-        zero, step = self.levels
-        return Disk(
-            column=column,
-            row=row,
-            radius=radius,
-            zero=zero,
-            step=step,
-            unit=self.unit,
-            wavelength=self.wavelengths[0],
-            pattern=self.time_pattern,
-        )
+        return self.disk_of(self.wavelengths[0] if self.wavelengths else 0)
 
     @property
     def view(self) -> "View":
-        """How every region is seen."""
+        """The field of view of every region."""
         height, width = self.size
         pixel = self.pixel if self.field_of_view is None else self.field_of_view / max(width, 1)
         return View(height, width, 4.8 if pixel is None else pixel, self.off_limb)
@@ -260,10 +279,10 @@ class PrepareOptions(RadiometryOptions):
 
 @dataclass(frozen=True)
 class View:
-    """The frame of a region: rows, columns, the side of a pixel in arcsec, and what is done beyond the limb.
+    """The frame of a region: rows, columns, the side of a pixel in arcsec, and the treatment of pixels beyond the limb.
 
     4.8 arcsec is the resolution at which Francisco et al. (2024, arXiv 2410.20843) train: 64 pixels span 307 arcsec, an
-    active region and its surroundings, and lie on the disk entirely up to 45° from its middle.
+    active region and its surroundings, and lie entirely on the disk up to 45° from its centre.
     """
 
     height: int
@@ -275,22 +294,22 @@ class View:
         if self.height < 1 or self.width < 1:
             raise ConfigError(f"size is {self.height}x{self.width}; it must be at least one row and one column")
         if not 0.1 <= self.pixel <= 120:
-            raise ConfigError(f"pixels of {self.pixel:g} arcsec; they must measure from 0.1 to 120 arcsec")
+            raise ConfigError(f"pixels of {self.pixel:g} arcsec; they must be from 0.1 to 120 arcsec")
         if self.off_limb not in ("mask", "keep"):
             raise ConfigError(f"off_limb is {self.off_limb!r}; it can be mask or keep")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """How politely and how patiently images are fetched.
+    """Limits of the transfer of images.
 
     Attributes:
-        connections: files fetched side by side, from 1 to 16.
+        connections: parallel downloads, from 1 to 16.
         tries: attempts for each file, with growing pauses between.
-        timeout: a file that takes longer is tried again.
+        timeout: time limit of an attempt for a file.
         pause: seconds before the second attempt; doubled before each further one, up to a minute.
         silence: seconds without a byte after which an attempt ends.
-        patience: the longest ``Retry-After``, in seconds, that is waited for.
+        patience: longest ``Retry-After`` to wait for, in seconds.
     """
 
     connections: int = 4
@@ -302,7 +321,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         if not 1 <= self.connections <= 16:
-            raise ConfigError(f"connections is {self.connections}; from 1 to 16 is what a public archive stands")
+            raise ConfigError(f"connections is {self.connections}; it must be from 1 to 16")
         if self.tries < 1:
             raise ConfigError(f"tries is {self.tries}; it must be at least 1")
         for name in ("pause", "silence", "timeout", "patience"):
@@ -312,10 +331,10 @@ class Transfer:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
-    """Where on a server images are.
+    """Location of images on a server.
 
     Attributes:
-        nrt: JSOC's near-real-time branch, for the last days.
+        nrt: Use JSOC's near-real-time branch, which has the most recent days.
         base_url: another server of the same layout. Without it $FRAMECAST_JSOC_URL or $FRAMECAST_HELIOVIEWER_URL
             decides, else it is the observatory's own.
     """
@@ -326,11 +345,11 @@ class ServerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchOptions(ServerOptions):
-    """Which images are fetched, and from where.
+    """Which images are fetched, and from which server.
 
     Attributes:
-        start: first time wanted (UTC); a day alone is its midnight.
-        end: last time wanted (UTC), such as 2017-08-14T12:00.
+        start: first time (UTC); a date alone means midnight.
+        end: last time (UTC), such as 2017-08-14T12:00.
         wavelengths: channels in ångström, such as 171 or 193,211,94.
         cadence: time between two frames: 12min, 2h.
         source: JSOC's synoptic archive (FITS, 1024²) or Helioviewer (JPEG 2000, 4096², 8 bits).
@@ -344,21 +363,21 @@ class FetchOptions(ServerOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(RadiometryOptions, ServerOptions):
+class PredictOptions(PictureOptions, ServerOptions):
     """Which region is predicted, and from which images.
 
     Attributes:
-        time: time of the last frame seen (UTC), such as 2024-10-08T23:57, or latest for the newest there is; either
+        time: time of the last past frame (UTC), such as 2024-10-08T23:57, or latest for the newest image; either
             with an offset as in latest-6h.
-        center: middle of the region then: helioprojective x,y in arcsec, or as the Earth sees it: N13W08.
-        region: instead of --center: the NOAA or HARP number of a region in the table --regions. Beside --center its
+        center: centre of the region then: helioprojective x,y in arcsec, or N13W08 as seen from the Earth.
+        region: instead of --center: the NOAA or HARP number of a region in the table --regions. With --center: its
             name.
-        regions: table of places, as framecast solar prepare takes it.
-        offset: move the middle by so many arcsec to the west and to the north.
-        pointing: follow the surface, or stay fixed where the centre is, for what stands above the limb.
-        source: take the images from this folder, fetch none.
+        regions: table of regions, as for framecast solar prepare.
+        offset: move the centre by this many arcsec to the west and to the north.
+        pointing: follow the surface, or stay fixed at the centre, for structures above the limb.
+        source: folder with the images; nothing is downloaded.
         server: server to download images from.
-        future: look for the frames that followed, to show them beside.
+        future: also fetch the frames that followed, to show them with the members.
         pixel: side of a pixel in arcsec. [default: as in the model's training, else 4.8]
     """
 
@@ -377,19 +396,22 @@ class PredictOptions(RadiometryOptions, ServerOptions):
         super().__post_init__()
         if self.center is None and (not self.region or self.regions is None):
             raise ConfigError(
-                "no place is given: --center x,y in arcsec, --center N13W08, or --region AR13848 with --regions TABLE"
+                "no position is given: use --center x,y in arcsec, --center N13W08, or --region AR13848 with "
+                "--regions TABLE"
             )
         if self.center is not None and self.regions is not None:
-            raise ConfigError("--center and --regions are given; both say where the region is: give one of them")
+            raise ConfigError("--center and --regions are given; both give the position of the region: use one of them")
+        if self.disk is not None and self.source is None:
+            raise ConfigError("--disk applies to pictures in a folder: name it with --source")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions:
-    """What the labels of frames say.
+    """Meaning of the labels of frames.
 
     Attributes:
         horizon: a flare counts that starts less than this time after a frame.
-        classes: class names in increasing order; the first means that no such flare comes.
+        classes: class names in increasing order; the first means "no such flare".
     """
 
     horizon: Seconds = HORIZON
@@ -398,12 +420,12 @@ class LabelOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class EventOptions:
-    """Where labels come from.
+    """Source of labels.
 
     Attributes:
         events: list of flares, complete: columns start, peak, class and region.
         samples: instead: table of samples with HARPNUM, T and label or nextC_t2f_h, nextM_t2f_h, nextX_t2f_h.
-        covers: time of which --events tells all flares; frames outside stay unknown. [default: all time]
+        covers: period for which --events is complete; frames outside it get no label. [default: all time]
     """
 
     events: Path | None = field(default=None, metadata={"metavar": "CSV"})
@@ -414,14 +436,14 @@ class EventOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureOptions:
-    """How 8-bit pictures become an archive.
+class PngImportOptions:
+    """Conversion of 8-bit pictures to an archive.
 
     Attributes:
-        saturation: DN/s of the byte 255, where it is not the paper's: 193=81139,211=8179,94=6099.
-        origin: which way up the pictures are: lower for south in row 0, upper for north in row 0. [default: what the
-            pictures or the folder say, else lower, as the paper's own folders are]
-        cadence: time between two frames. [default: the most frequent there is]
+        saturation: DN/s of the byte 255, if not that of the paper: 193=81139,211=8179,94=6099.
+        origin: orientation of the pictures: lower for south in row 0, upper for north in row 0. [default: as stated in
+            the pictures or the folder, else lower, as in the folders of the paper]
+        cadence: time between two frames. [default: the most frequent step]
         exclude: exclude the images of these times: start and end, or one column of dates.
     """
 

@@ -1,11 +1,11 @@
 """A function over many jobs, here or on the workers of a dask cluster: results in order, few in memory at once.
 
-`worker_pool` gives the workers: this process alone, local processes, or a cluster at an address. A worker that dies
-loses nothing: its jobs are done again. Whatever the workers are, the results are the same.
+`worker_pool` gives the workers: this process alone, local processes, or a cluster at an address. If a worker dies, its
+jobs are repeated. The results do not depend on the workers.
 
-Local workers are processes that talk through pipes: no port is opened, so nobody else on the machine can reach them.
-A dask cluster runs whatever the ones who reach its ports send, and its ports are protected as its owner configured it:
-the certificates that dask's configuration names are used for an address that begins with ``tls://``.
+Local workers are processes connected by pipes: no port is opened, so nobody else on the machine can reach them. A dask
+cluster executes whatever is sent to its ports, which are protected as its owner configured it: the certificates that
+dask's configuration names are used for an address that begins with ``tls://``.
 """
 
 import logging
@@ -26,27 +26,25 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 JOBS_PER_WORKER = 2
-"""Jobs begun and not yet yielded for each thread of the workers: one at work, one ready."""
+"""Jobs in progress for each thread of the workers: one running, one ready."""
 
 DEATHS = 3
-"""Local workers that may die of one job before it is given up."""
+"""Number of deaths of local workers on one job before it is given up."""
 
 PATIENCE = "20s"
-"""How long a cluster may take to answer."""
+"""Timeout of a cluster."""
 
 
 class WorkerPool(Protocol):
-    """Workers that take jobs."""
+    """A pool of workers."""
 
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        """Yield ``function(job)`` for each job, in order; jobs are taken as they are needed.
+        """Yield ``function(job)`` for each job, in order; a job is taken when needed, and again if its worker dies.
 
-        Args:
-            function: a function of a module, so that another process can import it.
-            jobs: what to do; each may run again if a worker dies.
+        The function is one of a module, so that another process can import it.
 
         Raises:
-            FramecastError: the cluster is gone, or one job after the other killed its worker.
+            FramecastError: the connection to the cluster was lost, or a job repeatedly killed its worker.
         """
 
 
@@ -54,11 +52,8 @@ class WorkerPool(Protocol):
 def worker_pool(workers: int = 1, scheduler: str | None = None) -> Iterator[WorkerPool]:
     """Yield the workers: those of the cluster at ``scheduler``, else ``workers`` local processes (1: this one alone).
 
-    Args:
-        workers: number of local processes.
-        scheduler: address of a dask scheduler, such as ``tls://10.0.0.1:8786``; its workers must see the same files
-            under the same names and have this framecast. For ``tls://`` the certificates are those of dask's
-            configuration (``distributed.comm.tls``).
+    The workers of a dask scheduler, such as ``tls://10.0.0.1:8786``, must see the same files under the same names and
+    have this framecast. For ``tls://`` the certificates are those of dask's configuration.
 
     Raises:
         ConfigError: nothing answers at that address, or dask is not installed.
@@ -102,8 +97,8 @@ def _in_processes(workers: int, function: Callable[[Job], Result], jobs: Iterabl
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     raise FramecastError(
-        f"{DEATHS} workers died, one after the other, at the same file: use fewer workers, which leaves more memory to "
-        "each, or leave the file out"
+        f"{DEATHS} workers died, one after the other, on the same file: use fewer workers, which leaves more "
+        "memory for each, or leave the file out"
     )
 
 
@@ -122,7 +117,7 @@ def _on_cluster(client: Any, function: Callable[[Job], Result], jobs: Iterable[J
     try:
         while True:
             room = max(1, JOBS_PER_WORKER * sum(client.nthreads().values())) - len(pending)
-            # Not pure: the scheduler need not look whether it has seen such a job before.
+            # Not pure: the scheduler need not compare jobs.
             pending.extend(client.submit(function, job, pure=False) for job in islice(jobs, max(0, room)))
             if not pending:
                 return
@@ -130,12 +125,12 @@ def _on_cluster(client: Any, function: Callable[[Job], Result], jobs: Iterable[J
     except KilledWorker as error:
         raise FramecastError(
             f"a job killed every worker that took it ({error.last_worker.address}): give the workers more memory, "
-            "or leave out the file at which they die"
+            "or leave out the file on which they die"
         ) from None
     except (CommClosedError, CancelledError, TimeoutError, OSError) as error:
         raise FramecastError(
-            f"the dask cluster is gone ({error or type(error).__name__}): start it and rerun the command, "
-            "which resumes where it was"
+            f"the connection to the dask cluster was lost ({error or type(error).__name__}): start it and rerun "
+            "the command, which resumes where it was"
         ) from None
     finally:
         with suppress(Exception):
@@ -150,7 +145,7 @@ def _cluster(scheduler: str) -> Iterator[Any]:
     except ModuleNotFoundError:
         raise ConfigError("--scheduler needs dask: pip install 'framecast[cluster]', or use --workers") from None
 
-    # What dask says of its comings and goings concerns nobody; what matters arrives as an error.
+    # Log messages of dask are suppressed; what matters arrives as an error.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as opened, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="distributed")
@@ -160,8 +155,8 @@ def _cluster(scheduler: str) -> Iterator[Any]:
             client.wait_for_workers(1, timeout=PATIENCE)
         except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise ConfigError(
-                f"no dask cluster with workers answers at {scheduler} ({str(error).splitlines()[0]}): start one with "
-                "dask scheduler and dask worker, and give its address as tls://HOST:8786 (certificates: dask's "
-                "configuration, distributed.comm.tls) or, in a network that you trust, tcp://HOST:8786"
+                f"no dask cluster with workers responds at {scheduler} ({str(error).splitlines()[0]}): start one "
+                "with dask scheduler and dask worker, and give its address as tls://HOST:8786 (certificates: "
+                "dask's configuration, distributed.comm.tls) or, in a network that you trust, tcp://HOST:8786"
             ) from None
         yield client

@@ -1,4 +1,4 @@
-"""Places on the Sun as people write them."""
+"""Notations of positions on the Sun."""
 
 import re
 from typing import NamedTuple

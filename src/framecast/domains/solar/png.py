@@ -1,18 +1,17 @@
-"""Folders of PNG as Francisco et al. (2024, arXiv 2410.20843) keep their regions, to archives.
+"""Folders of PNG in the layout of Francisco et al. (2024, arXiv 2410.20843), to archives.
 
 Each file ``<AR>/<AR>_YYYYmmdd_HHMM_<w1>x<w2>x<w3>.png`` is one moment of an active region; its colours are the
-wavelengths of the name, in that order. A byte b stands for ``b/255 = log1p(x) / log1p(saturation)``, so that
+wavelengths of the name, in that order. A byte b means ``b/255 = log1p(x) / log1p(saturation)``, so that
 
     x = expm1(b/255 · log1p(saturation))   in DN/s.
 
 8 bits are coarse on a logarithmic scale: one step is ``log1p(saturation)/255``, 4.5 % of the pixel at a saturation of
-81139 and 3.5 % at 6099 (what is between is gone), and 255 means "this or more".
+81139 and 3.5 % at 6099 (values in between are lost), and 255 means "this or more".
 
-Which way up they are: the paper's own programs write the rows of a FITS file as they come, south first, and turn them
-over when they show them, so row 0 of their PNG is the southernmost (``lower``). Other programs write pictures for the
-eye, row 0 in the north (``upper``). A text ``origin`` in a PNG, or a file ``origin.txt`` in the folder, says which;
-without either a folder is taken to be the paper's. `import_pictures` tells what it took, and from where. Row 0 of an
-archive is south.
+The paper's programs write the rows of a FITS file in order, south first, and flip them for display, so row 0 of their
+PNG is the southernmost (``lower``). Other programs write pictures for display, with row 0 in the north (``upper``). A
+text ``origin`` in a PNG, or a file ``origin.txt`` in the folder, states it; without either the orientation of the paper
+is assumed. `import_pictures` reports the orientation and its source. Row 0 of an archive is south.
 """
 
 import re
@@ -37,10 +36,11 @@ from framecast.domains.solar.tables import read_exclusions, region_number, seque
 from framecast.videos.frames import nanoseconds
 
 SATURATION = {193: 81139.0, 211: 8179.0, 94: 6099.0}
-"""DN/s that the byte 255 stands for, by wavelength in ångström: those of the paper."""
+"""DN/s of the byte 255 by wavelength in ångström, from the paper."""
 
 _DAMAGED = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, MemoryError)
-"""What Pillow says of files that are not, or no longer, pictures: a chunk may claim gigabytes that are not there."""
+"""Exceptions of Pillow for files that are not, or no longer, pictures: a chunk may declare gigabytes that do not
+exist."""
 
 _LABEL = "class of what follows, from the table of samples"
 
@@ -48,8 +48,8 @@ _NAME = re.compile(r"(?P<region>.+)_(?P<day>\d{8})_(?P<clock>\d{4})_(?P<channels
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One file: of which region, when (UTC), and the wavelength in ångström of each of its colours."""
+class PictureFile:
+    """One file: its region, time (UTC), and the wavelength in ångström of each of its colours."""
 
     path: Path
     region: str
@@ -58,19 +58,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What `import_pictures` made, and what it left out.
+class ImportedPictures:
+    """Result of `import_pictures`.
 
     Attributes:
         sequences: regions.
         frames: of all regions together.
         channels: wavelengths.
         cadence: seconds.
-        ignored: files whose names say nothing.
+        ignored: files with other names.
         rejected: files that could not be read, with the reason.
-        excluded: files left out because the list of exclusions says so.
-        origin: which way up the pictures were taken to be.
-        origin_from: what says so.
+        excluded: files left out because of the list of exclusions.
+        origin: assumed orientation of the pictures.
+        origin_from: its source.
     """
 
     sequences: int
@@ -84,7 +84,7 @@ class Imported:
     origin_from: str
 
 
-def find_pictures(source: str | Path) -> tuple[list[Picture], int]:
+def find_pictures(source: str | Path) -> tuple[list[PictureFile], int]:
     """Return the pictures below ``source`` by region and time, and how many other PNG files there are.
 
     Raises:
@@ -92,22 +92,23 @@ def find_pictures(source: str | Path) -> tuple[list[Picture], int]:
     """
     source = Path(source)
     if not source.is_dir():
-        raise DataError(f"{source} is not a folder: name the folder that holds a folder for each region")
+        raise DataError(f"{source} is not a folder: name the folder with a folder for each region")
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() == ".png" and path.is_file())
     pictures = [picture for path in files if (picture := parse_name(path)) is not None]
     if not pictures:
         raise DataError(
-            f"{source} holds no picture named as in 377/377_20110214_0000_193x211x94.png ({len(files)} other PNG files)"
+            f"{source} contains no picture named as in 377/377_20110214_0000_193x211x94.png ({len(files)} other "
+            "PNG files)"
         )
     kinds = sorted({picture.channels for picture in pictures})
     if len(kinds) > 1:
         some = ", ".join("x".join(map(str, kind)) for kind in kinds[:3])
-        raise DataError(f"{source} holds pictures of different wavelengths ({some}): import one kind at a time")
+        raise DataError(f"{source} contains pictures of different wavelengths ({some}): import one kind at a time")
     return sorted(pictures, key=lambda picture: (picture.region, picture.time)), len(files) - len(pictures)
 
 
-def parse_name(path: Path) -> Picture | None:
-    """Return what the name of ``path`` says; None if it is named otherwise, or for a time that no calendar has."""
+def parse_name(path: Path) -> PictureFile | None:
+    """Return region, time and wavelengths from the name of ``path``; None for other names, or an invalid time."""
     found = _NAME.fullmatch(path.name)
     if found is None:
         return None
@@ -116,14 +117,14 @@ def parse_name(path: Path) -> Picture | None:
         time = nanoseconds(np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}T{clock[:2]}:{clock[2:]}"))
     except ValueError:
         return None
-    return Picture(path, found["region"], time, tuple(int(part) for part in found["channels"].split("x")))
+    return PictureFile(path, found["region"], time, tuple(int(part) for part in found["channels"].split("x")))
 
 
-def find_origin(source: Path, pictures: Sequence[Picture]) -> tuple[Origin, str]:
-    """Return which way up the pictures below ``source`` are, and what says so.
+def find_origin(source: Path, pictures: Sequence[PictureFile]) -> tuple[Origin, str]:
+    """Return the orientation of the pictures below ``source``, and its source.
 
     Raises:
-        DataError: a picture or the folder says something else than lower or upper, or they contradict each other.
+        DataError: a picture or the folder states something other than lower or upper, or they contradict each other.
     """
     said: dict[str, str] = {}
     note = source / "origin.txt"
@@ -138,18 +139,20 @@ def find_origin(source: Path, pictures: Sequence[Picture]) -> tuple[Origin, str]
         if "origin" in texts:
             said.setdefault(texts["origin"].strip().lower(), picture.path.name)
     if not said:
-        return "lower", "nothing says, so as in the folders of Francisco et al. (2024): --origin changes it"
+        return "lower", "not stated, so assumed as in the folders of Francisco et al. (2024): --origin changes it"
     if len(said) > 1 or not set(said) <= {"lower", "upper"}:
         words = ", ".join(f"{name} says {origin!r}" for origin, name in said.items())
-        raise DataError(f"the origin of the pictures is not clear ({words}): give --origin lower or --origin upper")
+        raise DataError(f"the origin of the pictures is unclear ({words}): give --origin lower or --origin upper")
     origin, where = next(iter(said.items()))
     return ("upper" if origin == "upper" else "lower"), where
 
 
-def read_picture(picture: Picture, saturation: Sequence[float], *, origin: Origin = "lower") -> npt.NDArray[np.float32]:
+def read_picture(
+    picture: PictureFile, saturation: Sequence[float], *, origin: Origin = "lower"
+) -> npt.NDArray[np.float32]:
     """Return the pixels of ``picture`` in DN/s, ``[channel, row, column]``, row 0 southernmost.
 
-    ``saturation`` is the DN/s of the byte 255, for each channel; ``origin`` says where row 0 of the file is.
+    ``saturation`` is the DN/s of the byte 255, for each channel; ``origin`` is the position of row 0 of the file.
 
     Raises:
         DataError: the file is not an 8-bit PNG, too large, or has not one colour for each wavelength.
@@ -166,18 +169,18 @@ def read_picture(picture: Picture, saturation: Sequence[float], *, origin: Origi
     if pixels.dtype != np.uint8:
         raise DataError(f"{picture.path} has pixels of {pixels.dtype}; they must have 8 bits")
     if pixels.shape[2] == 4 and len(picture.channels) == 3:
-        pixels = pixels[..., :3]  # what is transparent is no observation
+        pixels = pixels[..., :3]  # transparent pixels are not observed
     if pixels.shape[2] != len(picture.channels):
         raise DataError(
-            f"{picture.path} has {pixels.shape[2]} colours and its name {len(picture.channels)} wavelengths: "
-            "they must be as many"
+            f"{picture.path} has {pixels.shape[2]} colours and its name {len(picture.channels)} wavelengths: the "
+            "numbers must be equal"
         )
     pixels = pixels[::-1] if origin == "upper" else pixels
     return unstretch(pixels.transpose(2, 0, 1), saturation)
 
 
 def _colours(image: Image.Image) -> npt.NDArray[Any]:
-    """Return the pixels of ``image``; of a palette the colours they stand for, or one where all are shades of grey."""
+    """Return the pixels of ``image``; for a palette its colours, or one channel if all are shades of grey."""
     if image.mode != "P":
         return np.asarray(image)
     colours = np.asarray(image.convert("RGB"))
@@ -185,7 +188,7 @@ def _colours(image: Image.Image) -> npt.NDArray[Any]:
 
 
 def unstretch(pixels: npt.NDArray[np.uint8], saturation: Sequence[float]) -> npt.NDArray[np.float32]:
-    """Return the DN/s that bytes ``[channel, row, column]`` stand for: ``expm1(b/255 · log1p(saturation))``."""
+    """Return the DN/s of bytes ``[channel, row, column]``: ``expm1(b/255 · log1p(saturation))``."""
     scale = np.log1p(np.asarray(saturation, np.float64))[:, None, None] / 255
     return np.expm1(pixels * scale).astype(np.float32)
 
@@ -201,15 +204,15 @@ def import_pictures(
     exclude: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Imported:
+) -> ImportedPictures:
     """Write the archive ``destination`` from the pictures below ``source``, one sequence for each region.
 
     Args:
         source: folder with a folder for each region.
         destination: the archive.
-        saturation: DN/s of the byte 255 by wavelength, where it is not that of `SATURATION`.
-        origin: where row 0 of the pictures is, ``lower`` (south) or ``upper``; None asks the folder (`find_origin`).
-        cadence: seconds between frames; None takes the most frequent distance of two.
+        saturation: DN/s of the byte 255 by wavelength, if not that of `SATURATION`.
+        origin: position of row 0 of the pictures, ``lower`` (south) or ``upper``; None determines it (`find_origin`).
+        cadence: seconds between frames; None means the most frequent step.
         samples: labels of the frames, if any.
         exclude: a table of times whose pictures are left out.
         overwrite: whether an existing archive may be replaced.
@@ -217,7 +220,7 @@ def import_pictures(
 
     Raises:
         ConfigError: the saturation of a wavelength is not known.
-        DataError: there is nothing to import, or no sample is of a picture.
+        DataError: there is nothing to import, or no sample matches a picture.
     """
     pictures, ignored = find_pictures(source)
     channels = pictures[0].channels
@@ -233,7 +236,7 @@ def import_pictures(
     step = _cadence(regions) if cadence is None else cadence
     rejected: list[tuple[Path, str]] = []
     origin, told = find_origin(Path(source), kept) if origin is None else (origin, "--origin")
-    turned = "turned over, so that row 0 is south" if origin == "upper" else "row 0 is south, as in the pictures"
+    turned = "flipped, so that row 0 is south" if origin == "upper" else "row 0 is south, as in the pictures"
     size, excluded = _size(kept), len(pictures) - len(kept)
     with ArchiveWriter(
         destination,
@@ -256,7 +259,7 @@ def import_pictures(
     ) as writer:
         done, labels = 0, {}
         for region, members in regions.items():
-            frames: list[tuple[Picture, npt.NDArray[np.float32]]] = []
+            frames: list[tuple[PictureFile, npt.NDArray[np.float32]]] = []
             for picture in members:
                 done += 1
                 try:
@@ -275,11 +278,11 @@ def import_pictures(
             check_some_known(labels, str(source))
     archive = Archive.open(destination)
     count = sum(len(archive.times(name)) for name in archive.sequences)
-    return Imported(len(archive), count, channels, step, ignored, rejected, excluded, origin, told)
+    return ImportedPictures(len(archive), count, channels, step, ignored, rejected, excluded, origin, told)
 
 
 def _read_of_size(
-    picture: Picture, scale: Sequence[float], size: tuple[int, int], origin: Origin
+    picture: PictureFile, scale: Sequence[float], size: tuple[int, int], origin: Origin
 ) -> npt.NDArray[np.float32]:
     frame = read_picture(picture, scale, origin=origin)
     if frame.shape[1:] != size:
@@ -287,7 +290,7 @@ def _read_of_size(
     return frame
 
 
-def _dataset(region: str, frames: Sequence[tuple[Picture, npt.NDArray[np.float32]]]) -> xr.Dataset:
+def _dataset(region: str, frames: Sequence[tuple[PictureFile, npt.NDArray[np.float32]]]) -> xr.Dataset:
     names = np.array([picture.path.name for picture, _ in frames], object)
     return xr.Dataset(
         {
@@ -299,16 +302,16 @@ def _dataset(region: str, frames: Sequence[tuple[Picture, npt.NDArray[np.float32
     )
 
 
-def _cadence(regions: Mapping[str, Sequence[Picture]]) -> float:
+def _cadence(regions: Mapping[str, Sequence[PictureFile]]) -> float:
     steps = [np.diff(np.array([p.time for p in members])) for members in regions.values() if len(members) > 1]
     seconds = np.concatenate(steps) / np.timedelta64(1, "s") if steps else np.array([])
     if not len(seconds):
-        raise DataError("no region has two pictures, from which the cadence would follow: give it with --cadence")
+        raise DataError("no region has two pictures, needed to derive the cadence: give it with --cadence")
     values, counts = np.unique(seconds, return_counts=True)
     return float(values[counts.argmax()])
 
 
-def _size(pictures: Sequence[Picture]) -> tuple[int, int]:
+def _size(pictures: Sequence[PictureFile]) -> tuple[int, int]:
     """Return rows and columns of the first picture that can be opened."""
     for picture in pictures:
         try:

@@ -1,12 +1,16 @@
-"""Where a region is in the sky and on the Sun at any time: as observed while it was, by rotation afterwards."""
+"""Position of a region in the sky and on the Sun at any time: as observed, and by rotation afterwards."""
 
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from framecast.domains.solar.projection import Observer, project, unproject
+from framecast.core.errors import DataError
+from framecast.domains.solar.image import FrameHeader
+from framecast.domains.solar.projection import Observer, Viewpoints, project, unproject
 from framecast.domains.solar.tables import Observers
 from framecast.domains.solar.tracks import days_between, drift_rate
 
@@ -20,7 +24,7 @@ UNITS = {
     "observer_latitude": ("degree", "heliographic latitude of the observer"),
     "observer_distance": ("m", "distance of the observer from the Sun"),
 }
-"""What `positions` returns: unit and long name."""
+"""Positions of a region at a time: unit and long name."""
 
 _NEEDED = ("hpc_x", "hpc_y", "observer_longitude", "observer_latitude", "observer_distance")
 
@@ -29,8 +33,8 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     """Return the positions of a region of an archive at ``times``, ``[time]`` each; the names are those of `UNITS`.
 
     Between its frames they are interpolated on the surface; before and after them the region rotates with its latitude
-    (`drift_rate`), and the observer moves as the Earth does. A field of view with a fixed pointing stays. Nothing is
-    returned for an archive that does not say where its images were taken from (made before framecast 0.2).
+    (`drift_rate`), and the observer moves as the Earth does. A field of view with a fixed pointing does not move.
+    Nothing is returned for an archive without the position of the observer (made before framecast 0.2).
     """
     if not set(_NEEDED) <= set(sequence.coords):
         return {}
@@ -38,15 +42,15 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     given = np.array([sequence[name].values for name in _NEEDED], np.float64)
     observers = Observers(own, [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T])
     places = [observers.at(time) for time in times]
-    found = {
-        "observer_longitude": np.array([place.longitude for place in places]),
-        "observer_latitude": np.array([place.latitude for place in places]),
-        "observer_distance": np.array([place.distance for place in places]),
-    }
+    seen_from = Viewpoints.of(places)
+    found = {f"observer_{name}": np.asarray(values) for name, values in seen_from._asdict().items()}
     if "pointing_arcsec" in sequence.attrs:
-        x, y = (np.full(len(times), value) for value in sequence.attrs["pointing_arcsec"])
+        pointing = sequence.attrs["pointing_arcsec"]
+        if not isinstance(pointing, Sequence | np.ndarray) or [isinstance(v, Real) for v in pointing] != [True, True]:
+            raise DataError(f"pointing_arcsec is {pointing}; it must be two numbers: prepare the archive again")
+        x, y = (np.full(len(times), value) for value in pointing)
         longitude, latitude = np.array([unproject(x[0], y[0], place) for place in places]).T
-        *_, mu = _project(longitude, latitude, found)
+        *_, mu = project(longitude, latitude, seen_from)
         return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": longitude, "latitude": latitude}
     seen = [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T]
     surface = np.array([unproject(x, y, place) for x, y, place in zip(*given[:2], seen, strict=True)])
@@ -56,24 +60,27 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     rate = float(drift_rate(float(latitude.mean()), rotation=law))
     steady = np.unwrap(surface[:, 0] - rate * days, period=360)
     lon, lat = np.interp(asked, days, steady) + rate * asked, np.interp(asked, days, latitude)
-    x, y, mu = _project(lon, lat, found)
+    x, y, mu = project(lon, lat, seen_from)
     return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": lon % 360, "latitude": lat}
-
-
-def _project(longitude: Any, latitude: Any, observer: dict[str, npt.NDArray[np.float64]]) -> tuple[Any, Any, Any]:
-    return project(
-        longitude,
-        latitude,
-        observer_longitude=observer["observer_longitude"],
-        observer_latitude=observer["observer_latitude"],
-        distance=observer["observer_distance"],
-    )
 
 
 def coordinates(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[str, tuple[Any, dict[str, str]]]:
     """Return `positions` with their attributes, by name."""
-    found = positions(sequence, times)
-    return {
-        name: (values, {"long_name": UNITS[name][1], **({"units": UNITS[name][0]} if UNITS[name][0] else {})})
-        for name, values in found.items()
-    }
+    return {name: (values, described(name)) for name, values in positions(sequence, times).items()}
+
+
+def described(name: str) -> dict[str, str]:
+    """Return the attributes of a position, one of `UNITS`."""
+    unit, long_name = UNITS[name]
+    return {"long_name": long_name, **({"units": unit} if unit else {})}
+
+
+def along_time(**positions: Any) -> dict[str, tuple[str, Any, dict[str, str]]]:
+    """Return positions ``[time]``, of the names in `UNITS`, as coordinates of a Dataset."""
+    return {name: ("time", values, described(name)) for name, values in positions.items()}
+
+
+def observed_from(frames: Sequence[FrameHeader]) -> dict[str, tuple[str, Any, dict[str, str]]]:
+    """Return positions of observers as coordinates of a Dataset."""
+    places = Viewpoints.of([frame.observer for frame in frames])
+    return along_time(**{f"observer_{name}": values for name, values in places._asdict().items()})

@@ -1,9 +1,9 @@
 """From a folder of observations to an archive of regions tracked through solar rotation.
 
-Three steps, each a value that the next one takes: `scan` and `match` say which frames there are, `grid` and `follow`
-where each region is in them, and then every file is read once and all its regions are cut (`extract`). The first two
-steps decide everything that is written, and which frame of which region goes where, before the first pixel is read:
-frames may be done in any order, on any number of processes.
+Three steps, each a value that the next one takes: `scan` and `match` find the frames, `grid` and `follow` the position
+of each region in them, and then every file is read once and all its regions are cut (`extract`). The first two steps
+determine everything that is written, before the first pixel is read: frames may be processed in any order, by any
+number of processes.
 """
 
 import hashlib
@@ -22,14 +22,15 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.core.fingerprint import digest, fingerprint_files
 from framecast.core.machine import cores
-from framecast.core.resume import Job as ResumableJob
+from framecast.core.resume import ResumableJob
 from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.domains.solar import GAUSS, MAGNETIC, NAME
-from framecast.domains.solar.cut import Job, extract, offsets
+from framecast.domains.solar.cut import Moment, extract, offsets
 from framecast.domains.solar.image import FrameHeader
-from framecast.domains.solar.observations import Observations, Rejected, Series, Slot, match, scan
+from framecast.domains.solar.observations import Observations, Rejected, Series, match, scan
 from framecast.domains.solar.options import Disk, PrepareOptions
 from framecast.domains.solar.parallel import WorkerPool, worker_pool
+from framecast.domains.solar.positions import along_time, observed_from
 from framecast.domains.solar.quality import NO_IMAGE, SATURATED, doubts, explain
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.tables import read_exclusions, read_pointings, read_regions
@@ -38,22 +39,22 @@ from framecast.domains.solar.tracks import Passage, Track, follow, grid
 from framecast.videos.units import joined
 
 FEW_FILES = 50
-"""Files that one process reads before others would have started."""
+"""Number of files that one process reads in the time that others need to start."""
 
 ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass
 class Summary:
-    """What `prepare` made, and what it left out.
+    """Result of `prepare`.
 
     Attributes:
         series: the moments of the archive, in order of time.
         rejected: files left out, with reasons.
-        other_wavelengths: usable files of wavelengths not asked for.
-        doubtful: files whose quality word speaks against them, with its meaning.
+        other_wavelengths: usable files of wavelengths not selected.
+        doubtful: files with quality flags, with their meaning.
         notes: what was assumed or repaired in headers, and in how many of the files.
-        excluded: usable files left out because the list of exclusions says so.
+        excluded: usable files left out because of the list of exclusions.
         sequences: regions written.
         region_frames: frames of all regions together.
         short: regions left out because they are seen in too few frames.
@@ -109,8 +110,8 @@ def prepare(
 ) -> Summary:
     """Write an archive of regions tracked through solar rotation.
 
-    A process that is interrupted or killed leaves what it has done beside ``destination``, under a hidden name; the
-    same call resumes and ends in the same bytes.
+    An interrupted or killed process keeps its progress beside ``destination``, under a hidden name; the same call
+    resumes it with an identical result.
 
     Times are those of the header: UTC, start of the exposure. (The Sun turns by 0.003 arcsec per second: the seconds to
     the middle of the exposure do not matter to the tracking.)
@@ -118,17 +119,17 @@ def prepare(
     Args:
         source: folder with FITS files, at any depth and of any name.
         destination: the archive to write.
-        radiometry: what is done to the pixels, in place of the options ``despike`` and ``degradation``.
+        radiometry: processing of the pixels, in place of the options ``despike`` and ``degradation``.
         tracks: the regions to follow, instead of the grid or a table.
         overwrite: whether an existing archive may be replaced.
-        progress: called with what is being done, how much of it is done, and of how much.
+        progress: called with the stage, its progress and its total.
         options: fields of `framecast.domains.solar.options.PrepareOptions`; times also as text, ``size`` also as one
             number.
 
     Raises:
         ConfigError: an option is out of range.
         DataError: nothing usable is in the folder, or (``strict``) something unusable is.
-        FramecastError: the destination exists or cannot be written, or the cluster is gone.
+        FramecastError: the destination exists or cannot be written, or the cluster was lost.
     """
     source, chosen = Path(source), PrepareOptions(**options)
     if chosen.regions is not None and tracks is not None:
@@ -162,7 +163,7 @@ def _plan(
     pool: WorkerPool,
     progress: ProgressCallback | None,
 ) -> _Plan:
-    """Read all headers, and say which regions are in which of the frames."""
+    """Read all headers, and find the regions in each of the frames."""
     exclusions = read_exclusions(options.exclude) if options.exclude is not None else ()
     observations = scan(
         source,
@@ -216,8 +217,8 @@ def _fill(writer: ResumableArchiveWriter, plan: _Plan, pool: WorkerPool, progres
             if done is None or not done[position]:
                 missing[index].append((number, position))
     busy = [index for index, members in enumerate(missing) if members]
-    jobs = (
-        Job(
+    moments = (
+        Moment(
             slots[index].frames,
             np.array([passages[number].x[position] for number, position in missing[index]]),
             np.array([passages[number].y[position] for number, position in missing[index]]),
@@ -227,7 +228,7 @@ def _fill(writer: ResumableArchiveWriter, plan: _Plan, pool: WorkerPool, progres
         for index in busy
     )
     summary.resumed = len(everywhere) - len(busy)
-    for count, (index, result) in enumerate(zip(busy, pool(extract, jobs), strict=True), start=summary.resumed + 1):
+    for count, (index, result) in enumerate(zip(busy, pool(extract, moments), strict=True), start=summary.resumed + 1):
         if result.failed and plan.options.strict:
             raise DataError(result.failed[0].reason)
         told = {
@@ -284,12 +285,12 @@ def _unit(plan: _Plan, channel: int) -> str:
     units = {frame.final_unit: frame for frame in plan.present if frame.wavelength == channel}
     if len(units) > 1:
         some = "; ".join(f"{frame.path.name} is in {frame.unit}" for frame in units.values())
-        raise DataError(f"the images of {channel} Å are in several units ({some}): prepare one kind at a time")
+        raise DataError(f"the images of {channel} Å are in several units ({some}): prepare one unit at a time")
     return next(iter(units))
 
 
 def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> None:
-    """Create the sequence of a region, with all that is known of it before its pixels are."""
+    """Create the sequence of a region, with everything except its pixels."""
     view, track = plan.options.view, passage.track
     slots = [plan.series.slots[index] for index in passage.indices]
     not_a_time = np.datetime64("NaT", "ns")
@@ -300,24 +301,15 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
         rows = [[absent if frame is None else of_frame(frame) for frame in slot.frames] for slot in slots]
         return ("time", "channel"), np.array(rows, kind), {**attrs, "long_name": long_name}
 
-    def at_times(values: np.ndarray, units: str, long_name: str) -> tuple[str, np.ndarray, dict[str, str]]:
-        return "time", values, ({"units": units} if units else {}) | {"long_name": f"{long_name} of the middle"}
-
-    arcsec = {"units": "arcsec"}
+    p, arcsec = passage, {"units": "arcsec"}
     writer.create(
         track.name,
         np.array([slot.time for slot in slots]),
         coords={
             "y": ("y", offsets(view.height, view.pixel), {**arcsec, "long_name": "north of the middle"}),
             "x": ("x", offsets(view.width, view.pixel), {**arcsec, "long_name": "west of the middle"}),
-            "hpc_x": at_times(passage.x, "arcsec", "helioprojective x"),
-            "hpc_y": at_times(passage.y, "arcsec", "helioprojective y"),
-            "mu": at_times(passage.mu, "", "cosine of the heliocentric angle"),
-            "carrington_longitude": at_times(passage.longitude, "degree", "Carrington longitude"),
-            **{
-                f"observer_{name}": ("time", values, {"units": units, "long_name": long_name})
-                for name, values, units, long_name in _observers(slots)
-            },
+            **along_time(hpc_x=p.x, hpc_y=p.y, mu=p.mu, carrington_longitude=p.longitude),
+            **observed_from([next(frame for frame in slot.frames if frame is not None) for slot in slots]),
         },
         variables={
             "observed": told(lambda f: f.time, not_a_time, None, "start of the exposure, UTC"),
@@ -352,23 +344,8 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
     )
 
 
-def _observers(slots: Sequence[Slot]) -> list[tuple[str, np.ndarray, str, str]]:
-    """Return where the leading images of moments were taken from: name, values, unit and long name."""
-    places = [next(frame for frame in slot.frames if frame is not None).observer for slot in slots]
-    return [
-        (
-            "longitude",
-            np.array([place.longitude for place in places]),
-            "degree",
-            "Carrington longitude of the observer",
-        ),
-        ("latitude", np.array([place.latitude for place in places]), "degree", "heliographic latitude of the observer"),
-        ("distance", np.array([place.distance for place in places]), "m", "distance of the observer from the Sun"),
-    ]
-
-
 def _provenance(plan: _Plan) -> dict[str, Any]:
-    """Return what a reader of the archive needs to know of its making."""
+    """Return the provenance of the archive."""
     import sunpy
 
     options, view, present = plan.options, plan.options.view, plan.present
@@ -416,7 +393,7 @@ def _reading(disk: Disk | None) -> str:
 
 
 def _job(plan: _Plan, attrs: dict[str, Any]) -> ResumableJob:
-    """Return what is written, and from which files."""
+    """Return the description of the output, and the input files."""
     arrays = hashlib.sha256()
     for passage in plan.passages:
         for values in (passage.indices, passage.x, passage.y, passage.mu, passage.longitude):
@@ -432,7 +409,7 @@ def _job(plan: _Plan, attrs: dict[str, Any]) -> ResumableJob:
 
 
 def _workers(source: Path) -> int:
-    """Return how many processes are worth their start for the files below ``source``."""
+    """Return how many processes are worthwhile for the files below ``source``."""
     files = sum(1 for path in source.rglob("*") if path.is_file())
     return 1 if files < FEW_FILES else min(8, cores())
 

@@ -1,10 +1,12 @@
-"""Where a point of the Sun's surface stands in the sky of an observer.
+"""Projection of a point of the Sun's surface to the sky of an observer.
 
 Plain spherical geometry with perspective (Thompson 2006, A&A 449, 791), vectorised over points and observers. Angles
 are in degrees, positions in the sky (helioprojective) in arcsec: ``x`` to solar west, ``y`` to solar north.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ ARCSEC = np.degrees(1.0) * 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Observer:
-    """The place an image was taken from.
+    """The position of an observer.
 
     Attributes:
         longitude: Carrington longitude of the point below the observer, in degrees (FITS: CRLN_OBS).
@@ -38,29 +40,38 @@ class Observer:
         return float(np.arcsin(SOLAR_RADIUS / self.distance) * ARCSEC)
 
 
-def project(
-    longitude: npt.ArrayLike,
-    latitude: npt.ArrayLike,
-    *,
-    observer_longitude: npt.ArrayLike,
-    observer_latitude: npt.ArrayLike,
-    distance: npt.ArrayLike,
-) -> tuple[Array, Array, Array]:
-    """Return where points of the surface appear (x and y in arcsec), and μ, the cosine of their heliocentric angle.
+class Viewpoints(NamedTuple):
+    """The positions of several observers, as arrays; see `Observer`."""
 
-    μ is 1 in the middle of the disk and negative behind it. Angles are in degrees, longitudes Carrington's,
-    ``distance`` is from the Sun's centre in metres; all are broadcast together.
+    longitude: npt.ArrayLike
+    latitude: npt.ArrayLike
+    distance: npt.ArrayLike
+
+    @classmethod
+    def of(cls, observers: Sequence[Observer]) -> "Viewpoints":
+        """Return the positions of ``observers`` as arrays."""
+        places = np.array([(each.longitude, each.latitude, each.distance) for each in observers])
+        return cls(*places.reshape(-1, 3).T)
+
+
+def project(
+    longitude: npt.ArrayLike, latitude: npt.ArrayLike, observer: Observer | Viewpoints
+) -> tuple[Array, Array, Array]:
+    """Return the apparent positions of points of the surface (x and y in arcsec), and μ.
+
+    μ is the cosine of the heliocentric angle, 1 at disk centre and negative behind the limb. Angles are in degrees,
+    longitudes Carrington's; points and observers are broadcast together.
 
     With the longitude Φ counted from the observer's, latitude Θ, observer's latitude B (Thompson 2006, eq. 11):
     x = R cosΘ sinΦ, y = R (sinΘ cosB − cosΘ cosΦ sinB), z = R (sinΘ sinB + cosΘ cosΦ cosB), and then with perspective
     (eq. 15) tan θx = x/(D − z), sin θy = y/d where d² = x² + y² + (D − z)².
     """
-    phi = np.radians(np.asarray(longitude, np.float64) - np.asarray(observer_longitude, np.float64))
-    theta, b = np.radians(np.asarray(latitude, np.float64)), np.radians(np.asarray(observer_latitude, np.float64))
+    phi = np.radians(np.asarray(longitude, np.float64) - np.asarray(observer.longitude, np.float64))
+    theta, b = np.radians(np.asarray(latitude, np.float64)), np.radians(np.asarray(observer.latitude, np.float64))
     mu = np.sin(theta) * np.sin(b) + np.cos(theta) * np.cos(phi) * np.cos(b)
     x = SOLAR_RADIUS * np.cos(theta) * np.sin(phi)
     y = SOLAR_RADIUS * (np.sin(theta) * np.cos(b) - np.cos(theta) * np.cos(phi) * np.sin(b))
-    depth = np.asarray(distance, np.float64) - SOLAR_RADIUS * mu
+    depth = np.asarray(observer.distance, np.float64) - SOLAR_RADIUS * mu
     away = np.sqrt(x**2 + y**2 + depth**2)
     return np.arctan2(x, depth) * ARCSEC, np.arcsin(y / away) * ARCSEC, mu
 

@@ -1,4 +1,4 @@
-"""What the observatory says of a frame: the bits of AIA's QUALITY word.
+"""Quality flags of the observatory: the bits of AIA's QUALITY word.
 
 The meanings follow table 2 of section 7.7.6 of the Guide to SDO Data Analysis (DeRosa and Slater).
 """
@@ -35,7 +35,7 @@ QUICK_LOOK = 30
 NO_IMAGE = 31
 
 HARMLESS: frozenset[int] = frozenset({QUICK_LOOK, SATURATED})
-"""Bits that say nothing bad about the pixels that have a value: near-real-time frames are calibrated like all others,
+"""Bits that do not affect pixels with a value: near-real-time frames are calibrated like all others,
 only earlier, and saturated pixels are masked."""
 
 

@@ -1,6 +1,6 @@
-"""What is done to the pixels of an image before it is cut: hits, offset, exposure and ageing undone.
+"""Radiometric processing of an image before it is cut: removal of hits, offset, exposure and degradation.
 
-The order is that of the signal's way through the instrument, backward: hits fall on the detector, the electronics add
+The order is the reverse of the signal's path through the instrument: hits fall on the detector, the electronics add
 an offset (SOHO/EIT) and end at their largest number (saturation), the exposure gathers, and before all that the ageing
 optics let less light through.
 """
@@ -20,7 +20,7 @@ from framecast.domains.solar.image import FrameHeader, SolarImage
 from framecast.domains.solar.options import RadiometryOptions
 
 _CORNER = 16
-"""A corner is so many times smaller than the image."""
+"""Ratio of the sides of the image and of a corner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class Radiometry:
     """From the pixels of a file to DN/s, or to the unit of an image that is not of counts.
 
     Attributes:
-        despiking: how hits of particles are found and replaced; None leaves them.
-        degradation: the table by which the ageing of the instrument is undone; None leaves it.
-        saturation: DN of a file above which a pixel is saturated; None is the instrument's, 0 leaves such pixels.
+        despiking: how hits of particles are found and replaced; None keeps them.
+        degradation: the table for the correction of degradation; None for no correction.
+        saturation: DN of a file above which a pixel is saturated; None is the instrument's, 0 keeps such pixels.
         bleeding: arcsec around a saturated pixel into which its charge may have spilt.
     """
 
@@ -41,7 +41,7 @@ class Radiometry:
 
     @classmethod
     def of(cls, options: RadiometryOptions) -> "Radiometry":
-        """Return what ``options`` ask for.
+        """Return the processing selected by ``options``.
 
         Raises:
             DataError: the correction table cannot be read or fetched.
@@ -57,7 +57,7 @@ class Radiometry:
     def as_in_training(self, images: Mapping[str, Any]) -> "Radiometry":
         """Return this with saturated pixels treated as in the archive that a model was trained on.
 
-        ``images`` is what the model remembers of it. Archives that do not say were made before saturated pixels were
+        ``images`` is the model's record of it. Archives without this record were made before saturated pixels were
         masked, and kept them.
         """
         trained = images.get("radiometry")
@@ -70,13 +70,13 @@ class Radiometry:
         Saturated pixels have the value that they have in the file; see `saturated`.
 
         Raises:
-            DataError: counts without an exposure time, a step that is made for counts and an image that is not, or a
-                table that has nothing for its channel and day.
+            DataError: counts without an exposure time, a step for counts with an image in another unit, or a table
+                without its channel and day.
         """
         header = image.header
         if not header.counts and (self.despiking is not None or self.degradation is not None):
             raise DataError(
-                f"{header.path} is in {header.unit}: despiking and degradation are corrected in counts (DN) only: "
+                f"{header.path} is in {header.unit}: despiking and degradation correction need counts (DN): "
                 "prepare it without --despike and --degradation"
             )
         if self.despiking is not None:
@@ -107,7 +107,7 @@ class Radiometry:
         return 1.0 if self.degradation is None else self.degradation.factor(header.wavelength, header.time)
 
     def history(self, headers: Iterable[FrameHeader]) -> list[str]:
-        """Return in words the steps that the images with these ``headers`` go through."""
+        """Return the steps for images with these ``headers`` in words."""
         headers = list(headers)
         steps = [] if self.despiking is None else [self.despiking.describe()]
         if any(header.counts for header in headers):
@@ -137,7 +137,7 @@ def pedestal(image: SolarImage) -> float:
 
     EIT's electronics add about 840 DN to each pixel, and its files keep them. Divided by the exposure they would look
     like a bright sky whose brightness changes with the shutter. The offset drifts over the years, so it is taken from
-    each image: the corners look two radii past the Sun's middle, where nothing shines at these wavelengths. Where they
+    each image: the corners are two radii from the Sun's centre, where it is dark at these wavelengths. Where they
     are not dark sky (a part of the disk only), it is 0.
     """
     header = image.header

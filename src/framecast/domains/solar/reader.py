@@ -1,4 +1,4 @@
-"""Observations from FITS and JPEG 2000 files. What a file holds is in its header; its name is never looked at."""
+"""Observations from FITS and JPEG 2000 files, identified by their headers, not by their names."""
 
 import gzip
 import io
@@ -22,16 +22,16 @@ from framecast.domains.solar.image import FrameHeader, SolarImage
 _OTHER_PACKINGS = (b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x1f\x9d")
 _MOST_UNPACKED = 2**29
 _MOST_TILE = 2**19
-"""Bytes of a compressed tile, which gzip can unpack to a thousand times as many."""
+"""Largest size of a compressed tile in bytes; gzip may expand it a thousandfold."""
 
 _MOST_PARTS = 1000
 
 
 def read_header(path: str | Path) -> FrameHeader:
-    """Return what the file at ``path`` says about its image, without reading the pixels.
+    """Return the header of the file at ``path``, without reading the pixels.
 
     Raises:
-        DataError: it is not a FITS file, is cut short, holds no image, or lacks date, wavelength or pointing.
+        DataError: it is not a FITS file, is truncated, contains no image, or lacks date, wavelength or pointing.
     """
     if _is_jp2(Path(path)):
         return jp2.read_jp2_header(Path(path))
@@ -80,7 +80,7 @@ def saturation_level(header: FrameHeader, cards: Any) -> float:
 
 
 def _is_jp2(path: Path) -> bool:
-    """Whether the file begins as JPEG 2000 files do; a file that is not there is left to the reader of FITS."""
+    """Whether the file begins as JPEG 2000 files do; a missing file is reported by the FITS reader."""
     try:
         check_regular(path)
         with path.open("rb") as stream:
@@ -90,22 +90,22 @@ def _is_jp2(path: Path) -> bool:
 
 
 def _unpacked(path: Path) -> Path | io.BytesIO:
-    """Return ``path``, or what it holds where it is packed with gzip; other packings are a `DataError`."""
+    """Return ``path``, or its content if it is compressed with gzip; other compressions are a `DataError`."""
     with path.open("rb") as stream:
         first = stream.read(6)
     if first.startswith(_OTHER_PACKINGS):
-        raise DataError(f"{path} is a packed file: unpack it first")
+        raise DataError(f"{path} is a compressed file: decompress it first")
     if not first.startswith(b"\x1f\x8b"):
         return path
     with gzip.open(path) as stream:
         content = stream.read(_MOST_UNPACKED + 1)
     if len(content) > _MOST_UNPACKED:
-        raise DataError(f"{path} has over {_MOST_UNPACKED} bytes unpacked; an image has at most so many")
+        raise DataError(f"{path} decompresses to more than {_MOST_UNPACKED} bytes, the maximum for an image")
     return io.BytesIO(content)
 
 
 def _check_tiles(path: Path, hdu: Any) -> None:
-    """Raise `DataError` if a compressed tile could unpack to more than memory holds."""
+    """Raise `DataError` if a compressed tile could expand beyond the memory."""
     if not isinstance(hdu, fits.CompImageHDU):
         return
     with fits.open(_unpacked(path), memmap=False, disable_image_compression=True) as hdus:
@@ -118,7 +118,7 @@ def _check_tiles(path: Path, hdu: Any) -> None:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
-    """Yield the header and the HDU of the image; whatever astropy says meanwhile becomes a `DataError`."""
+    """Yield the header and the HDU of the image; errors of astropy become a `DataError`."""
     try:
         with warnings.catch_warnings(record=True) as complaints:
             warnings.simplefilter("always")
@@ -129,22 +129,22 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
                         raise DataError(f"{path} has more than {_MOST_PARTS} parts: extract the image")
                 hdu = next((hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS") == 2), None)
                 if hdu is None and any("corrupt" in str(complaint.message) for complaint in complaints):
-                    raise DataError(f"{path} is cut short: what follows its first header cannot be read")
+                    raise DataError(f"{path} is truncated: the data after its first header cannot be read")
                 if hdu is None:
-                    raise DataError(f"{path} holds no two-dimensional image")
+                    raise DataError(f"{path} contains no two-dimensional image")
                 yield _interpret(path, hdus[0], hdu), hdu
     except (DataError, KeyboardInterrupt):
         raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except PermissionError:
-        raise DataError(f"{path} may not be read (permission denied)") from None
+        raise DataError(f"{path} cannot be read (permission denied)") from None
     except Exception as error:  # astropy's decoders raise many kinds on damaged files
         reason = " ".join(str(error).split())
         if "SIMPLE" in reason or "Empty" in reason:
             raise DataError(f"{path} is not a FITS file") from None
         if "truncated" in reason or "smaller than" in reason or "expected" in reason or "buffer" in reason:
-            raise DataError(f"{path} is cut short: {reason}") from None
+            raise DataError(f"{path} is truncated: {reason}") from None
         raise DataError(f"{path} cannot be read as FITS: {reason or type(error).__name__}") from None
 
 

@@ -1,15 +1,13 @@
-"""The last frame of a region turned with the Sun, pixel by pixel: persistence that knows rotation and foreshortening.
+"""Motion of the pixels of a region in its frame: differential rotation and foreshortening.
 
-A region is cut about a point that is followed, so that it stays in place on the whole. Its northern part still lags
-behind its southern one, and all of it is foreshortened on its way to the limb. Both are known in advance: each pixel
-of a frame to come is traced back to the place in the last frame at which that point of the surface was then.
+A region is cut about a tracked point, so that its mean position is fixed. Differential rotation still shears it, and
+foreshortening changes it towards the limb. Both are known in advance.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from framecast.data.archive.reader import Archive
 from framecast.domains.solar.cut import offsets
@@ -21,64 +19,46 @@ if TYPE_CHECKING:
     from framecast.data.windows import Window
 
 _CARRINGTON = 14.1844
-"""Degrees per day by which Carrington's coordinates turn."""
+"""Rotation rate of Carrington coordinates in degrees per day."""
 
 _EARTH = 0.9856
-"""Degrees per day by which an observer near the Earth goes around the Sun."""
+"""Orbital rate of an observer near the Earth in degrees per day."""
 
 _DAY = 86400.0
 
 
 def can_rotate(archive: Archive) -> bool:
-    """Return whether the archive holds tracked regions of which it says where in the sky they are."""
+    """Return whether the archive contains tracked regions with positions in the sky."""
     held = set(archive.sequence(archive.sequences[0]).variables)
     return "pixel_arcsec" in archive.attrs and {"hpc_x", "hpc_y"} <= held
 
 
-def rotated(archive: Archive, window: "Window", last: npt.NDArray[np.float32], *, frames: FrameSpec) -> np.ndarray:
-    """Return the last frame at each lead time as rotation alone would have it, ``[channel, time, y, x]``.
+def rotation_flow(archive: Archive, window: "Window", *, frames: FrameSpec) -> npt.NDArray[np.float32]:
+    """Return the motion of the surface in the frame of a region, ``[2, y, x]``, pixels per ``frames.cadence``.
 
-    A pixel whose place was not in the last frame, or behind the limb, keeps its value.
-
-    Args:
-        archive: with tracked regions.
-        window: where the forecast is issued.
-        last: the last frame seen, ``[channel, y, x]``.
-        frames: lead times and size.
+    It is that at the middle of the forecast, so that the displacement at its end is correct.
+    Beyond the limb nothing moves. In a frame of fixed pointing all of the surface does, else what differs from the
+    middle.
     """
     sequence, index = archive.sequence(window.sequence), window.indices[frames.past - 1]
     x0, y0 = (float(sequence[name].values[index]) for name in ("hpc_x", "hpc_y"))
     observer, pixel = _observer(window.issue_time), float(archive.attrs["pixel_arcsec"])
-    across, up = offsets(frames.width, pixel), offsets(frames.height, pixel)
-    longitude, latitude = unproject(x0, y0, observer)
-    found = np.empty((len(last), frames.future, frames.height, frames.width), np.float32)
-    for k, seconds in enumerate(frames.lead_times):
-        days = seconds / _DAY
-        x, y, _ = _seen(longitude + days * _turn(latitude), latitude, observer)
-        there = unproject(x + across[None, :], y + up[:, None], observer)
-        west, north, facing = _seen(there[0] - days * _turn(there[1]), there[1], observer)
-        column, row = (west - x0 - across[0]) / pixel, (north - y0 - up[0]) / pixel
-        known = np.isfinite(column) & (facing > 0)
-        place = np.where(known, [row, column], -1e6)
-        for channel, own in enumerate(last):
-            values = ndimage.map_coordinates(own, place, order=1, mode="constant", cval=np.nan)
-            found[channel, k] = np.where(np.isfinite(values), values, own)
-    return found
+    law, fixed = sequence.attrs.get("rotation", "howard"), "pointing_arcsec" in sequence.attrs
 
+    def seen(longitude: npt.ArrayLike, latitude: npt.ArrayLike, days: float) -> npt.NDArray[np.float64]:
+        """Return x and y in arcsec of points of the surface so many days later."""
+        turned = np.asarray(longitude) + days * (drift_rate(latitude, rotation=law) + _CARRINGTON - _EARTH)
+        return np.stack(project(turned, latitude, observer)[:2])
 
-def _turn(latitude: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return degrees of longitude per day as seen from the Earth."""
-    return drift_rate(latitude) + _CARRINGTON - _EARTH
+    def middle(days: float) -> npt.NDArray[np.float64]:
+        x, y = (x0, y0) if fixed else seen(*unproject(x0, y0, observer), days)
+        return np.reshape((x, y), (2, 1, 1))
 
-
-def _seen(longitude: npt.ArrayLike, latitude: npt.ArrayLike, observer: Observer) -> tuple[np.ndarray, ...]:
-    return project(
-        longitude,
-        latitude,
-        observer_longitude=observer.longitude,
-        observer_latitude=observer.latitude,
-        distance=observer.distance,
-    )
+    halfway, half = frames.lead_times[-1] / 2 / _DAY, frames.cadence / 2 / _DAY
+    (x,), (y,) = middle(halfway)
+    surface = unproject(x + offsets(frames.width, pixel), (y + offsets(frames.height, pixel))[:, None], observer)
+    before, after = (seen(*surface, days) - middle(halfway + days) for days in (-half, half))
+    return np.nan_to_num((after - before) / pixel).astype(np.float32)
 
 
 def _observer(time: np.datetime64) -> Observer:

@@ -1,4 +1,4 @@
-"""The servers, and where on them an image of a given time and wavelength is."""
+"""The servers, and the address of an image of a given time and wavelength."""
 
 import os
 from abc import ABC, abstractmethod
@@ -14,14 +14,14 @@ from framecast.domains.solar.options import Server
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
-    """One image that is asked for, and what came of it, as ``fetch.json`` has it.
+class ImageRequest:
+    """One requested image, and the result, as in ``fetch.json``.
 
     Attributes:
-        time: when, as the server counts it, UTC, ISO 8601.
+        time: nominal time of the server, UTC, ISO 8601.
         wavelength: in ångström.
-        path: where it is or would be, below the folder.
-        url: where it comes from.
+        path: its path below the folder.
+        url: its address.
         bytes: size of the file; 0 if it is missing.
         sha256: checksum of the file.
         observed: DATE-OBS of its header.
@@ -39,11 +39,11 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(ABC):
+class ImageServer(ABC):
     """A server of images of SDO/AIA.
 
     Attributes:
-        base_url: where it begins; empty takes it from the environment (`variable`), else the observatory's own.
+        base_url: prefix of addresses; empty takes it from the environment (`variable`), else the observatory's own.
     """
 
     base_url: str = ""
@@ -64,7 +64,7 @@ class Source(ABC):
             raise ConfigError(f"the server is {url!r}; give an address that begins with https:// or http://")
         object.__setattr__(self, "base_url", url.rstrip("/") + "/")
 
-    def plan(self, times: Sequence[np.datetime64], wavelengths: Sequence[int]) -> list[Frame]:
+    def plan(self, times: Sequence[np.datetime64], wavelengths: Sequence[int]) -> list[ImageRequest]:
         """Return the images of ``times`` and ``wavelengths``, each once, in order of time.
 
         Raises:
@@ -82,8 +82,8 @@ class Source(ABC):
         return [self.locate(time, wavelength) for time in moments for wavelength in sorted(wavelengths)]
 
     @abstractmethod
-    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
-        """Return where the image of ``time`` (one of the server's own) and ``wavelength`` is, and where it goes."""
+    def locate(self, time: np.datetime64, wavelength: int) -> ImageRequest:
+        """Return the address of the image of ``time`` (one of the server's own) and ``wavelength``, and its path."""
 
     def describe(self) -> dict[str, str]:
         """Return which server it is, as JSON values."""
@@ -99,11 +99,11 @@ def _path(time: np.datetime64, wavelength: int, ending: str, seconds: str = "") 
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynopticSource(Source):
+class SynopticSource(ImageServer):
     """JSOC's synoptic archive of SDO/AIA: level 1.5, 1024², 2.4″ pixels, every two minutes since 2010.
 
     Attributes:
-        near_real_time: whether to take the branch of the last days, calibrated with what is known by then.
+        near_real_time: whether to use the branch of the last days, with preliminary calibration.
     """
 
     near_real_time: bool = False
@@ -113,18 +113,18 @@ class SynopticSource(Source):
     default_url = "https://jsoc1.stanford.edu/data/aia/synoptic/"
     step = 120
 
-    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
+    def locate(self, time: np.datetime64, wavelength: int) -> ImageRequest:
         """Return the file in the archive's own layout; near-real-time names end in ``HHMM00``."""
         branch, seconds = ("nrt/", "00") if self.near_real_time else ("", "")
         path = _path(time, wavelength, "fits", seconds)
-        return Frame(time=str(time), wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
+        return ImageRequest(time=str(time), wavelength=wavelength, url=f"{self.base_url}{branch}{path}", path=path)
 
 
 @dataclass(frozen=True, kw_only=True)
-class HelioviewerSource(Source):
+class HelioviewerSource(ImageServer):
     """Helioviewer's JPEG 2000 images of SDO/AIA: 4096², 0.6″ pixels, 8 bits, the FITS header inside.
 
-    The server answers with the image nearest to the time asked for, however far that is (getJP2Image of the API,
+    The server returns the image nearest to the requested time, at any distance (getJP2Image of the API,
     version 2); one too far away counts as missing.
     """
 
@@ -133,22 +133,22 @@ class HelioviewerSource(Source):
     default_url = "https://api.helioviewer.org/v2/"
     step = 60
 
-    def locate(self, time: np.datetime64, wavelength: int) -> Frame:
+    def locate(self, time: np.datetime64, wavelength: int) -> ImageRequest:
         """Return the call of getJP2Image, and a path in JSOC's layout that ends in ``.jp2``."""
         number = 8 + self.wavelengths.index(wavelength)  # Helioviewer's sourceId of SDO/AIA
         query = urlencode({"date": f"{time.astype('datetime64[s]')}Z", "sourceId": number}, safe=":")
         url = f"{self.base_url}getJP2Image/?{query}"
-        return Frame(time=str(time), wavelength=wavelength, url=url, path=_path(time, wavelength, "jp2"))
+        return ImageRequest(time=str(time), wavelength=wavelength, url=url, path=_path(time, wavelength, "jp2"))
 
 
-def choose_source(server: Server, *, nrt: bool, base_url: str) -> Source:
+def choose_source(server: Server, *, nrt: bool, base_url: str) -> ImageServer:
     """Return the server that the options name.
 
     Raises:
-        ConfigError: the server has no near-real-time branch, or its address is none.
+        ConfigError: the server has no near-real-time branch, or its address is invalid.
     """
     if server == "jsoc":
         return SynopticSource(base_url=base_url, near_real_time=nrt)
     if nrt:
-        raise ConfigError("--nrt is a branch of JSOC's archive; Helioviewer has its latest images with the others")
+        raise ConfigError("--nrt is for JSOC; Helioviewer has its latest images with the others")
     return HelioviewerSource(base_url=base_url)

@@ -1,7 +1,7 @@
-"""Tables that people bring: places on the Sun, dates to leave out, and regions to follow.
+"""User-supplied tables: positions on the Sun, dates to leave out, and regions to follow.
 
-A line of a table of regions says which region (``id``, ``NOAA``, ``HARPNUM``), when (``time``), and where, in one of
-these ways:
+A line of a table of regions gives the region (``id``, ``NOAA``, ``HARPNUM``), the time (``time``), and the position, in
+one of these ways:
 
 - ``x`` and ``y``: helioprojective, in arcsec, as the observer of the images sees it;
 - ``carrington_longitude`` and ``latitude``, in degrees;
@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import DataError
-from framecast.data.tables import Record, Table, read_table
+from framecast.data.tables import Record, TextTable, read_table
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.places import Arcsec, Carrington, Place, Stonyhurst, parse_location
-from framecast.domains.solar.projection import Observer, project, unproject
+from framecast.domains.solar.projection import Observer, Viewpoints, project, unproject
 from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth, days_between
 
@@ -35,7 +35,7 @@ PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
     "latitude": ("latitude", "hgs_y", "lat_fwt", "hgs_lat", "lat"),
     "location": ("location", "position"),
 }
-"""Columns that `read_place` reads, and what else they may be called."""
+"""Columns that `read_place` reads, and their other names."""
 
 _REGION_COLUMNS: dict[str, tuple[str, ...]] = {
     "noaa": ("noaa", "noaa_ar", "ar_noaanum", "ar"),
@@ -93,10 +93,10 @@ def _span(record: Record) -> Span:
 
 
 def read_place(record: Record) -> Place | None:
-    """Return where the line of a table says it was; None where it does not.
+    """Return the position in the line of a table; None if there is none.
 
     Raises:
-        DataError: a cell cannot be read, or the latitude is none.
+        DataError: a cell cannot be read, or the latitude is invalid.
     """
     place: Stonyhurst | Carrington
     if "x" in record and "y" in record:
@@ -106,7 +106,7 @@ def read_place(record: Record) -> Place | None:
     elif "stonyhurst" in record and "latitude" in record:
         place = Stonyhurst(record.number("stonyhurst"), record.number("latitude"))
     elif "location" in record:
-        place = Stonyhurst(*record.read("location", parse_location, "a place such as N12W34"))
+        place = Stonyhurst(*record.read("location", parse_location, "a position such as N12W34"))
     else:
         return None
     if not -90 <= place.latitude <= 90:
@@ -126,9 +126,7 @@ def seen_from_earth(places: Sequence[Place], times: npt.NDArray[np.datetime64]) 
         with offline():
             when = Time(times[rows].astype("datetime64[ns]").astype(str))
             tilt, distance = B0(when).to_value("deg"), earth_distance(when).to_value("m")
-        x, y, mu = project(
-            degrees[:, 0], degrees[:, 1], observer_longitude=0.0, observer_latitude=tilt, distance=distance
-        )
+        x, y, mu = project(degrees[:, 0], degrees[:, 1], Viewpoints(0.0, tilt, distance))
         seen[rows] = np.where(mu > 0, [x, y], np.nan).T
     return seen
 
@@ -146,7 +144,10 @@ def read_pointings(path: str | Path) -> list[Track]:
         region = record.read(identity, str, "the number or name of a region")
         pointing = record.number("x"), record.number("y")
         if region in found and found[region].pointing != pointing:
-            raise DataError(f"{record.place} moves {region}, and a fixed pointing stays: give one place for each")
+            raise DataError(
+                f"{record.place} gives a second position for {region}, and a fixed pointing has one: give one "
+                "position for each"
+            )
         found[region] = fixed(region, pointing, record.read("time", moment, EXPECTED), prefix=_PREFIX[identity])
     return list(found.values())
 
@@ -181,22 +182,22 @@ def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]
         region = record.read(identity, str, "the number or name of a region")
         fix = _fix(record, observers)
         if found.setdefault(region, {}).setdefault(fix.time, fix) != fix:
-            raise DataError(f"{record.place} puts {region} at another place at {fix.time} than a line before it")
+            raise DataError(f"{record.place} puts {region} at a different position at {fix.time} than an earlier line")
     return [
         _track(region, _PREFIX[identity], [fixes[time] for time in sorted(fixes)]) for region, fixes in found.items()
     ]
 
 
-def _identity(table: Table) -> str:
-    """Return the column that says which region a line is of."""
+def _identity(table: TextTable) -> str:
+    """Return the column with the region of each line."""
     identity = next((column for column in _PREFIX if column in table.columns), None)
     if identity is None:
-        raise DataError(f"{table.path} does not say which region a line is of: it needs a column id, NOAA or HARPNUM")
+        raise DataError(f"{table.path} does not give the region of each line: it needs a column id, NOAA or HARPNUM")
     return identity
 
 
 class Observers:
-    """Where images were taken from, at any time: interpolated between them, and as the Earth moves beyond them.
+    """Positions of observers at any time: interpolated between images, and moving like the Earth beyond them.
 
     Args:
         times: of the images, in order.
@@ -246,7 +247,7 @@ def _fix(record: Record, observers: Observers) -> Fix:
 
 
 def locate(place: Place, time: np.datetime64, observers: Observers) -> Fix:
-    """Return where on the surface ``place`` is at ``time``; NaN for arcsec beyond the limb."""
+    """Return the position of ``place`` on the surface at ``time``; NaN for arcsec beyond the limb."""
     if isinstance(place, Stonyhurst | Carrington):
         longitude, latitude = place
         if isinstance(place, Stonyhurst):

@@ -1,4 +1,4 @@
-"""Times as solar tables write them."""
+"""Notations of times in solar tables."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from framecast.core.options import parse_duration
 from framecast.domains.solar.offline import offline
-from framecast.videos.frames import nanoseconds
+from framecast.videos.frames import nanoseconds, span
 
 EXPECTED = "a time such as 2017-09-06T11:53 (UTC)"
 """What to write for a time, for messages."""
@@ -28,7 +28,7 @@ def moment(text: str) -> np.datetime64:
     """Return the time (UTC) that ``text`` names: ISO 8601, with slashes, or JSOC's (``2017.09.06_12:00_TAI``).
 
     Raises:
-        ValueError: it is none of these, no calendar has that day, or it is not from 1678 to 2261.
+        ValueError: it is not such a time, is not a valid date, or is not from 1678 to 2261.
     """
     text = text.strip()
     iso, jsoc = _ISO.fullmatch(text), _JSOC.fullmatch(text)
@@ -46,6 +46,11 @@ def moment(text: str) -> np.datetime64:
         return np.datetime64(Time(str(time), scale="tai").utc.isot, "ns")
 
 
+def minute(time: np.datetime64 | str) -> str:
+    """Return ``time`` (UTC) as text, without its seconds."""
+    return str(time)[:16].replace("T", " ")
+
+
 def moment_or_latest(text: str) -> np.datetime64 | Latest:
     """Return the time that ``text`` names, or `Latest` for ``latest``, either with an offset as in ``latest-6h``.
 
@@ -56,4 +61,4 @@ def moment_or_latest(text: str) -> np.datetime64 | Latest:
     base, seconds = (found[1], parse_duration(found[2][1:]) * (-1 if found[2][0] == "-" else 1)) if found else (text, 0)
     if base.strip().lower() == "latest":
         return Latest(float(seconds))
-    return moment(base) + np.timedelta64(round(seconds * 1e9), "ns")
+    return moment(base) + span(seconds)

@@ -1,9 +1,9 @@
-"""Places on the Sun to follow, and where they are in every image.
+"""Tracked points on the Sun, and their positions in every image.
 
 A track is a point of the surface. It has its nominal Carrington position when it passes the observer's central
 meridian, and drifts from there with the differential rotation of its latitude. A grid of tracks is therefore regular
-where it faces the observer, at every rotation anew: over years the rotation would wind up any grid laid once, and a
-track's name and path would depend on which day the series happened to begin.
+where it faces the observer, at every rotation: over years differential rotation would shear a fixed grid, and a track's
+name and path would depend on the first day of the series.
 """
 
 from collections.abc import Sequence
@@ -17,32 +17,32 @@ from framecast.core.errors import ConfigError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import Rotation
-from framecast.domains.solar.projection import project, unproject
+from framecast.domains.solar.projection import Viewpoints, project, unproject
 
 Array = npt.NDArray[np.float64]
 
 TURN = 13.2
-"""Degrees per day by which the Sun turns below an observer near the Earth."""
+"""Synodic rotation rate of the Sun in degrees per day."""
 
 _BEYOND = np.timedelta64(1, "D")
-"""How long a region with several known positions is followed before the first and after the last of them."""
+"""Time for which a region is followed before its first and after its last known position."""
 
 _SLOWEST = 10.0
-"""Degrees per day by which every latitude below 80° at least turns as seen from the Earth."""
+"""Lowest synodic rotation rate below 80° latitude, in degrees per day."""
 
 _SLANT = 25.0
-"""Degrees of longitude by which a visible point may be further from the meridian than from the disk's middle."""
+"""Largest difference, in degrees, of a visible point's distances from the meridian and from the disk centre."""
 
 
 def drift_rate(latitude: npt.ArrayLike, *, rotation: Rotation = "howard") -> Array:
-    """Return how fast points at ``latitude`` (degrees) gain on the Carrington system, in degrees of longitude per day.
+    """Return the rotation rate at ``latitude`` (degrees) relative to the Carrington system, in degrees per day.
 
     The sidereal rate A + B sin²Θ + C sin⁴Θ of sunpy's ``differential_rotation`` minus the 14.1844°/day with which
     Carrington's coordinates turn by definition. The default coefficients are those of Howard, Harvey and Forgach
     (1990, Solar Physics 130, 295), measured on magnetic features.
 
     Raises:
-        ConfigError: ``rotation`` is none of the laws.
+        ConfigError: ``rotation`` is not one of the laws.
     """
     if rotation not in get_args(Rotation):
         raise ConfigError(f"rotation is {rotation!r}; it can be {', '.join(get_args(Rotation))}")
@@ -62,7 +62,7 @@ def days_between(start: np.datetime64, times: npt.NDArray[np.datetime64]) -> Arr
 
 @dataclass(frozen=True, kw_only=True)
 class Fix:
-    """Where a region was at a moment (UTC): Carrington longitude and heliographic latitude in degrees."""
+    """Position of a region at a time (UTC): Carrington longitude and heliographic latitude in degrees."""
 
     time: np.datetime64
     longitude: float
@@ -77,11 +77,11 @@ class Track:
         name: unique among the tracks of all times.
         longitude: Carrington longitude at the reference time, in degrees.
         latitude: heliographic latitude, in degrees.
-        reference: when it is there, UTC.
+        reference: time of that position, UTC.
         later: where it was afterwards, in order of time, for a region whose positions were measured again and again.
             What it moves beside the rotation of its latitude is interpolated linearly between them.
-        region: the number or name its catalogue knows it by; empty for a point of a grid.
-        pointing: helioprojective x and y in arcsec of a field of view that does not move, whatever the Sun does.
+        region: its number or name in a catalogue; empty for a point of a grid.
+        pointing: helioprojective x and y in arcsec of a fixed field of view.
     """
 
     name: str
@@ -134,7 +134,7 @@ def grid(frames: Sequence[FrameHeader], *, angle: float, spacing: float) -> list
     """Return the tracks of a grid that may come within ``angle`` of the middle of the disk during ``frames``.
 
     Latitudes are multiples of ``spacing`` (degrees on the surface); along each, longitudes divide the circle into equal
-    steps of about the same length. The name says position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
+    steps of about the same length. The name contains position and Carrington rotation: ``lon123.5_lat-15.0_cr2193``.
 
     Raises:
         ConfigError: angle or spacing are out of range.
@@ -180,7 +180,7 @@ def follow(
     latitude: float | None = None,
     rotation: Rotation = "howard",
 ) -> list[Passage]:
-    """Return where each of ``tracks`` is while it can be seen; tracks that never are have no passage.
+    """Return the passages of ``tracks`` while they are visible; tracks that never are have none.
 
     A track is seen while it is within the limits (in degrees: ``angle`` from the disk's middle, ``longitude`` from the
     observer's central meridian, ``latitude`` from the equator) and its position within the image. A point is followed
@@ -193,7 +193,7 @@ def follow(
         if limit is not None and not 0 < limit <= 90:
             raise ConfigError(f"{name} is limited to {limit:g}°; a limit is more than 0 and up to 90°")
     times = np.array([frame.time for frame in frames])
-    observers = np.array([(f.observer.longitude, f.observer.latitude, f.observer.distance) for f in frames]).T
+    observers = np.array(Viewpoints.of([frame.observer for frame in frames]))
     partial = np.array([not _shows_disk(frame) for frame in frames])
     rates = drift_rate([track.mean_latitude for track in tracks], rotation=rotation)
     passages = []
@@ -206,13 +206,7 @@ def follow(
             continue
         here = slice(first, last)
         lon, lat = track.path(times[here], float(rate))
-        x, y, mu = project(
-            lon,
-            lat,
-            observer_longitude=observers[0, here],
-            observer_latitude=observers[1, here],
-            distance=observers[2, here],
-        )
+        x, y, mu = project(lon, lat, Viewpoints(*observers[:, here]))
         visible = mu >= np.cos(np.radians(angle))
         if longitude is not None:
             visible &= np.abs(_wrapped(lon - observers[0, here])) <= longitude
@@ -241,21 +235,13 @@ def _stare(track: Track, pointing: tuple[float, float], frames: Sequence[FrameHe
     indices = np.array([k for k, frame in enumerate(frames) if _contains(frame, x, y)], np.int64)
     below = np.array([unproject(x, y, frames[k].observer) for k in indices]).reshape(-1, 2)
     # NaN above the limb, where the line of sight meets no surface.
-    observers = np.array([(frames[k].observer.longitude, frames[k].observer.latitude) for k in indices]).reshape(-1, 2)
-    distance = np.array([frames[k].observer.distance for k in indices])
-    *_, mu = project(
-        below[:, 0],
-        below[:, 1],
-        observer_longitude=observers[:, 0],
-        observer_latitude=observers[:, 1],
-        distance=distance,
-    )
+    *_, mu = project(below[:, 0], below[:, 1], Viewpoints.of([frames[k].observer for k in indices]))
     still = np.full(len(indices), 1.0)
     return Passage(track=track, indices=indices, x=x * still, y=y * still, mu=mu, longitude=below[:, 0])
 
 
 def _span(track: Track, times: npt.NDArray[np.datetime64], longitudes: Array) -> tuple[np.datetime64, np.datetime64]:
-    """Return between which moments ``track`` is looked for, given the Carrington longitudes of the observers."""
+    """Return the period in which ``track`` may be visible, given the Carrington longitudes of the observers."""
     if track.later:
         return track.reference - _BEYOND, track.later[-1].time + _BEYOND
     near = int(np.searchsorted(times, track.reference).clip(0, len(times) - 1))

@@ -119,11 +119,11 @@ def test_passing_trouble_passes(
         ("*503 retry=3600", 1, "503"),  # longer than anyone waits
         ("*html", 3, "web page"),
         ("*reset", 3, "(tried 3 times)"),
-        ("*truncated", 3, "cut short"),
+        ("*truncated", 3, "truncated"),
         ("*silent", 3, "took too long"),
         ("*drip", 3, "took too long"),
         ("*other 2017/08/08/H0200/AIA20170808_0200_0193.fits", 1, "its header says 193 Å"),
-        ("*other 2017/08/08/H0600/AIA20170808_0600_0171.fits", 1, "14409 s from the time asked for"),
+        ("*other 2017/08/08/H0600/AIA20170808_0600_0171.fits", 1, "14409 s from the requested time"),
     ],
 )
 def test_lasting_trouble_is_a_missing_frame_with_its_reason(
@@ -285,7 +285,7 @@ def test_helioviewers_images_are_fetched_and_those_too_far_away_are_missing(
         source = HelioviewerSource(base_url=f"{server.url}v2/")
         report = fetch(times, [171], tmp_path, source=source)
         assert report.fetched == 1
-        assert "s from the time asked for" in report.missing[0].missing
+        assert "s from the requested time" in report.missing[0].missing
         again = fetch(times[:1], [171], tmp_path, source=source)
         assert (again.kept, again.fetched) == (1, 0)
     (path,) = tmp_path.rglob("*.jp2")

@@ -127,6 +127,6 @@ def test_an_interrupted_command_says_so_and_goes_on(url: str, archive: Path, tmp
     done = len(list(tmp_path.rglob("AIA*.fits")))
     assert 1 <= done < 12
     again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"there already  {done}" in again.stdout
+    assert f"already there  {done} " in again.stdout
     assert len(list(tmp_path.rglob("AIA*.fits"))) == 12
     assert not list(tmp_path.rglob(".*"))

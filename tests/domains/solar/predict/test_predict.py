@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from framecast.cli import run
+from framecast.core.files import held
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.domains.solar.predict.images import link_image
+from framecast.domains.solar.sources import SynopticSource
 
 pytestmark = pytest.mark.thorough
 
@@ -81,7 +84,7 @@ def test_in_real_time_there_is_no_future(model: Path, server: Any, tmp_path: Pat
     assert {path: path.read_bytes() for path in (out / "forecast.zarr").rglob("*") if path.is_file()} == issued
     assert predict(model, tmp_path / "alone", "--base-url", server.url, "--no-future") == 0
     assert json.loads((tmp_path / "alone" / "prediction.json").read_text())["future_known"] == [False, False]
-    assert "not known yet" in (tmp_path / "alone" / "index.html").read_text()
+    assert "not available yet" in (tmp_path / "alone" / "index.html").read_text()
     assert np.array_equal(members(tmp_path / "alone"), first)
 
 
@@ -104,18 +107,18 @@ def test_finished_stages_are_not_repeated(model: Path, server: Any, tmp_path: Pa
     capsys.readouterr()
     asked = server.files
     assert predict(model, out, "--base-url", server.url) == 0
-    assert capsys.readouterr().out.count("was done before") == 4
+    assert capsys.readouterr().out.count("done earlier") == 4
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == made
     assert server.files == asked
     assert predict(model, out, "--base-url", server.url, "--members", "4") == 2  # an issued forecast stays
-    assert "an issued forecast is not replaced" in capsys.readouterr().err
+    assert "issued forecasts are not overwritten" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == made
     assert predict(model, out, "--base-url", server.url, "--members", "4", "--overwrite") == 0
     capsys.readouterr()
     assert members(out).shape[1] == 4
     shutil.rmtree(out / "forecast.zarr")
     assert predict(model, out, "--base-url", server.url, "--members", "4") == 0
-    assert capsys.readouterr().out.count("was done before") == 2  # the page says when its forecast was made
+    assert capsys.readouterr().out.count("done earlier") == 2  # the page says when its forecast was made
 
 
 @pytest.mark.slow
@@ -149,7 +152,7 @@ def test_interrupted_anywhere_it_goes_on(
         ({"time": "yesterday"}, "write a time such as"),
         ({"time": "2099-01-01"}, "is in the future"),
         ({"time": "2017-08-07T12:00"}, "2 of the 2 images that the model needs are unavailable"),
-        ({"center": "925,0"}, "of a frame seen lies beyond the limb"),
+        ({"center": "925,0"}, "of a past frame lies beyond the limb"),
     ],
 )
 def test_mistakes_are_told_in_one_line(
@@ -161,6 +164,7 @@ def test_mistakes_are_told_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_prediction_that_cannot_be_made_keeps_only_what_was_downloaded(
     model: Path, server: Any, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -180,6 +184,13 @@ def test_a_folder_of_something_else_is_left_alone(model: Path, jsoc: Path, tmp_p
     assert predict(model, tmp_path, "--source", str(jsoc)) == 2
     assert "is not a framecast prediction: choose another name" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_one_process_at_a_time_predicts_in_a_folder(model: Path, jsoc: Path, tmp_path: Path, capsys: Capture) -> None:
+    with held(tmp_path, doing="predicting"):
+        assert predict(model, tmp_path, "--source", str(jsoc)) == 2
+    assert f"another process is predicting in {tmp_path}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -241,6 +252,7 @@ def test_where_no_links_can_be_made_images_are_copied(tmp_path, monkeypatch):
     assert (tmp_path / "copy.fits").read_bytes() == b"pixels"
 
 
+@pytest.mark.slow
 def test_the_newest_image_of_a_folder_and_what_the_files_say_of_places(
     model: Path, jsoc: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -263,6 +275,7 @@ def test_the_newest_image_of_a_folder_and_what_the_files_say_of_places(
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_maps_become_a_forecast_without_files(model: Path, jsoc: Path, tmp_path: Path) -> None:
     import sunpy.map
     from astropy.io import fits
@@ -294,3 +307,43 @@ def test_saturated_pixels_are_treated_as_in_training(model: Path) -> None:
     assert _radiometry(fc.load("sun-171").config, options).saturation == 0  # its archive is older
     asked = PredictOptions(time=options.time, center=(0.0, 0.0), saturation=9000.0)
     assert _radiometry(config, asked).saturation == 9000
+
+
+@pytest.mark.slow
+def test_pictures_without_a_header_are_predicted_by_the_released_model(
+    real_data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """The newest of a folder of magnetograms: pointing, time and unit come from the options."""
+    day, folder = real_data / "hmi-fulldisk-2026" / "2026" / "02" / "20", tmp_path / "hmi"
+    folder.mkdir()
+    for path in sorted(day.glob("*.jpg"))[:12]:
+        (folder / path.name).symlink_to(path)
+    command = ["solar", "predict", "hmi-los", "--time", "latest", "--center", "N05W10", "--source", str(folder)]
+    command += ["--disk", "255.5,255.5,202.5", "--levels", "128,1", "--members", "3", "--out", str(tmp_path / "out")]
+    assert run(command) == 0
+    with open_forecast(tmp_path / "out" / "forecast.zarr") as file:
+        assert file.attrs["domain"] == "magnetograms"
+        assert abs(file["issue_time"].values[0] - np.datetime64("2026-02-20T11:00")) < np.timedelta64(1, "h")
+        assert file["forecast"].values.min() < 0 < file["forecast"].values.max()
+        assert 100 < file["hpc_x"].values[0, 0] < file["hpc_x"].values[0, -1]
+    assert "AIA science team" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert run(["solar", "predict", "hmi-los", *command[3:7], *command[9:-1], str(tmp_path / "other")]) == 2
+    assert "--source" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_newest_image_of_a_server(model: Path, jsoc: Path, serve_archive: Any, tmp_path: Path) -> None:
+    """Images every two minutes until a quarter of an hour ago, and those of two hours before."""
+    source, first = SynopticSource(base_url="http://127.0.0.1/"), next(iter(sorted(jsoc.rglob("*.fits"))))
+    newest = np.datetime64("now", "m") - 14
+    newest -= newest.astype(int) % 2
+    for minutes in (0, 2, 4, 120, 122, 124):
+        path = tmp_path / "synoptic" / source.locate(newest - minutes, 171).path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(first, path)
+        fits.setval(path, "DATE-OBS", value=f"{(newest - minutes).astype('datetime64[s]')}.35")
+    with serve_archive(tmp_path / "synoptic") as server:
+        out = tmp_path / "out"
+        assert predict(model, out, "--base-url", server.url, "--no-future", time="latest") == 0
+    issued = open_forecast(out / "forecast.zarr")["issue_time"].values[0]
+    assert abs(newest - issued) < np.timedelta64(6, "m")

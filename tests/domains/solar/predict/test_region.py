@@ -89,9 +89,9 @@ def test_a_region_of_a_table_is_carried_to_the_time(header: FrameHeader, tmp_pat
     assert (region_label(track), track.region) == ("AR13848", "13848")
     moved = spot(find_region(header, replace(options, offset=(20.0, -35.0))), header)
     assert (moved.x - place.x, moved.y - place.y) == pytest.approx((20, -35), abs=0.01)
-    with pytest.raises(DataError, match="no region 13900; it has AR13848, AR13849"):
+    with pytest.raises(DataError, match="no region 13900; it contains AR13848, AR13849"):
         find_region(header, replace(options, region="13900"))
-    with pytest.raises(ConfigError, match="no place is given"):
+    with pytest.raises(ConfigError, match="no position is given"):
         PredictOptions(time=header.time)
 
 

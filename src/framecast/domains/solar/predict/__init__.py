@@ -1,8 +1,7 @@
-"""A new prediction of one region of the Sun, from images to a page, in stages that are done once.
+"""A new prediction of one region of the Sun, from images to a page, in resumable stages.
 
-Fetch the images that the model must see (and those of the future that are there already), follow the region through
-them, draw the ensemble, show it. A prediction that cannot be made leaves nothing behind but images that were
-downloaded, for the next attempt.
+Fetch the images of the past (and those of the future that exist already), follow the region through them, draw the
+ensemble, show it. A failed prediction leaves only the downloaded images, for the next attempt.
 """
 
 from collections.abc import Callable
@@ -27,29 +26,28 @@ from framecast.domains.solar.predict.region import (
     cut_region,
     find_region,
     issue_frame,
-    minute,
     region_label,
     slack,
     spot,
 )
-from framecast.domains.solar.predict.stages import Stages, kept_if_downloaded
+from framecast.domains.solar.predict.stages import Stages, begun
 from framecast.domains.solar.radiometry import Radiometry
-from framecast.domains.solar.sources import Frame
-from framecast.domains.solar.times import Latest
+from framecast.domains.solar.sources import ImageRequest
+from framecast.domains.solar.times import Latest, minute
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw, numbered
-from framecast.videos.frames import FrameSpec, moments
+from framecast.videos.frames import FrameSpec, moments, span
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What `predict` made: unavailable images (of the future, which may not exist yet), and its stages.
+class PredictResult:
+    """Result of `predict`: unavailable images (of the future, which may not exist yet), and its stages.
 
     A stage is true if it was done now, and false if it had been done before.
     """
 
-    absent: tuple[Frame, ...]
+    absent: tuple[ImageRequest, ...]
     stages: dict[str, bool]
 
 
@@ -65,40 +63,34 @@ def predict(
     overwrite: bool = False,
     command: str = "",
     show: Callable[[str, int, int], None],
-) -> Prediction:
-    """Make a prediction in ``folder``, or go on with one that was begun there.
+) -> PredictResult:
+    """Make a prediction in ``folder`` (images, region, forecast and page), or resume one that was started there.
 
-    Args:
-        forecaster: the model.
-        folder: for everything that is made: ``images/``, ``region.zarr``, ``forecast.zarr`` and the page.
-        options: which region is predicted, and from which images.
-        members: size of the ensemble.
-        seed: the same seed gives the same members.
-        label: the class, for a model with labels.
-        drawing: how members are drawn.
-        overwrite: whether a forecast that was issued in ``folder`` may be replaced by another one.
-        command: the command line, for the provenance record.
-        show: called with what is being done, how much of it is done, and of how much.
+    ``drawing`` are the sampling options, ``overwrite`` whether a forecast issued in the folder may be replaced;
+    ``show`` is called with the stage, its progress and its total.
 
     Raises:
         ConfigError: the model does not forecast the Sun, or the request is impossible.
-        DataError: an image that the model must see is missing or doubtful.
-        FramecastError: the folder holds something else, or the forecast of another request.
+        DataError: an image of the past is missing or doubtful.
+        FramecastError: the folder contains something else, or the forecast of a different request.
     """
     folder = Path(folder)
     config, frames, now = forecaster.config, forecaster.frames, np.datetime64("now", "ns")
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels)))
     if alien := [channel for channel in channels if not channel.isdecimal()]:
         raise ConfigError(
-            f"{config.name} has a channel {alien[0]!r}; a prediction of the Sun needs wavelengths in ångström (171)"
+            f"{config.name} has a channel {alien[0]!r}; a solar prediction needs wavelengths in ångström (171)"
         )
     refuse_existing(folder, overwrite=True, kind=PREDICTION)
-    images, place, absent = Images(options), folder / "images", list[Frame]()
+    if options.disk is not None and len(channels) > 1:
+        raise ConfigError(f"{config.name} sees {', '.join(channels)} Å, but pictures without a header have one channel")
+    disk = options.disk_of(int(channels[0]))
+    images, place, absent = Images(options, disk), folder / "images", list[ImageRequest]()
     if isinstance(options.time, Latest):
         newest = images.newest(int(frames.past_channels[0]), place, show=show)
-        options = replace(options, time=newest + np.timedelta64(round(options.time.seconds * 1e9), "ns"))
+        options = replace(options, time=newest + span(options.time.seconds))
     if options.time > now:
-        raise ConfigError(f"--time {minute(options.time)} is in the future: the last frame seen must have been taken")
+        raise ConfigError(f"--time {minute(options.time)} is in the future: the last past frame must already exist")
     past = moments(options.time, frames.past_times)
     future = moments(options.time, frames.lead_times) if options.future else []
     wanted = [*past, *(time for time in future if time <= now)]
@@ -108,14 +100,14 @@ def predict(
         seconds = slack(frames) / np.timedelta64(1, "s")
         absent.extend(images.gather(wanted, [int(name) for name in channels], place, slack=seconds, show=show))
 
-    with kept_if_downloaded(folder, place):
+    with begun(folder, place):
         stages = Stages(folder)
-        # Frames that are missing may come later: an incomplete collection is gathered again.
+        # Missing frames may become available: an incomplete collection is repeated.
         stages.once("images", digest(images.describe(), [str(time) for time in wanted], channels), place, gather)
         if absent:
             stages.forget("images")
         _check_past(absent, past, frames)
-        observations = scan(place)
+        observations = scan(place, disk=disk)
         issue = issue_frame(observations, frames, options.time)
         track, archive, forecast = find_region(issue, options), folder / "region.zarr", folder / "forecast.zarr"
         files = [(frame.path.name, frame.path.stat().st_size) for frame in observations.frames]
@@ -126,8 +118,9 @@ def predict(
         request = digest(request, config.weights_sha256, members, seed, label, repr(drawing))
         if stages.changed("forecast", request, forecast) and not overwrite:
             raise FramecastError(
-                f"{folder} holds the forecast issued {_created(forecast)} from another request or other images, and an "
-                "issued forecast is not replaced: choose another --out, or --overwrite to delete it"
+                f"{folder} contains the forecast issued {_created(forecast)} from a different request or different "
+                "images, and issued forecasts are not overwritten: choose another --out, or pass --overwrite to "
+                "delete it"
             )
         stages.once(
             "region",
@@ -165,14 +158,14 @@ def predict(
             digest(files, request, facts),
             folder / page.PAGE,
             lambda: page.write_prediction(
-                folder, radiometry=radiometry, facts=facts, command=command, label=region_label(track)
+                folder, radiometry=radiometry, facts=facts, command=command, label=region_label(track), disk=disk
             ),
         )
-    return Prediction(tuple(absent), stages.made)
+    return PredictResult(tuple(absent), stages.made)
 
 
 def _created(forecast: Path) -> str:
-    """Return when a forecast file was made, for a reader."""
+    """Return the time when a forecast file was made, as text."""
     try:
         created = str(open_forecast(forecast).attrs.get("created", ""))
     except FramecastError:
@@ -181,30 +174,30 @@ def _created(forecast: Path) -> str:
 
 
 def _as_in_training(config: ModelConfig, options: PredictOptions) -> PrepareOptions:
-    """Return how the images of the model's training were made, with the options in its place."""
+    """Return how the images of the model's training were made, overridden by the options."""
     images = config.training.get("images", {})
     known = {"off_limb": images.get("off_limb"), "rotation": str(images.get("rotation", "")).partition(" ")[0]}
     known["pixel"] = options.pixel or images.get("pixel_arcsec")
-    return PrepareOptions(
-        **{name: value for name, value in known.items() if value}, accept_quality=options.accept_quality
-    )
+    chosen = {name: getattr(options, name) for name in ("accept_quality", "disk", "levels", "unit", "time_pattern")}
+    only = (int(config.frames.past_channels[0]),) if options.disk is not None else None
+    return PrepareOptions(**chosen, **{name: value for name, value in known.items() if value}, wavelengths=only)
 
 
 def _radiometry(config: ModelConfig, options: PredictOptions) -> Radiometry:
-    """Return what is done to the pixels; saturated ones are treated as in training unless the options say otherwise."""
+    """Return the processing of pixels; saturated ones are treated as in training unless the options override it."""
     chosen = Radiometry.of(options)
     return chosen.as_in_training(config.training.get("images", {})) if options.saturation is None else chosen
 
 
-def _check_past(absent: list[Frame], past: list[np.datetime64], frames: FrameSpec) -> None:
-    """Raise `DataError` if an image is absent that the model must see."""
+def _check_past(absent: list[ImageRequest], past: list[np.datetime64], frames: FrameSpec) -> None:
+    """Raise `DataError` if an image of the past is missing."""
     limit = past[-1] + slack(frames)
     seen = [item for item in absent if str(item.wavelength) in frames.past_channels]
     needed = [item for item in seen if np.datetime64(item.time) <= limit]
     if needed:
         time, first = minute(np.datetime64(needed[0].time)), needed[0]
         raise DataError(
-            f"{len(needed)} of the {len(past) * len(frames.past_channels)} images that the model needs are unavailable "
-            f"({frames.describe_past()}); the first: {time}, {first.wavelength} Å, {first.missing}: "
-            "choose another --time, or rerun the command when they are there"
+            f"{len(needed)} of the {len(past) * len(frames.past_channels)} images that the model needs are "
+            f"unavailable ({frames.describe_past()}); the first: {time}, {first.wavelength} Å, {first.missing}: "
+            "choose another --time, or rerun the command when they are available"
         )

@@ -1,4 +1,4 @@
-"""From one tracked region to a forecast file of one sample, with the future beside it where it is known."""
+"""From one tracked region to a forecast file of one sample, with its observed future, if known."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from framecast.core.errors import DataError
 from framecast.core.progress import Task
 from framecast.data.archive.reader import Archive
 from framecast.data.windows import check_fit
-from framecast.domains.solar.predict.region import minute, slack
+from framecast.domains.solar.predict.region import slack
 from framecast.domains.solar.quality import explain
+from framecast.domains.solar.times import minute
 from framecast.models.archive_forecast import forecast_windows, plan_forecast
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
@@ -27,16 +28,9 @@ def forecast_region(
     command: str = "",
     task: Task | None = None,
 ) -> None:
-    """Forecast the only sequence of ``archive`` from the frame at ``issue`` on.
+    """Forecast the only sequence of ``archive`` from the frame at ``issue`` on into ``out``, replacing it.
 
-    Args:
-        forecaster: the model.
-        archive: what `cut_region` wrote.
-        out: the forecast file; an existing one is replaced.
-        issue: time of the last frame seen.
-        draw: which members, and how.
-        command: the command line, for the provenance record.
-        task: stands at 1 when all members are finished.
+    ``task`` reaches 1 when all members are finished.
 
     Raises:
         DataError: a past frame is missing, doubtful, or lies too far beyond the limb.
@@ -60,8 +54,8 @@ def forecast_region(
     masked = np.isnan(past).mean(axis=(2, 3)).max()
     if masked > max_masked:
         raise DataError(
-            f"{masked:.0%} of a frame seen lies beyond the limb, and the model knows up to {max_masked:.0%}: "
-            "choose a --center nearer to the middle of the disk"
+            f"{masked:.0%} of a past frame lies beyond the limb, and the model allows up to {max_masked:.0%}: "
+            "choose a --center closer to the disk centre"
         )
     plan = plan_forecast(forecaster, archive, Selection(time=str(issue)[:19]))
     for _ in forecast_windows(forecaster, plan, out, draw, command=command, overwrite=True, task=task):

@@ -13,17 +13,21 @@ from framecast.data.archive.reader import Archive
 from framecast.data.windows import TOLERANCE
 from framecast.domains.solar.colours import passband_colours
 from framecast.domains.solar.cut import cut, offsets
+from framecast.domains.solar.disk_pictures import read_picture
 from framecast.domains.solar.image import SolarImage
 from framecast.domains.solar.observations import scan
+from framecast.domains.solar.options import Disk
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 from framecast.reports import prediction
 from framecast.reports.brightness import Brightness
+from framecast.reports.colours import SIGNED, is_signed
 from framecast.reports.page import Section
 from framecast.reports.picture import save_figure
 from framecast.reports.prediction import PAGE as PAGE
-from framecast.reports.prediction import Sample
 from framecast.reports.style import chart
+from framecast.verification.samples import Sample
+from framecast.videos.frames import span
 
 _ACROSS = 640
 _SKY = "#0b0d12"
@@ -37,17 +41,18 @@ def write_prediction(
     facts: dict[str, str],
     command: str = "",
     label: str = "",
+    disk: Disk | None = None,
 ) -> Path:
     """Draw ``images/``, ``region.zarr`` and ``forecast.zarr`` of ``folder``, put the page beside them; return its path.
 
-    ``facts`` is what else the page tells of the making; ``command`` makes it again; ``label`` is what the region is
-    called.
+    ``facts`` are further provenance; ``command`` reproduces the page; ``label`` is the name of the region; ``disk``
+    describes pictures without a header.
     """
     sample = with_observations(Sample.read(folder / "forecast.zarr"), folder / "region.zarr")
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
-    disk = save_figure(
-        _disk(folder, sample, radiometry, label),
+    whole = save_figure(
+        _disk(folder, sample, radiometry, label, disk),
         figures / "disk",
         caption="The last frame seen. The dotted line is the path of the region's centre through the frames at hand.",
         alt="The whole disk with a box around the region.",
@@ -58,38 +63,39 @@ def write_prediction(
         sample,
         heading=f"A forecast of the Sun, issued {sample.issued}",
         named=lambda channel: f"{channel} Å",
-        sections=[Section(name="disk", title="Location on the disk", pictures=[disk])],
+        sections=[Section(name="disk", title="Location on the disk", pictures=[whole])],
         facts=facts,
         command=command,
-        credits="The frames: region.zarr, the images: images/. Images: NASA/SDO and the AIA science team.",
+        credits="The frames: region.zarr, the images: images/."
+        + (" Images: NASA/SDO and the AIA science team." if disk is None else ""),
     )
 
 
 def with_observations(sample: Sample, path: Path) -> Sample:
-    """Return ``sample`` with the future as it is in the archive ``path``: an issued forecast stays as it is."""
+    """Return ``sample`` with the future from the archive ``path``: an issued forecast is not changed."""
     archive = Archive.open(path)
     channels = [name for name in sample.channels if name in archive.channels]
     times, truth = archive.times(sample.sequence), sample.truth.clone()
     usable = archive.quality(sample.sequence) == 0
     for k, seconds in enumerate(sample.lead_times):
-        away = np.abs(times - (sample.issue + np.timedelta64(round(seconds * 1e9), "ns")))
+        away = np.abs(times - (sample.issue + span(seconds)))
         row = int(away.argmin())
-        if usable[row] and away[row] <= np.timedelta64(round(TOLERANCE * sample.lead_times[0] * 1e9), "ns"):
+        if usable[row] and away[row] <= span(TOLERANCE * sample.lead_times[0]):
             seen = archive.read(sample.sequence, [row], channels)[:, 0]
             for own, name in zip(seen, channels, strict=True):
                 truth[sample.channels.index(name), k] = torch.from_numpy(np.asarray(own))
     return replace(sample, truth=truth)
 
 
-def _disk(folder: Path, sample: Sample, radiometry: Radiometry, label: str) -> Figure:
-    """Return the disk in the first channel that is forecast and seen, at the last frame seen."""
+def _disk(folder: Path, sample: Sample, radiometry: Radiometry, label: str, disk: Disk | None) -> Figure:
+    """Return the disk in the first channel that is both past and future channel, at the last past frame."""
     archive = Archive.open(folder / "region.zarr")
     region = archive.sequence(sample.sequence)
     wavelength = int(next((name for name in sample.channels if name in archive.channels), archive.channels[0]))
-    last = scan(folder / "images").nearest(wavelength, sample.issue)
+    last = scan(folder / "images", disk=disk).nearest(wavelength, sample.issue)
     assert last is not None  # it was found before
     pixel = float(archive.attrs["pixel_arcsec"])
-    box = Box(
+    box = RegionBox(
         x=region["hpc_x"].values.tolist(),
         y=region["hpc_y"].values.tolist(),
         now=int(np.abs(region["time"].values - sample.issue).argmin()),
@@ -97,14 +103,15 @@ def _disk(folder: Path, sample: Sample, radiometry: Radiometry, label: str) -> F
         height=archive.height * pixel,
         label=label,
     )
-    return disk_picture(read_image(last.path), box, radiometry=radiometry)
+    image = read_image(last.path) if last.disk is None else read_picture(last)
+    return disk_picture(image, box, radiometry=radiometry)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Box:
+class RegionBox:
     """A region in the image.
 
-    Its middle at successive times, in arcsec, which of them is the image's, its sides, and what it is called.
+    Its centre at successive times, in arcsec, which of them is that of the image, its sides, and its name.
     """
 
     x: Sequence[float]
@@ -115,7 +122,7 @@ class Box:
     label: str = ""
 
 
-def disk_picture(image: SolarImage, box: Box, *, radiometry: Radiometry = Radiometry()) -> Figure:
+def disk_picture(image: SolarImage, box: RegionBox, *, radiometry: Radiometry = Radiometry()) -> Figure:
     """Return the observation ``image``, north up, with the limb, the ``box`` and the path of its middle."""
     header = image.header
     limb = header.observer.limb
@@ -123,11 +130,13 @@ def disk_picture(image: SolarImage, box: Box, *, radiometry: Radiometry = Radiom
     rate = radiometry.rate(image)
     view = cut(rate, header.pointing, [0.0], [0.0], pixel=pixel, height=_ACROSS, width=_ACROSS)[0]
     edge = offsets(_ACROSS, pixel)[-1] + pixel / 2
-    colours = (passband_colours(str(header.wavelength)) or matplotlib.colormaps["inferno"]).with_extremes(bad=_SKY)
+    light = Brightness.of(rate, signed=is_signed(rate, header.final_unit))
+    own = None if light.signed else passband_colours(str(header.wavelength))
+    colours = own or matplotlib.colormaps[SIGNED if light.signed else "inferno"]
     figure, axes = chart(5.2, 5.0)
     axes.grid(visible=False)
-    shown = np.ma.masked_invalid(Brightness.of(rate)(view))
-    axes.imshow(shown, origin="lower", extent=(-edge, edge, -edge, edge), cmap=colours, vmin=0, vmax=1)
+    shown, sky = np.ma.masked_invalid(light(view)), colours.with_extremes(bad=_SKY)
+    axes.imshow(shown, origin="lower", extent=(-edge, edge, -edge, edge), cmap=sky, vmin=0, vmax=1)
     around = np.radians(np.arange(361))
     axes.plot(limb * np.cos(around), limb * np.sin(around), color="white", linewidth=0.7, alpha=0.7)
     left, low = box.x[box.now] - box.width / 2, box.y[box.now] - box.height / 2

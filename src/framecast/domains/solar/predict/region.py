@@ -1,4 +1,4 @@
-"""One region, where a person points to, followed through solar rotation and cut from the images at hand."""
+"""One region, selected by the user, followed through solar rotation and cut from the images."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from framecast.domains.solar.observations import Observations
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.places import place_name
 from framecast.domains.solar.prepare import prepare
-from framecast.domains.solar.projection import Observer, project, unproject
+from framecast.domains.solar.projection import project, unproject
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.tables import (
     Observers,
@@ -21,15 +21,16 @@ from framecast.domains.solar.tables import (
     region_number,
     sequence_name,
 )
+from framecast.domains.solar.times import minute
 from framecast.domains.solar.tracks import Track, ahead_of_earth, drift_rate
 from framecast.videos.frames import FrameSpec
 
 _FURTHEST = 85.0
-"""Degrees from the middle of the disk up to which the region is followed; the model's own limits are checked later."""
+"""Degrees from the disk centre up to which the region is followed; the model's own limits are checked later."""
 
 
 def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime64) -> FrameHeader:
-    """Return the image of the first past channel nearest to ``time``: where the region is pointed to in.
+    """Return the image of the first past channel nearest to ``time``, in which the region is selected.
 
     Raises:
         DataError: there is none within a tenth of the cadence.
@@ -37,13 +38,13 @@ def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime
     wavelength = int(frames.past_channels[0])
     near = observations.nearest(wavelength, time)
     if near is None or abs(near.time - time) > slack(frames):
-        raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, in which the region could be found")
+        raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, which is needed to locate the region")
     return near
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """Where a region is in one image: in arcsec and on the surface, NaN for what is above the limb.
+    """Position of a region in one image: in arcsec and on the surface, NaN above the limb.
 
     Angles are in degrees; ``stonyhurst`` is the longitude west of the central meridian as the Earth sees it.
     """
@@ -57,15 +58,15 @@ class Spot:
 
     @classmethod
     def at(cls, x: float, y: float, header: FrameHeader) -> "Spot":
-        """Return what ``header``'s image shows at ``x`` and ``y`` (arcsec)."""
+        """Return the place in ``header``'s image at ``x`` and ``y`` (arcsec)."""
         observer = header.observer
         longitude, latitude = (float(angle) for angle in unproject(x, y, observer))
         west = (longitude - observer.longitude + ahead_of_earth([header]) + 180) % 360 - 180
-        *_, mu = project(longitude, latitude, **_seen_from(observer))
+        *_, mu = project(longitude, latitude, observer)
         return cls(x=x, y=y, carrington=longitude, stonyhurst=west, latitude=latitude, mu=float(mu))
 
     def describe(self) -> str:
-        """Return the place for a reader."""
+        """Return the place as text."""
         where = f"x {self.x:+.1f}″, y {self.y:+.1f}″"
         if np.isnan(self.carrington):
             return f"{where}, above the limb"
@@ -76,7 +77,7 @@ class Spot:
 
 
 def find_region(header: FrameHeader, options: PredictOptions) -> Track:
-    """Return the region that ``options`` name, as ``header``'s image shows it.
+    """Return the region selected by ``options`` in ``header``'s image.
 
     Raises:
         ConfigError: it is beyond the limb or behind it, and the pointing is not fixed.
@@ -93,7 +94,7 @@ def find_region(header: FrameHeader, options: PredictOptions) -> Track:
         longitude, latitude = fix.longitude, fix.latitude
         named = sequence_name(options.region) if options.region else ""
         track = Track(name=named, longitude=longitude, latitude=latitude, reference=time)
-    x, y, mu = (float(value) for value in project(longitude, latitude, **_seen_from(observer)))
+    x, y, mu = (float(value) for value in project(longitude, latitude, observer))
     if np.isnan(mu):
         x, y = options.center  # type: ignore[misc]  # arcsec: nothing else is beyond the limb
     elif mu <= 0:
@@ -112,7 +113,7 @@ def find_region(header: FrameHeader, options: PredictOptions) -> Track:
     if np.isnan(longitude):
         raise ConfigError(
             f"the centre ({x:g}″, {y:g}″) is beyond the limb, which is {observer.limb:.0f}″ from the middle of the "
-            "disk: give a point on the disk, or --pointing fixed for what stands above the limb"
+            "disk: give a point on the disk, or --pointing fixed for a target above the limb"
         )
     if options.offset is None and options.center is None:
         return replace(track, region=number)
@@ -120,16 +121,16 @@ def find_region(header: FrameHeader, options: PredictOptions) -> Track:
 
 
 def region_label(track: Track) -> str:
-    """Return the number or name that people know a region by: AR13848, HARP377; empty for a mere place."""
+    """Return the number or name of a region: AR13848, HARP377; empty for a position."""
     return track.name if track.region else ""
 
 
 def spot(track: Track, header: FrameHeader) -> Spot:
-    """Return where ``track`` is in ``header``'s image."""
+    """Return the position of ``track`` in ``header``'s image."""
     if track.pointing is not None:
         return Spot.at(*track.pointing, header)
     (longitude,), (latitude,) = track.path(np.array([header.time]), float(drift_rate(track.mean_latitude)))
-    x, y, _ = (float(value) for value in project(longitude, latitude, **_seen_from(header.observer)))
+    x, y, _ = (float(value) for value in project(longitude, latitude, header.observer))
     return Spot.at(x, y, header)
 
 
@@ -140,16 +141,8 @@ def _of_table(header: FrameHeader, options: PredictOptions) -> Track:
     found = [track for track in tracks if track.region == wanted or track.name == options.region]
     if not found:
         some = ", ".join(track.name for track in tracks[:5])
-        raise DataError(f"{options.regions} has no region {options.region}; it has {some}: name one of them")
+        raise DataError(f"{options.regions} has no region {options.region}; it contains {some}: name one of them")
     return found[0]
-
-
-def _seen_from(observer: Observer) -> dict[str, float]:
-    return {
-        "observer_longitude": observer.longitude,
-        "observer_latitude": observer.latitude,
-        "distance": observer.distance,
-    }
 
 
 def cut_region(
@@ -179,10 +172,5 @@ def cut_region(
 
 
 def slack(frames: FrameSpec) -> np.timedelta64:
-    """Return how far a frame may be from its exact time: a tenth of the cadence, as in training."""
+    """Return the tolerance of the time of a frame: a tenth of the cadence, as in training."""
     return np.timedelta64(round(100 * frames.cadence), "ms")
-
-
-def minute(time: np.datetime64) -> str:
-    """Return ``time`` for a person."""
-    return str(time.astype("datetime64[m]")).replace("T", " ")

@@ -1,4 +1,4 @@
-"""Stages of a job that are done once: a killed job resumes, and a changed request repeats only what depends on it."""
+"""Stages of a resumable job: a killed job resumes, and a changed request repeats only the stages that depend on it."""
 
 import json
 import shutil
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framecast.core.errors import FramecastError
-from framecast.core.files import write_atomically
-from framecast.core.stored import Format
+from framecast.core.files import held, write_atomically
+from framecast.core.stored import DocumentFormat
 
 FILE_NAME = "stages.json"
-FORMAT = Format("framecast-prediction", 1, "prediction", "delete it, and every stage is done again")
+FORMAT = DocumentFormat("framecast-prediction", 1, "prediction", "delete it, and every stage is done again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,10 @@ class _Record:
 
 
 class Stages:
-    """The stages that were finished in a folder, which is made if it is not there.
+    """The stages that were finished in a folder.
 
     A stage is known by its fingerprint, which covers everything its result depends on, and by its output, which is
-    whole or absent. It is repeated when either has changed.
+    atomic. It is repeated when either has changed.
 
     Attributes:
         made: name of each stage asked for so far -> whether it was done now, or had been before.
@@ -33,7 +33,6 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self.made: dict[str, bool] = {}
         self._path = folder / FILE_NAME
-        folder.mkdir(parents=True, exist_ok=True)
         try:
             self._done = dict(FORMAT.read(self._path, _Record).done)
         except FileNotFoundError:
@@ -45,7 +44,7 @@ class Stages:
         return output.exists() and self._done.get(name) != mark
 
     def once(self, name: str, mark: str, output: Path, work: Callable[[], object]) -> None:
-        """Do ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``output`` is there."""
+        """Run ``work`` unless stage ``name`` was finished with the fingerprint ``mark`` and its ``output`` is there."""
         self.made[name] = self._done.get(name) != mark or not output.exists()
         if self.made[name]:
             self.forget(name)
@@ -63,13 +62,18 @@ class Stages:
 
 
 @contextmanager
-def kept_if_downloaded(folder: Path, images: Path) -> Iterator[None]:
-    """Delete ``folder`` if it is new and an error of the user's ends the block, unless ``images`` were downloaded."""
+def begun(folder: Path, images: Path) -> Iterator[None]:
+    """Hold ``folder``, made if it is missing.
+
+    A new one is deleted if an error of the user's ends the block, unless ``images`` were downloaded.
+    """
     new = not folder.exists()
-    try:
-        yield
-    except FramecastError:
-        files = (path for path in images.rglob("*.*") if path.suffix != ".json")
-        if new and not any(path.is_file() and not path.is_symlink() for path in files):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, doing=f"predicting in {folder}"):
+        try:
+            yield
+        except FramecastError:
+            files = (path for path in images.rglob("*.*") if path.suffix != ".json")
+            if new and not any(path.is_file() and not path.is_symlink() for path in files):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
