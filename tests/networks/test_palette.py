@@ -160,8 +160,14 @@ def run_both(reference, fast, plain, arguments):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-@pytest.mark.parametrize("deep", [False, True], ids=["PaletteModelVideo", "PaletteModelVideoDeep"])
+@pytest.mark.parametrize(
+    ("deep", "case"),
+    [  # for daily work every case by one of the two networks
+        pytest.param(deep, case, marks=() if (k + deep) % 2 == 0 else pytest.mark.slow, id=f"{network}-{name}")
+        for k, (name, case) in enumerate(CASES.items())
+        for deep, network in enumerate(["PaletteModelVideo", "PaletteModelVideoDeep"])
+    ],
+)
 def test_outputs_and_gradients_equal_the_plain_reference_in_float32(reference, deep, case):
     fast, plain, arguments = pair(reference, deep, case)
     output, expected, gradients, expected_gradients = run_both(reference, fast, plain, arguments)

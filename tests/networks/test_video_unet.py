@@ -51,6 +51,20 @@ def test_it_starts_from_the_prediction_zero():
     assert not network(*inputs()).any()
 
 
+def test_dropout_leaves_each_channel_of_each_block_out_with_its_probability():
+    network = VideoUNet(width=8, multipliers=(1, 2), blocks=1, noise_vector=3, dropout=0.25).build(
+        past_channels=2, future_channels=1
+    )
+    assert network.noise_vector == 3 + 2 * (8 + 16)
+    factors = [module.kept for module in network.modules() if getattr(module, "kept", None)]
+    taken = sorted(column for kept in factors for column in range(kept.start, kept.stop))
+    assert taken == list(range(256, 256 + 48))
+    vector = torch.randn(4000, network.noise_vector, generator=torch.Generator().manual_seed(0))
+    behind = network._with_noise(torch.zeros(4000, 256), vector)[:, 256:]
+    assert behind.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert (behind == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
+
+
 @pytest.mark.parametrize("patch", [1, 2, 4])
 def test_patches_leave_where_they_entered(patch):
     network = VideoUNet(width=8, multipliers=(1,), patch=patch).build(past_channels=2, future_channels=1)

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from framecast.core.errors import ConfigError
-from framecast.reports.prediction import Sample, interval_rows
 from framecast.verification.evaluation import evaluate
+from framecast.verification.samples import Sample, interval_rows
 from framecast.view.answers import Box, quantities, series, window_scores
 
 
@@ -73,6 +73,7 @@ def test_quantities_of_a_box_are_of_its_pixels(sample, file):
     assert found["peak"]["observed"] == pytest.approx(truth.sum(axis=(-2, -1)).max(), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_window_scores_are_those_of_the_evaluation(sample, forecasts):
     judged = evaluate(forecasts[0], replicates=10)
     model, persistence = judged.cases.models[0], judged.samples[5].forecasts["persistence"]

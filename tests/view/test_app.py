@@ -77,6 +77,7 @@ def test_what_is_not_there_is_refused_in_one_line(served, path, status):
     assert b"Traceback" not in body
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_written_anew_is_read_anew(gaussian_forecast, serving, tmp_path):
     path = gaussian_forecast(tmp_path / "f.zarr", samples=2, seed=1)
     with opened([path]) as library:

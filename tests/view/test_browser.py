@@ -18,8 +18,6 @@ from framecast.view.static_export import export
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 PATIENCE = 60_000  # milliseconds
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -58,17 +56,6 @@ def server(files, serving, small_run, small_archive, tmp_path_factory) -> Iterat
     studio = Studio(model=str(small_run), archive=small_archive, keep=tmp_path_factory.mktemp("kept"))
     with opened(files) as library:
         yield serving(application(library, studio=studio))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, timeout=PATIENCE)
-        yield instance
-        instance.close()
 
 
 @pytest.fixture
@@ -116,9 +103,14 @@ def test_windows_are_browsed_filtered_and_sorted(visit: Any, server: Any) -> Non
     assert page.locator(".window-card").count() == 12
     page.get_by_label("Search").fill("region-003")
     page.wait_for_function("() => document.querySelectorAll('.window-card').length === 2")
-    page.get_by_label("Search").fill("")
+    page.get_by_label("Search").fill("elsewhere")
+    page.get_by_role("link", name="Show all windows").click()
+    page.wait_for_function("() => document.querySelectorAll('.window-card').length === 12")
     page.get_by_label("Sort by").select_option("best")
-    page.wait_for_function("() => document.querySelector('.window-card .words').textContent.includes('skill')")
+    page.wait_for_function(  # windows are scored in the background, and sorted again as scores arrive
+        "() => document.querySelectorAll('.window-card').length === 12"
+        " && [...document.querySelectorAll('.window-card .words')].every((w) => w.textContent.includes('skill'))"
+    )
     skill = server.json("/api/files/good/scores")["columns"]["skill"]
     first = page.locator(".window-card").first.get_attribute("href")
     assert f"w/good/{int(np.argmax(skill))}" in first
@@ -206,9 +198,16 @@ def test_it_plays_and_is_moved_by_keys_alone(visit: Any) -> None:
     page = visit("#/w/good/0", reduced_motion="reduce")
     drawn(page)
     lead = page.locator(".clock output")
+    mark = page.locator(".answers .chart .now")
     assert lead.inner_text() == "+2 h"
+    places = [mark.bounding_box()["x"]]
     page.keyboard.press(".")
     assert lead.inner_text() == "+4 h"
+    places.append(mark.bounding_box()["x"])
+    page.set_viewport_size({"width": 900, "height": 900})  # the chart is drawn anew, and its mark with it
+    page.wait_for_timeout(300)
+    area = page.locator(".answers .chart .u-over").bounding_box()
+    assert places[0] < places[1] and area["x"] < mark.bounding_box()["x"] < area["x"] + area["width"]
     page.keyboard.press("ArrowLeft")
     page.keyboard.press(",")
     assert lead.inner_text() == "0 h"
@@ -257,12 +256,20 @@ def test_two_forecasts_are_compared(visit: Any, server: Any) -> None:
 def test_the_verification_is_computed_and_shown(visit: Any) -> None:
     page = visit("#/verification")
     page.get_by_label("hostile.zarr").uncheck()
-    page.get_by_role("button", name="Judge all windows").click()
+    page.get_by_role("button", name="Score all windows").click()
     page.wait_for_selector("h2:text-is('By lead time')")
     words = page.locator("main").inner_text()
-    for part in ("CRPS", "Persistence", "Pairs on the same windows", "Reliability of intervals", "Rank histogram"):
+    for part in (
+        "CRPS",
+        "Persistence",
+        "Paired differences on the same windows",
+        "Reliability of intervals",
+        "Rank histogram",
+    ):
         assert part in words
     assert page.locator(".chart canvas").count() >= 4
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 400")  # charts are drawn anew
 
 
 def test_a_forecast_is_drawn_cancelled_and_kept(visit: Any) -> None:
@@ -271,7 +278,7 @@ def test_a_forecast_is_drawn_cancelled_and_kept(visit: Any) -> None:
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_selector("p[role=status]:text-is('cancelled')")
     page.get_by_role("button", name="Draw members").click()
-    page.get_by_role("button", name="Keep this forecast").click()
+    page.get_by_role("button", name="Save this forecast").click()
     page.wait_for_function("() => location.hash.startsWith('#/w/')")
     drawn(page)
     assert "4 members" in page.locator("main").inner_text()
@@ -279,7 +286,7 @@ def test_a_forecast_is_drawn_cancelled_and_kept(visit: Any) -> None:
 
 def test_a_bad_upload_is_told(visit: Any, tmp_path: Path) -> None:
     page = visit("#/forecast")
-    page.wait_for_selector("text=Frames of your own")
+    page.wait_for_selector("text=Your own frames")
     (tmp_path / "bad.npy").write_bytes(b"no array")
     page.locator("input[type=file]").set_input_files(tmp_path / "bad.npy")
     page.wait_for_function("() => document.querySelector('p[role=status]').textContent.includes('bad.npy')")

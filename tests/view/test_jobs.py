@@ -8,6 +8,8 @@ import pytest
 from framecast.view.jobs import BusyError, Jobs, Limits
 from framecast.view.library import UnknownError
 
+pytestmark = pytest.mark.thorough
+
 OWNER, OTHER = "page-one", "page-two"
 
 
@@ -60,7 +62,7 @@ def test_a_job_is_cancelled_with_its_process(jobs, forecasts):
 
 @pytest.mark.parametrize(
     ("limits", "words"),
-    [({"patience": 0.2}, "nobody"), ({"seconds": 0.2}, "minutes"), ({"memory": 1}, "memory")],
+    [({"patience": 0.2}, "page"), ({"seconds": 0.2}, "minutes"), ({"memory": 1}, "memory")],
 )
 def test_jobs_that_take_too_much_are_ended(jobs, forecasts, limits, words):
     job = jobs(**limits).begin(

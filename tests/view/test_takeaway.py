@@ -16,6 +16,7 @@ from framecast.view.static_export import chosen_windows, export
 PANELS = "truth,mean,spread,member-2~truth,above-101,mean@other/3"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["gif", "webp"])
 def test_animations_have_a_picture_for_each_time(served, kind):
     status, headers, body = served.ask(f"/api/files/good/windows/3/animation.{kind}?panels={PANELS}&speed=12")
@@ -24,6 +25,7 @@ def test_animations_have_a_picture_for_each_time(served, kind):
     assert Image.open(io.BytesIO(body)).n_frames == 6
 
 
+@pytest.mark.thorough
 def test_mp4_is_h264_in_the_colours_that_every_player_knows(served):
     av = pytest.importorskip("av", reason="PyAV is not installed")
     _, _, body = served.ask(f"/api/files/good/windows/3/animation.mp4?panels={PANELS}&speed=12&stretch=log&map=viridis")
@@ -65,14 +67,15 @@ def test_netcdf_holds_one_window(served, forecasts, tmp_path):
 
 
 def test_windows_are_chosen_by_number():
-    assert chosen_windows("0,3,8-10", 12, 5) == [0, 3, 8, 9, 10]
-    assert chosen_windows(None, 12, 5) == [0, 2, 4, 7, 9]
-    assert chosen_windows(None, 3, 5) == [0, 1, 2]
+    assert chosen_windows("0,3,8-10", 12) == [0, 3, 8, 9, 10]
+    assert chosen_windows(None, 24) == list(range(0, 24, 2))
+    assert chosen_windows(None, 3) == [0, 1, 2]
     for text in ("12", "a", "3-1", ""):
         with pytest.raises(ConfigError, match="--windows"):
-            chosen_windows(text, 12, 5)
+            chosen_windows(text, 12)
 
 
+@pytest.mark.thorough
 def test_an_export_is_a_folder_of_scripts_without_modules(forecasts, tmp_path):
     with opened(forecasts) as library:
         page = export(library, tmp_path / "out", windows="2,5")

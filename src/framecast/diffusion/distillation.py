@@ -5,8 +5,8 @@ Salimans & Ho 2022 (arXiv 2202.00512), section 3 and appendix G. A deterministic
     x_s = (alpha_s - r alpha_t) x0 + r x_t,        r = sigma_s / sigma_t,
 
 linear in the estimate x0. So whatever state the teacher's steps t → … → s lead to, there is one x0 with which a single
-step leads there too. A student that predicts it needs half the steps of a teacher that makes two; it then becomes the
-teacher.
+step arrives there too. A student that predicts it needs half the steps of its teacher; it then becomes the teacher of
+the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,12 +35,12 @@ def implied_x0(x_t: Video, x_s: Video, t: Scale, s: Scale) -> Video:
 def student_target(
     denoise: Callable[[Tensor, Tensor], Tensor], schedule: Schedule, x_t: Video, times: Sequence[Times]
 ) -> Video:
-    """Return the x0 that a student must predict at ``x_t`` to arrive where the teacher's steps lead.
+    """Return the x0 that a student must predict at ``x_t`` to arrive where the teacher's steps arrive.
 
     Args:
         denoise: the teacher, ``(x_t, t) -> x0`` with t float64 ``[batch]``.
         schedule: gives the scales.
-        x_t: where both stand.
+        x_t: state of both.
         times: of each batch element, falling: first that of ``x_t``, last that of the student's step; 0 is clean.
     """
     x, scales = x_t, [schedule(t) for t in times]

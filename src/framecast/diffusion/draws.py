@@ -1,4 +1,4 @@
-"""Which diffusion times a training batch is given.
+"""Which diffusion times are drawn for a training batch.
 
 A draw is a number u in (0, 1] per batch element, turned into a time: a row, an entry of a Fast-DDPM grid, or a point
 of the interval. Stratified draws spread the numbers of one batch evenly, ``(u + i / n) mod 1`` with one random u
@@ -79,10 +79,10 @@ class UniformTimes(TimeDraw):
 
 @dataclass(frozen=True, kw_only=True)
 class LogNormalTimes(TimeDraw):
-    """``log(sigma / alpha)`` normally distributed, wherever the schedule has that noise level.
+    """``log(sigma / alpha)`` normally distributed, within the noise levels of the schedule.
 
-    Karras et al. 2022, table 1 (arXiv 2206.00364): the effort goes to the middle levels. Levels beyond the schedule's
-    ends are drawn at the ends.
+    Karras et al. 2022, table 1 (arXiv 2206.00364): training concentrates on the middle levels. Levels beyond the
+    schedule's ends are drawn at the ends.
 
     Attributes:
         mean: of ``log(sigma / alpha)``.

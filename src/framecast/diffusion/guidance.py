@@ -1,7 +1,8 @@
-"""Classifier-free guidance: one network that knows the class and, by leaving it out in training, also does not.
+"""Classifier-free guidance: one network that is both conditional on the class and, since labels are dropped in
+training, unconditional.
 
-In training some labels are replaced by the null class (`drop_labels`). In sampling the network is asked twice, in one
-batch, and the answer moves from the unconditional one through the conditional one and beyond (Ho & Salimans 2022,
+In training some labels are replaced by the null class (`drop_labels`). In sampling the network is evaluated twice, in
+one batch, and its output is extrapolated from the unconditional one through the conditional one (Ho & Salimans 2022,
 arXiv 2207.12598). All of it acts on the raw output of the network, whatever that predicts.
 """
 
@@ -20,14 +21,14 @@ class Guidance:
     """How strongly the label is to be followed.
 
     Attributes:
-        scale: w in ``F = F_uncond + w (F_cond - F_uncond)``; 1 is no guidance, 0 forgets the label.
-        rescale: share phi of the output that is given back the standard deviation of ``F_cond``, against the
-            overexposure that large w brings; 0.7 in Lin et al. 2023, equations 15-16 (arXiv 2305.08891).
+        scale: w in ``F = F_uncond + w (F_cond - F_uncond)``; 1 is no guidance, 0 ignores the label.
+        rescale: fraction phi of the output that is rescaled to the standard deviation of ``F_cond``, against the
+            overexposure caused by large w; 0.7 in Lin et al. 2023, equations 15-16 (arXiv 2305.08891).
         interval: diffusion times between which guidance acts, both included; outside w is 1 (Kynkäänniemi et al.
             2024, arXiv 2404.07724).
 
     Raises:
-        ConfigError: a negative scale, a share outside [0, 1], or an interval outside it.
+        ConfigError: a negative scale, or a rescale or an interval outside [0, 1].
     """
 
     scale: float = 1.0
@@ -36,7 +37,7 @@ class Guidance:
 
     def __post_init__(self) -> None:
         if not 0 <= self.scale < float("inf"):
-            raise ConfigError(f"the guidance scale is {self.scale}; it must not be negative, and 1 means none")
+            raise ConfigError(f"the guidance scale is {self.scale}; it must not be negative, and 1 means no guidance")
         if not 0 <= self.rescale <= 1:
             raise ConfigError(f"the guidance rescale is {self.rescale}; it is a fraction and must lie between 0 and 1")
         start, end = self.interval

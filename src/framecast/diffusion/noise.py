@@ -1,10 +1,10 @@
-"""Noise that is shared between neighbours: how much of it there is at each scale.
+"""Spatially correlated noise: its amplitude at each scale.
 
 The brightness of a whole frame is one number among thousands. White noise perturbs it so little that a diffusion
-settles it at the very highest noise levels, and a network learns it last, for it hardly counts in the loss: members
-then agree on a brightness that nobody knows. Noise that neighbours share, as frames of a video do in Ge et al. 2023
-(arXiv 2305.10474), puts the scales on the same footing. To a sampler it is noise like any other: its arithmetic is
-linear, and nothing in it asks for the covariance.
+determines it at the very highest noise levels, and a network learns it last, since it hardly counts in the loss:
+members then agree on a brightness that is uncertain. Noise correlated between neighbours, as between frames of a video
+in Ge et al. 2023 (arXiv 2305.10474), treats all scales equally. Samplers need no change: their arithmetic is linear and
+independent of the covariance.
 """
 
 import math
@@ -24,7 +24,7 @@ def coloured(noise: Float[Tensor, "batch channel time height width"], slope: flo
 
         x = Σ s^(1 - slope) (m(s) - m(2s)),    s = 1, 2, 4, …,    and at last the mean over all frames.
 
-    The variance is 1 for square frames whose side is a power of two, and a little less where squares leave a rim.
+    The variance is 1 for square frames whose side is a power of two, and slightly less where squares leave a border.
     """
     if slope == 1:
         return noise
@@ -50,7 +50,7 @@ def smooth_fields(white: Float[Tensor, "batch scale time height width"]) -> Tens
     """Return Gaussian fields of variance 1 with one length scale each: 2, 4, 8, … pixels, the k-th 2^(k + 1).
 
     Field k is white noise whose spectrum is multiplied by exp(-(π l f)²), f in cycles per pixel, so that pixels at a
-    distance r are correlated as exp(-r² / (2 l²)); its edges meet. In time each is autoregressive of first order:
+    distance r are correlated as exp(-r² / (2 l²)); it is periodic. In time each is autoregressive of first order:
     n_t = ρ n_(t-1) + sqrt(1 - ρ²) w_t with ρ = 0.7. So is the noise of FourCastNet 3 (Bonev et al. 2025,
     arXiv 2507.12144). Each batch element is computed by itself, so that its numbers do not depend on the others.
     """

@@ -1,4 +1,4 @@
-"""What the network is asked to predict: the noise, v, the clean video or the flow.
+"""What the network predicts: the noise, v, the clean video or the flow.
 
 Each is a linear combination ``F = a x0 + b noise``. Together with ``x_t = alpha x0 + sigma noise`` that makes two
 equations, so x0 and the noise follow from any of them:
@@ -83,14 +83,14 @@ class Prediction(StrEnum):
         return broadcast(p, x_t) * x_t + broadcast(q, x_t) * F
 
     def noise(self, scale: Scale, x_t: Video, F: Video) -> Video:
-        """Return the noise that belongs to ``x_t`` and ``F``; 0 where there is none (x0-prediction, sigma 0)."""
+        """Return the noise that belongs to ``x_t`` and ``F``; 0 without noise (x0-prediction, sigma 0)."""
         a, b = self.coefficients(scale)
         denominator = broadcast(scale.alpha * b - scale.sigma * a, x_t)
         difference = broadcast(scale.alpha, x_t) * F - broadcast(a, x_t) * x_t
         return torch.where(denominator == 0, 0.0, difference / denominator)
 
     def check(self, schedule: Schedule) -> None:
-        """Raise `ConfigError` for epsilon on a schedule that reaches alpha = 0, where x_t says nothing of x0."""
+        """Raise `ConfigError` for epsilon on a schedule that reaches alpha = 0, where x_t does not determine x0."""
         if self is Prediction.EPSILON and schedule.reaches_pure_noise:
             raise ConfigError(
                 "prediction epsilon cannot recover x0 where alpha is 0, and this schedule ends in pure noise: "

@@ -1,4 +1,4 @@
-"""How members are drawn: the settings a recipe, a model and a call can give."""
+"""How members are drawn: the settings of a recipe, a model or a call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,16 @@ from framecast.diffusion.times import AnyGrid, Grid, LogSNR, check_trained
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How members are drawn unless a call says otherwise; all but precision and clip are for diffusion alone.
+    """How members are drawn by default; all but precision, clip and tile apply to diffusion models only.
 
     Attributes:
         sampler: the reverse step.
         grid: which diffusion times are visited.
         steps: number of network evaluations.
         guidance: how strongly a label is followed, for models with labels.
-        precision: ``float32``; ``bf16`` autocast in the network, under which members depend in their last digits on how
-            the ensemble is cut; or ``auto`` for the one that is faster on the machine (`framecast.models.precision`).
+        precision: ``float32``; ``bf16`` autocast in the network, under which the last digits of members depend on how
+            the ensemble is divided; or ``auto`` for the one that is faster on the machine
+            (`framecast.models.precision`).
         clip: name of a channel -> lowest and highest value of its pixels in physical units: every estimate of the
             clean video is brought within them, and the noise that a step carries over is derived from what is then
             left. Nothing is clipped by default, since the brightest pixels are often what matters.

@@ -1,11 +1,11 @@
-"""Which diffusion times are visited: the grids of sampling, and Fast-DDPM's grids of training and sampling alike.
+"""Which diffusion times are visited: the grids of sampling, and Fast-DDPM's grids of training and sampling.
 
-A grid turns a number of network evaluations into a strictly falling list of times in (0, 1]; behind the last of them
+A grid turns a number of network evaluations into a strictly falling list of times in (0, 1]; after the last of them
 comes the clean video. On a table the times are rows, ``t = (row + 1) / T``, so the "previous" row is always the next
 entry of the list, never a fixed distance away. On a continuous schedule the same spacing runs from 1 down to
 `Schedule.earliest`.
 
-A Fast-DDPM grid is also a property of a trained network, which knows its rows and no other: see `check_trained`.
+A Fast-DDPM grid is also a property of a trained network, which was trained on its rows only: see `check_trained`.
 """
 
 import math
@@ -50,7 +50,7 @@ class EvenGrid(Grid):
 
     @abstractmethod
     def fractions(self, steps: int) -> Float64[Tensor, " steps"]:
-        """Return where the times of a continuous schedule stand between the earliest (0) and the last (1), rising."""
+        """Return the positions of a continuous schedule's times from the earliest (0) to the last (1), rising."""
 
     def times(self, schedule: Schedule, steps: int) -> Float64[Tensor, " steps"]:
         """Return the times in the order in which sampling visits them; see `Grid.times`."""
@@ -64,7 +64,7 @@ class EvenGrid(Grid):
 
 @dataclass(frozen=True, kw_only=True)
 class Leading(EvenGrid):
-    """900, 800 … 0 of 1000 rows in 10 steps: the habit of DDPM and DDIM codes. It never sees the last row."""
+    """900, 800 … 0 of 1000 rows in 10 steps: as in DDPM and DDIM codes. It never visits the last row."""
 
     kind: Literal["leading"] = "leading"
 
@@ -98,7 +98,7 @@ class Linspace(EvenGrid):
 class Trailing(EvenGrid):
     """999, 899 … 99 of 1000 rows in 10 steps: ``round(arange(T, 0, -T / S)) - 1``; starts at the last row.
 
-    What a schedule with zero terminal SNR needs (Lin et al. 2023, table 2, arXiv 2305.08891).
+    Required by a schedule with zero terminal SNR (Lin et al. 2023, table 2, arXiv 2305.08891).
     """
 
     kind: Literal["trailing"] = "trailing"
@@ -137,14 +137,14 @@ class Quadratic(EvenGrid):
 class LogSNR(Grid):
     """The noisiest time, then times evenly spaced in the log-SNR, ``log(alpha² / sigma²)``.
 
-    Even in time, a grid leaps over the noisiest levels in a step or two. What a video has in common from edge to edge
-    (its brightness as a whole) is settled there, since a mean over n pixels sees the noise reduced by √n; leaping
-    leaves all members with the same mean. Even spacing in the log-SNR is that of Lu et al. 2022 (arXiv 2206.00927,
-    §3.4); bounds keep the steps where something is left to decide.
+    A grid that is even in time crosses the noisiest levels in a step or two. The mean brightness of a video is
+    determined there, since a mean over n pixels sees the noise reduced by √n; large steps leave all members with the
+    same mean. Even spacing in the log-SNR is that of Lu et al. 2022 (arXiv 2206.00927, §3.4); bounds keep the steps
+    where the video is still undetermined.
 
     Attributes:
         lowest: log-SNR of the second time.
-        highest: log-SNR of the last time. Leaping from there to the clean video leaves out a share of about
+        highest: log-SNR of the last time. The step from there to the clean video omits a fraction of about
             ``exp(-highest) / 2`` of the standard deviation of data of unit variance: 0.9 % at 4.
     """
 
@@ -184,8 +184,8 @@ class LogSNR(Grid):
 class FastDDPM(Grid):
     """A short list of rows on which a network is trained and sampled (Jiang et al. 2024, arXiv 2405.14802).
 
-    It is not a sampler: training draws these rows only, the network is told the true row, and sampling walks the same
-    list. The published code's stochastic path walks other rows than it was trained on; here that cannot happen.
+    It is not a sampler: training draws only these rows, the network receives the true row, and sampling visits the same
+    list. The stochastic path of the published code visits other rows than it was trained on; here that cannot happen.
     """
 
     steps: int
@@ -205,7 +205,7 @@ class FastDDPM(Grid):
         rows = self.rows(schedule.rows)
         if steps is not None and steps != len(rows):
             raise ConfigError(
-                f"steps is {steps}; this Fast-DDPM grid has {len(rows)} rows and is walked whole: {rows.tolist()}"
+                f"steps is {steps}; this Fast-DDPM grid has {len(rows)} rows and needs a step for each: {rows.tolist()}"
             )
         return rows_to_times(rows, schedule.rows)
 
@@ -236,7 +236,7 @@ class FastDDPMUniform(FastDDPM):
 
 @dataclass(frozen=True, kw_only=True)
 class FastDDPMNonUniform(FastDDPM):
-    """Rows that crowd near the noise: 0, 199, 399, 599, 699, 799, 849, 899, 949, 999 for S = 10.
+    """Rows that concentrate near the noise: 0, 199, 399, 599, 699, 799, 849, 899, 949, 999 for S = 10.
 
     Other S: four tenths of the rows up to 699, six tenths from there to 999. The lists belong to T = 1000; for other T
     the anchors 699 and 999 and the list of ten keep their relative places.
@@ -268,7 +268,7 @@ class FastDDPMNonUniform(FastDDPM):
 
 @dataclass(frozen=True, kw_only=True)
 class Distilled(FastDDPM):
-    """The rows of `Trailing` for so many steps, as all that a network knows: what progressive distillation leaves.
+    """The rows of `Trailing` for so many steps, as the only rows of a network, after progressive distillation.
 
     Attributes:
         steps: 1 to the number of rows.
@@ -279,7 +279,7 @@ class Distilled(FastDDPM):
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise ConfigError(f"a distilled model makes {self.steps} steps; it makes at least 1")
+            raise ConfigError(f"steps of a distilled model is {self.steps}; it must be at least 1")
 
     def rows(self, rows: int) -> Int64[Tensor, " n"]:
         """Return the list for a table of ``rows`` rows, rising."""
@@ -300,9 +300,9 @@ def rows_to_times(rows: Int64[Tensor, " n"], count: int) -> Float64[Tensor, " n"
 
 
 def check_trained(times: Float64[Tensor, " n"], schedule: Schedule, trained: Grid | None) -> None:
-    """Raise `ConfigError` if sampling would visit ``times`` that a network with the grid ``trained`` does not know.
+    """Raise `ConfigError` if ``times`` were not trained by a network with the grid ``trained``.
 
-    ``None`` or a grid that is not Fast-DDPM's allows every time; the message lists what is known.
+    ``None`` or a grid that is not Fast-DDPM's allows every time; the message lists the trained rows.
     """
     if not isinstance(trained, FastDDPM) or schedule.rows is None:
         return
@@ -311,8 +311,8 @@ def check_trained(times: Float64[Tensor, " n"], schedule: Schedule, trained: Gri
     unknown = [row for row in asked if row not in known]
     if unknown:
         raise ConfigError(
-            f"row {unknown[0]} was never trained: this network knows the rows {sorted(known)} of its Fast-DDPM grid "
-            f"alone; sample with grid {kind_of(trained)}"
+            f"row {unknown[0]} was not trained: this network was trained only on the rows {sorted(known)} of its "
+            f"Fast-DDPM grid; sample with grid {kind_of(trained)}"
         )
 
 

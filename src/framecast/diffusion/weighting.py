@@ -1,7 +1,7 @@
 """How much the error at each noise level counts in the loss.
 
-The same function is learnt under any positive weight; the weight says where the network's effort goes. Papers state it
-for the error of x0 or of the noise. The loss here is the error of the prediction F, and since
+The same function is learnt under any positive weight; the weight determines what the network concentrates on. Papers
+state it for the error of x0 or of the noise. The loss here is the error of the prediction F, and since
 
     F - F_true = k / sigma (x0_true - x0),        k = alpha b - sigma a        (see `framecast.diffusion.prediction`)
 
@@ -33,7 +33,7 @@ class Weighting(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class UniformWeighting(Weighting):
-    """Every squared error of the prediction counts alike: the objective of the paper of each prediction."""
+    """Every squared error of the prediction has the same weight: the objective of the paper of each prediction type."""
 
     kind: Literal["uniform"] = "uniform"
 
@@ -48,7 +48,7 @@ class MinSNR(Weighting):
 
     For epsilon ``min(SNR, gamma) / SNR``, for v ``min(SNR, gamma) / (SNR + 1)``, for x0 ``min(SNR, gamma)``. At pure
     noise the weight is 0 for v, x0 and flow: a schedule with zero terminal SNR is then never trained on the row at
-    which its sampling starts, and `UniformWeighting` or `EDMWeighting` serve it better.
+    which its sampling starts, and `UniformWeighting` or `EDMWeighting` are better suited.
 
     Attributes:
         gamma: 5 in the paper.
@@ -71,8 +71,8 @@ class MinSNR(Weighting):
 class EDMWeighting(Weighting):
     """``SNR + 1 / sigma_data²`` of the squared x0-error (Karras et al. 2022, table 1, arXiv 2206.00364).
 
-    It makes the error of their preconditioned network count alike at every level. With ``sigma_data = 1`` that is the
-    v-prediction, whose weight is then 1.
+    It gives the error of their preconditioned network the same weight at every level. With ``sigma_data = 1`` that is
+    the v-prediction, whose weight is then 1.
 
     Attributes:
         sigma_data: standard deviation of the data in network space; 1 after normalisation, 0.5 in the paper.

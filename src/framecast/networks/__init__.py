@@ -1,7 +1,7 @@
-"""The networks: from a noisy future, a diffusion time and a past to a prediction. They know nothing of diffusion.
+"""The networks: from a noisy future, a diffusion time and a past to a prediction. They are independent of diffusion.
 
-``VideoUNet(width=32)`` says how a network is built; training builds it for the channels of its data. A network of
-one's own is any ``nn.Module`` that can be called like `Network`.
+``VideoUNet(width=32)`` says how a network is built; training builds it for the channels of its data. A custom network
+is any ``nn.Module`` that can be called like `Network`.
 """
 
 from typing import Annotated
@@ -12,7 +12,7 @@ from framecast.networks.palette import PaletteModelVideo, PaletteModelVideoDeep,
 from framecast.networks.video_unet import VideoUNet, VideoUNetModule
 
 AnyNetwork = Annotated[NetworkOptions, OneOf(PaletteVideo, PaletteVideoDeep, VideoUNet, own=OwnNetwork.named)]
-"""How any network is built, told apart by its ``kind``."""
+"""Configuration of any network, identified by its ``kind``."""
 
 __all__ = [
     "AnyNetwork",

@@ -1,4 +1,4 @@
-"""Every token of a video looks at every other: attention over time, height and width at once."""
+"""Attention between all tokens of a video, over time, height and width at once."""
 
 from torch import nn
 from torch.nn import functional
@@ -28,7 +28,7 @@ class SpaceTimeAttention(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Video) -> Video:
-        """Let every token look at every other token of its own sample."""
+        """Apply attention between all tokens of each sample."""
         tokens = x.flatten(1, 3)
         split = self.query_key_value(self.norm(tokens)).unflatten(2, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)

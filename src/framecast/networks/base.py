@@ -1,4 +1,4 @@
-"""What a network is to the rest of framecast: a module that can be called, and three things it may tell of itself."""
+"""The interface of a network: its call signature, and optional attributes."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from framecast.core.configuration import OwnCode
 from framecast.core.errors import ConfigError
 
 _LIVE_PER_CHANNEL = 4
-"""Videos as wide as the widest layer that an evaluation keeps at once: what enters, what leaves, and two in between."""
+"""Number of videos of the widest layer that an evaluation keeps at once: input, output, and two in between."""
 
 
 ChannelSlices = dict[str, tuple[int, list[tuple[str, str]]]]
@@ -18,14 +18,14 @@ ChannelSlices = dict[str, tuple[int, list[tuple[str, str]]]]
 
 
 class Network(Protocol):
-    """Any ``nn.Module`` with this call signature; nothing else is required.
+    """Any ``nn.Module`` with this call signature.
 
-    Optional: an attribute ``live_values``, the numbers it keeps alive at once in an evaluation, per pixel
-    and frame (see `live_values`); an attribute ``divisor``, which must divide the sides of what it is given, so that
-    other frames are padded for it; a method ``check_size(height, width)``, which raises `ConfigError` for frames of
-    a size that it cannot take; a method ``channel_slices(past, future, classes)``, which says what belongs to
-    which channel (`ChannelSlices`), so that training can start from a model of other channels; and an attribute
-    ``bottleneck``, a module inside it whose output ``[batch, time, height, width, channel]`` says what it sees (see
+    Optional: an attribute ``live_values``, how many numbers it keeps in memory at once in an evaluation, per pixel and
+    frame (see `live_values`); an attribute ``divisor``, which must divide the sides of its input, so that other frames
+    are padded; a method ``check_size(height, width)``, which raises `ConfigError` for frames of an unsupported size; a
+    method ``channel_slices(past, future, classes)``, which returns the parts of tensors that belong to each channel
+    (`ChannelSlices`), so that training can start from a model of other channels; and an attribute ``bottleneck``, a
+    module inside it whose output ``[batch, time, height, width, channel]`` describes its input (see
     `framecast.models.guard`).
     """
 
@@ -34,7 +34,7 @@ class Network(Protocol):
 
         Args:
             x: noisy future ``[batch, future channel, future frame, height, width]``.
-            time: where in the diffusion each sample is, ``[batch]``: the row of the schedule, or 0 to 1000.
+            time: diffusion time of each sample, ``[batch]``: the row of the schedule, or 0 to 1000.
             past: ``[batch, past channel, past frame, height, width]``, normalised, 0 where masked.
             label: class of each sample ``[batch]`` int64, the number of classes where unknown; or ``None``.
         """
@@ -46,7 +46,7 @@ class NetworkOptions(ABC):
 
     @abstractmethod
     def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> nn.Module:
-        """Return the network for this many channels seen and forecast, and labels (0: none)."""
+        """Return the network for these numbers of past channels, future channels and classes (0: no labels)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +54,14 @@ class OwnNetwork(OwnCode, NetworkOptions):
     """A network that does not come with framecast.
 
     Attributes:
-        module: the network itself, where it was given and not built.
+        module: the network itself, if it was passed as a module.
     """
 
     module: nn.Module | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, module: nn.Module) -> "OwnNetwork":
-        """Return a network that was built elsewhere; with what arguments is not known."""
+        """Return a network built elsewhere, with unknown arguments."""
         return cls(kind=f"{type(module).__module__}:{type(module).__qualname__}", module=module)
 
     def build(self, *, past_channels: int, future_channels: int, classes: int = 0) -> nn.Module:
@@ -82,9 +82,9 @@ class OwnNetwork(OwnCode, NetworkOptions):
 
 
 def live_values(network: nn.Module) -> float:
-    """Return how many numbers an evaluation keeps alive at once, per pixel and frame.
+    """Return how many numbers an evaluation keeps in memory at once, per pixel and frame.
 
-    What the network says in its attribute ``live_values``, else four times the channels of its widest layer.
+    The network's attribute ``live_values``, else four times the channels of its widest layer.
     """
     told = getattr(network, "live_values", None)
     if told is not None:
@@ -93,13 +93,13 @@ def live_values(network: nn.Module) -> float:
 
 
 def padding(network: nn.Module, height: int, width: int) -> tuple[int, int]:
-    """Return how many rows and columns frames of this size lack to be divided by the network."""
+    """Return the rows and columns of padding that frames of this size need."""
     divisor = int(getattr(network, "divisor", 1))
     return -height % divisor, -width % divisor
 
 
 def check_size(network: nn.Module, height: int, width: int) -> None:
-    """Raise `ConfigError` for frames of a size that the network says it cannot take, padded where it has a divisor."""
+    """Raise `ConfigError` for frames of a size that the network does not support, after padding if it has a divisor."""
     check = getattr(network, "check_size", None)
     if check is not None:
         rows, columns = padding(network, height, width)

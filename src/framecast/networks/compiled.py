@@ -1,4 +1,4 @@
-"""Compiling a network: fewer passes over memory and fewer launches, for minutes of waiting the first time."""
+"""Compiling a network: fewer passes over memory and fewer launches, after minutes of compilation."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 def compile_network(network: nn.Module) -> None:
     """Compile ``network`` in place, for batches of any number.
 
-    The batch is left open, so that another one compiles nothing again; a single sample is compiled once more when it
-    comes. So is another size or number of frames: with those open too, the compiler of PyTorch fails on the backward
-    pass (pytorch/pytorch 185510).
+    The batch size is dynamic, so that another one needs no compilation; a single sample, another size or another number
+    of frames does: with those dynamic too, the compiler of PyTorch fails on the backward pass (pytorch/pytorch
+    185510).
 
     On a GPU the launches of an evaluation are recorded as a CUDA graph besides, one for each batch that occurs.
     PyTorch warms up and captures on a stream of its own, copies the inputs to where the graph reads them, and hands out

@@ -1,4 +1,4 @@
-"""Where in the diffusion a sample is, and of which class, as a vector the network can use."""
+"""Diffusion time and class of a sample as a vector."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def sinusoids(time: Float[Tensor, " batch"], width: int) -> Float[Tensor, "batch
     distinct (Vaswani et al. 2017, §3.5, arXiv 1706.03762).
     """
     phase_type = torch.promote_types(time.dtype, torch.float32)
-    # Made where they are used: numbers from the host would make a GPU wait for them, and could be in no CUDA graph.
+    # Created on the device: numbers from the host would make a GPU wait, and are not allowed in a CUDA graph.
     exponents = torch.arange(0, width, 2, device=time.device, dtype=torch.float64) / -width
     phases = time.to(phase_type)[:, None] * (10000.0**exponents).to(phase_type)
     return torch.cat([phases.sin(), phases.cos()], dim=1)

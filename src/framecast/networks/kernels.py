@@ -1,10 +1,10 @@
-"""Operators of the networks that pass over memory less often than the formula they stand for.
+"""Fused operators of the networks, with fewer passes over memory than the formulas.
 
 On a CPU a layer of few channels is bound by memory rather than by arithmetic: every operator that only adds a bias,
 applies a function or adds a residual reads and writes the whole video once more. In float32 oneDNN adds bias and
 residual while a matrix product is still in its registers, and a norm with its modulation is two sums and one
 affine map; gradients are written out likewise. Everywhere else (bf16, GPUs, compilers, other processors) the
-functions are what their first lines say, written with PyTorch's own operators.
+functions are compositions of PyTorch's own operators.
 """
 
 import platform
@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
-# Not a public name: later versions may call it otherwise.
+# Not a public name: later versions may rename it.
 _FUSED = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 

@@ -9,12 +9,12 @@ The views are taken by ``view`` in memory order and permuted afterwards. Merging
 leaves strides that are ambiguous for a batch of one, upon which PyTorch falls back to the slow layout, copies,
 and rounds a sample differently from the same sample in a larger batch.
 
-A forecast promises that a member is the same, bit for bit on a CPU in float32, in whatever batch it is drawn. Most
-operators keep that promise by themselves. Two do not and are replaced in inference on a CPU (`for_each_sample`): the
+A forecast guarantees that a member is the same, bit for bit on a CPU in float32, in whatever batch it is drawn. Most
+operators guarantee this by themselves. Two do not and are replaced in inference on a CPU (`for_each_sample`): the
 native `GroupNorm`, which divides a batch among threads in the middle of a sample, and a linear map of one row per
 sample, whose matrix product is tiled by the number of rows. One exception remains: for a batch of ONE sample of few
 tokens (below about 8×8 at the lowest resolution) oneDNN convolves by another algorithm than for the same sample
-among others; whoever needs the promise there runs a single sample beside a copy of itself.
+among others; where it matters there, run a single sample beside a copy of itself.
 """
 
 import torch

@@ -13,8 +13,8 @@ How the parts are put together, with w the base width (``P`` parameters each, e 
   block(i, i/2, o), plus its own embedding as in ``down``.
 - ``attention(c)``: LayerNorm, multi-head attention with biases, LayerNorm, two biased linear maps: P = 6c² + 10c.
 - Bottleneck: three blocks, each followed by attention; no embedding enters there.
-- Encoder attention sits behind ``down`` (its embedding included), on the lowest level only by default: this is the
-  reading that gives the published network's 23,658,945 parameters at w = 64 (5,971,169 at w = 32) for 4 channels in,
+- Encoder attention sits behind ``down`` (its embedding included), on the lowest level only by default: this
+  interpretation gives the published network's 23,658,945 parameters at w = 64 (5,971,169 at w = 32) for 4 channels in,
   1 out, without labels.
 - A biased 1×1 convolution, which is a linear map of every pixel's channels, gives the output.
 """
@@ -53,7 +53,7 @@ EMBEDDING = 256
 """Width of the embedding of diffusion time and label."""
 
 Convolution = Literal["spatial", "2.5d", "3d"]
-"""What a block is made of: 1×3×3; 1×3×3 then 3×1×1; or 3×3×3."""
+"""Convolutions of a block: 1×3×3; 1×3×3 then 3×1×1; or 3×3×3."""
 
 
 def convolutions(kind: Convolution, in_channels: int, out_channels: int) -> list[nn.Module]:
@@ -160,14 +160,14 @@ class PaletteVideo(NetworkOptions):
 
     Attributes:
         width: base width w. The authors tie it to the size of the frames: 64 at 128².
-        encoder_attention: on how many of the encoder's lowest levels attention sits too; 0 for none, 1 in the paper.
+        encoder_attention: number of the encoder's lowest levels with attention; 0 for none, 1 in the paper.
         bottleneck: convolutions of the bottleneck, "2.5d" as elsewhere or full "3d" ones.
         heads: heads of every attention; they divide the width of each level that has attention.
         output: first weights of the last 1×1 convolution. "default" is PyTorch's, as in the paper: outputs start with a
             variance of about 1/3. "zero" starts from the prediction 0, which is the mean of an ε target and saves
             small models the steps it takes to unlearn a random image.
-        checkpointing: compute every block again in the backward pass instead of keeping what is inside it. Same
-            gradients, less memory, about a third more time.
+        checkpointing: recompute every block in the backward pass instead of storing its activations. Same gradients,
+            less memory, about a third more time.
     """
 
     kind: Literal["palette-video"] = "palette-video"
@@ -283,16 +283,9 @@ class PaletteModelVideo(nn.Module):
         past: Float[Tensor, "batch past_channel past height width"],
         label: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch future_channel future height width"]:
-        """Predict from a noisy future and the past before it.
+        """Predict from a noisy future and the past before it; see `framecast.networks.base.Network`.
 
-        Args:
-            x: noisy future ``[B, Cf, F, H, W]``.
-            time: where in the diffusion each sample is, as its schedule tells networks.
-            past: ``[B, Cp, P, H, W]``; P and F may differ (see `framecast.networks.layout.join`).
-            label: class of each sample; index ``classes`` is the null class, which is also taken without a label.
-
-        Returns:
-            The prediction, of the shape of ``x``.
+        P and F may differ (see `framecast.networks.layout.join`); without a label the null class is taken.
 
         Raises:
             ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
@@ -322,7 +315,7 @@ class PaletteModelVideo(nn.Module):
 
     @property
     def bottleneck(self) -> nn.Module:
-        """The lowest resolution, whose output says what the network sees."""
+        """The lowest resolution, whose output the out-of-domain guard uses."""
         return self.middle
 
 

@@ -1,6 +1,6 @@
-"""A UNet over video for few processors and little time: what a floating-point operation buys decides its parts.
+"""A UNet over video for few processors and little time: its parts are chosen by their benefit per operation.
 
-It takes and returns what the paper's networks do. What is different, and why:
+Its input and output are those of the paper's networks. The differences, and their reasons:
 
 - **Patches.** The frames enter as patches of 2×2 pixels and leave by their inverse, so that no layer runs at the full
   size; nothing is lost, since a patch has more channels than pixels.
@@ -13,13 +13,13 @@ It takes and returns what the paper's networks do. What is different, and why:
   arXiv 2212.09748).
 - **The newest frame beside every future frame.** On the shared time axis the newest past frame stands beside the
   last future frame, far from the first one; given to all of them, persistence is one linear map away.
-- **Attention only where it is asked for**, on the lowest resolutions, where tokens are few, with rotary positions over
+- **Attention is optional**, on the lowest resolutions, where tokens are few, with rotary positions over
   time, height and width (Su et al. 2021, arXiv 2104.09864), so that it knows distances and takes any number of frames
   and any size. By default there is none: for the same training time it left the CRPS as it was (docs/experiments.md).
 - **Every residual starts at zero**, and so does the output (Goyal et al. 2017, arXiv 1706.02677, §5.1).
 
-The norm is the paper's, over a whole sample: it keeps how bright a pixel is beside the others, which a norm per pixel
-throws away, and on a CPU it is the fastest of all.
+The norm is the paper's, over a whole sample: it preserves the brightness of a pixel relative to the others, which a
+norm per pixel discards, and on a CPU it is the fastest.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ EMBEDDING = 256
 
 
 _NOISE_AT_FIRST = 0.01
-"""Standard deviation of the weights of the noise vector at first: enough to tell members apart, and hardly more."""
+"""Standard deviation of the weights of the noise vector at first: just enough to distinguish members."""
 
 
 def start_at_zero(layer: nn.Linear) -> nn.Linear:
@@ -91,17 +91,25 @@ class DepthwiseTemporal(nn.Conv2d):
 
 
 class Modulation(nn.Module):
-    """The normalised video times (1 + scale) plus shift, both linear in the embedding; at first plainly the norm."""
+    """The normalised video times (1 + scale) plus shift, both linear in the embedding; at first plainly the norm.
+
+    Attributes:
+        kept: where behind the embedding the factors of its channels are, under dropout.
+    """
 
     def __init__(self, channels: int):
         super().__init__()
         self.norm = VideoNorm(channels)
         self.project = start_at_zero(SampleLinear(EMBEDDING, 2 * channels))
+        self.kept: slice | None = None
 
     def forward(self, x: Video, embedding: Float[Tensor, "batch embedding"]) -> Video:
-        """Return norm(x)·(1 + scale) + shift."""
-        scale, shift = self.project(embedding).to(x.dtype)[:, None, None, None].chunk(2, dim=4)
-        return self.norm(x, 1 + scale, shift)
+        """Return norm(x)·(1 + scale) + shift, times the factors where the embedding has them."""
+        scale, shift = self.project(embedding[:, :EMBEDDING]).to(x.dtype)[:, None, None, None].chunk(2, dim=4)
+        if self.kept is None or embedding.shape[1] == EMBEDDING:
+            return self.norm(x, 1 + scale, shift)
+        kept = embedding[:, None, None, None, self.kept].to(x.dtype)
+        return self.norm(x, (1 + scale) * kept, shift * kept)
 
 
 class MixingBlock(nn.Module):
@@ -195,15 +203,17 @@ class VideoUNet(NetworkOptions):
         multipliers: channels of each resolution over ``width``, highest first; each resolution is half the one before.
         blocks: blocks of each resolution on the way down, and again on the way up.
         expansion: widening inside a block.
-        attention_levels: on how many of the lowest resolutions attention sits behind the blocks; 0 for none.
+        attention_levels: number of the lowest resolutions with attention after the blocks; 0 for none.
         heads: heads of every attention; twice their number divides the width of each level that has attention.
         patch: side of the square of pixels that enters as one position: 1, 2, 4 or 8.
         noise_vector: length of a vector of noise that enters through the embedding, for one-shot models (32 in
             Alet et al. 2025, arXiv 2506.10772); 0 for none.
+        dropout: probability that a channel is left out of a block, drawn for each member in training and in forecasts
+            (whole channels: Tompson et al. 2015, arXiv 1411.4280), for one-shot models.
         past_times: times of the past frames where they are uneven, in the longest step of which all are multiples;
             training fills this in.
         future_times: of the future frames, likewise.
-        checkpointing: compute every block again in the backward pass instead of keeping what is inside it.
+        checkpointing: recompute every block in the backward pass instead of storing its activations.
     """
 
     kind: Literal["video-unet"] = "video-unet"
@@ -215,6 +225,7 @@ class VideoUNet(NetworkOptions):
     heads: int = 4
     patch: int = 2
     noise_vector: int = 0
+    dropout: float = 0.0
     past_times: tuple[float, ...] = ()
     future_times: tuple[float, ...] = ()
     checkpointing: bool = False
@@ -225,7 +236,7 @@ class VideoUNet(NetworkOptions):
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.blocks > 256 or len(self.multipliers) > 16:
             raise ConfigError(
-                f"blocks is {self.blocks} with {len(self.multipliers)} multipliers; at most 256 and 16 are built"
+                f"blocks is {self.blocks} with {len(self.multipliers)} multipliers; at most 256 and 16 are allowed"
             )
         if not self.multipliers or min(self.multipliers) < 1:
             raise ConfigError(f"multipliers is {list(self.multipliers)}; give one whole number from 1 per resolution")
@@ -239,6 +250,8 @@ class VideoUNet(NetworkOptions):
             )
         if not 0 <= self.noise_vector <= 256:
             raise ConfigError(f"noise_vector is {self.noise_vector}; it is the length of a vector, 0 to 256")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout is {self.dropout}; it is a probability, from 0 to below 1")
         for multiplier in self.multipliers[len(self.multipliers) - self.attention_levels :]:
             if self.width * multiplier % (2 * self.heads):
                 raise ConfigError(
@@ -285,7 +298,6 @@ class VideoUNetModule(nn.Module):
         self.think = nn.Sequential(
             SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU(), SampleLinear(EMBEDDING, EMBEDDING), nn.SiLU()
         )
-        self.noise_vector = config.noise_vector
         if config.noise_vector:
             self.noise = SampleLinear(config.noise_vector, EMBEDDING, bias=False)
             nn.init.normal_(self.noise.weight, std=_NOISE_AT_FIRST)
@@ -305,6 +317,7 @@ class VideoUNetModule(nn.Module):
         self.grow = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
         self.last_norm = VideoNorm(widths[-1])
         self.last = start_at_zero(nn.Linear(widths[-1], future_channels * patch**2))
+        self.noise_vector = config.noise_vector + (self._begin_dropout() if config.dropout else 0)
         self.live_values = config.live_values
         self.check_size, self.divisor = config.check_size, config.divisor
         weights_channels_last(self)
@@ -317,17 +330,10 @@ class VideoUNetModule(nn.Module):
         label: Int[Tensor, " batch"] | None = None,
         vector: Float[Tensor, "batch noise_vector"] | None = None,
     ) -> Float[Tensor, "batch future_channel future height width"]:
-        """Predict from a noisy future and the past before it.
+        """Predict from a noisy future and the past before it; see `framecast.networks.base.Network`.
 
-        Args:
-            x: noisy future ``[B, Cf, F, H, W]``.
-            time: where in the diffusion each sample is, as its schedule tells networks.
-            past: ``[B, Cp, P, H, W]``; P and F may differ (see `framecast.networks.layout.join`).
-            label: class of each sample; index ``classes`` is the null class, which is also taken without a label.
-            vector: noise of each sample, for a network with ``noise_vector``; none is 0.
-
-        Returns:
-            The prediction, of the shape of ``x``.
+        P and F may differ (see `framecast.networks.layout.join`); without a label the null class is taken. ``vector``
+        is the noise of each sample for ``noise_vector`` and the dropout; without it the one is 0 and nothing dropped.
 
         Raises:
             ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
@@ -335,7 +341,7 @@ class VideoUNetModule(nn.Module):
         self.check_size(x.shape[3], x.shape[4])
         embedding = self.think(self.embedding(time, label))
         if vector is not None:
-            embedding = embedding + self.noise(vector)
+            embedding = self._with_noise(embedding, vector)
         newest = past[:, :, -1:].expand(-1, -1, past.shape[2], -1, -1)
         video = self.stem(join(x, torch.cat([past, newest], dim=1)))
         video = video + self._positions(video.shape[1], x)[:, None, None]
@@ -357,8 +363,23 @@ class VideoUNetModule(nn.Module):
         drawn = [(str(k), name) for k in range(self.config.patch**2) for name in future]
         return {"stem.weight": (1, seen), "last.weight": (0, drawn), "last.bias": (0, drawn)} | label_slices(classes)
 
+    def _begin_dropout(self) -> int:
+        """Tell every block where behind the embedding its factors are; return how many there are."""
+        end = EMBEDDING
+        for block in (module for module in self.modules() if isinstance(module, MixingBlock)):
+            block.modulate.kept = slice(end, end := end + block.widen.in_features)
+        return end - EMBEDDING
+
+    def _with_noise(self, embedding: Tensor, vector: Tensor) -> Tensor:
+        """Add the first numbers to the embedding and put behind it what the others say of the channels: kept or not."""
+        noise, normal = vector.tensor_split([self.config.noise_vector], dim=1)
+        if self.config.noise_vector:
+            embedding = embedding + self.noise(noise)
+        kept = torch.special.ndtr(normal) >= self.config.dropout
+        return torch.cat([embedding, kept.to(embedding) / (1 - self.config.dropout)], dim=1)
+
     def _positions(self, frames: int, like: Tensor) -> Float[Tensor, "frames channel"]:
-        """Return what tells the frames of the shared axis apart: their number, or their lead time and lag."""
+        """Return positions of the frames of the shared axis: their number, or their lead time and lag."""
         if self.frame_lag is None:
             return self.frame_number(sinusoids(torch.arange(frames, device=like.device, dtype=like.dtype), EMBEDDING))
         past, future = self.config.past_times, self.config.future_times
@@ -368,7 +389,7 @@ class VideoUNetModule(nn.Module):
 
     @property
     def bottleneck(self) -> nn.Module:
-        """The level of the lowest resolution, whose output says what the network sees."""
+        """The level of the lowest resolution, whose output the out-of-domain guard uses."""
         return self.down[-1]
 
     def _unpatch(self, x: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""The web application: forecasts in a browser, served to this machine alone unless asked otherwise."""
+"""The web application: forecasts in a browser, served only to this machine by default."""

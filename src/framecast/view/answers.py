@@ -1,4 +1,4 @@
-"""What a person asks of one window: series of a pixel or a box, derived quantities with their intervals, scores.
+"""Data of one window for the browser: series of a pixel or a box, derived quantities with their intervals, scores.
 
 All are JSON values; a number that is not known is ``None``.
 """
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.reports.prediction import Sample
 from framecast.verification.quantities import measure
 from framecast.verification.recalibration.calibration import intervals
+from framecast.verification.samples import Sample
 from framecast.verification.scores import attainable, central_interval, crps, ensemble_mean, ensemble_variance
 from framecast.verification.summary import quantity_info
 from framecast.videos.units import by_channel

@@ -22,9 +22,9 @@ from framecast._version import __version__
 from framecast.core.errors import FramecastError
 from framecast.core.text import one_line
 from framecast.reports.brightness import Brightness
-from framecast.reports.prediction import Sample
 from framecast.reports.tiles import tile, tile_size
 from framecast.verification.files import open_scores, to_plain
+from framecast.verification.samples import Sample
 from framecast.verification.scores import ensemble_mean
 from framecast.view.answers import Box, quantities, series, window_scores
 from framecast.view.jobs import BusyError, Jobs, Limits
@@ -37,7 +37,7 @@ from framecast.view.videos import colour_tables, encode, show
 PAGES = files("framecast.view") / "pages"
 
 _LASTING = {"cache-control": "private, max-age=86400"}
-"""Of answers whose address names the version of the file."""
+"""For answers whose address contains the version of the file."""
 
 _THUMBNAIL = 112
 _TAKING = 2
@@ -47,13 +47,13 @@ Key = Annotated[str, Place(max_length=80)]
 Number = Annotated[int, Place(ge=0, le=10**9)]
 Channel = Annotated[int, Query(ge=0, le=10**4)]
 Page = Annotated[str, Header(alias="x-page", min_length=8, max_length=64)]
-"""Names the page of a browser that asks; other sites cannot send it without being asked for leave."""
+"""Header that identifies the requesting page; other sites cannot send it without a preflight request."""
 
 Area = Annotated[str | None, Query(alias="box", max_length=80)]
 
 
 class Wanted(BaseModel):
-    """A forecast that somebody wants, see `framecast.view.live.Live.draw`."""
+    """A forecast requested by a page, see `framecast.view.live.Live.draw`."""
 
     sequence: str = Field(max_length=500)
     time: str = Field(max_length=40)
@@ -66,7 +66,7 @@ class Wanted(BaseModel):
 
 
 class Judging(BaseModel):
-    """An evaluation that somebody wants."""
+    """An evaluation requested by a page."""
 
     files: list[str] = Field(min_length=1, max_length=20)
     thresholds: list[float] = Field(default=[], max_length=5)
@@ -79,14 +79,7 @@ def application(
     report: Path | None = None,
     limits: Limits = Limits(),
 ) -> FastAPI:
-    """Return the application that shows the files of ``library``.
-
-    Args:
-        library: the forecasts.
-        studio: what live forecasts are drawn with.
-        report: folder of an evaluation of these forecasts.
-        limits: what jobs may take.
-    """
+    """Return the application that shows the files of ``library``, and the ``report`` of their evaluation."""
     rankings = Rankings(library)
     jobs = Jobs(library.scratch, limits, said=lambda job, message: live.shown(job, message))
     live = Live(studio, library, jobs, library.scratch)
@@ -246,9 +239,9 @@ def application(
 
 
 def described(library: Library) -> dict[str, Any]:
-    """Return what a browser needs to know of the files, as JSON values."""
+    """Return metadata of the files for the browser, as JSON values."""
     opened = [library.file(file.key) for file in library.files]
-    names = Counter(file.name for file in opened)  # forecasts of one model are told apart by their files
+    names = Counter(file.name for file in opened)  # forecasts of one model are distinguished by their files
     return {
         "version": __version__,
         "files": [
@@ -280,7 +273,7 @@ def _errors(app: FastAPI) -> None:
 
 def _within(channel: int, sample: Sample) -> int:
     if channel >= len(sample.channels):
-        raise UnknownError(f"channel {channel} was asked for; there are {len(sample.channels)}, counted from 0")
+        raise UnknownError(f"channel {channel} was requested; there are {len(sample.channels)}, counted from 0")
     return channel
 
 

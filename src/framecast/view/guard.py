@@ -1,8 +1,8 @@
-"""Who may ask: checks of every request before the application sees it, and headers of every answer.
+"""Access control: checks of every request before the application sees it, and headers of every answer.
 
 The server is meant for one person on one machine. A page of the internet that is open in the same browser can send
-requests to it too: its origin and the name that it calls the server by give it away. On other addresses than loopback a
-token is asked for as well, which is printed when the server starts and kept by the browser as a cookie.
+requests to it too, but its origin and the host name it uses identify it. On other addresses than loopback a token is
+required as well, which is printed when the server starts and kept by the browser as a cookie.
 """
 
 import hmac
@@ -38,11 +38,11 @@ _HEADERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Who may ask.
+    """Access control.
 
     Attributes:
         hosts: names that the server may be called by, without ports.
-        token: what has to be known; empty where nothing has to be.
+        token: required secret; empty for none.
         path: under which the application is reached, such as ``/view``; empty for the root.
         secure: whether it is reached by https only.
     """
@@ -54,7 +54,7 @@ class Access:
 
     @classmethod
     def of(cls, host: str, token: str, public: str = "", names: Sequence[str] = ()) -> "Access":
-        """Return who may ask a server on ``host``, called by ``names`` too, that a proxy shows as ``public``."""
+        """Return the access rules of a server on ``host``, also called ``names``, shown by a proxy as ``public``."""
         parts = urlsplit(public)
         hosts = {*LOOPBACK, host, *names, *([parts.hostname] if parts.hostname else [])}
         return cls(
@@ -106,13 +106,13 @@ class Guard:
     def _objection(self, method: str, headers: dict[bytes, str]) -> str:
         host = headers.get(b"host", "")
         if _name(host) not in self._access.hosts:
-            return f"this server is not called {host[:80]}: open the address that it printed"
+            return f"{host[:80]} is not a name of this server: open the address that it printed"
         if not self._own(headers.get(b"origin"), host) and not (method in _READING and headers[b"origin"] == "null"):
-            return "requests of other sites are not answered"
+            return "requests from other sites are refused"
         site = headers.get(b"sec-fetch-site", "same-origin")
         followed = method in _READING and headers.get(b"sec-fetch-mode") == "navigate"  # a link to this server
         if site not in ("same-origin", "none") and not followed:
-            return "requests of other sites are not answered"
+            return "requests from other sites are refused"
         return ""
 
     def _own(self, origin: str | None, host: str) -> bool:
@@ -133,7 +133,7 @@ class Guard:
         return hmac.compare_digest(given.encode(), self._access.token.encode())
 
     async def _admit(self, scope: Scope, send: Send) -> None:
-        """Give the cookie to whoever brings the token in the address, and turn away everybody else."""
+        """Set the cookie for an address with the token, and refuse all others."""
         query = parse_qsl(scope["query_string"].decode("latin-1"))
         if scope["method"] != "GET" or not any(key == "token" and self._same(value) for key, value in query):
             await _answer(send, 401, "open the address with the token that was printed when the server started")

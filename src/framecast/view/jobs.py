@@ -1,8 +1,7 @@
-"""Jobs in processes of their own: few at a time, bounded in memory and time, ended with whoever asked for them.
+"""Jobs in separate processes: few at a time, bounded in memory and time, ended with the page that requested them.
 
-A job is a request that `framecast.view.worker` is given, which sends a message for each thing that it has to say.
-Whoever asked for a job has to ask for its state again and again; when nobody does for a while (the page was closed),
-the job is ended.
+A job is a request that `framecast.view.worker` is given, which sends progress messages. The page that requested a job
+polls its state; if it stops (the page was closed), the job is ended.
 """
 
 import multiprocessing
@@ -29,12 +28,12 @@ Said = Callable[["Job", dict[str, Any]], object]
 
 
 class BusyError(FramecastError):
-    """There is no room for another job."""
+    """Too many jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What jobs may take.
+    """Limits of jobs.
 
     Attributes:
         running: jobs at a time.
@@ -42,7 +41,7 @@ class Limits:
         each: jobs of one page, running and waiting.
         memory: bytes of one job.
         seconds: of one job.
-        patience: seconds after which a job is ended that nobody asks for.
+        patience: seconds without a poll after which a job is ended.
         finished: jobs that are remembered.
     """
 
@@ -61,13 +60,13 @@ class Job:
 
     Attributes:
         key: its name in addresses.
-        owner: who asked for it.
-        request: what was asked for.
+        owner: the page that requested it.
+        request: the request.
         folder: where it may write.
         state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
         part: how much is done, 0 to 1.
-        told: what it last said of itself.
-        found: what it answered.
+        told: its last message.
+        found: its result.
     """
 
     key: str
@@ -110,7 +109,7 @@ class Jobs:
         self._watch.start()
 
     def begin(self, request: dict[str, Any], owner: str) -> Job:
-        """Take a job on.
+        """Accept a job.
 
         Raises:
             BusyError: there are too many already, of this owner or of all.
@@ -118,9 +117,9 @@ class Jobs:
         with self._lock:
             active = [job for job in self._jobs.values() if not job.over]
             if sum(job.owner == owner for job in active) >= self._limits.each:
-                raise BusyError(f"{self._limits.each} jobs of this page are not done: cancel one, or wait for it")
+                raise BusyError(f"{self._limits.each} jobs of this page are unfinished: cancel one, or wait for it")
             if len(active) >= self._limits.running + self._limits.waiting:
-                raise BusyError("many jobs are waiting already: try again later")
+                raise BusyError("too many jobs are waiting: try again later")
             job = Job(secrets.token_hex(8), owner, request, self._scratch)
             job.folder = self._scratch / f"job-{job.key}"
             job.folder.mkdir(parents=True)
@@ -130,14 +129,14 @@ class Jobs:
         return job
 
     def of(self, key: str, owner: str) -> Job:
-        """Return a job of this owner; asking for it keeps it alive.
+        """Return a job of this owner; polling keeps it alive.
 
         Raises:
             UnknownError: there is none.
         """
         job = self._jobs.get(key)
         if job is None or job.owner != owner:
-            raise UnknownError("there is no such job: it was ended, or the server was started anew")
+            raise UnknownError("there is no such job: it was cancelled, or the server was restarted")
         job.seen = time.monotonic()
         return job
 
@@ -171,7 +170,7 @@ class Jobs:
                 threading.Thread(target=self._follow, args=(job, job.process, ours), daemon=True).start()
 
     def _follow(self, job: Job, process: BaseProcess, ours: Connection) -> None:
-        """Hear what a job says until it ends."""
+        """Receive the messages of a job until it ends."""
         outcome, told = "failed", "the process ended unexpectedly"
         try:
             while outcome == "failed":
@@ -180,7 +179,7 @@ class Jobs:
                     raise FramecastError(message["failed"])
                 job.part = float(message.get("part", job.part))
                 job.told = one_line(message.get("told", job.told), most=500)
-                self._said(job, message)  # whoever hears of a find can ask for it
+                self._said(job, message)  # before the result is announced
                 job.found |= message.get("found", {})
                 outcome = "done" if message.get("finished") else "failed"
             told = job.told
@@ -199,14 +198,14 @@ class Jobs:
             self._start()
 
     def _watching(self) -> None:
-        """End jobs that take too much, and those that nobody asks for."""
+        """End jobs that exceed the limits, and those without a page."""
         while not self._closed.wait(0.5):
             for job in list(self._jobs.values()):
                 if job.over:
                     continue
                 now = time.monotonic()
                 if now - job.seen > self._limits.patience:
-                    self.cancel(job, "nobody asked for it any more")
+                    self.cancel(job, "the page that started it was closed")
                 elif job.state == "running" and now - job.began > self._limits.seconds:
                     self.cancel(job, f"it took more than {self._limits.seconds / 60:.0f} minutes")
                 elif job.process is not None and _memory(job.process.pid) > self._limits.memory:

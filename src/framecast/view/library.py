@@ -1,4 +1,4 @@
-"""The forecast files that are shown, and their windows, read one at a time and kept while there is room."""
+"""The forecast files that are shown, and their windows, read one at a time and cached."""
 
 import json
 import re
@@ -21,10 +21,9 @@ from framecast.data.archive.format import POSITIONS
 from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
 from framecast.data.netcdf import is_netcdf
 from framecast.reports.colours import colour_map
-from framecast.reports.prediction import Sample
-from framecast.verification.ensembles import as_forecast
 from framecast.verification.quantities import quantities_of
 from framecast.verification.recalibration.calibration import carried
+from framecast.verification.samples import Sample
 from framecast.videos.units import by_channel
 
 _CACHE_BYTES = 2**30
@@ -33,7 +32,7 @@ _UNIX = np.datetime64("1970-01-01", "ns")
 
 
 class UnknownError(FramecastError):
-    """What was asked for is not there."""
+    """The requested item does not exist."""
 
 
 class ForecastFile:
@@ -44,7 +43,7 @@ class ForecastFile:
         path: as it was given.
         data: the file, lazy; its coordinates are in memory.
         stored: the forecast file that is read: ``path`` itself, or what was made of it.
-        listed: whether it stands among the files that a person chooses from.
+        listed: whether it appears in the list of files.
     """
 
     def __init__(self, key: str, path: Path, stored: Path, listed: bool) -> None:
@@ -60,7 +59,7 @@ class ForecastFile:
 
     @property
     def version(self) -> str:
-        """A text that is another one when the file is written anew."""
+        """A text that changes when the file is rewritten."""
         return f"{self._written[0]:x}"
 
     @property
@@ -75,7 +74,7 @@ class ForecastFile:
 
     @property
     def name(self) -> str:
-        """What a person calls the forecast: its model and its file."""
+        """Name of the forecast: its model and its file."""
         return visible(self.data.attrs.get("model") or self.path.stem, most=_LONGEST)
 
     @cached_property
@@ -85,7 +84,7 @@ class ForecastFile:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        """What a browser needs to know of it, as JSON values; all texts are those of the file."""
+        """Its metadata for the browser, as JSON values; all texts are those of the file."""
         data = self.data
         domain = forecast_domain(data)
         unit = str(data.attrs.get("unit", ""))
@@ -186,7 +185,7 @@ class Library:
 
     @property
     def files(self) -> list[ForecastFile]:
-        """The files that a person chooses from, in their order."""
+        """The listed files, in their order."""
         return [file for file in self.all if file.listed]
 
     @property
@@ -205,6 +204,8 @@ class Library:
         key = key or self._key(path)
         stored = path
         if is_netcdf(path) and path.is_file():
+            from framecast.verification.ensembles import as_forecast
+
             stored = self.scratch / f"{key}.zarr"
             as_forecast(path, None, stored)
         self._files[key] = file = ForecastFile(key, path, stored, listed)
@@ -224,7 +225,7 @@ class Library:
         return file
 
     def sample(self, key: str, number: int) -> Sample:
-        """Return one window; the latest ones asked for stay in memory, of which a gigabyte is used at most.
+        """Return one window; the latest ones stay in memory, up to a gigabyte.
 
         Raises:
             UnknownError: there is none.
@@ -233,7 +234,7 @@ class Library:
         file = self.file(key)
         name = (f"{key} {file.version}", number)
         if not 0 <= number < file.windows:
-            raise UnknownError(f"{file.path.name} has the windows 0 to {file.windows - 1}, and {number} was asked for")
+            raise UnknownError(f"{file.path.name} has the windows 0 to {file.windows - 1}, and {number} was requested")
         with self._lock:
             mine = self._reading.setdefault(name, threading.Lock())
         try:

@@ -1,4 +1,4 @@
-"""Forecasts drawn while somebody watches, from the archive named at the start or from an upload, and kept if wanted."""
+"""Live forecasts, from the archive named at the start or from an upload, which can be saved."""
 
 import re
 import secrets
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
-from framecast.core.files import publish
+from framecast.core.files import new_folder
 from framecast.core.text import one_line
 from framecast.view.jobs import BusyError, Job, Jobs
 from framecast.view.library import Library, UnknownError
@@ -24,10 +24,10 @@ ENDINGS = (".nc", ".nc4", ".h5", ".npy", ".npz", ".zip", ".grib2", ".tif", ".tif
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """What forecasts are drawn with.
+    """Settings of live forecasts.
 
     Attributes:
-        model: a model folder, a run or a released model; None where nothing is drawn.
+        model: a model folder, a run or a released model; None without live forecasts.
         archive: the archive whose windows are offered, if any.
         keep: folder for the forecasts that are kept.
         device: where to compute.
@@ -97,9 +97,9 @@ class Live:
         model = self._model()
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name.replace("\\", "/")).name).strip(".-")[-80:]
         if not plain.lower().endswith(ENDINGS):
-            raise ConfigError(f"{one_line(name, most=80)} is not of a kind that is taken: {', '.join(ENDINGS)}")
+            raise ConfigError(f"{one_line(name, most=80)} is not an accepted file type: {', '.join(ENDINGS)}")
         if len(self._uploads) >= MOST_UPLOADS:
-            raise BusyError(f"{MOST_UPLOADS} uploads are here already: wait until one is read")
+            raise BusyError(f"{MOST_UPLOADS} uploads are waiting: wait until one is read")
         key = secrets.token_hex(8)
         folder = self._scratch / key
         folder.mkdir(parents=True)
@@ -111,7 +111,7 @@ class Live:
                     left -= len(piece)
                     if left < 0:
                         raise DataError(
-                            f"the upload has more than {MOST_UPLOADED // 2**20} MiB, which is the most: cut a part"
+                            f"the upload has more than {MOST_UPLOADED // 2**20} MiB, the maximum: upload a smaller part"
                         )
                     out.write(piece)
             if not (folder / plain).stat().st_size:
@@ -146,7 +146,7 @@ class Live:
         Args:
             asked: ``sequence``, ``time``, ``members``, ``seed``, ``steps``, ``sampler``, ``label`` and ``upload``, the
                 key of the job that read one; without it the archive named at the start is forecast.
-            owner: who asks.
+            owner: the requesting page.
 
         Raises:
             ConfigError: a number is out of range.
@@ -174,7 +174,7 @@ class Live:
             self._library.add(Path(path), key=f"live-{job.key}", listed=False)
 
     def keep(self, job: Job) -> str:
-        """Move the forecast of a finished job to where it stays, and return its key in the library.
+        """Save the forecast of a finished job, and return its key in the library.
 
         Raises:
             ConfigError: the job is not done.
@@ -182,18 +182,14 @@ class Live:
         """
         with self._lock:
             if job.state != "done" or "forecast" not in job.found:
-                raise ConfigError("only a finished forecast can be kept: wait until all members are drawn")
+                raise ConfigError("only a finished forecast can be saved: wait until all members are drawn")
             if "kept" in job.found:
                 return str(job.found["kept"])
             path = self._place(f"{job.request['sequence']}-{job.request['time']}")
-            partial = path.with_name(f".{path.name}.partial")
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(job.found["forecast"], partial)
-                publish(partial, path)
+                with new_folder(path) as partial:
+                    shutil.copytree(job.found["forecast"], partial, dirs_exist_ok=True)
             except OSError as error:
-                shutil.rmtree(partial, ignore_errors=True)
                 raise FramecastError(
                     f"{path} cannot be written ({error.strerror}): start with another --keep"
                 ) from None

@@ -45,7 +45,7 @@ class Ranking:
                 return
             try:
                 found = window_scores(self._library.read(self._file, number))["total"]
-            except FramecastError as error:  # one damaged window does not keep the others from being scored
+            except FramecastError as error:  # one damaged window must not stop the others
                 self._fault = str(error)
             else:
                 for channel, columns in enumerate(self._found):
@@ -56,7 +56,7 @@ class Ranking:
 
 
 class Rankings:
-    """The rankings of all files that somebody asked for."""
+    """The rankings of all requested files."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -64,7 +64,7 @@ class Rankings:
         self._lock = threading.Lock()
 
     def of(self, key: str) -> Ranking:
-        """Return the ranking of a file, begun now if nobody asked before or the file was written anew."""
+        """Return the ranking of a file, started now on the first request or if the file was rewritten."""
         file = self._library.file(key)
         with self._lock:
             found = self._rankings.get(key)

@@ -14,7 +14,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 
 def access(host: str, public: str = "") -> Access:
-    """Return who may ask a server on ``host``: with a token unless only this machine can reach it."""
+    """Return the access rules of a server on ``host``: with a token unless only this machine can reach it."""
     if public and not public.startswith(("http://", "https://")):
         raise ConfigError(f"--public is {public}; it is an address such as https://example.org/view")
     token = "" if host in LOOPBACK and not public else secrets.token_urlsafe(24)
@@ -31,16 +31,9 @@ def serve(
     browser: bool,
     say: Callable[[str], object],
 ) -> None:
-    """Answer requests until the process is interrupted.
+    """Answer requests until the process is interrupted; ``say`` is given the address, once.
 
-    Args:
-        application: what `framecast.view.app.application` made.
-        who: see `access`.
-        host: address to listen on.
-        port: likewise; 0 takes a free one.
-        public: address that a proxy gives it.
-        browser: whether to open one.
-        say: is given the address, once.
+    ``public`` is the address that a proxy gives it, and a port of 0 takes a free one.
 
     Raises:
         FramecastError: the port is taken, or the address is not one of this machine.

@@ -15,7 +15,7 @@ from typing import Any
 
 from framecast.core.errors import ConfigError
 from framecast.core.files import VIEW, new_folder
-from framecast.reports.prediction import Sample
+from framecast.verification.samples import Sample
 from framecast.view.answers import quantities, series, window_scores
 from framecast.view.app import PAGES, described, thumbnail
 from framecast.view.library import ForecastFile, Library
@@ -48,14 +48,14 @@ _POLICY = (
 )
 
 
-def chosen_windows(text: str | None, count: int, limit: int) -> list[int]:
-    """Return the windows that ``text`` names, such as ``0,3,8-11``; at most ``limit`` evenly spaced ones by default.
+def chosen_windows(text: str | None, count: int) -> list[int]:
+    """Return the windows that ``text`` names, such as ``0,3,8-11``; at most twelve evenly spaced ones by default.
 
     Raises:
         ConfigError: it is something else, or there are no such windows.
     """
     if text is None:
-        few = min(count, limit)
+        few = min(count, 12)
         return sorted({k * count // few for k in range(few)})
     chosen: set[int] = set()
     for part in text.split(","):
@@ -71,23 +71,16 @@ def chosen_windows(text: str | None, count: int, limit: int) -> list[int]:
     return sorted(chosen)
 
 
-def export(
-    library: Library, out: Path, *, windows: str | None = None, limit: int = 12, overwrite: bool = False
-) -> Path:
+def export(library: Library, out: Path, *, windows: str | None = None, overwrite: bool = False) -> Path:
     """Write windows of all files of ``library`` into the folder ``out``, and return the path of the page.
 
-    Args:
-        library: the files.
-        out: the folder to make.
-        windows: which ones of each file; see `chosen_windows`.
-        limit: how many by default.
-        overwrite: whether an earlier export may be replaced.
+    ``windows`` says which ones of each file, see `chosen_windows`.
 
     Raises:
         ConfigError: there are no such windows.
         FramecastError: ``out`` exists.
     """
-    numbers = {file.key: chosen_windows(windows, file.windows, limit) for file in library.files}
+    numbers = {file.key: chosen_windows(windows, file.windows) for file in library.files}
     with new_folder(out, overwrite=overwrite, kind=VIEW) as folder:
         with as_file(PAGES) as pages:
             shutil.copytree(pages, folder / "pages", ignore=shutil.ignore_patterns("*.html"))

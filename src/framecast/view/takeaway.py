@@ -1,4 +1,4 @@
-"""What a person takes away from a window: an animation of the panels, the ensemble as NetCDF."""
+"""Downloads of a window: an animation of the panels, the ensemble as NetCDF."""
 
 import math
 import re
@@ -16,7 +16,7 @@ from framecast.data.netcdf import write_netcdf
 from framecast.reports.brightness import Brightness
 from framecast.reports.film import animate
 from framecast.reports.panels import Panel, Panels
-from framecast.reports.prediction import Sample
+from framecast.verification.samples import Sample
 from framecast.videos.units import by_channel
 from framecast.view.library import ForecastFile, Library
 from framecast.view.videos import MAPS, Shown, show
@@ -46,24 +46,17 @@ class Dress:
 def animation(
     library: Library, key: str, number: int, *, panels: str, channel: int, dress: Dress, speed: float, kind: str
 ) -> bytes:
-    """Return an animation of panels, as the addresses of the browser name them, side by side.
+    """Return an animation of panels of window ``number``, as the addresses of the browser name them, side by side.
 
-    Args:
-        library: the files.
-        key: of the file; ``@KEY/NUMBER`` after a panel names another.
-        number: of the window.
-        panels: with commas between them, such as ``truth,mean,member-3~truth``.
-        channel: which one.
-        dress: colours of the images.
-        speed: frames in a second.
-        kind: ``mp4``, ``gif`` or ``webp``.
+    The panels stand with commas between them, such as ``truth,mean,member-3~truth``; ``@KEY/NUMBER`` after one names
+    another file. ``speed`` is in frames per second, ``kind`` ``mp4``, ``gif`` or ``webp``.
 
     Raises:
         ConfigError: a panel is not known, or there are too many.
     """
     wanted = [text for text in panels.split(",") if text]
     if not 1 <= len(wanted) <= MOST_PANELS:
-        raise ConfigError(f"{len(wanted)} panels were asked for; an animation has 1 to {MOST_PANELS}")
+        raise ConfigError(f"{len(wanted)} panels were requested; an animation has 1 to {MOST_PANELS}")
     sample, file = library.sample(key, number), library.file(key)
     unit = by_channel(sample.unit, len(sample.channels))[channel]
     drawn = []

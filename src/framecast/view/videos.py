@@ -1,4 +1,4 @@
-"""What a panel of the browser shows: a video of the past and what is said of the future, as 16-bit codes.
+"""Videos for the panels of the browser: past and forecast, as 16-bit codes.
 
 A code is a place on a straight line of values, or on a curve of asinh where values span decades, so that faint pixels
 keep their digits; 65535 means that there is no value. The browser has a table of 65536 values, and makes one of as many
@@ -20,7 +20,7 @@ from torch import Tensor
 from framecast.core.errors import ConfigError
 from framecast.reports.brightness import Brightness
 from framecast.reports.colours import SIGNED
-from framecast.reports.prediction import Sample
+from framecast.verification.samples import Sample
 from framecast.verification.scores import central_interval, ensemble_mean, ensemble_variance, exceedance
 
 MISSING = 65535
@@ -55,17 +55,16 @@ def show(sample: Sample, channel: int, what: str, minus: str = "") -> Shown:
         ConfigError: nothing is called so.
     """
     if not 0 <= channel < len(sample.channels):
-        raise ConfigError(f"channel {channel} was asked for; there are {len(sample.channels)}, counted from 0")
+        raise ConfigError(f"channel {channel} was requested; there are {len(sample.channels)}, counted from 0")
     past = sample.past[channel]
     for pattern, function in _FUTURES.items():
         if found := re.fullmatch(pattern, what):
             future = function(sample, channel, *found.groups())
             break
     else:
-        raise ConfigError(
-            f"{what!r} cannot be shown; what may be asked for: truth, member-1, mean, spread, quantile-0.9 or above-5"
-        )
-    image = Brightness.of(np.concatenate([past.numpy(), _typical(sample, channel).numpy()]))
+        raise ConfigError(f"{what!r} cannot be shown; choose truth, member-1, mean, spread, quantile-0.9 or above-5")
+    typical = sample.truth[channel] if any(sample.known) else sample.members[0, channel]
+    image = Brightness.of(np.concatenate([past.numpy(), typical.numpy()]))
     zeros = torch.where(torch.isnan(past), torch.nan, 0.0)
     if what == "spread":
         return Shown(values=_joined(zeros, future), light=Brightness.of_spread(future.numpy(), image), colours="bone")
@@ -76,7 +75,7 @@ def show(sample: Sample, channel: int, what: str, minus: str = "") -> Shown:
     if not minus:
         return Shown(values=_joined(past, future), light=image)
     if minus not in ("truth", "persistence"):
-        raise ConfigError(f"a difference from {minus!r} cannot be shown; truth or persistence may be asked for")
+        raise ConfigError(f"a difference from {minus!r} cannot be shown; choose truth or persistence")
     other = sample.truth[channel] if minus == "truth" else past[-1:].expand_as(future)
     change = _joined(zeros, future - other)
     known = np.abs(change[np.isfinite(change)])
@@ -84,18 +83,10 @@ def show(sample: Sample, channel: int, what: str, minus: str = "") -> Shown:
     return Shown(values=change, light=Brightness(-(reach or 1.0), reach or 1.0, None), colours=SIGNED)
 
 
-def _truth(sample: Sample, channel: int) -> Tensor:
-    return sample.truth[channel]
-
-
 def _member(sample: Sample, channel: int, number: str) -> Tensor:
     if not 1 <= int(number) <= len(sample.members):
-        raise ConfigError(f"member {number} was asked for; there are members 1 to {len(sample.members)}")
+        raise ConfigError(f"member {number} was requested; there are members 1 to {len(sample.members)}")
     return sample.members[int(number) - 1, channel]
-
-
-def _mean(sample: Sample, channel: int) -> Tensor:
-    return ensemble_mean(sample.members[:, channel])
 
 
 def _spread(sample: Sample, channel: int) -> Tensor:
@@ -107,35 +98,22 @@ def _quantile(sample: Sample, channel: int, text: str) -> Tensor:
     """Return the end of the central interval that leaves this fraction below."""
     fraction = float(text)
     if not 0 < fraction < 1:
-        raise ConfigError(f"the quantile {text} was asked for; it lies between 0 and 1")
+        raise ConfigError(f"the quantile {text} was requested; it must lie between 0 and 1")
     low, high = central_interval(sample.members[:, channel], abs(1 - 2 * fraction))
     return low if fraction < 0.5 else high
 
 
-def _above(sample: Sample, channel: int, text: str) -> Tensor:
-    return exceedance(sample.members[:, channel], float(text))[0]
-
-
-def _persistence(sample: Sample, channel: int) -> Tensor:
-    return sample.past[channel, -1:].expand_as(sample.truth[channel])
-
-
 _NUMBER = r"(-?\d{1,12}(?:\.\d{1,12})?(?:e[+-]?\d{1,2})?)"
 _FUTURES: dict[str, Callable[..., Tensor]] = {
-    "truth": _truth,
+    "truth": lambda sample, channel: sample.truth[channel],
     r"member-(\d{1,5})": _member,
-    "mean": _mean,
+    "mean": lambda sample, channel: ensemble_mean(sample.members[:, channel]),
     "spread": _spread,
     f"quantile-{_NUMBER}": _quantile,
-    f"above-{_NUMBER}": _above,
-    "persistence": _persistence,
+    f"above-{_NUMBER}": lambda sample, channel, text: exceedance(sample.members[:, channel], float(text))[0],
+    "persistence": lambda sample, channel: sample.past[channel, -1:].expand_as(sample.truth[channel]),
 }
-"""What may be asked for."""
-
-
-def _typical(sample: Sample, channel: int) -> Tensor:
-    """Return the future that decides the range of colours: the truth where it is known, else the first member."""
-    return sample.truth[channel] if any(sample.known) else sample.members[0, channel]
+"""What may be requested."""
 
 
 def _joined(past: Tensor, future: Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a job's process does: one request, with a message for each thing that it does or finds.
+"""The process of a job: one request, with progress messages.
 
 The process ends when the server does, even if that is killed.
 """
@@ -26,7 +26,7 @@ _PARTS = 6
 
 
 def work(request: dict[str, Any], folder: Path, messages: Connection) -> None:
-    """Do what is asked for; the last message says that it is finished, or why it failed."""
+    """Execute the request; the last message reports success, or the reason of failure."""
     threading.Thread(target=_end_with_server, daemon=True).start()
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):  # the server's own, on which only the server speaks
@@ -43,8 +43,8 @@ def work(request: dict[str, Any], folder: Path, messages: Connection) -> None:
     except FramecastError as error:
         say(failed=str(error))
     except MemoryError:
-        say(failed="out of memory: ask for fewer members")
-    except Exception as error:  # whatever it is, the page must know that nothing will come
+        say(failed="out of memory: request fewer members")
+    except Exception as error:  # whatever it is, the page must be informed
         say(failed=f"{type(error).__name__}: {error}")
 
 
@@ -71,7 +71,7 @@ def _judge(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> N
 
 
 def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
-    """Import an upload as an archive, and say from which pasts of it a model can forecast."""
+    """Import an upload as an archive, and report from which pasts of it a model can forecast."""
     from framecast.importers.importing import import_data
     from framecast.models.checkpoint import load
 
@@ -126,7 +126,7 @@ def _unpack(path: Path, folder: Path) -> Path:
                     while piece := stream.read(min(2**20, left + 1)):
                         left -= len(piece)
                         if left < 0:
-                            raise DataError(f"{path.name} unpacks to more than it says: it is not read")
+                            raise DataError(f"{path.name} unpacks to more than it declares: it is not read")
                         out.write(piece)
     except (zipfile.BadZipFile, FileExistsError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path.name} cannot be unpacked ({error}): make a plain zip of pictures") from None

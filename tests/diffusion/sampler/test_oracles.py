@@ -67,6 +67,20 @@ def short(value):
     return "-".join([str(kind), *(o if len(o) < 8 else "cosine" if "osine" in o else "" for o in options)]).strip("-")
 
 
+def in_turn(samplers, others, every):
+    """Return all pairs as parameters: of each sampler every so many-th one is for daily work, the others are slow."""
+    return [
+        pytest.param(sampler, other, marks=() if (k + i) % every == 0 else pytest.mark.slow, id=named(sampler, other))
+        for k, sampler in enumerate(samplers)
+        for i, other in enumerate(others)
+    ]
+
+
+def named(*values):
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    return "-".join(map(short, parts))
+
+
 def unused(k):
     raise AssertionError("a deterministic sampler asked for noise")
 
@@ -129,14 +143,12 @@ BOUNDS = {
 SAMPLERS = list(BOUNDS)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=short)
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=short)
+@pytest.mark.parametrize(("sampler", "schedule"), in_turn(SAMPLERS, SCHEDULES, every=4))
 def test_gaussian_data_come_back(sampler, schedule):
     assert error(sampler, Prediction.V, schedule, Trailing(), 100) < BOUNDS[sampler][0]
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=short)
-@pytest.mark.parametrize("sampler", [DDPM(), DDIM(), DPMSolverPP(), UniPC()], ids=short)
+@pytest.mark.parametrize(("sampler", "grid"), in_turn([DDPM(), DDIM(), DPMSolverPP(), UniPC()], GRIDS, every=2))
 def test_gaussian_data_come_back_on_every_grid(sampler, grid):
     assert error(sampler, Prediction.EPSILON, Linear(), grid, 100) < BOUNDS[sampler][1]
 
@@ -189,9 +201,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "prediction"), CASES, ids=short)
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=short)
-def test_a_mixture_keeps_its_weights_and_shapes(sampler, schedule, prediction):
+@pytest.mark.parametrize(("sampler", "case"), in_turn(SAMPLERS, CASES, every=len(CASES)))
+def test_a_mixture_keeps_its_weights_and_shapes(sampler, case):
+    schedule, prediction = case
     # Deterministic samplers are given the quantiles of the normal law: their result has no sampling error.
     n = 4000
     if sampler.needs_noise:
@@ -241,10 +253,12 @@ class ClosedFormNetwork(torch.nn.Module):
         return self.prediction.target(scale, x0, noise).float()
 
 
-@pytest.mark.parametrize(("schedule", "prediction"), CASES, ids=short)
-@pytest.mark.parametrize("sampler", [DDPM(), DDIM(), DPMSolverPP(), UniPC(), Heun()], ids=short)
-def test_a_gaussian_video_is_forecast_with_its_conditional_law(sampler, schedule, prediction):
+@pytest.mark.parametrize(
+    ("sampler", "case"), in_turn([DDPM(), DDIM(), DPMSolverPP(), UniPC(), Heun()], CASES, every=len(CASES))
+)
+def test_a_gaussian_video_is_forecast_with_its_conditional_law(sampler, case):
     """Denoiser, member noise and sampler together: mean given the past, and covariance over the frames."""
+    schedule, prediction = case
     network = ClosedFormNetwork(schedule, prediction)
     denoiser = Denoiser(network, schedule, prediction)
     n = 1500
@@ -288,8 +302,10 @@ def error_of_the_flow(sampler, schedule, intervals):
     return float((states[-2] - exact).abs().max())
 
 
-@pytest.mark.parametrize("schedule", [ContinuousCosine(), RectifiedFlow(), ContinuousLinear()], ids=short)
-@pytest.mark.parametrize(("sampler", "bounds"), ORDERS.items(), ids=short)
-def test_halving_the_step_divides_the_error_by_two_to_the_order(sampler, bounds, schedule):
+@pytest.mark.parametrize(
+    ("sampler", "schedule"), in_turn(ORDERS, [ContinuousCosine(), RectifiedFlow(), ContinuousLinear()], every=3)
+)
+def test_halving_the_step_divides_the_error_by_two_to_the_order(sampler, schedule):
+    bounds = ORDERS[sampler]
     coarse, fine = (error_of_the_flow(sampler, schedule, n) for n in (80, 320))
     assert bounds[0] < math.log2(coarse / fine) / 2 < bounds[1], (coarse, fine)

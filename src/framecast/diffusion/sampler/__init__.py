@@ -1,4 +1,4 @@
-"""From noise to a video: one formula (`base`), one loop (`loop`), and the samplers, each of them small.
+"""From noise to a video: one formula (`base`), one loop (`loop`), and the samplers.
 
 =====================  ==============================================================================================
 `DDPM`                 ancestral, stochastic; its small variance is DDIM with eta 1

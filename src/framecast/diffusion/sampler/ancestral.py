@@ -16,9 +16,9 @@ class DDPM(Sampler):
     """Ancestral sampling (Ho et al. 2020, arXiv 2006.11239), on all times or on any subset of them.
 
     Attributes:
-        variance: ``"small"`` adds noise of the posterior's standard deviation, which is exact for data that are one
+        variance: ``"small"`` adds noise of the posterior's standard deviation, exact for data concentrated at one
             point; ``"large"`` that of the forward process, ``std² = sigma_t² - (alpha_t / alpha_s)² sigma_s²``
-            (``beta_t``), which is exact for data that are white noise. The mean is the same. The last step adds none.
+            (``beta_t``), exact for white-noise data. The mean is the same. The last step adds none.
     """
 
     variance: Literal["small", "large"] = "small"

@@ -1,14 +1,14 @@
 """What a sampler is, and the one formula that all of them use.
 
-A sampler that stands at time t with an estimate D of the clean video goes to an earlier time s by
+A sampler at time t with an estimate D of the clean video steps to an earlier time s by
 
     x_s = alpha_s D + sqrt(sigma_s² - std²) / sigma_t (x_t - alpha_t D) + std z,        z ~ N(0, 1)
 
-The middle term is the noise that x_t still holds, scaled to what s allows; ``std`` says how much of it is exchanged
-for fresh noise. The samplers differ in ``std`` and in what they make of the earlier estimates before they use D. They
-know no network: `framecast.diffusion.sampler.sample` calls it, once per time.
+The middle term is the noise still contained in x_t, rescaled for s; ``std`` determines how much of it is replaced by
+fresh noise. The samplers differ in ``std`` and in how they combine earlier estimates into D. They are independent of
+the network: `framecast.diffusion.sampler.sample` calls it, once per time.
 
-Scales are float64 tensors without axes on the CPU, so a step makes the host wait for no device.
+Scales are float64 tensors without axes on the CPU, so a step never waits for a device.
 """
 
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
     """One call of the network.
 
     Attributes:
-        x: where sampling stood, corrected by what the call taught.
+        x: the state, corrected by the result of the call.
         x0: the estimate of the clean video, of the same shape.
         scale: alpha and sigma there.
     """
@@ -43,7 +43,7 @@ class Sampler(ABC):
 
     @property
     def memory(self) -> int:
-        """How many earlier evaluations a step looks back on."""
+        """Number of earlier evaluations that a step uses."""
         return 0
 
     @property
@@ -60,7 +60,7 @@ class Sampler(ABC):
         return times
 
     def correct(self, here: Evaluation, previous: Sequence[Evaluation]) -> Tensor:
-        """Return ``x_t`` improved by the estimate that was made from it; most samplers leave it as it is."""
+        """Return ``x_t`` corrected by the estimate made from it; most samplers return it unchanged."""
         return here.x
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Sampler(ABC):
         """Return ``x_s``.
 
         Args:
-            here: where sampling stands: ``x_t``, the estimate of the clean video, and the scales of t.
+            here: the current state: ``x_t``, the estimate of the clean video, and the scales of t.
             s: the scales of the next, earlier time; alpha 1 and sigma 0 at the end, where ``x_s = x0``.
             previous: the evaluations before this one, the latest last, at most `memory`.
             noise: standard normal deviates, or ``None`` if the sampler is not stochastic.

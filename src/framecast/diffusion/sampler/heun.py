@@ -1,4 +1,4 @@
-"""Heun's method: go there, look, and take the step again with the mean of both slopes."""
+"""Heun's method: take a step, evaluate there, and repeat the step with the mean of both slopes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,12 +5,12 @@ The forward process is ``x_t = alpha(t) x0 + sigma(t) noise``. A schedule is the
 `framecast.diffusion.prediction`, which times are visited is `framecast.diffusion.times`, how to go from one to the next
 is `framecast.diffusion.sampler`.
 
-``t = 0`` is exactly clean (alpha 1, sigma 0). A table of T rows is the same kind of function: row i stands at
-``t = (i + 1) / T``, and a time between two rows is taken to the nearest. ``t = 1`` may be pure noise (alpha 0), so
-nothing here or above divides by alpha or by sigma without need, and the network is told `Schedule.network_time`, which
-is finite, rather than the log-SNR, which is not.
+``t = 0`` is exactly clean (alpha 1, sigma 0). A table of T rows is the same kind of function: row i is at ``t = (i + 1)
+/ T``, and a time between two rows is rounded to the nearest. ``t = 1`` may be pure noise (alpha 0), so nothing here or
+above divides by alpha or by sigma without need, and the input of the network is `Schedule.network_time`, which is
+finite, rather than the log-SNR, which is not.
 
-Everything is computed in float64 and cast where it meets a video.
+Everything is computed in float64 and cast to the type of the video.
 """
 
 from typing import Annotated
@@ -24,7 +24,7 @@ from framecast.diffusion.schedule.continuous import (
     Karras,
     RectifiedFlow,
 )
-from framecast.diffusion.schedule.discrete import Cosine, Linear, Table
+from framecast.diffusion.schedule.discrete import Cosine, DiscreteSchedule, Linear
 from framecast.diffusion.schedule.rescaled import ZeroTerminalSNR
 
 AnySchedule = Annotated[
@@ -37,12 +37,12 @@ __all__ = [
     "ContinuousCosine",
     "ContinuousLinear",
     "Cosine",
+    "DiscreteSchedule",
     "Karras",
     "Linear",
     "RectifiedFlow",
     "Scale",
     "Schedule",
-    "Table",
     "ZeroTerminalSNR",
     "broadcast",
 ]

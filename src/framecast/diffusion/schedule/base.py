@@ -54,7 +54,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def network_time(self, t: Float64[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
-        """Return what the network is told about ``t``: the row of a table, or ``1000 t``. Always finite."""
+        """Return the network's input for ``t``: the row of a table, or ``1000 t``. Always finite."""
 
     @property
     def reaches_pure_noise(self) -> bool:

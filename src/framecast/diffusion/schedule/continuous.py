@@ -14,7 +14,7 @@ from framecast.diffusion.schedule.cosine import check_offset, cosine
 
 
 class Continuous(Schedule):
-    """A schedule without rows. The network is told ``1000 t``, the same range as the customary table's."""
+    """A schedule without rows. The network's input is ``1000 t``, the same range as that of the usual table."""
 
     @property
     def rows(self) -> None:
@@ -107,7 +107,7 @@ class Karras(Continuous):
     Attributes:
         sigma_min: smallest noise level that an even grid visits before the clean video.
         sigma_max: largest noise level, at t = 1.
-        rho: how strongly the levels crowd near the clean end.
+        rho: how strongly the levels concentrate near the clean end.
     """
 
     sigma_min: float = 0.002

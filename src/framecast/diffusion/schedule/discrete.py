@@ -14,10 +14,10 @@ from framecast.diffusion.schedule.base import Scale, Schedule
 from framecast.diffusion.schedule.cosine import check_offset, cosine
 
 _MOST_ROWS = 10**6
-"""Rows are held in memory, and nobody has asked for more."""
+"""Largest number of rows, which are kept in memory."""
 
 
-class Table(Schedule):
+class DiscreteSchedule(Schedule):
     """A variance preserving schedule in T rows: ``alpha² = alpha_bar``, ``sigma² = 1 - alpha_bar``."""
 
     rows: int
@@ -49,18 +49,18 @@ class Table(Schedule):
 
 
 @lru_cache(maxsize=64)
-def _scales_with_clean(table: Table, device: torch.device) -> Scale:
+def _scales_with_clean(table: DiscreteSchedule, device: torch.device) -> Scale:
     """Return the scales of position 0 (clean) and of every row behind it."""
     alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), table.alpha_bar()])
     return Scale(alpha_bar.sqrt().to(device), (1 - alpha_bar).sqrt().to(device))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Table):
+class Linear(DiscreteSchedule):
     """Betas evenly spaced, ``alpha_bar_i = prod_{k<=i} (1 - beta_k)`` (Ho et al. 2020, section 4, arXiv 2006.11239).
 
     With the default 1000 rows it ends at ``alpha_bar = 4.04e-5``, alpha = 0.00635: not pure noise, so a trace of the
-    mean of the training data reaches the network and samples are drawn to it. `ZeroTerminalSNR` mends that.
+    mean of the training data reaches the network and biases samples towards it. `ZeroTerminalSNR` corrects this.
 
     Attributes:
         rows: T. The betas belong to T = 1000; with other T multiply both by 1000 / T to keep the end where it is.
@@ -90,7 +90,7 @@ class Linear(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine(Table):
+class Cosine(DiscreteSchedule):
     """``beta_t = min(1 - f(t) / f(t - 1), clip)``, ``f(t) = cos²((t / T + s) / (1 + s) · pi / 2)``.
 
     Nichol & Dhariwal 2021, equation 17 (arXiv 2102.09672). It adds noise more slowly than `Linear` in the middle.

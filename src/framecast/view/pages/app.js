@@ -67,6 +67,8 @@ class App {
       const page = await this.page(parts, query);
       if (turn !== this.turn) return;
       clearTimeout(slow);
+      // What is not here yet of the page before would be waited for.
+      for (const image of this.main.querySelectorAll("img")) if (!image.complete) image.removeAttribute("src");
       this.main.replaceChildren(page);
       /** @type {any} */ (page).mounted?.();
       ready(page);
@@ -119,22 +121,21 @@ class App {
 /** Switch between the system's colours, light and dark. */
 function themes() {
   const button = /** @type {HTMLElement} */ (document.getElementById("theme"));
-  const names = ["", "light", "dark"];
+  const names = ["", "light", "dark"],
+    own = document.documentElement.dataset;
   const tell = () => {
-    button.title = `Colours: ${document.documentElement.dataset.theme || "as the system"}`;
+    button.title = `Colours: ${own.chosen || "system"}`;
   };
   button.addEventListener("click", () => {
-    const next = names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % 3];
-    if (next) document.documentElement.dataset.theme = next;
-    else delete document.documentElement.dataset.theme;
+    const next = (own.chosen = names[(names.indexOf(own.chosen ?? "") + 1) % 3]);
+    dispatchEvent(new Event("chosen"));
     try {
-      if (next) localStorage.setItem("framecast-theme", next);
-      else localStorage.removeItem("framecast-theme");
+      localStorage.setItem("framecast-theme", next);
     } catch {
       /* storage may be switched off */
     }
     tell();
-    toast(next ? `${next[0].toUpperCase()}${next.slice(1)} colours` : "Colours as the system has them");
+    toast(next ? `${next[0].toUpperCase()}${next.slice(1)} colours` : "System colours");
     app.show();
   });
   tell();

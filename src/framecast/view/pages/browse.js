@@ -35,6 +35,8 @@ export async function browse(app, query) {
   let scores = null;
   const count = make("p", { class: "dim small", role: "status" });
   const list = make("div", { class: "browse-list", role: "list", "aria-label": "Windows" });
+  const none = state("No window matches", "Search for less, or choose a longer time.");
+  none.append(make("a", { class: "button", href: app.link("", { file: file.key, sort }) }, "Show all windows"));
   /** @type {number[]} */
   let shown = [];
 
@@ -136,6 +138,7 @@ export async function browse(app, query) {
   /** Put the cards that are seen on the page. @param {boolean} [anew] */
   function paint(anew = false) {
     if (!list.isConnected) return;
+    none.hidden = shown.length > 0;
     if (anew) {
       cards.clear();
       list.replaceChildren();
@@ -259,6 +262,7 @@ export async function browse(app, query) {
         : null,
     ),
     count,
+    none,
     list,
     about(file),
   );
@@ -279,8 +283,8 @@ function about(file) {
   const all = {
     File: file.file,
     Members: file.members,
-    Frames: `${file.past.length} seen, ${file.leads.length} forecast, ${file.height} × ${file.width} pixels`,
-    Calibration: file.calibrated ? "holds for this forecast" : (file.objection ?? "none"),
+    Frames: `${file.past.length} past, ${file.leads.length} future, ${file.height} × ${file.width} pixels`,
+    Calibration: file.calibrated ? "valid for this forecast" : (file.objection ?? "none"),
     ...file.attributes,
   };
   for (const [name, value] of Object.entries(all)) facts.append(make("dt", {}, name), make("dd", {}, String(value)));

@@ -12,7 +12,17 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** @param {HTMLElement} place @param {any} options @param {any[]} data */
+/** What stands at the ticks. @param {any} _ @param {number[]} ticks */
+function told(_, ticks) {
+  return ticks.map(short);
+}
+
+/** The width that the longest of these takes. @param {any} _ @param {string[] | null} texts */
+function room(_, texts) {
+  return 28 + 7 * Math.max(2, ...(texts ?? []).map((text) => text.length));
+}
+
+/** @param {HTMLElement} place @param {any} options scales, series and bands of uPlot, and the labels `x` and `y` @param {any[]} data */
 function plot(place, options, data) {
   const width = Math.max(260, place.clientWidth || 400);
   const axis = {
@@ -29,7 +39,10 @@ function plot(place, options, data) {
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       ...options,
-      axes: options.axes.map((/** @type {any} */ own) => ({ ...axis, ...own })),
+      axes: [
+        { ...axis, values: told, label: options.x, labelSize: 24, size: 34 },
+        { ...axis, values: told, label: options.y, labelSize: 20, size: room },
+      ],
     },
     data,
     place,
@@ -46,7 +59,8 @@ function plot(place, options, data) {
 /**
  * Series of every member with intervals, what came and what was seen.
  * @param {any} series what the server answered
- * @param {{others?: {name: string, series: any}[], frame?: () => number}} [more] series of other forecasts, and the present frame
+ * @param {{others?: {name: string, series: any}[], frame?: () => number}} [more] series of other forecasts, and the present frame,
+ *   to which `move` of the chart brings a line without drawing the rest anew
  */
 export function fan(series, more = {}) {
   const clock = clockOf(Math.max(...series.times));
@@ -81,7 +95,11 @@ export function fan(series, more = {}) {
     width: 1.8,
     points: { show: true, size: 5, fill: colour("--truth"), stroke: colour("--truth") },
   });
+  const now = make("i", { class: "now" });
   const place = make("div", { class: "chart", role: "img", "aria-label": describe(series, clock.unit) });
+  place.move = (/** @type {any} */ u = place.chart) => {
+    if (u && more.frame) now.style.transform = `translateX(${Math.round(u.valToPos(x[more.frame()], "x"))}px)`;
+  };
   place.ready = () =>
     plot(
       place,
@@ -89,16 +107,12 @@ export function fan(series, more = {}) {
         scales: { x: { time: false } },
         bands,
         series: specs,
-        axes: [
-          { label: `Time from the last frame seen (${clock.unit})`, labelSize: 24, size: 34 },
-          {
-            label: unitLabel(series),
-            labelSize: 20,
-            size: 56,
-            values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short),
-          },
-        ],
-        hooks: { draw: [(/** @type {any} */ u) => mark(u, more.frame ? x[more.frame()] : null)] },
+        x: `Time from the last frame seen (${clock.unit})`,
+        y: unitLabel(series),
+        hooks: {
+          init: [(/** @type {any} */ u) => more.frame && u.over.append(now)],
+          draw: [issue, place.move],
+        },
       },
       data,
     );
@@ -110,24 +124,23 @@ function unitLabel(series) {
   return series.unit ? `${series.label} (${series.unit})` : series.label;
 }
 
-/** A line at the issue time, and one at the present frame. @param {any} u @param {number | null} now */
-function mark(u, now) {
+/** A line at the issue time. @param {any} u */
+function issue(u) {
+  const x = Math.round(u.valToPos(0, "x", true));
+  stroke(u, [x, u.bbox.top, x, u.bbox.top + u.bbox.height], [4, 4]);
+}
+
+/** @param {any} u @param {number[]} ends x and y of both @param {number[]} [dash] */
+function stroke(u, [x0, y0, x1, y1], dash = []) {
   const context = u.ctx;
   context.save();
-  for (const [at, stroke, dash] of /** @type {[number | null, string, number[]][]} */ ([
-    [0, colour("--dim"), [4, 4]],
-    [now, colour("--accent"), []],
-  ])) {
-    if (at === null) continue;
-    const x = Math.round(u.valToPos(at, "x", true));
-    context.strokeStyle = stroke;
-    context.lineWidth = devicePixelRatio;
-    context.setLineDash(dash.map((d) => d * devicePixelRatio));
-    context.beginPath();
-    context.moveTo(x, u.bbox.top);
-    context.lineTo(x, u.bbox.top + u.bbox.height);
-    context.stroke();
-  }
+  context.strokeStyle = colour("--dim");
+  context.lineWidth = devicePixelRatio;
+  context.setLineDash(dash.map((d) => d * devicePixelRatio));
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+  context.stroke();
   context.restore();
 }
 
@@ -172,15 +185,8 @@ export function lines(x, lines, about) {
         bands,
         series: specs,
         scales: { x: { time: false }, y: about.range ? { range: about.range } : {} },
-        axes: [
-          { label: about.x, labelSize: 24, size: 34 },
-          {
-            label: about.y,
-            labelSize: 20,
-            size: 56,
-            values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map(short),
-          },
-        ],
+        x: about.x,
+        y: about.y,
         hooks: about.zero ? { draw: [(/** @type {any} */ u) => level(u, 0)] } : {},
       },
       data,
@@ -190,17 +196,8 @@ export function lines(x, lines, about) {
 
 /** @param {any} u @param {number} at */
 function level(u, at) {
-  const y = Math.round(u.valToPos(at, "y", true)),
-    context = u.ctx;
-  if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
-  context.save();
-  context.strokeStyle = colour("--dim");
-  context.lineWidth = devicePixelRatio;
-  context.beginPath();
-  context.moveTo(u.bbox.left, y);
-  context.lineTo(u.bbox.left + u.bbox.width, y);
-  context.stroke();
-  context.restore();
+  const y = Math.round(u.valToPos(at, "y", true));
+  if (y >= u.bbox.top && y <= u.bbox.top + u.bbox.height) stroke(u, [u.bbox.left, y, u.bbox.left + u.bbox.width, y]);
 }
 
 /** Draw the charts in an element that is now on the page. @param {ParentNode} root */

@@ -63,6 +63,12 @@ export function state(title, text, bad = false) {
   );
 }
 
+/** A table that scrolls sideways where there is no room. @param {string[] | null} heads @param {HTMLElement[]} rows */
+export function table(heads, rows) {
+  const head = heads ? make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", {}, text)))) : null;
+  return make("div", { class: "table-scroll" }, make("table", {}, head, make("tbody", {}, ...rows)));
+}
+
 /** Let the browser save something. @param {Blob} blob @param {string} name */
 export function save(blob, name) {
   const address = URL.createObjectURL(blob);

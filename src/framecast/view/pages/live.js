@@ -38,7 +38,7 @@ export async function live(app, query) {
     told = make("p", { class: "dim", role: "status" });
   const draw = make("button", { class: "primary", type: "button", onclick: () => run() }, "Draw members");
   const cancel = make("button", { type: "button", hidden: true }, "Cancel");
-  const keep = make("button", { type: "button", hidden: true }, "Keep this forecast");
+  const keep = make("button", { type: "button", hidden: true }, "Save this forecast");
   const result = make("div", {});
 
   function fill() {
@@ -125,7 +125,7 @@ export async function live(app, query) {
         try {
           const { key } = await app.source.send(`jobs/${job.key}/keep`, "POST", {});
           await app.open(true);
-          toast("The forecast is kept.");
+          toast("The forecast is saved.");
           app.go(`w/${key}/0`);
         } catch (error) {
           keep.disabled = false;
@@ -169,7 +169,7 @@ export async function live(app, query) {
   const drop = make(
     "div",
     { class: "drop" },
-    make("p", {}, "Drop frames of your own here: NetCDF, .npy, or a folder or zip of pictures."),
+    make("p", {}, "Drop your own frames here: NetCDF, .npy, or a folder or zip of pictures."),
     make("button", { type: "button", onclick: () => chosen.click() }, "Choose files"),
     chosen,
     make(
@@ -201,7 +201,7 @@ export async function live(app, query) {
       const file = files.length === 1 && known(files[0].name) ? files[0] : new File([await zip(files)], "frames.zip");
       if (file.size > offer.most.bytes)
         throw new Error(
-          `${file.name} has ${Math.round(file.size / 2 ** 20)} MiB; at most ${offer.most.bytes / 2 ** 20} MiB are taken: cut a part.`,
+          `${file.name} has ${Math.round(file.size / 2 ** 20)} MiB; at most ${offer.most.bytes / 2 ** 20} MiB can be uploaded: choose a smaller part.`,
         );
       const job = await follow(
         await app.source.send(`uploads?name=${encodeURIComponent(file.name)}`, "POST", file),
@@ -244,7 +244,7 @@ export async function live(app, query) {
       ),
       bar,
       told,
-      make("details", { open: !Object.keys(sequences).length }, make("summary", {}, "Frames of your own"), drop),
+      make("details", { open: !Object.keys(sequences).length }, make("summary", {}, "Your own frames"), drop),
     ),
     result,
   );

@@ -6,7 +6,7 @@ export function short(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   const text =
-    size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
+    size >= 1e5 || size < 1e-3 ? Number(value.toPrecision(3)).toExponential() : String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
   return text.replace("-", "−");
 }
 

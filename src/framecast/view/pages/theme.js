@@ -1,10 +1,16 @@
-// Before the first picture: the colours that the person chose last time.
+// Before the first picture: the colours that the person chose last time, else those of the system.
 (() => {
-  let chosen = null;
+  const own = document.documentElement.dataset,
+    dark = matchMedia("(prefers-color-scheme: dark)");
   try {
-    chosen = localStorage.getItem("framecast-theme");
+    own.chosen = localStorage.getItem("framecast-theme") ?? "";
   } catch {
-    /* storage may be switched off */
+    own.chosen = ""; // storage may be switched off
   }
-  if (chosen) document.documentElement.dataset.theme = chosen;
+  const dress = () => {
+    own.theme = own.chosen || (dark.matches ? "dark" : "light");
+  };
+  dark.addEventListener("change", dress);
+  addEventListener("chosen", dress);
+  dress();
 })();

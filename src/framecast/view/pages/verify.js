@@ -1,6 +1,6 @@
 // The whole verification: what `framecast evaluate` knows of the open files, as tables and charts.
 
-import { choice, field, make, state } from "./dom.js";
+import { choice, field, make, state, table } from "./dom.js";
 import { clockOf, short } from "./numbers.js";
 import { lines, ready } from "./charts.js";
 import { alike } from "./window.js";
@@ -24,7 +24,7 @@ export async function verification(app, query) {
     page.append(...show(app, scores, query));
     return page;
   }
-  if (!app.library.files.length) return state("No forecast is open", "There is nothing to judge.");
+  if (!app.library.files.length) return state("No forecast is open", "There is nothing to score.");
   const bar = make("progress", { max: 1, value: 0, hidden: true }),
     told = make("p", { class: "dim", role: "status" });
   const thresholds = make("input", {
@@ -35,7 +35,7 @@ export async function verification(app, query) {
   const boxes = app.library.files.map((/** @type {any} */ file, /** @type {number} */ k) =>
     make("input", { type: "checkbox", value: file.key, checked: k === 0 || alike(file, app.library.files[0]) }),
   );
-  const start = make("button", { class: "primary", type: "button", onclick: () => run() }, "Judge all windows");
+  const start = make("button", { class: "primary", type: "button", onclick: () => run() }, "Score all windows");
   const cancel = make("button", { type: "button", hidden: true }, "Cancel");
   page.append(
     make(
@@ -45,7 +45,7 @@ export async function verification(app, query) {
       make(
         "p",
         {},
-        "Scores forecasts against what came and against simple baselines, with intervals for every figure; several are compared on the windows that they share. Every window is read, so this takes a while for large files. A report that exists already is shown at once: framecast view … --report DIR.",
+        "Scores forecasts against the observations and simple baselines, with intervals for every score; several are compared on the windows that they share. Every window is read, so this takes a while for large files. A report that exists already is shown at once: framecast view … --report DIR.",
       ),
       make(
         "fieldset",
@@ -82,7 +82,7 @@ export async function verification(app, query) {
         .split(/[,;\s]+/)
         .filter(Boolean)
         .map(Number);
-      if (limits.some(Number.isNaN)) throw new Error("Thresholds are numbers with commas between them.");
+      if (limits.some(Number.isNaN)) throw new Error("Thresholds are numbers separated by commas.");
       let job = await app.source.send("verification", "POST", {
         files: boxes.filter((/** @type {any} */ box) => box.checked).map((/** @type {any} */ box) => box.value),
         thresholds: limits,
@@ -134,7 +134,7 @@ function show(app, scores, query) {
         { class: "dim" },
         `${scores.judged_samples} windows, ${scores.judged_pixels.toLocaleString("en")} pixels judged; intervals are 95 % from ${scores.bootstrap.replicates} bootstrap draws of ${scores.bootstrap.number_of_blocks} blocks (${scores.bootstrap.blocks}).`,
       ),
-      table(scores, names, label),
+      totals(scores, names, label),
     ),
     ...(scores.differences.length && scores.models.length > 1 ? [paired(scores, label)] : []),
     make(
@@ -156,13 +156,12 @@ function interval(estimate) {
 }
 
 /** @param {any} scores @param {string[]} names @param {(name: string) => string} label */
-function table(scores, names, label) {
+function totals(scores, names, label) {
   const shown = Object.entries(scores.score_info).filter(
     ([name, info]) =>
       ["console", "report"].includes(/** @type {any} */ (info).shown ?? "") &&
       names.some((each) => typeof scores.forecasts[each].scores[name]?.total.value === "number"),
   );
-  const head = make("tr", {}, make("th", {}, "Score"), ...names.map((name) => make("th", {}, label(name))));
   const rows = shown.map(([name, info]) => {
     const { label: text, unit, better, hint } = /** @type {any} */ (info);
     const values = names.map((each) => scores.forecasts[each].scores[name]?.total.value ?? null),
@@ -186,7 +185,7 @@ function table(scores, names, label) {
       ),
     );
   });
-  return make("div", { class: "table-scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  return table(["Score", ...names.map(label)], rows);
 }
 
 /** @param {any} scores @param {(name: string) => string} label */
@@ -214,28 +213,8 @@ function paired(scores, label) {
   return make(
     "section",
     { class: "card" },
-    make("h2", {}, "Pairs on the same windows"),
-    make(
-      "div",
-      { class: "table-scroll" },
-      make(
-        "table",
-        {},
-        make(
-          "thead",
-          {},
-          make(
-            "tr",
-            {},
-            make("th", {}, "Difference"),
-            make("th", {}, "Value"),
-            make("th", {}, "95 % interval"),
-            make("th", {}, "Verdict"),
-          ),
-        ),
-        make("tbody", {}, ...rows),
-      ),
-    ),
+    make("h2", {}, "Paired differences on the same windows"),
+    table(["Difference", "Value", "95 % interval", "Verdict"], rows),
   );
 }
 

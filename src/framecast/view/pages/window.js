@@ -1,6 +1,6 @@
 // One window: panels that play on one clock, and what a person asks of it.
 
-import { choice, field, make, save, plainName, state, toast } from "./dom.js";
+import { choice, field, make, save, plainName, state, table, toast } from "./dom.js";
 import { clockOf, csv, leadText, short } from "./numbers.js";
 import { mapNames } from "./colour.js";
 import { Panel } from "./panel.js";
@@ -307,6 +307,7 @@ class WindowPage {
                   ),
                 )
               : null,
+            this.limitField,
             make(
               "details",
               { class: "display", open: innerWidth >= 560 },
@@ -354,7 +355,6 @@ class WindowPage {
                 ),
               ),
             ),
-            this.limitField,
           ),
           this.grid,
           this.readout,
@@ -574,7 +574,7 @@ class WindowPage {
   }
 
   mounted() {
-    for (const spec of this.specs) this.add(spec, false);
+    const shown = this.specs.map((spec) => this.add(spec, false));
     this.to(this.frame);
     this.arrange();
     this.app.listen(window, "resize", () => this.drawAll());
@@ -583,9 +583,7 @@ class WindowPage {
       if (document.hidden) this.pause();
     });
     this.app.leaving.signal.addEventListener("abort", () => this.pause());
-    this.range_().then(() => {
-      this.ask(this.asked, false);
-    });
+    Promise.all([...shown, this.range_()]).then(() => this.ask(this.asked, false)); // pictures come first
   }
 
   /** Find the range of the threshold from the images. */
@@ -657,7 +655,7 @@ class WindowPage {
     }, 150);
   }
 
-  /** @param {string} spec @param {boolean} [now] */
+  /** Add a panel; the promise is that of its video. @param {string} spec @param {boolean} [now] */
   add(spec, now = true) {
     const { what, minus, key } = parse(spec);
     const title = titleOf(what === "above-auto" ? "above-" : what, minus, this.unit);
@@ -686,8 +684,8 @@ class WindowPage {
     this.started = true;
     this.grid.append(entry.panel.element);
     this.arrange();
-    if (what !== "above-auto" || !Number.isNaN(this.threshold)) this.load(entry);
     if (now) this.remember();
+    return what !== "above-auto" || !Number.isNaN(this.threshold) ? this.load(entry) : undefined;
   }
 
   arrange() {
@@ -809,8 +807,7 @@ class WindowPage {
       seconds > 0 ? `forecast ${text}` : seconds < 0 ? `seen ${text}` : "last frame seen",
     );
     this.tell();
-    for (const place of this.answers.querySelectorAll(".chart.timed"))
-      /** @type {any} */ (place).chart?.redraw(false, false);
+    this.chart?.move();
     if (!this.playing) this.remember();
   }
 
@@ -960,7 +957,7 @@ class WindowPage {
   /** @param {any} place @param {any} series @param {{name: string, series: any}[]} others */
   showSeries(place, series, others) {
     const chart = fan(series, { frame: () => this.frame, others });
-    chart.classList.add("timed");
+    this.chart = chart;
     const legend = make(
       "div",
       { class: "legend" },
@@ -1088,7 +1085,7 @@ class WindowPage {
       ),
     );
     place.hidden = !rows.length;
-    const table = [
+    const numbers = [
       [
         "quantity",
         "unit",
@@ -1122,7 +1119,7 @@ class WindowPage {
             "aria-label": "Derived quantities as CSV",
             onclick: () =>
               save(
-                new Blob([csv(table)], { type: "text/csv" }),
+                new Blob([csv(numbers)], { type: "text/csv" }),
                 `${plainName(`${this.sequence}-${this.table.issue[this.number]}-quantities`)}.csv`,
               ),
           },
@@ -1130,27 +1127,7 @@ class WindowPage {
         ),
       ),
       make("p", { class: "dim small" }, box ? `Of ${this.where().toLowerCase()}.` : "Of the whole frame."),
-      make(
-        "div",
-        { class: "table-scroll" },
-        make(
-          "table",
-          {},
-          make(
-            "thead",
-            {},
-            make(
-              "tr",
-              {},
-              make("th", {}, "Quantity"),
-              make("th", {}, "Median"),
-              make("th", {}, "90 % interval"),
-              make("th", {}, "Observed"),
-            ),
-          ),
-          make("tbody", {}, ...rows),
-        ),
-      ),
+      table(["Quantity", "Median", "90 % interval", "Observed"], rows),
     );
   }
 
@@ -1185,19 +1162,8 @@ class WindowPage {
     place.replaceChildren(
       make("h2", {}, "Scores of this window"),
       known
-        ? make(
-            "div",
-            { class: "table-scroll" },
-            make(
-              "table",
-              {},
-              all.length > 1
-                ? make("thead", {}, make("tr", {}, make("th", {}, ""), ...all.map(({ name }) => make("th", {}, name))))
-                : null,
-              make("tbody", {}, ...rows),
-            ),
-          )
-        : make("p", { class: "dim small" }, "What came is not known yet."),
+        ? table(all.length > 1 ? ["", ...all.map(({ name }) => name)] : null, rows)
+        : make("p", { class: "dim small" }, "The observations are not available yet."),
     );
   }
 }
