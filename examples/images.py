@@ -30,7 +30,7 @@ if not given.folder.is_dir():
     parser.error(f"{given.folder} is no folder")
 pictures = sorted(path for path in given.folder.iterdir() if path.suffix.lower() in Image.registered_extensions())
 if not pictures:
-    parser.error(f"{given.folder} holds no picture")
+    parser.error(f"{given.folder} contains no picture")
 try:
     with Image.open(pictures[0]) as picture:
         kind = np.asarray(picture).dtype

@@ -14,7 +14,7 @@
 # # Forecasting one region of the Sun
 #
 # How to go from the observatory's archive to an ensemble of possible futures of one region, step by step.
-# `framecast solar predict` does all of this in one command; here every step stands for itself, with its picture.
+# `framecast solar predict` does all of this in one command; here every step is shown separately, with a picture.
 #
 # The images are those of the Atmospheric Imaging Assembly (AIA) on NASA's Solar Dynamics Observatory. They are fetched
 # from JSOC's synoptic archive, or from any server of the same layout: set `FRAMECAST_JSOC_URL`.
@@ -56,7 +56,7 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## The model
 #
-# A model says itself what it sees and what it forecasts: how many frames, how far apart, at which wavelengths.
+# A model stores what its inputs and outputs are: the number of frames, their cadence and wavelengths.
 
 # %%
 forecaster = fc.load(MODEL)
@@ -68,19 +68,19 @@ print(f"{frames.future} frames are forecast, {frames.height} x {frames.width} pi
 # %% [markdown]
 # ## Fetch the images
 #
-# The frames that the model must see, and those that followed, to compare. Every file is opened and checked before it
-# gets its name, a second call downloads only what is missing, and frames that are not to be had are listed, not fatal.
+# The past frames that the model needs, and the later ones for comparison. Every file is opened and checked before it
+# gets its final name, a second call downloads only what is missing, and unavailable frames are listed.
 
 # %%
 times = [TIME + k * step for k in range(1 - frames.past, frames.future + 1)]
 wavelengths = [int(channel) for channel in frames.past_channels]
 report = fetch(times, wavelengths, folder / "images", source=SynopticSource())
-print(f"{len(report.frames)} asked for, {report.fetched} downloaded, {len(report.missing)} missing")
+print(f"{len(report.frames)} requested, {report.fetched} downloaded, {len(report.missing)} missing")
 
 # %% [markdown]
 # ## Look at the Sun
 #
-# The last frame that is seen, by sunpy, with a box of the model's field of view around the region.
+# The last past frame, drawn by sunpy, with the model's field of view around the region as a box.
 
 # %%
 PIXEL = 4.8  # arcsec, as in the model's training
@@ -101,7 +101,7 @@ plt.show()
 # %% [markdown]
 # ## Follow the region
 #
-# The point of the surface in the middle of the box is followed through the Sun's differential rotation, and its
+# The point at the centre of the box is tracked through the Sun's differential rotation, and its
 # surroundings are cut from every image with one interpolation. Exposure is divided out: frames are in DN/s.
 
 # %%
@@ -167,12 +167,11 @@ complete = len(truth) == frames.future
 show({"observed": truth} | rows if complete else rows, lead)
 
 # %% [markdown]
-# The members look like the Sun at every lead time and part from each other more and more; their mean blurs, as it
-# should.
+# The members look like the Sun at every lead time and diverge with lead time; their mean blurs, as it should.
 #
-# ## What to expect
+# ## Forecast intervals
 #
-# Quantities that people decide on are computed on each member, so that their spread is an interval.
+# Derived quantities are computed for each member, so that their spread gives an interval.
 
 # %%
 curves = total(torch.from_numpy(members))
@@ -208,5 +207,5 @@ for quantity, name in names.items():
 #
 #     framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130 --members 20 --out prediction
 #
-# writes the film, the fan charts, the intervals as a table and a page that shows them all. It goes on where it was
-# interrupted, and in real time it shows the forecast before the future has come.
+# writes the film, the fan charts, the intervals as a table and a page that shows them all. An interrupted
+# command resumes, and in real time it shows the forecast before the observations are available.

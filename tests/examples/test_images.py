@@ -20,7 +20,7 @@ def convert(folder: Path, archive: Path, *options: str) -> subprocess.CompletedP
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
 
 
-@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), pytest.param(np.uint16, 65535, marks=pytest.mark.slow)])
 def test_pictures_become_frames_in_physical_units(dtype: type, white: int, tmp_path: Path) -> None:
     folder = tmp_path / "bilder über alles"
     folder.mkdir()
@@ -49,9 +49,9 @@ def test_pictures_that_make_no_film_are_told_of_in_a_line(tmp_path: Path) -> Non
 
     assert "is no folder" in refusal(tmp_path / "nowhere")
     Image.new("L", (8, 16)).save(tmp_path / "20240101_0000.png")
-    assert "a video has two or more" in refusal(tmp_path)
+    assert "a video has at least two" in refusal(tmp_path)
     Image.new("L", (16, 16)).save(tmp_path / "20240101_0100.png")
-    assert "all files must share one size" in refusal(tmp_path)
+    assert "all files must have the same size" in refusal(tmp_path)
     (tmp_path / "20240101_0100.png").write_text("no picture")
     assert "20240101_0100.png is not a picture that can be read" in refusal(tmp_path)
     assert not (tmp_path / "film.zarr").exists()
@@ -60,9 +60,10 @@ def test_pictures_that_make_no_film_are_told_of_in_a_line(tmp_path: Path) -> Non
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     made = convert(tmp_path, tmp_path / "film.zarr")
     assert made.returncode == 2
-    assert "holds no picture" in made.stderr
+    assert "contains no picture" in made.stderr
 
 
+@pytest.mark.slow
 def test_pictures_of_32_bits_have_no_black_and_white(tmp_path: Path) -> None:
     kelvin = 280 + np.arange(128).reshape(8, 16) / 10
     for kind, scale in (("float32", 1), ("int32", 1000)):

@@ -42,7 +42,7 @@ def test_the_notebook_runs_without_a_network(
         for output in cell.get("outputs", ())
         if output.output_type == "stream"
     )
-    assert "12 asked for, 12 downloaded, 0 missing" in told
+    assert "12 requested, 12 downloaded, 0 missing" in told
     (fluence,) = [line for line in told.splitlines() if line.startswith("fluence")]
     median, low, _, high, observed = (part for part in fluence.removeprefix("fluence (DN/s h)").split())
     assert float(low) < float(median) < float(high)
