@@ -1,4 +1,4 @@
-"""What do threads cost where other programs want the cores, and does it help that they sleep while they wait?
+"""What do threads cost when other programs run, and does it help if they sleep while they wait?
 
     python benchmarks/busy.py            # a minute; two cores
 

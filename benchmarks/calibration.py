@@ -1,4 +1,4 @@
-"""Does conformal calibration repair the intervals of a forecast? Half of the blocks calibrates, half is judged.
+"""Does conformal calibration correct the intervals of a forecast? Half of the blocks calibrates, half is scored.
 
     python benchmarks/calibration.py sun-forecast.zarr
 

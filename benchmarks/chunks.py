@@ -1,4 +1,4 @@
-"""How many members are drawn fastest at once: milliseconds per member of one evaluation, one table.
+"""How many members to draw at once: milliseconds per member of one evaluation, one table.
 
 Few members at once leave matrix products small; many outgrow the caches, and malloc fetches their memory anew from the
 system. `framecast.models.members` cuts ensembles by the memory that a chunk takes; the last column says how many

@@ -1,4 +1,4 @@
-"""How long a synthetic archive takes to make, and where the time goes.
+"""How long generating a synthetic archive takes, and which steps take the time.
 
 python benchmarks/corona.py [--regions 64] [--frames 48] [--size 64]
 """

@@ -1,4 +1,4 @@
-"""A twenty-member forecast beside the reference practice, on the same processor with the same weights: one table.
+"""A twenty-member forecast compared with common practice, on the same processor with the same weights: one table.
 
 The reference practice (Francisco et al. 2024, arXiv 2410.20843) draws one member after another by 1000 steps of DDPM,
 each an evaluation of a plain float32 network. Nobody wants to wait for that here: every round times a few such

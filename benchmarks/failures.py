@@ -1,4 +1,4 @@
-"""Where the released models fail: their worst cases, drift in brightness, flares missed, and what is not their domain.
+"""Where the released models fail: worst cases, drift in brightness, missed flares, and data outside their domain.
 
     python benchmarks/failures.py sun-171 sun.zarr sun-forecast.zarr corona-forecast.zarr --data DIR --out docs/pictures
 
@@ -20,6 +20,8 @@ import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
 import torch
 import xarray as xr
 from astropy.io import fits
+from matplotlib.colors import PowerNorm
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from framecast.data.archive.reader import Archive
@@ -27,10 +29,19 @@ from framecast.data.forecasts import open_forecast
 from framecast.models.checkpoint import load
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw
+from framecast.reports.colours import SIGNED
 from framecast.verification.evaluation import evaluate
 from framecast.verification.scores import crps
 
 SIZE, MEMBERS, BLOCKS = 64, 20, 4
+SCALED = ("ensemble mean", "truth − mean")
+"""Panels with a colour bar: the first applies to those before it."""
+CURVES = {
+    "oracle": {"color": "#009E73", "linewidth": 0.7, "alpha": 0.7, "linestyle": "--"},
+    "forecast": {"color": "#0072B2", "linewidth": 0.7, "alpha": 0.8},
+    "truth": {"color": "black", "linewidth": 2},
+}
+LABELS = {"oracle": "perfect forecast (oracle)", "forecast": "members", "truth": "truth"}
 
 
 def main() -> None:
@@ -65,10 +76,10 @@ def views(sample: xr.Dataset) -> dict[str, np.ndarray]:
     """Return the pictures of a sample at the last lead time."""
     truth, members = sample["truth"][-1, 0].values, sample["forecast"][:, -1, 0].values
     return {
-        "last seen": sample["past"][-1, 0].values,
+        "last past frame": sample["past"][-1, 0].values,
         "truth, 12 h later": truth,
-        "a member": members[0],
-        "mean": members.mean(axis=0),
+        "member 1": members[0],
+        "ensemble mean": members.mean(axis=0),
         "truth − mean": truth - members.mean(axis=0),
     }
 
@@ -84,7 +95,7 @@ def drift(forecaster: Forecaster, archive: Archive, path: Path, target: Path) ->
     hours = np.arange(1, bias.shape[1] + 1) * forecaster.frames.cadence / 3600
     left.plot(hours, 100 * bias.T, color="#8a90a0", linewidth=0.4, alpha=0.5)
     left.plot(hours, 100 * bias.mean(axis=0), color="#0072B2", marker="o")
-    left.set(xlabel="lead time, h", ylabel="mean flux of members − truth, %", title="100 windows, and their mean")
+    left.set(xlabel="Lead time (h)", ylabel="Flux of members − truth (%)", title=f"{len(bias)} windows; blue: mean")
     frames, step = forecaster.frames, round(forecaster.frames.cadence / archive.cadence)
     curves = []
     for name in archive.sequences[:: max(1, len(archive) // 12)]:
@@ -100,7 +111,7 @@ def drift(forecaster: Forecaster, archive: Archive, path: Path, target: Path) ->
     print("standard deviation over members there, %:", change[..., -1].std(axis=1).mean())
     right.plot(hours, change.mean(axis=1).T, color="#8a90a0", linewidth=0.8)
     right.plot(hours, change.mean(axis=(0, 1)), color="#0072B2", marker="o", markersize=3)
-    right.set(xlabel="lead time, h", ylabel="flux since the last frame seen, %", title="Rollouts, and their mean")
+    right.set(xlabel="Lead time (h)", ylabel="Change of flux (%)", title=f"{len(curves)} rollouts; blue: mean")
     save(figure, target)
 
 
@@ -116,14 +127,15 @@ def missed_flares(path: Path, target: Path) -> None:
         shares = {name: f"{values[strong].mean():.0%}" for name, values in missed.items()}
         print(f"peaks above {least} times the last flux: {strong.sum()} windows; above every member: {shares}")
     excess = np.where(rise > 1, peak["truth"] / peak["forecast"].max(axis=1), 0)
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
     hours = forecast["lead_time"].values.astype("timedelta64[m]").astype(float) / 60
     for axis, index in zip(axes, np.argsort(-excess)[:3], strict=True):
-        axis.semilogy(hours, flux["oracle"][index].T, color="#009E73", linewidth=0.6, alpha=0.6)
-        axis.semilogy(hours, flux["forecast"][index].T, color="#0072B2", linewidth=0.6, alpha=0.8)
-        axis.semilogy(hours, flux["truth"][index], color="black", linewidth=2)
-        axis.set(xlabel="lead time, h", title=str(forecast["sequence"].values[index]))
-    axes[0].set_ylabel("94 Å flux, DN/s (black: truth,\nblue: members, green: oracle)")
+        for name, look in CURVES.items():
+            lines = axis.semilogy(hours, flux[name][index].T, **look)
+            lines[0].set_label(LABELS[name])
+        axis.set(xlabel="Lead time (h)", title=str(forecast["sequence"].values[index]))
+    axes[0].set_ylabel("94 Å flux (DN/s)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     save(figure, target)
 
 
@@ -142,12 +154,12 @@ def elsewhere(forecaster: Forecaster, data: Path, target: Path) -> None:
             f"flux {flux:.2f} of the truth's"
         )
         pictures = {
-            "last seen": past[0, -1],
+            "last past frame": past[0, -1],
             "truth": future[0, -1],
-            "a member": drawn[0, 0, -1],
-            "mean": drawn.mean(0)[0, -1],
+            "member 1": drawn[0, 0, -1],
+            "ensemble mean": drawn.mean(0)[0, -1],
         }
-        pictures["truth − mean"] = pictures["truth"] - pictures["mean"]
+        pictures["truth − mean"] = pictures["truth"] - pictures["ensemble mean"]
         rows.append((f"{name}\n({score / still:.2f} × persistence)", {key: x.numpy() for key, x in pictures.items()}))
     draw(rows, target)
 
@@ -167,16 +179,19 @@ def domains(data: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def draw(rows: list[tuple[str, dict[str, np.ndarray]]], target: Path) -> None:
-    """Draw one row of pictures for each case, alike in brightness but for the last, which is a difference."""
+    """Draw one row of pictures for each case, on one scale, and their difference on its own."""
     count = len(rows[0][1])
-    figure, axes = plt.subplots(len(rows), count, figsize=(1.8 * count, 1.9 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(len(rows), count, figsize=(2 * count, 1.9 * len(rows)), layout="constrained")
     for number, (line, (name, pictures)) in enumerate(zip(axes, rows, strict=True)):
-        top = float(np.sqrt(np.nanpercentile(pictures["last seen"].clip(0), 99.7)))
+        top = float(np.nanpercentile(pictures["last past frame"].clip(0), 99.7))
         for axis, (title, picture) in zip(line, pictures.items(), strict=True):
             if "−" in title:
-                axis.imshow(picture, cmap="RdBu_r", vmin=-(top**2) / 2, vmax=top**2 / 2, origin="lower")
+                shown = axis.imshow(picture, cmap=SIGNED, vmin=-top / 2, vmax=top / 2, origin="lower")
             else:
-                axis.imshow(np.sqrt(picture.clip(0)), cmap="sdoaia171", vmin=0, vmax=top, origin="lower")
+                norm = PowerNorm(0.5, vmin=0, vmax=top)
+                shown = axis.imshow(picture.clip(0), cmap="sdoaia171", norm=norm, origin="lower")
+            if title in SCALED:
+                figure.colorbar(shown, ax=axis, label="DN/s", ticks=MaxNLocator(4))
             axis.set(xticks=[], yticks=[])
             if number == 0:
                 axis.set_title(title, fontsize=9)
@@ -185,10 +200,10 @@ def draw(rows: list[tuple[str, dict[str, np.ndarray]]], target: Path) -> None:
 
 
 def save(figure: plt.Figure, target: Path) -> None:
-    """Write the figure in 128 colours: a third of the bytes, and the eye sees no difference."""
+    """Write the figure in 256 colours, a third of the bytes without a visible difference."""
     figure.savefig(target, dpi=100)
     with Image.open(target) as picture:
-        small = picture.convert("RGB").quantize(128)
+        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
     small.save(target, optimize=True)
 
 

@@ -1,4 +1,4 @@
-"""Training from nothing and from a released model on little data of another kind: one table.
+"""Training from scratch and from a released model on little data of another kind: one table.
 
     framecast import aia171-193-tracks-2012-07-19/tracks_15min.nc tracks.zarr --coarsen 4 --independent \
         --unit 1

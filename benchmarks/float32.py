@@ -1,4 +1,4 @@
-"""How near float32 on a CPU comes to the processor's limits: forecasts and training steps, one table.
+"""How close float32 on a CPU comes to the processor's limits: forecasts and training steps, one table.
 
 The rate of a network is its operations (linear maps, convolutions, attention; a training step counts three times its
 forward pass) over the time taken; its share is that rate over the rate of a matrix product of 1024², measured just

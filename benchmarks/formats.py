@@ -1,4 +1,4 @@
-"""Formats × (file) → (archive): the same frames written in every format, imported, and compared value by value.
+"""The same frames written in every supported format, imported, and compared value by value.
 
     python benchmarks/formats.py
 

@@ -1,4 +1,4 @@
-"""All figures of a GPU in one table: forward, training step, forecast and memory, beside what others would use.
+"""Forward pass, training step, forecast and memory on a GPU, compared with other libraries: one table.
 
 First the ceiling: how many floating-point operations a second the device makes in a large matrix product, in bf16 and
 in float32. Then, for the paper's network at the paper's size, written plainly, in framecast's layout, in TF32, under

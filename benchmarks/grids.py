@@ -41,8 +41,8 @@ def main() -> None:
     side = config.split.divide(windows)["validation"]
     chosen = [side[k * len(side) // options.windows] for k in range(options.windows)]
     samples = WindowDataset(archive, chosen, config.frames)
-    nominal = (options.members - 3) / (options.members + 1)
-    print(f"| sampler, grid | CRPS | spread/error | CRPS of the flux, % | flux held (nominal {nominal:.0%}) |")
+    nominal = f"coverage of the flux (nominal {(options.members - 3) / (options.members + 1):.0%})"
+    print(f"| sampler, grid | CRPS | spread/error | CRPS of the flux, % | {nominal} |")
     print("|---|---|---|---|---|")
     for name, sampler in (("DPM-Solver++ 2M", DPMSolverPP()), ("DDIM", DDIM())):
         for grid in (Trailing(), LogSNR()):

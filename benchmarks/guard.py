@@ -1,17 +1,19 @@
-"""How often does the out-of-domain guard speak: on held-out windows, and on what the model was never meant for?
+"""How often does the out-of-domain guard flag held-out windows, and data that the model was never meant for?
 
     framecast reference MODEL ARCHIVE
     python benchmarks/guard.py MODEL ARCHIVE [--side test] [--data DIR]
 
 MODEL has its guard (a run has, once it has ended). Every window of the side is looked at, or as many as ``--limit``
 says, evenly spaced. With ``--data``, the four cases of docs/failures.md as well, which a model of the Sun must tell
-from its training. At most 1 % of held-out windows should be objected to.
+from its training; a model of several channels is given the same video for each. At most 1 % of held-out windows should
+be objected to.
 """
 
 import argparse
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from failures import domains
@@ -44,7 +46,8 @@ def main() -> None:
     for name, reason in spoken[:3]:
         print(f"  such as {name}: {reason}")
     for name, video in domains(options.data) if options.data else ():
-        reason = forecaster.objection(torch.from_numpy(video[None, : plan.frames.past].copy()))
+        past = np.repeat(video[None, : plan.frames.past], len(plan.frames.past_channels), axis=0)
+        reason = forecaster.objection(torch.from_numpy(past))
         print(f"| {name} | 1 | {reason or 'NO OBJECTION'} |")
 
 

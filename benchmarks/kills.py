@@ -1,4 +1,4 @@
-"""Does a run that is killed again and again end in the weights of one that was left alone?
+"""Does a run that is killed repeatedly end with the weights of an uninterrupted one?
 
 A small network is trained twice on a synthetic archive: undisturbed, and killed again and again, each time begun again
 by the same command. The moments are random: steps drawn from the whole run; every other time within the writing of the

@@ -1,4 +1,4 @@
-"""Whether memory stays bounded and time grows no faster than the work: each command at one size and at four times it.
+"""Is memory bounded and time proportional to the work? Each command at one size and at four times that size.
 
     python benchmarks/load.py [--only sequences] [--folder FOLDER]
 

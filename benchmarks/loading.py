@@ -1,4 +1,4 @@
-"""Do windows come as fast as the network takes them?
+"""Are windows read as fast as the network needs them?
 
 Reads the batches of a training run from an archive without training on them, from memory and from the disk, in the same
 process and in workers; then trains on them, and says how much of a step was spent waiting.

@@ -1,4 +1,4 @@
-"""What each term of the ensemble loss sees: random fields against members that are wrong in one way, one table.
+"""What each term of the ensemble loss detects: random fields and members with a single error, one table.
 
     python benchmarks/loss_terms.py
 

@@ -1,12 +1,13 @@
-"""What members cost and what they look like: models side by side on the same windows, one table.
+"""Cost, texture and calibration of the members of several models on the same windows: one table.
 
     framecast solar prepare aia171-fulldisk-2017 sun.zarr --size 64 --wavelengths 171
     python benchmarks/members.py sun.zarr --out members.json "diffusion=sun-171" "one shot=runs/one"
 
 A model is NAME=PATH. Several paths with commas between them are an ensemble of models; PATH@STEPS draws in so many
-steps; PATH~DIFFUSION@STEPS@LOGSNR refines the members of a one-shot model. All models forecast each window in turn, in
-float32, so that processor times compare. CRPS differences are paired and relative to the first model, with the 95 %
-interval of a bootstrap over sequences. A model that the JSON file holds for the same windows is not repeated.
+steps, PATH@STEPS@ddim by those of a teacher (``framecast distill``); PATH~DIFFUSION@STEPS@LOGSNR refines the members of
+a one-shot model. All models forecast each window in turn, in float32, so that processor times compare. CRPS differences
+are paired and relative to the first model, with the 95 % interval of a bootstrap over sequences. A model that the JSON
+file holds for the same windows is not repeated.
 """
 
 import argparse
@@ -20,6 +21,8 @@ import torch
 
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import WindowDataset
+from framecast.diffusion.sampler import DDIM
+from framecast.diffusion.times import Distilled
 from framecast.models.archive_forecast import Plan, plan_forecast, sample_key
 from framecast.models.checkpoint import load
 from framecast.models.forecaster import Forecaster
@@ -35,12 +38,14 @@ RINGS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)
 def opened(text: str) -> tuple[Forecaster, dict[str, Any]]:
     """Return the model that is meant by what stands behind NAME=, and how it draws."""
     text, _, refining = text.partition("~")
-    paths, _, steps = text.partition("@")
+    paths, *how = text.split("@")
     model = load(paths.split(",") if "," in paths else paths)
     if refining:
         by, number, log_snr = refining.split("@")
         model = model.refined(load(by), steps=int(number), log_snr=float(log_snr))
-    return model, {"precision": "float32", **({"steps": int(steps)} if steps else {})}
+    steps = {"steps": int(how[0])} if how else {}
+    teacher = {"sampler": DDIM(eta=0.0), "grid": Distilled(**steps)} if how[1:] == ["ddim"] else {}
+    return model, {"precision": "float32", **steps, **teacher}
 
 
 def judged(drawn: torch.Tensor, truth: torch.Tensor, cadence: float, spread: float) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Which operators the time of a call goes to."""
+"""Time of a call by operator."""
 
 import os
 from collections.abc import Callable, Iterator

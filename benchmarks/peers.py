@@ -1,4 +1,4 @@
-"""What people would use instead: video UNets of other libraries, of about the paper network's number of parameters.
+"""Video UNets of other libraries with about as many parameters as the paper's network.
 
 Each takes ``(x, time, past)`` as the networks of framecast do. None of them is made for the task alone: diffusers' is
 for text to video and gets one word that says nothing, azula's is a UNet of any dimension whose strides here leave time

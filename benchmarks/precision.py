@@ -1,4 +1,4 @@
-"""How fast is the main job on newer and older processors, in each precision, and does ``auto`` choose the faster one?
+"""Speed of forecasts in each precision, on newer and older processors, and whether ``auto`` chooses the faster one.
 
     python benchmarks/precision.py                    # corona-synth at 64², 4 members × 4 evaluations; some minutes
     python benchmarks/precision.py --model sun-171 --rounds 5
@@ -58,9 +58,13 @@ class Worker:
 
 def work(options: argparse.Namespace) -> None:
     """Forecast once for each line of the input, and print the seconds it took."""
+    import warnings
+
     import torch
 
     import framecast as fc
+
+    warnings.simplefilter("ignore", fc.FramecastWarning)  # the past is noise, unlike the training data
 
     forecaster = fc.load(options.model)
     past = 100 * torch.rand(forecaster.frames.past_shape, generator=torch.Generator().manual_seed(0)).add(0.5)

@@ -1,4 +1,4 @@
-"""Files a second of ``framecast solar prepare``, and what years of images would cost.
+"""Files per second of ``framecast solar prepare``, and the time for years of images.
 
     python benchmarks/prepare.py SRC_DIR [--files 96] [--workers 1,2]
 

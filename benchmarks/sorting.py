@@ -1,4 +1,4 @@
-"""How a sorting network compares with a library sort, for a few members at many points and at few.
+"""A sorting network compared with the sort of PyTorch, for the members of an ensemble at many points and at few.
 
 Both sort the same values, one after the other in every round; the ratio of their times is the median over rounds,
 above 1 where the library sort is faster. `framecast.verification.scores.sorting` changes between them near 1.

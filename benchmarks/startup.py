@@ -1,4 +1,4 @@
-"""How soon does a command answer? The first line of each, and its end.
+"""How soon does a command answer? Time to its first line and to its end.
 
     python benchmarks/startup.py            # half a minute on an idle machine
     python benchmarks/startup.py --imports  # and what each imports for longer than 50 ms

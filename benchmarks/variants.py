@@ -1,4 +1,4 @@
-"""What framecast does not have, tried by wrapping what it has: four more lines for the table of ablations.py.
+"""Methods that framecast does not contain, made by wrapping its parts: more lines for the table of ablations.py.
 
     python benchmarks/variants.py sun32.zarr --out ablations.json [--seconds 120] [--only NAME ...]
 
@@ -8,10 +8,12 @@
 - ``factorised attention``: within each frame, then over time at each place, in place of all tokens at once.
 - ``condition encoder``: a second network sees the past alone, once for each forecast, and its eight channels stand
   beside the past in front of the denoiser.
+- ``diffusion, then one-shot``: half of the time for a diffusion, whose network is then trained as a one-shot generator.
 
 They are judged and kept as the runs of ablations.py are, in the same file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +21,7 @@ import torch
 from scipy.ndimage import rotate
 from torch import Tensor, nn
 
-from ablations import COMMON, DIFFUSION, RUNS, Variant, arguments, make, train
+from ablations import COMMON, DIFFUSION, RUNS, STRUCTURE, Trained, Variant, arguments, make, train
 from framecast.data.datasets import Sample, WindowDataset
 from framecast.generators.generator import Generator
 from framecast.models.config import build_network
@@ -32,6 +34,8 @@ FEATURES = 8
 """Channels of the condition encoder's output."""
 
 DEGREES = 15.0
+
+AFTER = (*STRUCTURE, "one_shot.diffusion={kind: diffusion, noise_slope: 0.5}", "training.learning_rate=0.0005")
 
 
 class Turned(WindowDataset):
@@ -154,6 +158,39 @@ class WithEncoder(Variant):
 
 
 @dataclass
+class AfterDiffusion(Variant):
+    """A diffusion is trained first, in half of the time, and a one-shot generator begins with its averaged weights.
+
+    Attributes:
+        seconds: of processor time in all.
+    """
+
+    seconds: float
+    changes: list[str]
+    share = 0.5
+
+    def __post_init__(self) -> None:
+        self._weights: dict[str, Tensor] = {}
+
+    def network(self, prepared: Prepared) -> nn.Module:
+        """Return the diffusion's network; it is trained once."""
+        network = build_network(prepared.model)
+        if not self._weights:
+            recipe = load_recipe("tiny", [*COMMON, *DIFFUSION, "diffusion.noise_slope=0.5", *self.changes])
+            first = prepare(recipe, prepared.data.archive)
+            trained = train(first, first.dataset("train"), (1 - self.share) * self.seconds, Variant())
+            self._weights = averaged(trained)
+        network.load_state_dict(self._weights)
+        return network
+
+
+def averaged(trained: Trained) -> dict[str, Tensor]:
+    """Return the averaged weights of a run."""
+    with trained.state.ema.within(trained.generator.network):
+        return {name: value.clone() for name, value in trained.generator.network.state_dict().items()}
+
+
+@dataclass
 class OnMean(Variant):
     """The diffusion makes what a deterministic network leaves over.
 
@@ -167,13 +204,11 @@ class OnMean(Variant):
         """Train the deterministic network and return what puts its residual before the other."""
         mean = prepare(load_recipe("tiny", [*COMMON, *RUNS["mean only"]]), prepared.data.archive)
         trained = train(mean, windows, self.seconds, Variant())
-        with trained.state.ema.within(trained.generator.network):
-            weights = {name: value.clone() for name, value in trained.generator.network.state_dict().items()}
-        trained.generator.network.load_state_dict(weights)
+        trained.generator.network.load_state_dict(averaged(trained))
         return Residual(prepared.model.conditioning, trained.generator, windows)
 
 
-def variants(seconds: float) -> dict[str, tuple[Variant, tuple[str, ...]]]:
+def variants(seconds: float, changes: Sequence[str] = ()) -> dict[str, tuple[Variant, tuple[str, ...]]]:
     """Return each variant and its changes of the recipe, by name."""
     attention = RUNS["attention, three resolutions"]
     return {
@@ -181,12 +216,13 @@ def variants(seconds: float) -> dict[str, tuple[Variant, tuple[str, ...]]]:
         "small rotations": (WithRotations(), DIFFUSION),
         "factorised attention": (WithFactorisedAttention(), attention),
         "condition encoder": (WithEncoder(), (*DIFFUSION, "network.width=24")),
+        "diffusion, then one-shot": (AfterDiffusion(seconds, list(changes)), AFTER),
     }
 
 
 def main() -> None:
     options = arguments(__doc__, variants(0))
-    make(variants(options.seconds), options)
+    make(variants(options.seconds, options.set), options)
 
 
 if __name__ == "__main__":

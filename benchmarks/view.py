@@ -1,4 +1,4 @@
-"""The web application under load: how soon it opens, how soon a window is seen, and how many may ask.
+"""The web application under load: time to open, time to show a window, and number of clients.
 
     python benchmarks/view.py [--windows 5000] [--readers 200] [--drawing 20]
 
@@ -229,6 +229,8 @@ def main() -> None:
     parser.add_argument("--model", help="of --drawing")
     parser.add_argument("--data", help="archive of --drawing")
     given = parser.parse_args()
+    if given.drawing and not (given.model and given.data):
+        parser.error("--drawing needs --model, and --data, an archive to forecast from")
     print(f"{processor()}, {os.cpu_count()} cores; frames of {SIZE}², {MEMBERS} members, {LEADS} lead times\n")
     with tempfile.TemporaryDirectory(prefix="framecast-") as folder:
         path = Path(folder) / "many.zarr"

@@ -1,5 +1,6 @@
 """Every script of benchmarks/ can be read by the package that it measures."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,3 +20,8 @@ def test_every_script_is_importable():
     run = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=BENCHMARKS, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-500:]
     assert run.stdout.split() == sorted(script.stem for script in BENCHMARKS.glob("*.py"))
+
+
+def test_every_script_is_listed():
+    listed = re.findall(r"^\| \[(\w+)\.py\]", (BENCHMARKS / "README.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(listed) == sorted(script.stem for script in BENCHMARKS.glob("*.py"))
