@@ -12,6 +12,8 @@ DEV := $(VENV)/.installed-dev
 # The two workers of pytest share the cores: with one thread each, small tensors lose little and nobody waits. What a
 # user runs (make demo, framecast) takes all cores, or what OMP_NUM_THREADS says.
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
+# Whatever the shell says: without compiled files each process of the tests would compile the package and them again.
+export PYTHONDONTWRITEBYTECODE :=
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help demo test test-fast portable slow lint docs format clean

@@ -2,9 +2,12 @@
 
 import importlib.util
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ install_import_hook(
             "verification.scores",
             "verification.recalibration",
             "core.seeding",
+            "videos.anomalies",
             "videos.conditioning",
             "videos.masks",
             "videos.motion",
@@ -31,11 +35,21 @@ install_import_hook(
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread that the chosen tier leaves out as a whole: what they import takes longer than its tests."""
+    terms = config.option.markexpr.split(" and ")
+    if collection_path.suffix != ".py" or not all(term.startswith("not ") for term in terms):
+        return None
+    marks = re.search(r"^pytestmark = .*", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    return (marks is not None and any(f"mark.{term[4:]}" in marks[0] for term in terms)) or None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The cache of the user who runs the tests stays as it is."""
+    """The cache of the user who runs the tests stays as it is, and no test waits until its files are on the disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAMECAST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 
 
@@ -48,6 +62,21 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"real observations are absent: FRAMECAST_DATA={folder} is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")  # Playwright's event loop would be in the way of other tests
+def browser() -> Iterator[Any]:
+    """A Chromium that asks nothing of the network by itself."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no chromium is installed")
+    quiet = ("quic", "background-networking", "component-update", "sync")
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{part}" for part in quiet)]
+    with sync_api.sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=path, args=arguments, timeout=120_000)
+        yield instance
+        instance.close()
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,6 @@ CHANGES = (
     "network.width=4",
     "data.past=2",
     "data.future=3",
-    "data.split.kind=region",
     "training.steps=4",
     "training.batch=4",
     "training.validate_every=2",
@@ -145,16 +144,17 @@ CHANGES = (
 )
 
 
-def whole_way(folder: Path, importing: list[str], capsys) -> str:
+def whole_way(folder: Path, importing: list[str], capsys, *, split: str = "region") -> str:
     """Import, look at, split, train, forecast, calibrate and judge in ``folder``; return all that a person can read."""
+    changes = [*CHANGES, f"data.split.kind={split}"]
     archive, forecast, unknown = (str(folder / name) for name in ("a.zarr", "f.zarr", "v.zarr"))
     training, report = str(folder / "run"), str(folder / "report")
     told = []
     for arguments in (
         ["import", *importing, archive],
         ["info", archive],
-        ["split", "tiny", "--data", archive, "--out", str(folder / "split.csv"), *CHANGES[:4]],
-        ["train", "tiny", *CHANGES, "--data", archive, "--out", training],
+        ["split", "tiny", "--data", archive, "--out", str(folder / "split.csv"), *CHANGES[:3], changes[-1]],
+        ["train", "tiny", *changes, "--data", archive, "--out", training],
         ["info", training],
         ["forecast", training, archive, unknown, "--members", "4", "--split", "validation"],
         ["calibrate", unknown, training],
@@ -179,10 +179,19 @@ def test_a_person_with_rain_reads_no_word_of_the_sun(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_person_with_real_rain_reads_no_word_of_the_sun(real_data, tmp_path, capsys):
-    source = real_data / "knmi-radar-2021" / "radar_5min_2km.nc"
-    options = ["--scale", "0.5", "--offset", "-32", "--unit", "dBZ", "--coarsen", "10", "--multiple", "8"]
-    assert not findings(whole_way(tmp_path, [str(source), *options, "--sequence", "sequence"], capsys))
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "knmi-radar-2021 --scale 0.5 --offset -32 --unit dBZ --coarsen 10 --multiple 8 --sequence sequence",
+        "era5-t2m-uk-2019-03 --multiple 8 --every 3h",
+        "agulhas-currents-2002 --multiple 8 --end 2002-04-30",
+        "typhoon-ir --sequence file --independent --coarsen 16",
+    ],
+    ids=lambda importing: importing.split("-")[0],
+)
+def test_a_person_with_real_weather_reads_no_word_of_the_sun(importing, real_data, tmp_path, capsys):
+    source, *options = importing.split()
+    assert not findings(whole_way(tmp_path, [str(real_data / source), *options], capsys, split="auto"))
 
 
 def test_help_has_no_word_of_the_sun_but_where_it_lists_the_domains(capsys):

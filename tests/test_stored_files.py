@@ -52,6 +52,7 @@ def test_the_model_draws_the_members_it_drew_then(stored, tmp_path):
     assert was.offsets == is_now.offsets
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_the_forecast_is_scored_as_it_was(stored, tmp_path):
     out = tmp_path / "report"

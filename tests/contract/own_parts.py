@@ -14,10 +14,13 @@ from framecast.diffusion.sampler import Sampler, transition
 from framecast.diffusion.schedule import Continuous, Scale
 from framecast.diffusion.times import Grid
 from framecast.diffusion.weighting import Weighting
+from framecast.generators.generator import Generator
+from framecast.generators.kinds import GeneratorOptions
 from framecast.importers.base import Recording
 from framecast.verification.baselines import Baseline, from_past
 from framecast.verification.catalogue import Score
 from framecast.verification.quantities import Quantity
+from framecast.videos.conditioning import Conditioning
 
 
 class FrameNetwork(nn.Module):
@@ -36,6 +39,37 @@ class FrameNetwork(nn.Module):
         frames = torch.cat([x, latest], dim=1).transpose(1, 2).flatten(0, 1)
         hidden = self.norm(self.again(torch.relu(self.mix(torch.relu(self.enter(frames))))))
         return self.leave(hidden).unflatten(0, (len(x), -1)).transpose(1, 2)
+
+
+class Direct(Generator):
+    """x0 is the network's output for noise; trained on its squared error."""
+
+    def training_loss(self, x0, past, label=None, *, random, mask=None):
+        noise = random.normal(*x0.shape[1:]).to(x0.device)
+        error = self.output(noise, noise.new_zeros(len(noise)), past, label) - x0
+        known = torch.ones_like(x0, dtype=torch.bool) if mask is None else mask.expand_as(x0)
+        return torch.where(known, error, 0.0).square().flatten(1).mean(1)
+
+    def generate(self, past, label=None, *, noise, options, bounds=None):
+        x = noise(0)
+        return self.output(x, x.new_zeros(len(x)), past, label)
+
+    def describe(self, options):
+        return {"sampler": "direct", "grid": "none", "steps": 1, "guidance": 1.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectOptions(GeneratorOptions):
+    """Asks for it."""
+
+    def conditioning(self, representation):
+        return Conditioning(representation)
+
+    def attach(self, network, *, classes):
+        return Direct(network, classes=classes)
+
+    def check(self, options):
+        """Any options will do."""
 
 
 class Waves:

@@ -137,6 +137,20 @@ def test_parts_of_the_diffusion_and_the_split_from_a_recipe(recipe, small_archiv
     assert np.isfinite(ensemble).all()
 
 
+def test_a_generator_from_a_recipe(recipe, small_archive, tmp_path):
+    generator = {"kind": "own_parts:DirectOptions"}
+    file = write_recipe(tmp_path / "r.yaml", fc.load_recipe(recipe, {"diffusion": None}), generator=generator)
+    run_of = fc.train(file, small_archive, out=tmp_path / "run", progress=False)
+    assert to_plain(fc.load_recipe(tmp_path / "run/recipe.yaml"))["generator"] == generator
+    with pytest.raises(fc.ConfigError, match=r"own_parts:DirectOptions .*--trust-code"):
+        fc.load(run_of)
+    ensemble = fc.load(run_of, trust_code=True).forecast(past_of(small_archive), members=2)
+    assert (ensemble.attrs["sampler"], ensemble.attrs["steps"]) == ("direct", 1)
+    assert np.isfinite(ensemble).all() and not np.allclose(ensemble[0], ensemble[1])
+    with pytest.raises(fc.ConfigError, match="diffusion and generator"):
+        fc.load_recipe(file, {"diffusion": {"noise_slope": 0.5}})
+
+
 def test_a_sampler_in_a_call_and_as_text(small_run, small_archive):
     from own_parts import Straight
 
