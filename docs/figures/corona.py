@@ -13,7 +13,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.windows import find_windows
 from framecast.domains.corona.oracle import oracle_ensemble
 from framecast.domains.corona.writing import write_corona
-from framecast.reports.colours import colour_map
+from framecast.domains.solar.colours import passband_colours
 from framecast.videos.frames import FrameSpec
 
 CHANNELS = ("193", "211", "94")
@@ -40,7 +40,7 @@ def main() -> None:
         for column, axis in enumerate(axes[row]):
             index = 2 * column
             stretched = np.sqrt(frame[index].clip(0.0, CEILING[channel]))
-            axis.imshow(stretched, cmap=colour_map(channel), origin="lower", vmin=0, vmax=CEILING[channel] ** 0.5)
+            axis.imshow(stretched, cmap=passband_colours(channel), origin="lower", vmin=0, vmax=CEILING[channel] ** 0.5)
             axis.set(xticks=[], yticks=[])
             if row == 0:
                 axis.set_title(f"{2 * (index - 5):+d} h")

@@ -20,7 +20,7 @@ from framecast.domains.corona.rendering import Renderer
 from framecast.domains.corona.response import expose
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.writing import evolve
-from framecast.reports.colours import colour_map
+from framecast.domains.solar.colours import passband_colours
 
 SIZE = 128
 CHANNELS = ("171", "193", "211", "94")
@@ -78,7 +78,9 @@ def main() -> None:
     for column, (name, channel, images) in enumerate(rows):
         top = np.quantile(images, 0.998)
         for axis, image in zip(axes[:, column], images, strict=True):
-            axis.imshow(np.sqrt(image.clip(0, top)), cmap=colour_map(channel), origin="lower", vmin=0, vmax=top**0.5)
+            axis.imshow(
+                np.sqrt(image.clip(0, top)), cmap=passband_colours(channel), origin="lower", vmin=0, vmax=top**0.5
+            )
             axis.set(xticks=[], yticks=[])
         axes[0, column].set_title(name, fontsize=10)
     spectra, histogram = charts.subplots(2, 1)

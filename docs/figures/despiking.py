@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from framecast.domains.solar.colours import passband_colours
 from framecast.domains.solar.despike import Despiking
 from framecast.domains.solar.reader import read_image
-from framecast.reports.colours import colour_map
 
 FILE = "aia304-cutouts-2022-04-02/AIA20220402_131505_0304.fits"
 
@@ -27,7 +27,9 @@ def main(folder: Path) -> None:
         if image.dtype == bool:
             axes.imshow(image, origin="lower", cmap="gray_r", interpolation="nearest")
         else:
-            axes.imshow(np.arcsinh(image / 40), origin="lower", cmap=colour_map("304"), vmin=0, vmax=np.arcsinh(18))
+            axes.imshow(
+                np.arcsinh(image / 40), origin="lower", cmap=passband_colours("304"), vmin=0, vmax=np.arcsinh(18)
+            )
         axes.set_title(title, fontsize=10)
         axes.set(xticks=[], yticks=[])
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)

@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import sunpy.visualization.colormaps  # noqa: F401  (registers sdoaia171)
+from matplotlib.colors import PowerNorm
 from PIL import Image
 
 from framecast.domains.solar.cut import cut
@@ -23,7 +24,7 @@ from framecast.domains.solar.reader import read_image
 from framecast.domains.solar.tracks import Passage, follow, grid
 
 PIXEL, SIZE, REGIONS, STEP = 4.8, 64, 3, 24
-LOOK = {"cmap": "sdoaia171", "vmin": 0, "vmax": 38, "origin": "lower"}
+LOOK = {"cmap": "sdoaia171", "norm": PowerNorm(0.5, vmin=0, vmax=1444), "origin": "lower"}
 
 
 def main(source: Path, target: Path) -> None:
@@ -38,9 +39,9 @@ def main(source: Path, target: Path) -> None:
     figure, axes = plt.subplots(REGIONS + 1, len(moments), figsize=(9.2, 7.8), layout="constrained")
     for row, passage in zip(axes, chosen, strict=False):
         for place, image, k in zip(row, images, moments, strict=True):
-            place.imshow(np.sqrt(region(image, passage, k).clip(0)), **LOOK)
+            drawn = place.imshow(region(image, passage, k).clip(0), **LOOK)
             at = int(np.searchsorted(passage.indices, k))
-            place.set_title(f"{passage.x[at]:.0f}″, {passage.y[at]:.0f}″", fontsize=8)
+            place.set_title(f"{passage.x[at]:.0f}″, {passage.y[at]:.0f}″".replace("-", "−"), fontsize=8)
         row[0].set_ylabel(passage.track.name.rsplit("_", 1)[0].replace("_", "\n"), fontsize=8)
     for column, (place, image) in enumerate(zip(axes[-1], images, strict=True)):
         x = image.header.observer.limb * np.cos(np.radians(8 + 4 * column))
@@ -48,14 +49,15 @@ def main(source: Path, target: Path) -> None:
         limb = image.header.observer.limb if column % 2 == 0 else None
         view = {"pixel": PIXEL, "height": SIZE, "width": SIZE, "limb": limb}
         shown = cut(image.rate, image.header.pointing, [x], [y], **view)[0]
-        place.imshow(np.sqrt(shown.clip(0)), **LOOK)
+        place.imshow(shown.clip(0), **LOOK)
         place.set_facecolor("0.8")
         place.set_title("limb, masked" if limb else "limb, kept", fontsize=8)
     for place in axes.ravel():
         place.set(xticks=[], yticks=[])
+    figure.colorbar(drawn, ax=axes, label="DN/s", fraction=0.025)
     figure.savefig(target, dpi=100)
     with Image.open(target) as picture:
-        small = picture.convert("RGB").quantize(128)
+        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
     small.save(target, optimize=True)
 
 

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Judging a foreign forecast
 #
-# `fc.score` scores any ensemble in memory: NumPy arrays, tensors or xarray. Here two forecasts of a travelling wave
-# that framecast did not make: one with errors as large as it claims, one that is overconfident.
+# `fc.score` scores any ensemble in memory: NumPy arrays, tensors or xarray. This example scores two forecasts of a
+# travelling wave that were not made with framecast: one whose spread matches its errors, and one that is
+# overconfident.
 
 # %%
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ scores["well calibrated"]
 
 # %% [markdown]
 # A smaller CRPS is better. Spread / error is 1 if the members differ from each other as much as the truth differs
-# from their mean; below 1 it is overconfident (underdispersed).
+# from their mean; a value below 1 means that the ensemble is overconfident (underdispersed).
 
 # %%
 for name, found in scores.items():

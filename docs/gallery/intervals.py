@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Reading intervals
 #
-# A user of a forecast rarely needs pixels. What matters is computed from each member: the peak of the total intensity,
-# its time, its sum. The members' values make an interval, and a calibration says how far to trust it.
+# Users of a forecast rarely need pixels. They need quantities computed from each member, such as the peak of the
+# total intensity, its time, or the integral. The values of the members give an interval, and a calibration shows how
+# reliable it is.
 
 # %%
 import matplotlib.pyplot as plt
@@ -28,9 +29,9 @@ pasts = [archive.sequence(name)["intensity"].isel(time=slice(0, 6)).load() for n
 ensembles = [model.forecast(past, members=20, seed=0) for past in pasts]
 
 # %% [markdown]
-# The plain interval of level 90 % reaches from the 5 % to the 95 % quantile of the members. `model.intervals` returns
-# these for every derived quantity, or the recalibrated ones, which were widened (or narrowed) so that they have their
-# nominal coverage on windows that the model was not trained on.
+# The plain 90 % interval extends from the 5 % to the 95 % quantile of the members. `model.intervals` returns the
+# intervals of every derived quantity, either plain or recalibrated; the latter were widened (or narrowed) so that
+# they have their nominal coverage on windows on which the model was not trained.
 
 # %%
 plain = model.intervals(ensembles[0], calibrated=False)
@@ -45,8 +46,9 @@ for name in ("peak", "integral"):
             print(f"{name:9} {kind:13} 90 % interval: {low:.4g} to {high:.4g} {found[name].attrs.get('units', '')}")
 
 # %% [markdown]
-# How often does the truth lie inside? For a 90 % interval that should be nine times in ten, over many windows; eight
-# windows cannot tell 80 % from 95 %, which is why [the report](../report.md) gives every coverage with an interval.
+# How often does the truth lie inside? For a 90 % interval it should be nine times in ten, over many windows; eight
+# windows cannot distinguish 80 % from 95 %, which is why [the report](../report.md) gives every coverage with an
+# interval.
 
 # %% mystnb={"image": {"alt": "Peak of the total intensity in eight regions: intervals and what was observed"}}
 figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # A network of your own
 #
-# Any `torch.nn.Module` with the right call signature can be trained. It is given the noisy future, the diffusion time,
-# the past and the class (or `None`), and returns the prediction, of the shape of the noisy future.
+# Any `torch.nn.Module` with the right call signature can be trained. It receives the noisy future, the diffusion
+# time, the past and the class (or `None`), and returns the prediction, which has the shape of the noisy future.
 
 # %%
 import numpy as np
@@ -42,7 +42,7 @@ class Mixer(nn.Module):
 
 
 # %% [markdown]
-# Data to try it on: blobs that drift.
+# Synthetic data: drifting blobs.
 
 # %%
 random = np.random.default_rng(0)
@@ -58,7 +58,7 @@ with fc.ArchiveWriter("blobs.zarr", **about, attrs={"independent_sequences": Tru
             writer.write(name, k, 200 + 50 * np.exp(-distance[None] / 20))
 
 # %% [markdown]
-# Everything else stays as it is: the diffusion, the training, the sampler, the scores.
+# Everything else is unchanged: the diffusion, the training, the sampler, the scores.
 
 # %%
 changes = {"training": {"steps": 200, "batch": 8}, "data.past": 4, "data.future": 4}
@@ -67,7 +67,7 @@ model = fc.load("runs/mixer", network=Mixer(4, 4))
 fc.forecast(model, "blobs.zarr", "mixer.zarr", split="test", members=8, progress=False)
 
 # %% [markdown]
-# The same task with framecast's own network, and both compared on the same windows:
+# The same task with framecast's own network, and a comparison of both on the same windows:
 
 # %%
 fc.train("tiny", "blobs.zarr", out="runs/unet", network={"width": 16}, progress=False, **changes)
@@ -76,5 +76,5 @@ evaluation = fc.evaluate(["mixer.zarr", "unet.zarr"], replicates=200, progress=F
 evaluation.to_dataset()[["crps", "spread_skill"]].to_dataframe().round(3)
 
 # %% [markdown]
-# A model that contains code of your own is loaded only if you hand over the network, or say that you trust the code:
-# see [Python](../python.md#parts-of-your-own).
+# A model that contains your own code is loaded only if you pass the network or declare that you trust the code: see
+# [Python](../python.md#parts-of-your-own).

@@ -13,7 +13,8 @@
 # %% [markdown]
 # # Quick start: forecast a synthetic Sun
 #
-# The released model `corona-synth` and an archive made on the spot: neither data nor a network connection is needed.
+# This example uses the released model `corona-synth` and a newly generated archive, so it needs neither data nor a
+# network connection.
 
 # %%
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ print(f"{model.frames.past} frames of {', '.join(model.frames.past_channels)} Å
 print(f"{model.frames.future} frames of {', '.join(model.frames.future_channels)} Å out, in {model.unit}")
 
 # %% [markdown]
-# An archive holds sequences of frames in physical units. The first six frames of one of them are the past:
+# An archive holds sequences of frames in physical units. The first six frames of one sequence are the past:
 
 # %%
 video = archive.sequence("region-0000")["intensity"].load()
@@ -56,8 +57,8 @@ figure.colorbar(image, ax=axes, label="square root of the intensity in DN/s", sh
 plt.show()
 
 # %% [markdown]
-# Each member is a possible future with sharp structure; their mean is smooth where they disagree, and the spread shows
-# where that is. What is computed from each member has a distribution, too:
+# Each member is a possible future with sharp structure; the mean is smooth where the members disagree, and the spread
+# shows where this is. Quantities computed from each member have a distribution as well:
 
 # %% mystnb={"image": {"alt": "Total intensity over time: the past, the observed future and twelve members"}}
 total = ensemble.sum(["y", "x"]).isel(channel=0)
@@ -76,8 +77,9 @@ low, median, high = peak.quantile([0.05, 0.5, 0.95], "member").values
 print(f"peak intensity: {median:.0f} DN/s, 90 % interval {low:.0f} to {high:.0f} DN/s")
 
 # %% [markdown]
-# One window says little about a model. A forecast of many windows goes into a file, which is scored against the
-# baselines; see [scores](../scores.md) for what each figure means and [the report](../report.md) for the page.
+# A single window says little about a model. Forecasts of many windows are written to a file and scored against the
+# baselines; see [scores](../scores.md) for the meaning of each figure and [the report](../report.md) for the
+# resulting page.
 
 # %%
 fc.write_corona("more.zarr", regions=6, frames=12, size=64, seed=6)

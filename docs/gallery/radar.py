@@ -12,8 +12,8 @@
 # %% [markdown]
 # # Rain from radar
 #
-# Ten evenings of Dutch weather radar (KNMI, every 5 min, 2 km), which `FRAMECAST_DATA` points to. Rain that is moved on
-# by one vector against rain that stays where it is, for the next hour.
+# Ten evenings of Dutch weather radar (KNMI, every 5 min, 2 km), in the folder named by `FRAMECAST_DATA`. Rain
+# extrapolated with a single motion vector is compared with persistence over the next hour.
 
 # %%
 import os
@@ -31,8 +31,8 @@ archive = fc.open_archive("radar.zarr")
 print(f"{len(archive)} sequences of {archive.height}×{archive.width} pixels, in {archive.unit}")
 
 # %% [markdown]
-# Reflectivity becomes rain by Z = 200 R^1.6 (Marshall and Palmer 1948). Every evening gives one window: three frames,
-# ten minutes apart, and the six that follow.
+# Reflectivity is converted to rain rate by Z = 200 R^1.6 (Marshall and Palmer 1948). Every evening gives one window:
+# three frames, ten minutes apart, and the six that follow.
 
 
 # %%
@@ -75,5 +75,5 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# The evenings were nearly dry, and ten are few. [Comparing any forecasts](../judging.md) has the same with
-# more windows, with STEPS of pysteps as an ensemble, and with paired intervals of the differences.
+# The evenings were nearly dry, and ten are few. [Comparing any forecasts](../judging.md) shows the same comparison
+# with more windows, with STEPS of pysteps as an ensemble, and with paired intervals of the differences.

@@ -12,9 +12,9 @@
 # %% [markdown]
 # # The real Sun
 #
-# One region of the Sun, followed through solar rotation, twelve hours ahead by the released model `sun-171`. The images
-# are a week of SDO/AIA 171 Å ([fetching](../fetch.md) says how to get them); `FRAMECAST_DATA` names the folder that
-# holds them. Data: NASA/SDO and the AIA science team.
+# The released model `sun-171` forecasts one region of the Sun, tracked through solar rotation, for the next twelve
+# hours. The images are a week of SDO/AIA 171 Å ([fetching](../fetch.md) explains how to download them);
+# `FRAMECAST_DATA` names the folder that contains them. Data: NASA/SDO and the AIA science team.
 
 # %%
 import os
@@ -35,7 +35,8 @@ issued = np.datetime64("2017-08-13T12:00")  # the last frame that the model sees
 x, y = 170.0, -130.0  # the region in that frame, helioprojective arcsec
 
 # %% [markdown]
-# The region is cut from every image with one interpolation, exposure and pedestal are removed, and pixels are in DN/s.
+# The region is cut from every image with a single interpolation, exposure and pedestal are corrected for, and pixels
+# are in DN/s.
 
 # %%
 model = fc.load("sun-171")
@@ -82,6 +83,6 @@ scores = fc.score(ensemble, truth, cadence=7200)
 print(f"CRPS {scores['crps'].item():.1f} DN/s, spread / error {scores['spread_skill'].item():.2f}")
 
 # %% [markdown]
-# `framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130` does all of this in one command, with the
-# images from the observatory's server: [a new prediction](../predict.md). How good the model is on a hundred windows is
-# in [forecasting the real Sun](../sun-171.md).
+# `framecast solar predict sun-171 --time 2017-08-13T12:00 --center 170,-130` does all of this in one command, with
+# images downloaded from the observatory's server: [a new prediction](../predict.md). The skill of the model over a
+# hundred windows is shown in [forecasting the real Sun](../sun-171.md).

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # A two-channel simulation
 #
-# Two chemicals that react and diffuse (Gray and Scott 1983) form spots that grow and divide. From the simulation to an
-# archive of two channels, a trained model and its scores.
+# Two chemicals that react and diffuse (Gray and Scott 1983) form spots that grow and divide. The example goes from
+# the simulation to a two-channel archive, a trained model and its scores.
 
 # %%
 import matplotlib.pyplot as plt
@@ -56,8 +56,8 @@ with fc.ArchiveWriter("spots.zarr", **about, attrs={"independent_sequences": Tru
             writer.write(name, k, frame)
 
 # %% [markdown]
-# `independent_sequences` says that the simulations have nothing to do with each other, so that whole simulations are
-# kept for validation and test. A small network is trained for a moment; a real application trains for hours.
+# `independent_sequences` declares that the simulations are independent of each other, so that whole simulations can
+# be reserved for validation and test. A small network is trained briefly; a real application trains for hours.
 
 # %%
 fc.train(
