@@ -111,6 +111,22 @@ def test_what_cannot_be_averaged_is_refused(tmp_path):
         make_average(tmp_path, 0.1)
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [{"w": torch.ones(3)}, {"w": torch.ones(2)}],
+        [{"w": torch.ones(3)}, {"w": torch.ones(3)}],
+        [{"v": torch.ones(2)}, {"v": torch.ones(2)}],
+        [{"w": torch.ones(2)}, {}],
+    ],
+)
+def test_snapshots_of_different_weights_are_refused(tmp_path, weights):
+    save_snapshot(tmp_path, 10, list(zip((0.1, 0.2), weights, strict=True)))
+    save_snapshot(tmp_path, 20, [(0.1, {"w": torch.ones(2)}), (0.2, {"w": torch.ones(2)})])
+    with pytest.raises(DataError, match="00000010"):
+        make_average(tmp_path, 0.15)
+
+
 def test_a_network_has_its_own_weights_back_after_the_average():
     network = nn.Linear(3, 3)
     own = network.weight.detach().clone()

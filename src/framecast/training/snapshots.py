@@ -59,12 +59,14 @@ def make_average(run: Path, width: float, *, step: int | None = None) -> tuple[d
         raise ConfigError(f"an average at step {step} is not possible: the last snapshot is at step {last}")
     wanted = Profile(width, last if step is None else step)
     factors = coefficients(profiles, wanted)
+    names = _layout(files[-1])
     total: dict[str, Tensor] = {}
     for path in files:
+        if _layout(path) != names:
+            raise DataError(f"{path} and {files[-1].name} hold averages of different networks: remove the damaged one")
         chosen = [(k, float(c)) for (own, k, _), c in zip(stored, factors, strict=True) if own == path and c]
         if chosen:
             with safe_open(path, framework="pt") as file:
-                names = [name.removeprefix("0.") for name in file.keys() if name.startswith("0.")]  # noqa: SIM118
                 for name in names:
                     part = sum(c * file.get_tensor(f"{k}.{name}").double() for k, c in chosen)
                     total[name] = total[name] + part if name in total else torch.as_tensor(part)
@@ -93,6 +95,19 @@ def write_average(
     with new_folder(out, overwrite=overwrite, kind=MODEL) as folder:
         save_weights(folder, replace(config, provenance=provenance), weights)
     return ended, distance
+
+
+def _layout(path: Path) -> dict[str, list[int]]:
+    """Return name and shape of the weights in a snapshot, which all of its averages have in common."""
+    layouts: dict[str, dict[str, list[int]]] = {}
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118
+            number, _, weight = name.partition(".")
+            layouts.setdefault(number, {})[weight] = file.get_slice(name).get_shape()
+    widths = {str(k) for k, _, _ in _profiles(path)}
+    if layouts.keys() != widths or any(layout != layouts["0"] for layout in layouts.values()):
+        raise DataError(f"{path} is not a snapshot of averages (their weights differ): remove it")
+    return layouts["0"]
 
 
 def _profiles(path: Path) -> list[tuple[int, float, int]]:
