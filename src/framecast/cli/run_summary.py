@@ -69,8 +69,8 @@ def _pace(steps: Records, batch: int) -> Rows:
     if not timed:
         return []
     seconds = [step["seconds"] for step in timed]
-    waited = sum(step.get("waited", 0.0) for step in timed) / sum(seconds)
-    elapsed = format_duration(round(max(step.get("elapsed", 0.0) for step in timed)))
+    waited = sum(step.get("waited") or 0.0 for step in timed) / sum(seconds)
+    elapsed = format_duration(round(max(step.get("elapsed") or 0.0 for step in timed)))
     pace = f"{batch / median(seconds):.3g} windows/s"
     return [("pace", f"{pace}, {waited:.0%} of the time waiting for data; {elapsed} so far")]
 
