@@ -135,6 +135,13 @@ def test_constraints_pin_all_that_is_declared():
         assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), wanted
 
 
+def test_every_extra_is_described():
+    """Those for work on the package itself are not for its users."""
+    described = (ROOT / "docs/installation.md").read_text(encoding="utf-8")
+    extras = set(PROJECT["optional-dependencies"]) - {"test", "docs", "quality", "dev"}
+    assert {name for name in extras if f"`{name}`" not in described} == set()
+
+
 def test_what_breaks_the_environment_is_not_asked_for():
     for name in ("pyproject.toml", "constraints.txt"):
         text = (ROOT / name).read_text(encoding="utf-8")
