@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import os
 import shutil
 import sys
 import threading
@@ -19,7 +20,9 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.importers.formats import FORMATS, open_decoded
 from framecast.importers.importing import Imported, import_data
+from framecast.importers.options import ImportOptions
 
 pytestmark = pytest.mark.thorough
 
@@ -467,3 +470,13 @@ def test_the_command_says_what_it_understood_first_and_what_comes_next_last(tmp_
     assert lines[:2] == [f"reading {tmp_path}/a.nc", "rain in mm/h: time time, rows y, columns x"]
     assert lines[-1].startswith(f"next: framecast train auto --data {tmp_path}/a.zarr --out runs/a")
     assert "data.max_masked=0.55" in lines[-1]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("ending", [*(ending for kind in FORMATS for ending in kind.endings), ".h5.gz", ""])
+def test_a_pipe_is_refused_whatever_its_name(tmp_path, ending):
+    os.mkfifo(tmp_path / f"pipe{ending}")
+    for importer in (None, "numpy", "netcdf"):
+        with pytest.raises(DataError, match="a pipe"):
+            open_decoded(tmp_path / f"pipe{ending}", ImportOptions(), importer)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import xarray as xr
 
 from framecast.core.errors import DataError
-from framecast.core.reading import check_regular
 from framecast.data.archive.guard import check_frame
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
@@ -28,7 +27,6 @@ def open_film(path: Path, options: ImportOptions) -> xr.Dataset:
         DataError: it has no video, or fewer than two frames.
     """
     av = needed("av", "films", "films")
-    check_regular(path)
     try:
         with _container(path) as container:
             stream = container.streams.video[0]

@@ -180,6 +180,8 @@ def open_decoded(
 
 
 def _format(place: Path | str, importer: str | None) -> Format:
+    if isinstance(place, Path) and not place.is_dir():
+        check_regular(place)
     if importer is not None:
         return next(kind for kind in FORMATS if kind.name == importer)
     if isinstance(place, str):

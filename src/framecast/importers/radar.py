@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from framecast.core.reading import check_regular
 from framecast.importers.lazy import outer, unread
 from framecast.importers.netcdf import check_hdf5
 from framecast.importers.optional import needed
@@ -36,7 +35,6 @@ def is_radar(path: Path) -> bool:
 
 def open_radar(path: Path, options: ImportOptions) -> xr.Dataset:
     """Return the composite in a file, ``[y, x]``, NaN outside the range of the radars."""
-    check_regular(path)
     if path.suffix in (".h5", ".hdf"):
         check_hdf5(path)
     values, about = _read(path)
