@@ -1,5 +1,6 @@
 """FITS files of every kind that solar archives hold, whole and broken."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def test_files_without_an_image(tmp_path: Path) -> None:
             read_header(tmp_path / name)
     with pytest.raises(DataError, match="does not exist"):
         read_header(tmp_path / "absent.fits")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("extension", [False, True])
+@pytest.mark.parametrize("keyword", ["NAXIS", "TFIELDS", "ZNAXIS"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_more_axes_or_columns_than_fits_allows_are_damage(tmp_path, write_sun, extension, keyword, packed) -> None:
+    (path,) = write_sun(tmp_path / "sun", hours=[0.0], size=128, scale=19.2, extension=extension)
+    content, card = path.read_bytes(), f"{keyword:8}={10**18:21}".ljust(80).encode()
+    place = content.find(f"{keyword:8}=".encode())
+    if place < 0:
+        pytest.skip("an image without a table has no columns")
+    content = content[:place] + card + content[place + len(card) :]
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError, match=keyword):
+        read_header(path)
 
 
 def test_blank_and_infinite_pixels_are_nan(tmp_path: Path, write_sun: Writer) -> None:

@@ -24,7 +24,10 @@ _MOST_UNPACKED = 2**29
 _MOST_TILE = 2**19
 """Largest size of a compressed tile in bytes; gzip may expand it a thousandfold."""
 
+_CARD = 80
 _MOST_PARTS = 1000
+_MOST_AXES = 999
+"""Largest number of axes or columns that FITS allows (standard 4.0, 4.4.1.1 and 7.2.1); astropy loops over any."""
 
 
 def read_header(path: str | Path) -> FrameHeader:
@@ -104,6 +107,21 @@ def _unpacked(path: Path) -> Path | io.BytesIO:
     return io.BytesIO(content)
 
 
+def _check_counts(path: Path, content: Path | io.BytesIO) -> None:
+    """Raise `DataError` if a header declares more axes or columns than FITS allows."""
+    if isinstance(content, Path):
+        raw: np.ndarray = np.memmap(content, np.uint8, "r") if content.stat().st_size else np.empty(0, np.uint8)
+    else:
+        raw = np.frombuffer(content.getbuffer(), np.uint8)
+    cards = raw[: raw.size // _CARD * _CARD].reshape(-1, _CARD)
+    for keyword in (b"NAXIS   =", b"ZNAXIS  =", b"TFIELDS ="):
+        for card in cards[(cards[:, : len(keyword)] == np.frombuffer(keyword, np.uint8)).all(axis=1)]:
+            value = fits.Card.fromstring(card.tobytes()).value
+            if isinstance(value, int) and value > _MOST_AXES:
+                name = keyword.decode().rstrip(" =")
+                raise DataError(f"{path} is damaged: {name} is {value}, and FITS allows at most {_MOST_AXES}")
+
+
 def _check_tiles(path: Path, hdu: Any) -> None:
     """Raise `DataError` if a compressed tile could expand beyond the memory."""
     if not isinstance(hdu, fits.CompImageHDU):
@@ -123,7 +141,9 @@ def _open(path: Path) -> Iterator[tuple[FrameHeader, Any]]:
         with warnings.catch_warnings(record=True) as complaints:
             warnings.simplefilter("always")
             warnings.filterwarnings("error", message=".*truncated.*")
-            with fits.open(_unpacked(path), memmap=False) as hdus:
+            content = _unpacked(path)
+            _check_counts(path, content)
+            with fits.open(content, memmap=False) as hdus:
                 for number, _ in enumerate(hdus):  # astropy reads the list lazily; this reads all headers
                     if number >= _MOST_PARTS:
                         raise DataError(f"{path} has more than {_MOST_PARTS} parts: extract the image")
