@@ -70,6 +70,10 @@ def many_values(file, other):
     file.create_dataset("stolen", (10**12,), "f8", chunks=(1000,))
 
 
+def many_chunks(file, other):
+    file.create_dataset("stolen", (4, 10**6, 8), "f4", chunks=(1, 6, 8))
+
+
 def long_attribute(file, other):
     file.attrs.create("long", np.zeros(2**19), dtype="f8")
 
@@ -81,6 +85,7 @@ def long_attribute(file, other):
         (outside, "in other files"),
         (virtual, "in other files"),
         (many_values, "bytes along one dimension"),
+        (many_chunks, "claims 666668 chunks"),
         (long_attribute, "attribute of 4194304 bytes"),
     ],
 )
@@ -98,7 +103,7 @@ def test_frames_that_nothing_could_be_computed_on_are_refused(tmp_path):
     with h5netcdf.File(tmp_path / "large.nc", "w") as file:
         file.dimensions = {"time": 4, "y": 10**5, "x": 10**5}
         file.create_variable("time", ("time",), "i8", data=np.arange(4)).attrs["units"] = "hours since 2020-01-01"
-        file.create_variable("rain", ("time", "y", "x"), "f4", chunks=(1, 100, 100)).attrs["units"] = "mm/h"
+        file.create_variable("rain", ("time", "y", "x"), "f4", chunks=(1, 1000, 1000)).attrs["units"] = "mm/h"
     with pytest.raises(DataError, match="100000 by 100000 pixels"):
         open_source([tmp_path / "large.nc"], ImportOptions())
 

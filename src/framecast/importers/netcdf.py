@@ -36,6 +36,8 @@ _MOST_SEARCHED = 2**30
 _MOST_VARIABLES = 10_000
 _MOST_ATTRIBUTES = 10_000
 _MOST_UNPACKED = 2**30
+_MOST_MISSING = 10**5
+"""Chunks that a dataset may declare without storing any: each is looked for when it is read."""
 
 
 def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
@@ -176,3 +178,6 @@ def _check_dataset(dataset: Any, place: str) -> None:
     total = math.prod(dataset.shape or ()) * itemsize
     if dataset.ndim <= 1 and total > MOST_TABLE_BYTES:
         raise DataError(f"{place} claims {total} bytes along one dimension; at most {MOST_TABLE_BYTES} are read")
+    pieces = math.prod(-(-length // piece) for length, piece in zip(dataset.shape, dataset.chunks or (), strict=False))
+    if pieces > max(_MOST_MISSING, stored := dataset.file.id.get_filesize()):
+        raise DataError(f"{place} claims {pieces} chunks, which {stored} bytes of file cannot contain: copy it again")
