@@ -49,8 +49,7 @@ class Gridded(Recording):
         check_frame(path, *size, len(axes.variables) * members)
         self._expressions = self._channel_expressions(members)
         self.channels = list(self._expressions)
-        if unknown := sorted(options.channels_with_unit - {*self.channels}):
-            raise ConfigError(f"--unit names {', '.join(unknown)}, and the channels are {', '.join(self.channels)}")
+        options.check_channels(self.channels)
         self._conversions = [self._conversion(channel) for channel in self.channels]
         check_all_used(self._conversions, options)
         self.units = tuple(each.unit for each in self._conversions)

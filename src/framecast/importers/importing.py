@@ -31,7 +31,7 @@ from framecast.importers.gridded import Gridded
 from framecast.importers.interpolated import Interpolated
 from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar
-from framecast.videos.units import by_channel
+from framecast.videos.units import by_channel, joined
 
 _GAP = 1.5
 """Times further apart than this many cadences leave a gap, which no window crosses."""
@@ -194,8 +194,12 @@ def _write(
 ) -> Imported:
     """Write an opened recording as the archive ``out``."""
     unchanged = Unchanged(*source.files)
-    unit = data.unit if isinstance(data, Gridded) or not options.unit else options.unit_of("") or data.unit
-    for channel, own in zip(data.channels, by_channel(unit, len(data.channels)), strict=True):
+    options.check_channels(data.channels)
+    units = by_channel(data.unit, len(data.channels))
+    if options.unit and not isinstance(data, Gridded):
+        units = tuple(options.unit_of(name) or own for name, own in zip(data.channels, units, strict=True))
+    unit = joined(units)
+    for channel, own in zip(data.channels, units, strict=True):
         if not own:
             raise DataError(
                 f"channel {channel} has no unit (attribute 'units'): give the unit of its values with --unit, such "
