@@ -330,7 +330,8 @@ def _relative(tallies: dict[str, Tally], name: str) -> np.ndarray:
 def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
     """Return the nowcasts in forecast files."""
     given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
-    return [name for name in NOWCASTS if any(f"baseline_{name}" in open_forecast(path) for path in given)]
+    held = {name for path in given for name in open_forecast(path)}
+    return [name for name in NOWCASTS if f"baseline_{name}" in held]
 
 
 def _paired(
