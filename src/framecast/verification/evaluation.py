@@ -23,7 +23,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.progress import note
 from framecast.data.forecasts import open_forecast
 from framecast.verification.baselines import BASELINES
-from framecast.verification.blocks import BLOCKS, Blocks, Chosen, block_names, independent_blocks
+from framecast.verification.blocks import Blocks, Chosen, block_names, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores, vector_scores
 from framecast.verification.ensembles import as_forecast, stem
@@ -57,7 +57,7 @@ from framecast.verification.summary import (
 from framecast.verification.tally import Tally
 from framecast.videos.units import by_channel
 
-__all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
+__all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
 
 class _Named(Protocol):

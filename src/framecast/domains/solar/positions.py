@@ -64,6 +64,15 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": lon % 360, "latitude": lat}
 
 
+def check_positions(forecast: xr.Dataset, where: str) -> None:
+    """Raise `DataError` if a ``forecast`` has no positions of its frames."""
+    if "hpc_x" not in forecast.coords or "observer_longitude" not in forecast.coords:
+        raise DataError(
+            f"{where} has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
+            "images with this framecast and forecast again"
+        )
+
+
 def coordinates(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[str, tuple[Any, dict[str, str]]]:
     """Return `positions` with their attributes, by name."""
     return {name: (values, described(name)) for name, values in positions(sequence, times).items()}
