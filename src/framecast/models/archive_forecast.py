@@ -379,9 +379,10 @@ def forecast_windows(
         videos = torch.cat(parts)
         if not reported and (lost := diverged(videos, past, frames, forecaster.normaliser)):
             reported.append(index)
+            largest = float(torch.where(torch.isfinite(videos), videos.abs(), 0.0).max())
             warnings.warn(
                 f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far "
-                f"beyond past and training: up to {_largest(videos):.3g}); others may have as well: train for "
+                f"beyond past and training: up to {largest:.3g}); others may have as well: train for "
                 "longer, predict v rather than epsilon, or limit the pixels with sampling.clip",
                 FramecastWarning,
                 stacklevel=2,
@@ -525,11 +526,6 @@ def moving_positions(
     return {
         name: (dims, np.stack(rows), attrs) for name, (dims, rows, attrs) in found.items() if len(rows) == len(windows)
     }
-
-
-def _largest(videos: Tensor) -> float:
-    """Return the largest finite magnitude of ``videos``."""
-    return float(torch.where(torch.isfinite(videos), videos.abs(), 0.0).max())
 
 
 def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normaliser | None = None) -> int:
