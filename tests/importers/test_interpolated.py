@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import xarray as xr
 
 import framecast as fc
+from framecast.core.errors import ConfigError
 from framecast.data.windows import OFF_TIME, find_windows
 from framecast.importers.base import Recording
 from framecast.importers.importing import _middle_step, _uneven
@@ -33,6 +35,19 @@ class Ramp(Recording):
             frame = np.full((1, 2, 3), self.minutes[index], np.float32)
             frame[0, 0, 0] = np.nan if index == 1 else frame[0, 0, 0]
             yield frame
+
+
+@pytest.mark.parametrize(("unit", "stored"), [((), "m"), ("km", "km"), ("v=km", "km")])
+def test_a_recording_has_the_unit_that_is_given(tmp_path: Path, unit: str | tuple[()], stored: str) -> None:
+    (tmp_path / "ramp").touch()
+    made = fc.import_data(
+        tmp_path / "ramp", tmp_path / "a.zarr", importer=lambda _: Ramp([0.0, 10.0, 20.0]), unit=unit, progress=False
+    )
+    assert made.unit == stored
+    with pytest.raises(ConfigError, match=r"w.*v"):
+        fc.import_data(
+            tmp_path / "ramp", tmp_path / "b.zarr", importer=lambda _: Ramp([0.0, 10.0]), unit="w=km", progress=False
+        )
 
 
 def test_even_times_between_uneven_ones() -> None:

@@ -1,11 +1,14 @@
 """What a model keeps of its training data: baselines for any archive, and the out-of-domain guard."""
 
+import json
 import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import zarr
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -14,12 +17,13 @@ from framecast.core.errors import DataError, FramecastWarning
 from framecast.data.archive.reader import Archive
 from framecast.data.forecasts import open_forecast
 from framecast.domains.corona.writing import write_corona
-from framecast.models.checkpoint import load
+from framecast.models.checkpoint import load, read_config
 from framecast.models.guard import COMPONENTS, NAMES, Neighbours, describe, features
 from framecast.models.header import find_model
 from framecast.models.reference import FILE, read_reference, write_reference
 from framecast.verification.evaluation import evaluate
 from framecast.verification.scores import power_spectrum
+from framecast.view.worker import offered
 
 pytestmark = pytest.mark.thorough
 
@@ -79,6 +83,30 @@ def test_the_command_gives_a_model_what_training_does_and_leaves_the_weights(mod
 def test_only_the_archive_of_the_training_will_do(model, elsewhere):
     with pytest.raises(DataError, match="trained on"):
         fc.add_reference(model, elsewhere)
+
+
+def test_windows_at_uneven_times_are_found_with_the_tolerance_of_the_training(model, small_archive, tmp_path):
+    uneven, folder = tmp_path / "uneven.zarr", tmp_path / "model"
+    shutil.copytree(small_archive, uneven)
+    shutil.copytree(model, folder)
+    root = zarr.open_group(uneven, mode="r+")
+    for name in Archive.open(uneven).sequences:
+        values = root[f"{name}/time"][:]
+        values[1::2] += round(0.2 * float(values[1] - values[0]))
+        root[f"{name}/time"][:] = values
+    config, archive = read_config(model), Archive.open(uneven)
+    with pytest.raises(DataError):
+        config.windows(archive)
+    loose = replace(config, tolerance=0.3)
+    assert len(loose.windows(archive)) == len(config.windows(Archive.open(small_archive)))
+    assert set(offered(loose, uneven)["sequences"]) == set(archive.sequences)
+    plain = json.loads((folder / "config.json").read_text())
+    del plain["provenance"]["training"]["hashes"]
+    (folder / "config.json").write_text(json.dumps(plain))
+    with pytest.raises(DataError):
+        fc.add_reference(folder, uneven)
+    (folder / "config.json").write_text(json.dumps(plain | {"tolerance": 0.3}))
+    assert fc.add_reference(folder, uneven).is_file()
 
 
 def test_a_forecast_of_another_archive_takes_all_windows_and_has_its_baselines(model, elsewhere, tmp_path):

@@ -247,6 +247,19 @@ def test_a_recipe_that_does_not_go_with_the_archive_is_refused(small_archive, sm
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["softening", "saturation", "dry"])
+def test_a_setting_of_a_channel_that_does_not_exist_is_refused(small_archive, small_changes, name):
+    archive = Archive.open(small_archive)
+    with pytest.raises(ConfigError, match="1933") as caught:
+        prepare(load_recipe("tiny", [*small_changes, f'data.{name}={{"94": 2, "1933": 1}}']), archive)
+    assert str(caught.value).count("94") == 1  # among those that there are
+    assert all(channel in str(caught.value) for channel in archive.channels)
+    unused = dict.fromkeys(archive.channels, 2.0)  # a recipe may be used with fewer channels than it knows
+    changes = ['data.past_channels=["94"]', 'data.future_channels=["94"]', f"data.{name}={unused}"]
+    prepared = prepare(load_recipe("tiny", [*small_changes, *changes]), archive)
+    assert getattr(prepared.model.normaliser.stretches["94"], name) == 2.0
+
+
 def test_a_device_that_is_not_there_is_refused():
     assert choose_device("cpu") == torch.device("cpu")
     for name in ("cuda:99", "abacus"):

@@ -12,7 +12,7 @@ import scoringrules
 import xarray as xr
 import zarr
 
-from framecast.core.errors import DataError, FramecastError
+from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.verification.baselines import BASELINES
 from framecast.verification.blocks import block_names, choose_blocks
 from framecast.verification.evaluation import Case, Cases, Evaluation, evaluate
@@ -35,6 +35,13 @@ def judged(gaussian_forecast: Write, tmp_path_factory: pytest.TempPathFactory) -
     """A perfect forecast of N(last frame, (lead + 1)²)."""
     path = tmp_path_factory.mktemp("judged") / "forecast.zarr"
     return evaluate(gaussian_forecast(path, samples=40, sequences=20, size=(16, 24)))
+
+
+def test_options_are_those_of_the_command(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"replicate .*replicates"):
+        evaluate(tmp_path, replicate=100)
+    with pytest.raises(ConfigError, match="99"):
+        evaluate(tmp_path, replicates=99)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "dressed_persistence", "oracle"])

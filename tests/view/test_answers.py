@@ -75,7 +75,7 @@ def test_quantities_of_a_box_are_of_its_pixels(sample, file):
 
 @pytest.mark.thorough
 def test_window_scores_are_those_of_the_evaluation(sample, forecasts):
-    judged = evaluate(forecasts[0], replicates=10)
+    judged = evaluate(forecasts[0], replicates=100)
     model, persistence = judged.cases.models[0], judged.samples[5].forecasts["persistence"]
     found = window_scores(sample)
     own = judged.samples[5].forecasts[model]

@@ -6,7 +6,7 @@ that no two processes write the same. Renaming within one folder is atomic on ev
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,12 +111,21 @@ def building(path: str | Path, *, overwrite: bool = False, kind: Kind | None = N
         FramecastError: another process is writing ``path``, or it exists and may not be replaced.
     """
     path = Path(path)
-    _refuse_folder(path, overwrite=overwrite, kind=kind)
+    with _claimed(path, lambda: _refuse_folder(path, overwrite=overwrite, kind=kind)) as partial:
+        yield partial
+
+
+@contextmanager
+def _claimed(path: Path, check: Callable[[], None]) -> Iterator[Path]:
+    """Yield the hidden neighbour of ``path``, a folder held for this process, unless ``check`` raises."""
+    check()
     partial = partial_path(path)
+    if partial.is_file():  # of an earlier version
+        partial.unlink()
     partial.mkdir(parents=True, exist_ok=True)
     with held(partial, doing=f"writing {path}"):
         try:
-            _refuse_folder(path, overwrite=overwrite, kind=kind)  # its owner may have ended just now
+            check()  # its owner may have ended just now
         except FramecastError:
             shutil.rmtree(partial)
             raise
@@ -155,14 +164,8 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         FramecastError: another process is writing ``path``, or it exists and may not be replaced.
     """
     path = Path(path)
-    refuse_existing(path, overwrite=overwrite and not path.is_dir())
-    partial = partial_path(path)
-    if partial.is_file():  # of an earlier version
-        partial.unlink()
-    partial.mkdir(parents=True, exist_ok=True)
-    with held(partial, doing=f"writing {path}"):
+    with _claimed(path, lambda: refuse_existing(path, overwrite=overwrite and not path.is_dir())) as partial:
         try:
-            refuse_existing(path, overwrite=overwrite and not path.is_dir())  # see `building`
             yield partial / path.name
             (partial / path.name).replace(path)
         finally:

@@ -1,8 +1,8 @@
 """How values of options are written where their type does not determine it: durations, lists of numbers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeVar
 
 from framecast.core.errors import ConfigError
 
@@ -26,6 +26,21 @@ class Written:
     metavar: str | None = None
     write: Callable[[Any], str] = str
     repeated: bool = False
+
+
+T = TypeVar("T")
+
+
+def options_of(kind: type[T], given: Mapping[str, Any]) -> T:
+    """Return the dataclass of options ``kind`` with the fields ``given``.
+
+    Raises:
+        ConfigError: it has no such field, or a value is not possible.
+    """
+    known = sorted(field.name for field in fields(kind))  # type: ignore[arg-type]
+    if unknown := sorted(set(given) - set(known)):
+        raise ConfigError(f"{', '.join(unknown)} cannot be set: known are {', '.join(known)}")
+    return kind(**given)
 
 
 def parse_duration(text: str | float) -> float:

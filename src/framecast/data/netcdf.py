@@ -11,7 +11,6 @@ References:
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +86,8 @@ def _coordinates(data: xr.Dataset, command: str) -> xr.Dataset:
     for name in POSITIONS:
         if name in data.coords and name != "crs":
             own = data[name].variable
-            coords[name] = xr.Variable(own.dims, own.values, _axis(name, own.attrs, own.ndim))
+            axis = {"axis": name.upper()} if name in ("y", "x") and own.ndim == 1 else {}
+            coords[name] = xr.Variable(own.dims, own.values, {**own.attrs, **axis})
     plain = {
         key: int(value) if isinstance(value, bool) else value  # NetCDF has no truth values
         for key, value in data.attrs.items()
@@ -104,10 +104,6 @@ def _coordinates(data: xr.Dataset, command: str) -> xr.Dataset:
     if "crs" in data.coords:
         found["crs"] = xr.Variable((), np.int32(0), data["crs"].attrs)
     return found
-
-
-def _axis(name: str, attrs: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    return {**attrs, **({"axis": name.upper()} if name in ("y", "x") and ndim == 1 else {})}
 
 
 def _times(clock: np.ndarray, dims: tuple[str, ...], calendar: Calendar, attrs: dict[str, Any]) -> xr.Variable:

@@ -96,10 +96,10 @@ def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[
 
     def take(asked: str | None, what: str, option: str, fits: Callable[[str], bool]) -> str | None:
         if asked is not None and asked not in dataset[variables[0]].dims:
-            raise DataError(f"{variables[0]} has no dimension {asked!r} for {option}: it has {_listed(left)}")
+            raise DataError(f"{variables[0]} has no dimension {asked!r} for {option}: it has {', '.join(left)}")
         candidates = [asked] if asked is not None else [dim for dim in left if fits(dim)]
         if len(candidates) > 1:
-            raise DataError(f"{_listed(candidates)} could all be {what}: name one with {option}")
+            raise DataError(f"{', '.join(candidates)} could all be {what}: name one with {option}")
         for dim in candidates:
             if dim in left:
                 left.remove(dim)
@@ -125,11 +125,11 @@ def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[
     if y is None or x is None:
         raise DataError(
             f"the dimensions of {variables[0]} do not identify rows and columns (left: "
-            f"{_listed(left) or 'none'}): name them with {' and '.join(missing)}"
+            f"{', '.join(left) or 'none'}): name them with {' and '.join(missing)}"
         )
     if left:
         raise DataError(
-            f"{variables[0]} has {_listed(left)} besides time, rows and columns: name it with --channel or "
+            f"{variables[0]} has {', '.join(left)} besides time, rows and columns: name it with --channel or "
             "--sequence, or select one value of it beforehand"
         )
     return Axes(variables=variables, time=time, frame=frame, y=y, x=x, channel=channel, sequence=sequence)
@@ -147,7 +147,7 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
         if asked in undecodable:
             raise DataError(f"{asked!r}, given as --time, cannot be read: {undecodable[asked]}")
         rule = "contains no times" if asked in dataset.variables else "does not exist"
-        raise DataError(f"{asked!r}, given as --time, {rule}: coordinates with dates are {_listed(dated) or 'none'}")
+        raise DataError(f"{asked!r}, given as --time, {rule}: coordinates with dates are {', '.join(dated) or 'none'}")
     for candidates in (
         [name for name in dated if dataset[name].attrs.get("axis") == "T"],
         [name for name in dated if dataset[name].attrs.get("standard_name") == "time"],
@@ -158,7 +158,7 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
         if len(candidates) == 1:
             return candidates[0]
     if dated:
-        raise DataError(f"{_listed(dated)} all contain dates: name the time of a frame with --time")
+        raise DataError(f"{', '.join(dated)} all contain dates: name the time of a frame with --time")
     if undecodable:
         raise DataError("; ".join(f"{name} cannot be read: {reason}" for name, reason in undecodable.items()))
     numbered = [name for name in map(str, {**dataset.sizes, **dataset.variables}) if name.lower() in TIME_NAMES]
@@ -185,7 +185,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
         for name, variable in dataset.data_vars.items()
         if along <= set(variable.dims) and variable.ndim >= len(along) + 2 and variable.dtype.kind in "fiub"
     ]
-    known = _listed(gridded) or "none"
+    known = ", ".join(gridded) or "none"
     if not asked:
         measured = [name for name in gridded if not {"flag_values", "flag_masks"} & set(dataset[name].attrs)]
         alike = {(dataset[name].dims, str(dataset[name].attrs.get("units", name))) for name in measured}
@@ -195,7 +195,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
             f"{known} are all gridded over time: name one with --variable, or several that become channels: "
             f"{' '.join(f'--variable {name}' for name in gridded[:3])}"
             if gridded
-            else f"no variable is gridded over {_listed([str(dim) for dim in along])}, y and x: nothing can be imported"
+            else f"no variable is gridded over {', '.join(map(str, along))}, y and x: nothing can be imported"
         )
     asked = tuple(name for name in asked if name in gridded or not _lies_still(dataset, name, along)) or asked
     for name in asked:
@@ -203,8 +203,8 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
             raise DataError(f"{name!r} is not a variable gridded over time: there are {known}")
         if dataset[name].dims != dataset[asked[0]].dims:
             raise DataError(
-                f"{name} has the dimensions {_listed(list(map(str, dataset[name].dims)))} and {asked[0]} has "
-                f"{_listed(list(map(str, dataset[asked[0]].dims)))}: all channels must have the same dimensions"
+                f"{name} has the dimensions {', '.join(map(str, dataset[name].dims))} and {asked[0]} has "
+                f"{', '.join(map(str, dataset[asked[0]].dims))}: all channels must have the same dimensions"
             )
     return asked
 
@@ -261,7 +261,7 @@ def _frame_and_sequence(
     known = [dim for dim in along if dim == options.sequence] or [dim for dim in along if dim.lower() in _SEQUENCE]
     if len(known) != 1:
         raise DataError(
-            f"{time} has the dimensions {_listed(along)}: name the one that numbers the videos with --sequence"
+            f"{time} has the dimensions {', '.join(along)}: name the one that numbers the videos with --sequence"
         )
     return next(dim for dim in along if dim != known[0]), known[0]
 
@@ -276,7 +276,3 @@ def is_axis(attrs: Mapping[str, object], name: str, letter: str) -> bool:
 
 def _is_dimension(dataset: xr.Dataset, dim: str, letter: str) -> bool:
     return is_axis(dataset[dim].attrs if dim in dataset.variables else {}, dim, letter)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

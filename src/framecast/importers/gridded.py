@@ -49,8 +49,7 @@ class Gridded(Recording):
         check_frame(path, *size, len(axes.variables) * members)
         self._expressions = self._channel_expressions(members)
         self.channels = list(self._expressions)
-        if unknown := sorted(options.channels_with_unit - {*self.channels}):
-            raise ConfigError(f"--unit names {', '.join(unknown)}, and the channels are {', '.join(self.channels)}")
+        options.check_channels(self.channels)
         self._conversions = [self._conversion(channel) for channel in self.channels]
         check_all_used(self._conversions, options)
         self.units = tuple(each.unit for each in self._conversions)
@@ -69,7 +68,8 @@ class Gridded(Recording):
             name: ValueWatch(options.missing, _valid_limits(self._dataset[name])) for name in axes.variables
         }
         self._extremes = np.full((2, len(self.channels)), np.nan, np.float32)
-        self._notes = (*found, *self._own_notes(), *self._positions.notes, *self._times.notes)
+        own = [self._dataset[name].attrs.get("import_note") for name in axes.variables]
+        self._notes = (*found, *map(str, filter(None, own)), *self._positions.notes, *self._times.notes)
 
     @property
     def understood(self) -> str:
@@ -103,11 +103,6 @@ class Gridded(Recording):
         low, high = self._extremes[:, k].tolist()
         said = implausible(self.channels[k], self._conversions[k].stored, low, high)
         return f"{said}{self._described()}" if said else ""
-
-    def _check_reflectivity(self, k: int) -> None:
-        """Raise `DataError` if values to be converted to a rain rate are not reflectivity."""
-        if is_reflectivity(self._conversions[k].stored) and (said := self._beyond(k)):
-            raise DataError(f"{said}; mask other codes with --missing or --mask")
 
     def _described(self) -> str:
         """Return the source's description of how values are stored."""
@@ -177,7 +172,8 @@ class Gridded(Recording):
         self._extremes[1] = np.fmax(self._extremes[1], np.fmax.reduce(frames, axis=(0, 2, 3)))
         for k, conversion in enumerate(self._conversions):
             if conversion.convert is not None:
-                self._check_reflectivity(k)
+                if is_reflectivity(conversion.stored) and (said := self._beyond(k)):
+                    raise DataError(f"{said}; mask other codes with --missing or --mask")
                 frames[:, k] = conversion.convert(frames[:, k])
         if self._options.dry_below is not None:
             frames[frames < self._options.dry_below] = 0
@@ -267,11 +263,6 @@ class Gridded(Recording):
             texts.append(channel if follows else f"{named} ({said})" if said else named)
         return ", ".join(texts)
 
-    def _own_notes(self) -> list[str]:
-        """Return the importer's remarks on the variables that are read."""
-        notes = [self._dataset[name].attrs.get("import_note") for name in self.axes.variables]
-        return [str(note) for note in notes if note]
-
     def _clock(self, sequence: int) -> npt.NDArray[np.datetime64]:
         clock = self._times.clock
         return clock[sequence] if clock.ndim == 2 else clock
@@ -294,7 +285,6 @@ class Several(Recording):
 
     def __init__(self, parts: Sequence[Gridded], names: Sequence[str]) -> None:
         self._parts = parts
-        self._names = names
         self._places = [(part, k, name) for part, name in zip(parts, names, strict=True) for k in range(part.sequences)]
         first = parts[0]
         self.channels, self.unit, self.calendar = first.channels, first.unit, first.calendar

@@ -4,8 +4,8 @@ filled in.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from framecast.core.domain import domains
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.core.fingerprint import Unchanged, digest
-from framecast.core.options import format_duration
+from framecast.core.options import format_duration, options_of
 from framecast.core.progress import Progress, Task, track
 from framecast.core.resume import ResumableJob
 from framecast.data.archive.resumable import ResumableArchiveWriter
@@ -31,7 +31,7 @@ from framecast.importers.gridded import Gridded
 from framecast.importers.interpolated import Interpolated
 from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar
-from framecast.videos.units import by_channel
+from framecast.videos.units import by_channel, joined
 
 _GAP = 1.5
 """Times further apart than this many cadences leave a gap, which no window crosses."""
@@ -139,7 +139,7 @@ def import_data(
         raise ConfigError("there is no source: give a file, folder, pattern or address")
     request = [str(getattr(importer, "__qualname__", importer)), sorted(options.items())]
     if importer is None or importer in [kind.name for kind in FORMATS]:
-        chosen = _options(options)
+        chosen = options_of(ImportOptions, options)
         data, files = open_source(sources, chosen, None if importer is None else str(importer))
     else:
         opened = _named(importer) if isinstance(importer, str) else importer
@@ -148,7 +148,8 @@ def import_data(
         own = {name: value for name, value in options.items() if name not in _OF_WRITING}
         found = opened(sources[0], **own)
         files = [Path(sources[0])]
-        chosen = _options({name: value for name, value in options.items() if name in _OF_WRITING})
+        writing = {name: value for name, value in options.items() if name in _OF_WRITING}
+        chosen = options_of(ImportOptions, writing)
         data = Gridded(files[0], decode(found), chosen) if isinstance(found, xr.Dataset) else found
     if not isinstance(data, Recording):
         raise ConfigError(
@@ -162,13 +163,6 @@ def import_data(
         if data.understood:
             task.tell(data.understood)
         return _write(data, Path(out), chosen, _Source(name, files, request), overwrite=overwrite, task=task)
-
-
-def _options(given: Mapping[str, Any]) -> ImportOptions:
-    known = {field.name for field in fields(ImportOptions)}
-    if unknown := sorted(set(given) - known):
-        raise ConfigError(f"{', '.join(unknown)} cannot be set: known are {', '.join(sorted(known))}")
-    return ImportOptions(**given)
 
 
 def _named(importer: str) -> Callable[..., Any]:
@@ -194,8 +188,12 @@ def _write(
 ) -> Imported:
     """Write an opened recording as the archive ``out``."""
     unchanged = Unchanged(*source.files)
-    unit = data.unit if isinstance(data, Gridded) or not options.unit else options.unit_of("") or data.unit
-    for channel, own in zip(data.channels, by_channel(unit, len(data.channels)), strict=True):
+    options.check_channels(data.channels)
+    units = by_channel(data.unit, len(data.channels))
+    if options.unit and not isinstance(data, Gridded):
+        units = tuple(options.unit_of(name) or own for name, own in zip(data.channels, units, strict=True))
+    unit = joined(units)
+    for channel, own in zip(data.channels, units, strict=True):
         if not own:
             raise DataError(
                 f"channel {channel} has no unit (attribute 'units'): give the unit of its values with --unit, such "

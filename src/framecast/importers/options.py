@@ -3,6 +3,7 @@
 The defaults are determined from the source.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,6 +136,11 @@ class ImportOptions:
     def channels_with_unit(self) -> set[str]:
         """The channels with individual units."""
         return {name for name, given, _ in (text.rpartition("=") for text in self.unit) if given}
+
+    def check_channels(self, channels: Sequence[str]) -> None:
+        """Raise `ConfigError` if a channel has a unit that is not among ``channels``."""
+        if unknown := sorted(self.channels_with_unit - set(channels)):
+            raise ConfigError(f"--unit names {', '.join(unknown)}, and the channels are {', '.join(channels)}")
 
     def unit_of(self, channel: str) -> str | None:
         """Return the unit that the user gives for a channel."""

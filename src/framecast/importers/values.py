@@ -57,7 +57,7 @@ def implausible(channel: str, unit: str, low: float, high: float) -> str:
     """Return a remark on a channel with values outside the range of its unit; empty if there are none."""
     for known, least, most in _POSSIBLE:
         slack = 0.01 * (high - low)
-        if same_unit(unit, known) and (low < least - slack or high > most + slack):
+        if (low < least - slack or high > most + slack) and same_unit(unit, known):  # in this order: it loads pint
             limits = f"{least:g} to {most:g}" if np.isfinite(most) else f"at least {least:g}"
             return (
                 f"{channel} goes from {low:g} to {high:g} {unit}, and values in {unit} are {limits}, unless they "

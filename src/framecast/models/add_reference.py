@@ -1,6 +1,5 @@
 """`framecast.add_reference`: add a description of the training data to a model; its weights do not change."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ from framecast.core.files import held
 from framecast.core.machine import choose_device
 from framecast.data.archive.reader import Archive
 from framecast.data.datasets import WindowDataset
-from framecast.data.windows import find_windows, manifest_hash
+from framecast.data.windows import manifest_hash
 from framecast.models.checkpoint import load
 from framecast.models.header import find_model
 from framecast.models.reference import OCCASIONS, WINDOWS, describe_training, write_reference
@@ -49,9 +48,7 @@ def add_reference(
         forecaster = load(folder, device=choose_device(device), trust_code=trust_code)
         archive = archive if isinstance(archive, Archive) else Archive.open(archive)
         config = forecaster.config
-        whole = replace(config.frames, height=archive.height, width=archive.width)
-        found = find_windows(archive, whole, stride=config.stride, max_masked=config.max_masked)
-        train = config.split.divide(found)["train"]
+        train = config.split.divide(config.windows(archive))["train"]
         hashes = config.training.get("hashes", {})
         if not train or hashes.get("train") not in (None, manifest_hash(train)):
             raise DataError(

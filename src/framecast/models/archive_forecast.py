@@ -27,7 +27,7 @@ from framecast.data.climatology import Climatology, sample_climatology
 from framecast.data.datasets import WindowDataset
 from framecast.data.forecasts import ForecastWriter, SampleInfo, join_forecast, write_forecast
 from framecast.data.netcdf import hidden_forecast, is_netcdf, write_netcdf
-from framecast.data.windows import TOLERANCE, Window, WindowList, find_windows, manifest_hash
+from framecast.data.windows import TOLERANCE, Window, WindowList, manifest_hash
 from framecast.models.checkpoint import load
 from framecast.models.config import ModelConfig, channels_of
 from framecast.models.forecaster import Choices, Forecaster
@@ -201,14 +201,7 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
     only_past = selection.latest or selection.time is not None
     trained = selection.split is not None or (not only_past and _trained_on(config, archive))
     side = selection.split or ("validation" if trained and not selection.all_windows else None)
-    windows = find_windows(
-        archive,
-        frames,
-        stride=config.stride,
-        tolerance=config.tolerance,
-        max_masked=config.max_masked,
-        past_only=side is None or only_past,
-    )
+    windows = config.windows(archive, frames, past_only=side is None or only_past)
     notes: list[str] = []
     train, chosen = windows[:0], windows
     if selection.latest:
@@ -248,12 +241,8 @@ def _trained_on(config: ModelConfig, archive: Archive) -> bool:
     """Whether the windows of ``archive`` on the training side are those that the model was trained on."""
     hashes = config.training.get("hashes")
     known = hashes.get("train") if isinstance(hashes, Mapping) else None
-    frames = replace(config.frames, height=archive.height, width=archive.width)
     try:
-        windows = find_windows(
-            archive, frames, stride=config.stride, tolerance=config.tolerance, max_masked=config.max_masked
-        )
-        return known is not None and manifest_hash(config.split.divide(windows)["train"]) == known
+        return known is not None and manifest_hash(config.split.divide(config.windows(archive))["train"]) == known
     except FramecastError:  # no window, or none that can be split so
         return False
 
@@ -379,9 +368,10 @@ def forecast_windows(
         videos = torch.cat(parts)
         if not reported and (lost := diverged(videos, past, frames, forecaster.normaliser)):
             reported.append(index)
+            largest = float(torch.where(torch.isfinite(videos), videos.abs(), 0.0).max())
             warnings.warn(
                 f"{lost} of {len(chosen)} members of {window.id} diverged (values that are not finite, or far "
-                f"beyond past and training: up to {_largest(videos):.3g}); others may have as well: train for "
+                f"beyond past and training: up to {largest:.3g}); others may have as well: train for "
                 "longer, predict v rather than epsilon, or limit the pixels with sampling.clip",
                 FramecastWarning,
                 stacklevel=2,
@@ -525,11 +515,6 @@ def moving_positions(
     return {
         name: (dims, np.stack(rows), attrs) for name, (dims, rows, attrs) in found.items() if len(rows) == len(windows)
     }
-
-
-def _largest(videos: Tensor) -> float:
-    """Return the largest finite magnitude of ``videos``."""
-    return float(torch.where(torch.isfinite(videos), videos.abs(), 0.0).max())
 
 
 def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normaliser | None = None) -> int:

@@ -1,15 +1,16 @@
 """Everything about a model but its weights, as one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
 
 from framecast._version import __version__
 from framecast.core.domain import Domain, find_domain
+from framecast.data.archive.reader import Archive
 from framecast.data.splits import AnySplit, AutoSplit
-from framecast.data.windows import TOLERANCE
+from framecast.data.windows import TOLERANCE, WindowList, find_windows
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.generator import Generator
 from framecast.generators.kinds import AnyGenerator
@@ -114,6 +115,20 @@ class ModelConfig:
     def conditioning(self) -> Conditioning:
         """Input and output of the network."""
         return self.generator.conditioning(self.representation)
+
+    def windows(self, archive: Archive, frames: FrameSpec | None = None, *, past_only: bool = False) -> WindowList:
+        """Return the windows of an archive by the rules of the training, of its full frames; see `find_windows`.
+
+        The ``frames`` are those of the model by default.
+        """
+        return find_windows(
+            archive,
+            replace(frames or self.frames, height=archive.height, width=archive.width),
+            stride=self.stride,
+            tolerance=self.tolerance,
+            max_masked=self.max_masked,
+            past_only=past_only,
+        )
 
     @property
     def given_channels(self) -> int:

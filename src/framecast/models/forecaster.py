@@ -50,7 +50,6 @@ from framecast.videos.labelled import (
     turned_axes,
     unstack,
 )
-from framecast.videos.normalise import Normaliser
 from framecast.videos.target import Advected, seen_before
 
 
@@ -77,6 +76,14 @@ class Forecaster:
         generator: the trained network with the sampling procedure.
         calibration: calibration of its intervals, if there is one.
         reference: description of its training data, if stored.
+
+    Attributes:
+        name: of the model in forecasts.
+        unit: physical unit of the forecasts.
+        frames: channels, frames, cadence and size that the model was trained on.
+        labels: names of the classes that ``label`` may give, in order; empty for a model without labels.
+        sampling: the default sampler, grid and steps.
+        normaliser: the stretch of every channel.
     """
 
     def __init__(
@@ -88,6 +95,8 @@ class Forecaster:
         reference: Reference | None = None,
     ) -> None:
         self.config = config
+        self.name, self.unit, self.frames = config.name, config.future_unit, config.frames
+        self.labels, self.sampling, self.normaliser = config.labels, config.sampling, config.normaliser
         self.generator = generator.eval()
         self.calibration = calibration
         self.reference = reference
@@ -102,36 +111,6 @@ class Forecaster:
     def generators(self) -> tuple[Generator, ...]:
         """The generator that draws the members."""
         return self.generator.parts if isinstance(self.generator, Refined) else (self.generator,)
-
-    @property
-    def name(self) -> str:
-        """Name of the model in forecasts."""
-        return self.config.name
-
-    @property
-    def unit(self) -> str:
-        """Physical unit of the forecasts."""
-        return self.config.future_unit
-
-    @property
-    def frames(self) -> FrameSpec:
-        """Channels, frames, cadence and size that the model was trained on."""
-        return self.config.frames
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes that ``label`` may give, in order; empty for a model without labels."""
-        return self.config.labels
-
-    @property
-    def sampling(self) -> SamplingOptions:
-        """The default sampler, grid and steps."""
-        return self.config.sampling
-
-    @property
-    def normaliser(self) -> Normaliser:
-        """The stretch of every channel."""
-        return self.config.normaliser
 
     @property
     def device(self) -> torch.device:

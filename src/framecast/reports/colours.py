@@ -26,10 +26,7 @@ def colour_map(channel: str, domain: Domain) -> Colormap:
 
 def is_signed(values: np.ndarray, unit: str) -> bool:
     """Whether ``values`` have both signs and a physical zero, as velocities have; °C and dBZ do not."""
-    if unit.lower().startswith("db") or convertible(unit, "K"):
-        return False
     known = values[np.isfinite(values)]
-    if not known.size:
-        return False
-    low, high = (float(value) for value in np.percentile(known, [0.2, 99.8]))
-    return low < 0 < high and min(-low, high) > _LEAST * max(-low, high)
+    low, high = (float(value) for value in np.percentile(known, [0.2, 99.8])) if known.size else (0.0, 0.0)
+    both = low < 0 < high and min(-low, high) > _LEAST * max(-low, high)
+    return both and not unit.lower().startswith("db") and not convertible(unit, "K")  # last: it loads pint

@@ -36,11 +36,12 @@ def evaluate(forecasts: str | Path | Sequence[str | Path], *, progress: Progress
     Args:
         forecasts: files that `framecast.forecast` wrote.
         progress: whether to show the samples done, or a function that is called with their number and the total.
-        options: ``truth`` and ``variables`` for ensembles of other models, ``blocks``, ``replicates``, ``seed``,
-            ``thresholds``, ``climatology``, and ``scores``, ``quantities`` and ``baselines`` of your own, see
-            `framecast.verification.evaluation.evaluate`.
+        options: ``truth`` and ``variables`` for ensembles of other models, ``scores``, ``quantities`` and
+            ``baselines`` of your own, see `framecast.verification.evaluation.evaluate`; and the fields of
+            `framecast.verification.options.EvaluationOptions`, such as ``blocks`` and ``thresholds``.
 
     Raises:
+        ConfigError: there is no such option, or its value is not possible.
         FramecastError: there is no such file.
         DataError: it is not a forecast, nothing in it can be scored, or the files cannot be compared.
     """

@@ -186,7 +186,7 @@ def prepare(recipe: Recipe, data: Archive | OwnData) -> Prepared:
         return _prepare_own(recipe, data, start)
     recipe = fit_to(recipe, data)
     frames = frame_spec(recipe.data, data)
-    _check_recipe(recipe, frames)
+    _check_recipe(recipe, frames, data.channels)
     windows, split, sides = divide(recipe, data)
     for side in ("train", "validation"):
         if not sides[side]:
@@ -257,7 +257,7 @@ def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared
     if recipe.data.forcings:
         raise ConfigError("data.forcings needs an archive; a custom dataset can provide them as channels of the past")
     frames = own_frame_spec(recipe.data, data.train)
-    _check_recipe(recipe, frames)
+    _check_recipe(recipe, frames, channels_of(frames))
     classes = tuple(getattr(data.train, "classes", ())) if recipe.data.labels else ()
     if recipe.data.labels and not classes:
         raise DataError(f"data.labels is true, and {type(data.train).__name__} has no attribute classes: name them")
@@ -276,7 +276,11 @@ def _prepare_own(recipe: Recipe, data: OwnData, start: Start | None) -> Prepared
     return _describe(recipe, data, frames, start, unit=unit, classes=classes)
 
 
-def _check_recipe(recipe: Recipe, frames: FrameSpec) -> None:
+def _check_recipe(recipe: Recipe, frames: FrameSpec, channels: Sequence[str]) -> None:
+    """Raise `ConfigError` if settings do not fit ``frames``, or name none of the ``channels`` that the data have."""
+    for name in ("softening", "saturation", "dry"):
+        if unknown := [channel for channel in getattr(recipe.data, name) if channel not in channels]:
+            raise ConfigError(f"data.{name} names {', '.join(unknown)}; the channels are {', '.join(channels)}")
     check_target(recipe.target, frames)
     if recipe.target == "advected" and not frames.even:
         raise ConfigError(

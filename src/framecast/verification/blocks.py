@@ -12,7 +12,6 @@ Fewer than five blocks allow no interval.
 """
 
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from framecast.core.errors import ConfigError
 from framecast.core.options import format_duration
 from framecast.verification.cases import Cases
 from framecast.verification.options import Blocks
-
-BLOCKS = get_args(Blocks)
 
 ENOUGH_BLOCKS = 8
 """With fewer blocks percentile intervals are too narrow to be trusted."""

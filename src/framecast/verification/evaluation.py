@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,17 +20,18 @@ import xarray as xr
 
 from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import options_of
 from framecast.core.progress import note
 from framecast.data.forecasts import open_forecast
 from framecast.verification.baselines import BASELINES
-from framecast.verification.blocks import BLOCKS, Blocks, Chosen, block_names, independent_blocks
+from framecast.verification.blocks import Chosen, block_names, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores, vector_scores
 from framecast.verification.ensembles import as_forecast, stem
 from framecast.verification.maps import Maps
 from framecast.verification.nowcasts import NOWCASTS, nowcast
 from framecast.verification.occurrences import Event, JudgedWindows, judge_event
-from framecast.verification.options import By, Occasions
+from framecast.verification.options import EvaluationOptions
 from framecast.verification.pool import finite_tensor
 from framecast.verification.quantities import (
     QUANTITIES,
@@ -57,7 +58,7 @@ from framecast.verification.summary import (
 from framecast.verification.tally import Tally
 from framecast.videos.units import by_channel
 
-__all__ = ["BLOCKS", "Blocks", "Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
+__all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
 
 class _Named(Protocol):
@@ -118,20 +119,11 @@ def evaluate(
     *,
     truth: str | Path | None = None,
     variables: Sequence[str] = (),
-    blocks: Blocks = "auto",
-    replicates: int = 1000,
-    seed: int = 0,
-    thresholds: Sequence[float] = (),
-    climatology: Occasions = "any",
-    events: Sequence[str] = (),
-    by: Sequence[By] = (),
-    region: Sequence[str] = (),
-    mask: str | Path | None = None,
-    weights: Literal["area", "none"] = "area",
     scores: Sequence[Score] = (),
     quantities: Sequence[Quantity] = (),
     baselines: Sequence[Baseline | str] = (),
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Evaluation:
     """Evaluate one forecast file, or several on the windows that they share.
 
@@ -143,50 +135,39 @@ def evaluate(
             a member dimension, a folder or pattern (``members/*.nc``) of files with a member each; see
             `framecast.verification.ensembles`. None uses the observations in each file.
         variables: of these ensembles, by default all that have members.
-        blocks: unit treated as independent by the bootstrap: ``sequence``, ``day``, ``sequence-day``
-            or ``sample``; ``auto`` chooses from metadata and scores, and gives no interval for fewer than five blocks;
-            see `framecast.verification.blocks`.
-        replicates: number of bootstrap draws.
-        seed: random seed of the bootstrap and of the baselines.
-        thresholds: values, in the unit of the images, whose exceedance is scored as an event: Brier score,
-            reliability, fractions skill score, area and volume above it.
-        climatology: its training windows: ``any``, those of the nearest ``hour`` of the day (UTC), or of
-            the nearest ``season``.
-        events: events within the horizon, ``peak>=50000`` or ``class>=M``, whose probability is scored, see
-            `framecast.verification.occurrences`.
-        by: subsets that are scored separately in addition: ``season``, ``month``, ``hour``, ``sequence`` or ``label``.
-        region: parts of the frame, ``NAME=SOUTH:NORTH,WEST:EAST``, likewise.
-        mask: a NetCDF map of classes, likewise; see `framecast.verification.strata`.
-        weights: ``area`` weights pixels by the cosine of their latitude, where rows are latitudes.
         scores: scores in addition to those of the catalogue; one of the same name replaces it. Likewise
         quantities: derived quantities, and
         baselines: baselines, or names of nowcasts (`framecast.verification.nowcasts`); those in a file are always
             included.
         progress: called with the samples done and their number.
+        options: the other fields of `framecast.verification.options.EvaluationOptions`; see also
+            `framecast.verification.blocks`, `framecast.verification.occurrences` and `framecast.verification.strata`.
 
     Raises:
+        ConfigError: there is no such option, or its value is not possible.
         FramecastError: there is no such folder.
         DataError: it is not a forecast, nothing in it can be scored, the files cannot be compared, or one changes
             meanwhile.
     """
+    chosen = options_of(EvaluationOptions, options)
     scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
     if scratch is not None:
         forecasts = _paired(forecasts, truth, Path(scratch.name), variables)
     named = [name.strip() for each in baselines if isinstance(each, str) for name in each.split(",")]
     added = [nowcast(name) for name in dict.fromkeys([*_held(forecasts), *named])]
     added += [each for each in baselines if not isinstance(each, str)]
-    cases = Cases(forecasts, seed=seed, climatology=climatology, baselines=_joined(BASELINES, added))
+    cases = Cases(forecasts, seed=chosen.seed, climatology=chosen.climatology, baselines=_joined(BASELINES, added))
     cases.scratch = scratch  # is deleted with the cases
-    asked = [Event.parse(text) for text in dict.fromkeys(part for each in events for part in each.split(","))]
-    limits = tuple(sorted({float(value) for value in thresholds}))
+    asked = [Event.parse(text) for text in dict.fromkeys(part for each in chosen.events for part in each.split(","))]
+    limits = tuple(sorted({float(value) for value in chosen.thresholds}))
     if limits and len(set(cases.units)) > 1:
         raise ConfigError(f"thresholds are in one unit, and the channels are in {cases.unit}: leave thresholds out")
     measured = _measured(cases.quantities, (*_calibrated(cases), *quantities), limits, cases.unit)
     for event in asked:
         event.check([each.name for each in measured], cases.sources[0].dataset.attrs.get("classes", ()))
     entries = _entries(scores, measured, limits, cases.size, cases.units)
-    strata = find_strata(cases, by=by, regions=region, mask=mask)
-    areas = cases.weights if weights == "area" else None
+    strata = find_strata(cases, by=chosen.by, regions=chosen.region, mask=chosen.mask)
+    areas = cases.weights if chosen.weights == "area" else None
     shared = cases.climate.judged(areas)
     scale = cases.climate.scale if len(cases.channels) > 1 else None
     limited = {entry.name for value in limits for entry in event_scores(value, cases.size)}
@@ -228,15 +209,18 @@ def evaluate(
             "check that the file contains more than NaN"
         )
     values = _relative(tallies, cases.models[0])
-    chosen = independent_blocks(cases, values) if blocks == "auto" else Chosen(block_names(cases, blocks), blocks)
-    names = chosen.names
-    bootstrap = Bootstrap(names, replicates=replicates, seed=seed, least=chosen.least)
+    if chosen.blocks == "auto":
+        blocks = independent_blocks(cases, values)
+    else:
+        blocks = Chosen(block_names(cases, chosen.blocks), chosen.blocks)
+    drawing = {"replicates": chosen.replicates, "seed": chosen.seed, "least": blocks.least}
+    bootstrap = Bootstrap(blocks.names, **drawing)
     found = [
         judge_event(
             event,
             _windows(cases, tallies, before, measured),
             cases.models,
-            names,
+            blocks.names,
             bootstrap,
             lead=next(each.name for each in measured if each.name in ("peak", "peak_mean", "maximum")),
         )
@@ -252,7 +236,7 @@ def evaluate(
             scores=entries,
             quantities=measured,
             thresholds=limits,
-            blocks=chosen,
+            blocks=blocks,
             values=values,
             observed=(int(observed[0]), int(observed[1])),
             weights="" if areas is None else "cosine of the latitude",
@@ -263,7 +247,7 @@ def evaluate(
                     own,
                     cases,
                     few,
-                    Bootstrap([names[k] for k in numbers], replicates=replicates, seed=seed, least=chosen.least),
+                    Bootstrap([blocks.names[k] for k in numbers], **drawing),
                 )
                 for stratum, own, numbers in parts
             ],
@@ -330,7 +314,8 @@ def _relative(tallies: dict[str, Tally], name: str) -> np.ndarray:
 def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
     """Return the nowcasts in forecast files."""
     given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
-    return [name for name in NOWCASTS if any(f"baseline_{name}" in open_forecast(path) for path in given)]
+    held = {name for path in given for name in open_forecast(path)}
+    return [name for name in NOWCASTS if f"baseline_{name}" in held]
 
 
 def _paired(

@@ -1,13 +1,13 @@
 """Options of the evaluation. Without heavy imports, so that the command line starts quickly."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from framecast.core.errors import ConfigError
 
 Blocks = Literal["auto", "sequence", "day", "sequence-day", "sample"]
 Occasions = Literal["any", "hour", "season"]
-By = Literal["season", "month", "hour", "sequence", "label"]
+BY = ("season", "month", "hour", "sequence", "label")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class EvaluationOptions:
     def __post_init__(self) -> None:
         if self.replicates < 100:
             raise ConfigError(f"replicates is {self.replicates}; intervals need at least 100 bootstrap draws")
-        if unknown := [each for each in self.by if each not in get_args(By)]:
-            raise ConfigError(f"by is {unknown[0]!r}; scores can be stratified by {', '.join(get_args(By))}")
+        if unknown := [each for each in self.by if each not in BY]:
+            raise ConfigError(f"by is {unknown[0]!r}; scores can be stratified by {', '.join(BY)}")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; it must not be negative")

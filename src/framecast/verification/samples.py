@@ -119,6 +119,7 @@ class Sample:
         domain = forecast_domain(data)
         areas = area_weights(data.coords, (data.sizes["y"], data.sizes["x"]))
         calibration, objection = carried(data, where=str(where))
+        elapsed = np.concatenate([data["past_time"].values, data["lead_time"].values]).astype("timedelta64[ns]")
         return cls(
             sequence=str(data["sequence"].values),
             issue=clock[number],
@@ -135,7 +136,7 @@ class Sample:
             domain=domain,
             quantities=quantities_of(domain, data.coords),
             weights=None if areas is None else torch.from_numpy(areas),
-            moments=tuple(calendar.moment(clock[number] + each) for each in _elapsed(data)),
+            moments=tuple(calendar.moment(clock[number] + each) for each in elapsed),
             places=_places(data),
             sides=frame_sides(data.coords),
             unlike=str(data["unlike_training"].values) if "unlike_training" in data else "",
@@ -176,11 +177,6 @@ class Sample:
     def curve(self) -> Quantity:
         """The quantity of each frame that is drawn."""
         return next(quantity for quantity in self.quantities if quantity.by_lead)
-
-
-def _elapsed(data: xr.Dataset) -> np.ndarray:
-    """Return the times of past and future frames from the issue time."""
-    return np.concatenate([data["past_time"].values, data["lead_time"].values]).astype("timedelta64[ns]")
 
 
 def _places(data: xr.Dataset) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.importers.formats import open_decoded
 from framecast.importers.options import ImportOptions
 from framecast.verification.cases import Cases
-from framecast.verification.options import By
 
 _SEASONS = ("DJF", "MAM", "JJA", "SON")
 
@@ -38,7 +37,7 @@ class Stratum:
 
 
 def find_strata(
-    cases: Cases, *, by: Sequence[By] = (), regions: Sequence[str] = (), mask: str | Path | None = None
+    cases: Cases, *, by: Sequence[str] = (), regions: Sequence[str] = (), mask: str | Path | None = None
 ) -> list[Stratum]:
     """Return the requested subsets.
 
@@ -59,7 +58,7 @@ def find_strata(
     return found + ([] if mask is None else _classes(cases, Path(mask)))
 
 
-def _by(cases: Cases, what: By) -> list[Stratum]:
+def _by(cases: Cases, what: str) -> list[Stratum]:
     names = _names(cases, what)
     return [
         Stratum(name=f"{what} {name}", samples=frozenset(k for k, own in enumerate(names) if own == name))
@@ -67,7 +66,7 @@ def _by(cases: Cases, what: By) -> list[Stratum]:
     ]
 
 
-def _names(cases: Cases, what: By) -> list[str]:
+def _names(cases: Cases, what: str) -> list[str]:
     if what == "sequence":
         return list(cases.sequences)
     if what == "label":

@@ -10,7 +10,7 @@ the advected frames.
 Everything that must be stored with the weights of a model: the frame specification, the stretch, and the meaning of x0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -211,15 +211,15 @@ class Representation:
         return low, high
 
     def _normalised_past(self, past: Tensor, forcing: Tensor | None) -> Tensor:
-        if self.anomalies is None:
-            return self.normaliser.forward(past, self.frames.past_channels)
-        return self.anomalies.forward(past, self.frames.past_channels, self._angles(forcing)[..., : self.frames.past])
+        return self._normalised(past, self.frames.past_channels, slice(None, self.frames.past), forcing)
 
     def _normalised_future(self, future: Tensor, forcing: Tensor | None) -> Tensor:
+        return self._normalised(future, self.frames.future_channels, slice(self.frames.past, None), forcing)
+
+    def _normalised(self, video: Tensor, names: Sequence[str], frames: slice, forcing: Tensor | None) -> Tensor:
         if self.anomalies is None:
-            return self.normaliser.forward(future, self.frames.future_channels)
-        ahead = self._angles(forcing)[..., self.frames.past :]
-        return self.anomalies.forward(future, self.frames.future_channels, ahead)
+            return self.normaliser.forward(video, names)
+        return self.anomalies.forward(video, names, self._angles(forcing)[..., frames])
 
     def _angles(self, forcing: Tensor | None) -> Tensor:
         """Return cosine and sine of the clocks of the anomalies, ``[..., 2 · clock, P + F]``."""

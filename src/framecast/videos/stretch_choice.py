@@ -51,11 +51,9 @@ def choose_stretch(
         return fit_stretch(finite, curve="linear")  # raises errors
     sample = finite[:: max(1, finite.size // _SAMPLE)]
     curve, reason = _signed(sample) if loss_below_floor(finite) > TRACE else _positive(sample)
-    if curve == "linear":
-        softening = softening or 1.0
-        return fit_stretch(finite, curve="linear", softening=softening, saturation=saturation, dry=dry, reason=reason)
-    nonzero = np.abs(sample[sample != 0]) if curve == "asinh" else sample[sample > 0]
-    bend = softening or float(f"{np.median(nonzero):.2g}")
+    bend = softening or 1.0
+    if curve != "linear" and not softening:
+        bend = float(f"{np.median(np.abs(sample[sample != 0]) if curve == 'asinh' else sample[sample > 0]):.2g}")
     return fit_stretch(finite, curve=curve, softening=bend, saturation=saturation, dry=dry, reason=reason)
 
 

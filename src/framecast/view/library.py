@@ -110,7 +110,9 @@ class ForecastFile:
                 {"name": q.name, "label": q.label, "unit": q.unit, "by_lead": q.by_lead} for q in quantities_of(domain)
             ],
             "attributes": {
-                visible(k, most=80): visible(_shown(v)) for k, v in data.attrs.items() if k != "calibration"
+                visible(k, most=80): visible(v if isinstance(v, str) else json.dumps(v, default=str))
+                for k, v in data.attrs.items()
+                if k != "calibration"
             },
         }
 
@@ -146,10 +148,6 @@ class ForecastFile:
                     "values": np.nan_to_num(variable.values.astype(np.float64)).tolist(),
                 }
         return found
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _written(path: Path) -> tuple[int, int]:

@@ -136,13 +136,10 @@ def _unpack(path: Path, folder: Path) -> Path:
 def offered(config: Any, archive: str | Path) -> dict[str, Any]:
     """Return from which pasts of an archive a model can forecast, as JSON values."""
     from framecast.data.archive.reader import Archive
-    from framecast.data.windows import find_windows
 
     opened = Archive.open(archive)
-    frames = replace(config.frames, height=opened.height, width=opened.width)
-    windows = find_windows(opened, frames, stride=config.stride, max_masked=config.max_masked, past_only=True)
     times: dict[str, list[str]] = {}
-    for window in windows:
+    for window in config.windows(opened, past_only=True):
         times.setdefault(window.sequence, []).append(opened.calendar.iso(window.issue_time))
     return {"sequences": times, "members": 20, "labels": list(config.labels), "steps": config.sampling.steps}
 

@@ -106,6 +106,8 @@ def test_other_wavelengths_need_their_saturation(tmp_path: Path) -> None:
         Image.new("L", (4, 3), 255).save(tmp_path / "1" / f"1_20110214_0{hour}00_171.png")
     with pytest.raises(ConfigError, match="the saturation of 171 Å is not known"):
         import_pictures(tmp_path, tmp_path / "a.zarr")
+    with pytest.raises(ConfigError, match=r"304 Å.*171 Å"):
+        import_pictures(tmp_path, tmp_path / "a.zarr", saturation={171: 5000, 304: 100})
     assert run(["solar", "import-png", str(tmp_path), str(tmp_path / "a.zarr"), "--saturation", "171=5000"]) == 0
     archive = Archive.open(tmp_path / "a.zarr")
     assert (archive.height, archive.width, archive.cadence) == (3, 4, 3600.0)

@@ -64,12 +64,27 @@ _OWN_ATTRIBUTES = (*ROOT_ATTRIBUTES, CLASSES, CONTENT, LABELS)
 
 
 class Archive:
-    """An archive opened for reading. Frames are read on demand; opening reads only metadata."""
+    """An archive opened for reading. Frames are read on demand; opening reads only metadata.
+
+    Attributes:
+        path: its folder.
+        header: what all sequences have in common.
+        attrs: the other attributes of the root.
+        sequences: their names.
+        channels: names along the channel axis.
+        unit: physical unit of the intensity.
+        cadence: nominal seconds between two frames.
+        height: rows of a frame.
+        width: columns of a frame.
+        classes: names of the classes, in order; empty if frames have no labels.
+    """
 
     def __init__(self, path: Path, header: Header, attrs: Mapping[str, Any]) -> None:
         """Use `Archive.open`."""
         self.path = path
         self.header = header
+        self.channels, self.unit, self.cadence = header.channels, header.unit, header.cadence
+        self.height, self.width, self.classes = header.height, header.width, header.classes
         self._all_attrs = dict(attrs)
         self.attrs = {name: value for name, value in attrs.items() if name not in _OWN_ATTRIBUTES}
         self.sequences: tuple[str, ...] = tuple(sorted(_groups(path)))
@@ -97,39 +112,9 @@ class Archive:
             return cls(path, header, attrs)
 
     @property
-    def channels(self) -> tuple[str, ...]:
-        """Names along the channel axis."""
-        return self.header.channels
-
-    @property
-    def unit(self) -> str:
-        """Physical unit of the intensity."""
-        return self.header.unit
-
-    @property
-    def cadence(self) -> float:
-        """Nominal seconds between two frames."""
-        return self.header.cadence
-
-    @property
     def calendar(self) -> Calendar:
         """Calendar of all times, that of the first sequence."""
         return self._open(self.sequences[0]).calendar
-
-    @property
-    def height(self) -> int:
-        """Rows of a frame."""
-        return self.header.height
-
-    @property
-    def width(self) -> int:
-        """Columns of a frame."""
-        return self.header.width
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in order; empty if frames have no labels."""
-        return self.header.classes
 
     @property
     def domain(self) -> Domain:

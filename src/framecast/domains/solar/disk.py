@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from framecast.core.errors import DataError
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import issue_clock, open_forecast
+from framecast.domains.solar.positions import check_positions
 
 Values = npt.NDArray[np.float32]
 
@@ -54,11 +55,7 @@ def whole_disk(forecast: str | Path) -> xr.Dataset:
         DataError: the file has no positions of its frames, or the disk exceeds 4 GiB.
     """
     whole = open_forecast(forecast)
-    if "hpc_x" not in whole.coords or "observer_longitude" not in whole.coords:
-        raise DataError(
-            f"{forecast} has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
-            "images with this framecast and forecast again"
-        )
+    check_positions(whole, str(forecast))
     clock, _ = issue_clock(whole)
     chosen = np.flatnonzero(np.abs(clock - clock.max()) <= _MINUTE)
     pixel = float(whole["x"][1] - whole["x"][0])

@@ -26,7 +26,7 @@ from framecast.domains.solar.image import FrameHeader, SolarImage
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import PredictOptions, View
 from framecast.domains.solar.places import Arcsec, Stonyhurst, parse_location
-from framecast.domains.solar.positions import along_time, coordinates, observed_from
+from framecast.domains.solar.positions import along_time, check_positions, coordinates, observed_from
 from framecast.domains.solar.predict.region import find_region
 from framecast.domains.solar.projection import SOLAR_RADIUS
 from framecast.domains.solar.radiometry import Radiometry
@@ -266,11 +266,7 @@ def write_maps(
 def _one(forecast: xr.Dataset | str | Path, sample: int) -> xr.Dataset:
     """Return one window of a forecast in memory."""
     whole = forecast if isinstance(forecast, xr.Dataset) else open_forecast(forecast)
-    if "hpc_x" not in whole.coords or "observer_longitude" not in whole.coords:
-        raise DataError(
-            "the forecast has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
-            "images with this framecast and forecast again"
-        )
+    check_positions(whole, "the forecast" if isinstance(forecast, xr.Dataset) else str(forecast))
     if "sample" not in whole.dims:
         return whole
     clock, _ = issue_clock(whole)

@@ -78,7 +78,9 @@ def _in_processes(workers: int, function: Callable[[Job], Result], jobs: Iterabl
     jobs, deaths = iter(jobs), 0
     while deaths < DEATHS:
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interruptions)
+        pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+        )
         try:
             pending = deque(pool.submit(function, job) for job in begun)
             while True:
@@ -100,11 +102,6 @@ def _in_processes(workers: int, function: Callable[[Job], Result], jobs: Iterabl
         f"{DEATHS} workers died, one after the other, on the same file: use fewer workers, which leaves more "
         "memory for each, or leave the file out"
     )
-
-
-def _leave_interruptions() -> None:
-    """Leave interruptions to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _on_cluster(client: Any, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:

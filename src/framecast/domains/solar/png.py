@@ -219,7 +219,7 @@ def import_pictures(
         progress: called with the number of pictures done, and of all.
 
     Raises:
-        ConfigError: the saturation of a wavelength is not known.
+        ConfigError: the saturation of a wavelength is not known, or given for one that the pictures lack.
         DataError: there is nothing to import, or no sample matches a picture.
     """
     pictures, ignored = find_pictures(source)
@@ -228,6 +228,11 @@ def import_pictures(
     if absent := [channel for channel in channels if channel not in known]:
         raise ConfigError(
             f"the saturation of {', '.join(map(str, absent))} Å is not known: give it as --saturation {absent[0]}=VALUE"
+        )
+    if strange := sorted(set(saturation or {}) - set(channels)):
+        raise ConfigError(
+            f"--saturation names {', '.join(map(str, strange))} Å, and the pictures are of "
+            f"{', '.join(map(str, channels))} Å"
         )
     scale = [float(known[channel]) for channel in channels]
     spans = read_exclusions(exclude) if exclude is not None else ()

@@ -40,7 +40,8 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
         return {}
     own = sequence["time"].values.astype("datetime64[ns]")
     given = np.array([sequence[name].values for name in _NEEDED], np.float64)
-    observers = Observers(own, [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T])
+    seen = [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T]
+    observers = Observers(own, seen)
     places = [observers.at(time) for time in times]
     seen_from = Viewpoints.of(places)
     found = {f"observer_{name}": np.asarray(values) for name, values in seen_from._asdict().items()}
@@ -52,7 +53,6 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
         longitude, latitude = np.array([unproject(x[0], y[0], place) for place in places]).T
         *_, mu = project(longitude, latitude, seen_from)
         return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": longitude, "latitude": latitude}
-    seen = [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T]
     surface = np.array([unproject(x, y, place) for x, y, place in zip(*given[:2], seen, strict=True)])
     latitude, days = surface[:, 1], days_between(own[0], own)
     asked = days_between(own[0], times.astype("datetime64[ns]"))
@@ -62,6 +62,15 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     lon, lat = np.interp(asked, days, steady) + rate * asked, np.interp(asked, days, latitude)
     x, y, mu = project(lon, lat, seen_from)
     return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": lon % 360, "latitude": lat}
+
+
+def check_positions(forecast: xr.Dataset, where: str) -> None:
+    """Raise `DataError` if a ``forecast`` has no positions of its frames."""
+    if "hpc_x" not in forecast.coords or "observer_longitude" not in forecast.coords:
+        raise DataError(
+            f"{where} has no positions of its frames (coordinates hpc_x and observer_longitude): prepare the "
+            "images with this framecast and forecast again"
+        )
 
 
 def coordinates(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[str, tuple[Any, dict[str, str]]]:

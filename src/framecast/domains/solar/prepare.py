@@ -22,6 +22,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.files import ARCHIVE, refuse_existing
 from framecast.core.fingerprint import digest, fingerprint_files
 from framecast.core.machine import cores
+from framecast.core.options import options_of
 from framecast.core.resume import ResumableJob
 from framecast.data.archive.resumable import ResumableArchiveWriter
 from framecast.domains.solar import GAUSS, MAGNETIC, NAME
@@ -131,7 +132,7 @@ def prepare(
         DataError: nothing usable is in the folder, or (``strict``) something unusable is.
         FramecastError: the destination exists or cannot be written, or the cluster was lost.
     """
-    source, chosen = Path(source), PrepareOptions(**options)
+    source, chosen = Path(source), options_of(PrepareOptions, options)
     if chosen.regions is not None and tracks is not None:
         raise ConfigError("regions and tracks are given: give one of them")
     refuse_existing(Path(destination), overwrite=overwrite, kind=ARCHIVE)

@@ -134,16 +134,21 @@ def vector_energy_score(
     References:
         Gneiting & Raftery (2007), JASA 102, eq. 22; Ferro (2014), Q. J. R. Meteorol. Soc. 140, for the fair form.
     """
-    distance = torch.linalg.vector_norm(forecast - truth, dim=1)
+    distance = _length(forecast - truth)
     there = ~torch.isnan(forecast).any(1)
     present = there.sum(0)
     between = torch.zeros_like(distance[0])
     for k in range(1, len(forecast)):
-        apart = torch.linalg.vector_norm(forecast[k:] - forecast[k - 1], dim=1)
+        apart = _length(forecast[k:] - forecast[k - 1])
         between += torch.where(torch.isnan(apart), 0.0, apart).sum(0)
     error = torch.where(there, distance, 0.0).sum(0) / present
     score = error - between / (present * (present - 1 if fair else present)).clamp(min=1)
     return torch.where(present >= (2 if fair else 1), score, torch.nan)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Return the length of vectors along the second axis, where ``torch.linalg.vector_norm`` is slower by far."""
+    return vectors.square().sum(1).sqrt()
 
 
 def rank_histogram(

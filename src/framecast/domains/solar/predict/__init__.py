@@ -37,6 +37,7 @@ from framecast.domains.solar.times import Latest, minute
 from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
 from framecast.models.members import Draw, numbered
+from framecast.reports.prediction import PAGE
 from framecast.videos.frames import FrameSpec, moments, span
 
 
@@ -156,7 +157,7 @@ def predict(
         stages.once(
             "page",
             digest(files, request, facts),
-            folder / page.PAGE,
+            folder / PAGE,
             lambda: page.write_prediction(
                 folder, radiometry=radiometry, facts=facts, command=command, label=region_label(track), disk=disk
             ),

@@ -24,7 +24,6 @@ from framecast.reports.brightness import Brightness
 from framecast.reports.colours import SIGNED, is_signed
 from framecast.reports.page import Section
 from framecast.reports.picture import save_figure
-from framecast.reports.prediction import PAGE as PAGE
 from framecast.reports.style import chart
 from framecast.verification.samples import Sample
 from framecast.videos.frames import span
