@@ -68,6 +68,13 @@ def explain(error: BaseException) -> tuple[str, int]:
     )
 
 
+def help_of(error: BaseException) -> list[str]:
+    """Return the lines of the help that is shown after ``framecast`` or ``framecast solar`` alone, else nothing."""
+    if isinstance(error, CommandLineError) and type(error).__name__ == "NoArgsIsHelpError":
+        return str(error.format_message()).splitlines()  # type: ignore[attr-defined]
+    return []
+
+
 def _missing_package(package: str) -> str:
     """Return what to install where ``package`` belongs to a domain, else nothing."""
     for domain in domains():

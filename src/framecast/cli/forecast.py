@@ -51,7 +51,10 @@ def forecast(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
-    """Forecast from the newest frames of an archive, or from many pasts. Rerun the same command to resume."""
+    """Draw ensemble forecasts from the frames of an archive.
+
+    From the newest frames, or from many pasts. Rerun the same command to resume an interrupted forecast.
+    """
     note(f"forecasting {archive} with {', '.join(models)}")
     import framecast as fc
     from framecast.data.netcdf import hidden_forecast, is_netcdf, write_netcdf
