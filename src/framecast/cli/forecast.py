@@ -83,3 +83,5 @@ def forecast(
         say(str(fc.show(written, page, overwrite=overwrite, command=command, name=out.name)))
     if converted:
         shutil.rmtree(written)
+    if selection.split is not None:
+        note(f"next: {shlex.join(['framecast', 'evaluate', str(out), '--out', 'report'])}")
