@@ -44,7 +44,7 @@ def explain(error: BaseException) -> tuple[str, int]:
             FAILED,
         )
     if isinstance(error, CommandLineError):
-        line = one_line(error.format_message())  # type: ignore[attr-defined]
+        line = one_line(error.format_message()).replace(": Value error, ", ": ")  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         return f"{line.rstrip('.')} (see {context.command_path} --help)" if line and context else line, MISTAKEN
     if isinstance(error, ElsewhereError):

@@ -39,7 +39,8 @@ def info(
     if not path.exists():
         path = released_models().get(str(path), path)
     if not path.exists():
-        raise DataError(f"there is nothing at {path}")
+        known = ", ".join(sorted(released_models()))
+        raise DataError(f"there is nothing at {path}: give an archive, a forecast, a run, a model or one of {known}")
     kind = kind_of(path)
     if kind not in DESCRIPTIONS:
         raise DataError(f"{path} is not a framecast archive, forecast, run or model folder")
