@@ -40,6 +40,12 @@ def test_help_explains_every_option_and_ends_with_an_example(words, capsys):
 
 
 @pytest.mark.parametrize("words", commands())
+def test_required_options_come_first(words):
+    required = [each.required for each in commands()[words].params if each.param_type_name == "option"]
+    assert required == sorted(required, reverse=True)
+
+
+@pytest.mark.parametrize("words", commands())
 def test_the_example_of_each_command_is_one_that_parses(words):
     """The example's options exist and its values lie within their ranges (nothing is run)."""
     command = commands()[words]
