@@ -1,7 +1,7 @@
 """The documentation site: ``make docs`` builds it from the pages of this folder, without a network.
 
-The pages stay readable on their own. Three things are added to them as they are read (`docs/site.py`): pages that live
-elsewhere in the repository, links to files outside this folder, and reference tables made from the code.
+The pages stay readable on their own. Three things are added to them as they are read (`docs/site_pages.py`): pages that
+live elsewhere in the repository, links to files outside this folder, and reference tables made from the code.
 """
 
 import sys

@@ -74,13 +74,6 @@ def test_the_readme_shows_commands():
     assert len(command_lines(ROOT / "README.md")) >= 5
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_within_the_repository_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
-        if "://" not in target and not target.startswith("mailto:"):
-            assert (path.parent / target).exists(), f"{path.name} points to {target}, which is not there"
-
-
 def test_python_in_the_documents_uses_what_exists():
     """Every ``fc.name`` in a document is an attribute of the package."""
     for path in documents():

@@ -1,7 +1,6 @@
 """Every command: its help, and how quickly it answers."""
 
 import json
-import re
 import subprocess
 import sys
 
@@ -38,6 +37,12 @@ def test_help_explains_every_option_and_ends_with_an_example(words, capsys):
     assert f"Example: framecast {words}" in shown
     for parameter in commands()[words].params:
         assert getattr(parameter, "help", None), f"{words}: {parameter.name} has no help"
+
+
+@pytest.mark.parametrize("words", commands())
+def test_required_options_come_first(words):
+    required = [each.required for each in commands()[words].params if each.param_type_name == "option"]
+    assert required == sorted(required, reverse=True)
 
 
 @pytest.mark.parametrize("words", commands())
@@ -82,7 +87,16 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"framecast {__version__}\n"
 
 
-def test_without_a_command_the_help_is_shown(capsys):
-    assert run([]) == 2
-    captured = capsys.readouterr()
-    assert re.search(r"Usage: framecast", captured.out + captured.err)
+@pytest.mark.parametrize("words", [[], ["solar"]])
+def test_without_a_command_the_help_is_shown(words, capsys):
+    assert run(words) == 2
+    told = capsys.readouterr().err
+    assert run([*words, "--help"]) == 0
+    assert told == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["solar"]])
+def test_the_summary_of_each_command_fits_on_a_line_of_80_characters(words, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*words, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from framecast.cli import run
+from framecast.cli.info import _calibration
 from framecast.cli.rows import nested
 from framecast.cli.run_summary import sparkline
 from framecast.models.header import find_model
@@ -71,3 +72,9 @@ def test_nested_records_become_rows():
 def test_a_sparkline_runs_from_the_least_to_the_greatest(values, bars):
     assert sparkline(values) == bars
     assert len(sparkline(list(range(1000)))) == 48
+
+
+def test_the_calibration_of_a_forecast_is_one_line():
+    plain = {"model": "rain", "windows": ["a", "b"], "number_of_blocks": 2, "blocks": "day", "offsets": {"mean": {}}}
+    assert _calibration(plain) == [("calibration", "of rain: 2 windows in 2 blocks (day)")]
+    assert _calibration(None) == _calibration("damaged") == []

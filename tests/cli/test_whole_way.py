@@ -68,6 +68,16 @@ def test_the_same_training_again_is_complete_already(folder, capsys):
     again = ["train", "tiny", "--data", str(folder / "corona.zarr"), "--out", str(folder / "run"), "training.steps=3"]
     assert run([*again, *TINY]) == 0
     assert sorted((folder / "run").rglob("*")) == before
+    following = f"framecast forecast {folder / 'run'} {folder / 'corona.zarr'} forecast.zarr --split test"
+    assert capsys.readouterr().err.splitlines()[-1] == f"next: {following}"
+
+
+def test_a_forecast_ends_with_the_command_that_scores_it(folder, tmp_path, capsys):
+    given = [str(folder / "run"), str(folder / "corona.zarr"), str(tmp_path / "few.zarr"), "--members", "2"]
+    assert run(["forecast", *given, "--limit", "1", "--steps", "1", "--split", "test"]) == 0
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == f"next: framecast evaluate {tmp_path / 'few.zarr'} --out report"
+    assert run([*line.split()[2:-1], str(tmp_path / "report")]) == 0
 
 
 @pytest.mark.parametrize(

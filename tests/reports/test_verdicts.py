@@ -29,7 +29,7 @@ def test_white_noise_is_never_called_good():
     bands = structure(noise, WAVES)
     assert [band.name for band in bands if band.implausible] == ["large", "small"] or bands[-1].implausible
     [sentence] = _structure("net", bands)
-    assert "too much (noise) at small scales" in sentence and "at waves of 2 to" in sentence
+    assert "too much (noise) at small scales" in sentence and "waves of 2 to" in sentence
     said = _but(
         "net is better than persistence: its CRPS is 20 % lower.", ["its members do not look like observations"]
     )
@@ -66,3 +66,12 @@ def test_a_score_that_got_worse_stands_beside_one_that_got_better(verdict, expec
     info = {"ssim": SimpleNamespace(shown="report", label="Member SSIM")}
     scores = SimpleNamespace(difference=lambda first, second: pair, score_info=info)
     assert _opposite("net", "persistence", verdict, scores) == expected
+
+
+def test_scores_of_quantities_that_got_worse_are_named_together():
+    nothing = Estimate(np.array(0.0), {90: (np.array(0.0),) * 2, 95: (np.array(0.0),) * 2})
+    labels = {"rmse": "RMSE", "peak_crps": "Peak total, CRPS", "mean_crps": "Mean, CRPS"}
+    pair = SimpleNamespace(scores={name: Comparison(total=nothing, verdict="worse") for name in labels})
+    info = {name: SimpleNamespace(shown="report", label=label) for name, label in labels.items()}
+    scores = SimpleNamespace(difference=lambda first, second: pair, score_info=info)
+    assert _opposite("net", "persistence", "better", scores) == "worse in RMSE, and in the CRPS of peak total and mean"

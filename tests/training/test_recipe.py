@@ -66,6 +66,8 @@ def test_steps_replace_epochs_only_when_that_is_said():
     ("changes", "message"),
     [
         (["training.stepz=3"], r"training\.stepz is unknown \(did you mean steps\?\)"),
+        (["width=3"], r"width is unknown \(did you mean network\.width\?\)"),
+        (["kind=3"], r"kind is unknown \(did you mean motion\.kind or network\.kind"),
         (["netwrk.width=3"], r"netwrk is unknown \(did you mean network\?\)"),
         (["training.steps=many"], r"training\.steps is \"many\""),
         (["training.steps"], "write section.key=value"),

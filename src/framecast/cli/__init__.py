@@ -113,8 +113,8 @@ def run(arguments: list[str] | None = None) -> int:
         if _debug and not isinstance(error, KeyboardInterrupt | failures.CommandLineError):
             raise
         line, code = failures.explain(error)
-        if line:  # empty after `framecast` alone, which has printed its help, and in all processes but one
-            complain(f"framecast: {line}")
+        for text in failures.help_of(error) or [f"framecast: {line}"] * bool(line):  # empty in all processes but one
+            complain(text)
         try:
             sys.stdout.flush()
         except OSError:

@@ -21,7 +21,10 @@ def average(
     trust_code: TrustCode = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing model.")] = False,
 ) -> None:
-    """Make a model with a different EMA width from the snapshots of a finished run (Karras et al. 2024)."""
+    """Make a model with another EMA width from a finished run.
+
+    It is computed from the snapshots of the run (Karras et al. 2024), without further training.
+    """
     note(f"averaging the snapshots of {run}")
     from framecast.training.snapshots import write_average
 

@@ -21,10 +21,11 @@ def calibrate(
         Blocks, typer.Option(help="Unit treated as independent (exchangeable) when calibrating.")
     ] = "auto",
 ) -> None:
-    """Recalibrate a model's intervals of derived quantities on a forecast of unseen windows.
+    """Recalibrate the intervals of a model on unseen windows.
 
-    The result is kept in MODEL/calibration.json. Later forecasts by the model with the same settings store it, and
-    `framecast evaluate` shows the coverage of their intervals with it and without. See docs/calibration.md.
+    Intervals of derived quantities, such as the total, are compared with the observations in FORECAST. The result is
+    kept in MODEL/calibration.json. Later forecasts by the model with the same settings store it, and `framecast
+    evaluate` shows the coverage of their intervals with it and without. See docs/calibration.md.
     """
     note(f"calibrating the intervals of {model}")
     import framecast as fc

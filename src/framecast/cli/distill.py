@@ -38,7 +38,10 @@ def distill(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite different runs in these folders.")] = False,
 ) -> None:
-    """Halve the steps of a diffusion model repeatedly (progressive distillation). Rerun to resume."""
+    """Halve the sampling steps of a diffusion model repeatedly.
+
+    This is progressive distillation (Salimans and Ho 2022). Rerun the same command to resume an interrupted one.
+    """
     note(f"distilling {model}")
     import framecast as fc
     from framecast.training.recipe import settings

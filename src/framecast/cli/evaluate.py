@@ -43,7 +43,10 @@ def evaluate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing report.")] = False,
 ) -> None:
-    """Compare ensembles with each other and with baselines: a table, a page with figures, and all scores."""
+    """Score forecasts, and compare them with baselines.
+
+    The scores are printed as a table and written as a page with figures and as files with every number.
+    """
     note(f"evaluating {', '.join(map(str, forecasts))}")
     import framecast as fc
     from framecast.cli.score_table import print_scores

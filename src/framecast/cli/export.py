@@ -26,9 +26,10 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing export.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Export a model's network with its weights and schedule, and a file with all settings needed for sampling.
+    """Export a model for framecast, ONNX or PyTorch.
 
-    With --format model, write a model folder for framecast: the model of a run without its training state.
+    For ONNX and PyTorch: the network with its weights, and a file with all settings needed for sampling. With --format
+    model: a model folder for framecast, that is, the model of a run without its training state.
     """
     note(f"exporting {model}")
     if format == "model":

@@ -44,7 +44,7 @@ def explain(error: BaseException) -> tuple[str, int]:
             FAILED,
         )
     if isinstance(error, CommandLineError):
-        line = one_line(error.format_message())  # type: ignore[attr-defined]
+        line = one_line(error.format_message()).replace(": Value error, ", ": ")  # type: ignore[attr-defined]
         context = getattr(error, "ctx", None)
         return f"{line.rstrip('.')} (see {context.command_path} --help)" if line and context else line, MISTAKEN
     if isinstance(error, ElsewhereError):
@@ -66,6 +66,13 @@ def explain(error: BaseException) -> tuple[str, int]:
         "the traceback)",
         FAILED,
     )
+
+
+def help_of(error: BaseException) -> list[str]:
+    """Return the lines of the help that is shown after ``framecast`` or ``framecast solar`` alone, else nothing."""
+    if isinstance(error, CommandLineError) and type(error).__name__ == "NoArgsIsHelpError":
+        return str(error.format_message()).splitlines()  # type: ignore[attr-defined]
+    return []
 
 
 def _missing_package(package: str) -> str:

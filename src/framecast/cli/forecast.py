@@ -51,7 +51,10 @@ def forecast(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing forecast.")] = False,
 ) -> None:
-    """Forecast from the newest frames of an archive, or from many pasts. Rerun the same command to resume."""
+    """Draw ensemble forecasts from the frames of an archive.
+
+    From the newest frames, or from many pasts. Rerun the same command to resume an interrupted forecast.
+    """
     note(f"forecasting {archive} with {', '.join(models)}")
     import framecast as fc
     from framecast.data.netcdf import hidden_forecast, is_netcdf, write_netcdf
@@ -80,3 +83,5 @@ def forecast(
         say(str(fc.show(written, page, overwrite=overwrite, command=command, name=out.name)))
     if converted:
         shutil.rmtree(written)
+    if selection.split is not None:
+        note(f"next: {shlex.join(['framecast', 'evaluate', str(out), '--out', 'report'])}")

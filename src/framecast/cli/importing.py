@@ -39,9 +39,10 @@ def import_(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing archive.")] = False,
 ) -> None:
-    """Import data into an archive: NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites.
+    """Import gridded data, pictures or films into an archive.
 
-    Axes are recognised by CF conventions and common names. See docs/importing.md.
+    NetCDF, HDF5, Zarr, GRIB, GeoTIFF, NumPy arrays, pictures, films, radar composites. Axes are recognised by CF
+    conventions and common names. See docs/importing.md.
     """
     note(f"reading {source[0]}" + (f" and {len(source) - 1} more" if len(source) > 1 else ""))
     import framecast as fc

@@ -39,7 +39,8 @@ def info(
     if not path.exists():
         path = released_models().get(str(path), path)
     if not path.exists():
-        raise DataError(f"there is nothing at {path}")
+        known = ", ".join(sorted(released_models()))
+        raise DataError(f"there is nothing at {path}: give an archive, a forecast, a run, a model or one of {known}")
     kind = kind_of(path)
     if kind not in DESCRIPTIONS:
         raise DataError(f"{path} is not a framecast archive, forecast, run or model folder")
@@ -113,8 +114,18 @@ def describe_forecast(path: Path) -> Rows:
         ("oracle", "yes" if "oracle" in forecast else "no"),
         ("on disk", megabytes(path)),
         *_of_domain(forecast_domain(forecast)),
-        *nested(forecast.attrs, leave_out=("format", "version", "unit", "request", ATTRIBUTE)),
+        *_calibration(forecast.attrs.get("calibration")),
+        *nested(forecast.attrs, leave_out=("format", "version", "unit", "request", "calibration", ATTRIBUTE)),
     ]
+
+
+def _calibration(plain: object) -> Rows:
+    """Return on one line what the calibration stored with a forecast was made from; the file holds its numbers."""
+    if not isinstance(plain, Mapping):
+        return []
+    windows, blocks = plain.get("windows"), plain.get("number_of_blocks")
+    count = len(windows) if isinstance(windows, list | tuple) else "?"
+    return [("calibration", f"of {plain.get('model')}: {count} windows in {blocks} blocks ({plain.get('blocks')})")]
 
 
 def describe_run(path: Path) -> Rows:

@@ -15,7 +15,10 @@ def machine(
         typer.Option("--reset", help="Delete the measurements of bf16 against float32; they are repeated when needed."),
     ] = False,
 ) -> None:
-    """Show processor, memory and threads, whether bf16 is native here, and what precision auto has measured."""
+    """Show what framecast uses of this machine.
+
+    Processor, memory and threads, whether bf16 is native, and what has been measured to choose the precision.
+    """
     note("inspecting this machine")
     import torch
 

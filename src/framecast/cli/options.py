@@ -52,7 +52,10 @@ _KNOWN = {
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return ``command`` with the fields of its dataclasses for parameters, as typer reads them."""
+    """Return ``command`` with the fields of its dataclasses for parameters, as typer reads them.
+
+    In the help, required options come first, and the fields of a dataclass before those that it inherits.
+    """
     signature, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
 
@@ -65,9 +68,12 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     parameters = []
     for name, parameter in signature.parameters.items():
         if name in groups:
-            parameters += [_parameter(groups[name], field) for field in dataclasses.fields(groups[name])]
+            own = vars(groups[name])["__annotations__"]
+            fields = sorted(dataclasses.fields(groups[name]), key=lambda each: each.name not in own)
+            parameters += [_parameter(groups[name], field) for field in fields]
         else:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+    parameters.sort(key=lambda each: each.default is not inspect.Parameter.empty)
     called.__name__, called.__doc__, called.__module__ = command.__name__, command.__doc__, command.__module__
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -17,10 +17,11 @@ def reference(
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of windows.")] = 0,
     trust_code: TrustCode = False,
 ) -> None:
-    """Add baselines and an out-of-domain guard to a model; its weights do not change.
+    """Add baselines and an out-of-domain guard to a model.
 
-    Training does this at its end. The result is kept in MODEL/reference.safetensors: forecasts of any archive then
-    include baselines, and pasts unlike the training data give a warning. See docs/guard.md.
+    Training does this at its end; the weights do not change. The result is kept in MODEL/reference.safetensors:
+    forecasts of any archive then include baselines, and pasts unlike the training data give a warning. See
+    docs/guard.md.
     """
     note(f"describing the training data of {model}")
     import framecast as fc

@@ -25,10 +25,10 @@ def split(
         Path | None, typer.Option(metavar="CSV", help="Compare with such a table; fail if they differ.")
     ] = None,
 ) -> None:
-    """Split the windows of an archive as training does, and show the size and checksum of each part.
+    """Show how training splits the windows of an archive.
 
-    Two people with the same checksums used the same split. A table can be used as one: data.split.kind=table
-    data.split.table=split.csv
+    The size and checksum of each part are printed, and how many windows are left out for which reason. Two people with
+    the same checksums used the same split. A table can be used as one: data.split.kind=table data.split.table=split.csv
     """
     note(f"splitting the windows of {data}")
     from framecast.core.configuration import kind_of

@@ -1,5 +1,6 @@
 """``framecast train``: from a recipe and an archive to a run."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -72,3 +73,6 @@ def train(
         run = fc.train(config, data, out=out, device=device, overwrite=overwrite, stop=stop, **wanted)
     stop.end(f"step {run.step} is saved")
     say(str(run.path))
+    if data is not None:
+        words = ["framecast", "forecast", str(run.path), str(data), "forecast.zarr", "--split", "test"]
+        note(f"next: {shlex.join(words)}")

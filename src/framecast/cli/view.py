@@ -53,7 +53,10 @@ def view(
     ] = "",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Show forecasts in a browser: play windows, plot pixels, compare models, draw new forecasts."""
+    """Show forecasts in a browser.
+
+    Play windows, plot pixels, compare models and draw new forecasts. Ctrl-C stops the server.
+    """
     given = [*(forecasts or []), *(sorted(keep.glob("*.zarr")) if keep is not None else [])]
     if not given and model is None:
         raise ConfigError("there is nothing to show: name a forecast, or a model with --model")

@@ -262,8 +262,10 @@ def _finding(kind: type, entry: Any) -> str:
     dotted = ".".join(str(part) for part in _without_tags(kind, location))
     if entry["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         known = _names(_follow(kind, location[:-1]))
-        nearest = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+        sections = known if len(location) == 1 else []  # in which a setting of this name may be meant
+        nearest = [f"{name}.{location[-1]}" for name in sections if str(location[-1]) in _names(_follow(kind, [name]))]
+        nearest = nearest or difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known: {', '.join(known)}"
         return f"{dotted} is unknown ({hint})"
     if entry["type"].startswith("union_tag"):
         context = entry.get("ctx", {})

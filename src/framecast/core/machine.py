@@ -114,6 +114,9 @@ def choose_device(name: "str | torch.device | None") -> "torch.device":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+    except RuntimeError:  # a list of all backends of PyTorch
+        raise ConfigError(f"device {str(name)!r} is unknown: give cpu, cuda or cuda:1") from None
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"device {str(name)!r} cannot be used here ({str(error).splitlines()[0]})") from None

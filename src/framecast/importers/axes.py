@@ -200,7 +200,7 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
     asked = tuple(name for name in asked if name in gridded or not _lies_still(dataset, name, along)) or asked
     for name in asked:
         if name not in gridded:
-            raise DataError(f"{name!r} is not a variable gridded over time: there are {known}")
+            raise DataError(f"{name!r} is not a variable gridded over time: choose from {known}")
         if dataset[name].dims != dataset[asked[0]].dims:
             raise DataError(
                 f"{name} has the dimensions {', '.join(map(str, dataset[name].dims))} and {asked[0]} has "

@@ -81,9 +81,9 @@ class Positions:
             rows, columns = (np.arange(each.min(), each.max() + 1) if len(each) else each for each in (rows, columns))
         if not len(rows) or not len(columns):
             raise DataError(
-                f"the region {','.join(f'{edge:g}' for edge in region)} contains no pixel: {names[0]} goes from "
-                f"{np.nanmin(shown[0]):g} to {np.nanmax(shown[0]):g} and {names[1]} from {np.nanmin(shown[1]):g} "
-                f"to {np.nanmax(shown[1]):g}"
+                f"the region W,S,E,N = {','.join(f'{edge:g}' for edge in region)} contains no pixel: {names[0]} goes "
+                f"from {np.nanmin(shown[0]):g} to {np.nanmax(shown[0]):g} and {names[1]} from "
+                f"{np.nanmin(shown[1]):g} to {np.nanmax(shown[1]):g}"
             )
         coordinates = dict(self.coordinates)
         if angular and x[0] == ("x",):

@@ -89,8 +89,8 @@ def within(clock: Clock, calendar: Calendar, options: ImportOptions) -> npt.NDAr
     if not len(chosen) and len(clock) and not np.isnat(clock).all():
         first, last = (calendar.text(time) for time in (np.nanmin(clock), np.nanmax(clock)))
         raise DataError(
-            f"no frame lies between {options.start or first} and {options.end or last}: frames go from {first} to "
-            f"{last}"
+            f"no frame lies between {options.start or 'the first'} and {options.end or 'the last'}: frames go from "
+            f"{first} to {last}"
         )
     return chosen
 

@@ -197,7 +197,10 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
     check_size(model.generator.network, frames.height, frames.width)
     unit = select(archive.unit, archive.channels, channels_of(frames))
     if not same_unit(unit, config.unit):
-        raise DataError(f"{archive.path} is in {unit} and the model was trained on {config.unit}: convert the archive")
+        raise DataError(
+            f"{archive.path} is in {unit} and the model was trained on {config.unit}: import the data in that unit "
+            "(framecast import --unit), or use another model"
+        )
     only_past = selection.latest or selection.time is not None
     trained = selection.split is not None or (not only_past and _trained_on(config, archive))
     side = selection.split or ("validation" if trained and not selection.all_windows else None)

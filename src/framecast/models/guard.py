@@ -185,10 +185,10 @@ class Guard:
         numbers = describe(past[None], model.config.normaliser, model.config.frames)[0]
         reasons = [*self._other_grid(grid or {}), *self._out_of_range(model.config.normaliser, channels, numbers)]
         if self.described is not None and (ratio := self.described.ratio(numbers.flatten())) > 1:
-            reasons.append(f"its {self._farthest(channels, numbers)} ({ratio:.1f} times the allowed distance)")
+            reasons.append(f"its {self._farthest(channels, numbers)} ({_beyond(ratio)} the allowed distance)")
         view = None if self.seen is None else features(model, past[None])
         if self.seen is not None and view is not None and (ratio := self.seen.ratio(view[0])) > 1:
-            reasons.append(f"the input of the network is {ratio:.1f} times the allowed distance from the training data")
+            reasons.append(f"the input of the network is {_beyond(ratio)} the allowed distance from the training data")
         return "; ".join(reasons)
 
     def _other_grid(self, grid: Mapping[str, float]) -> Iterator[str]:
@@ -332,6 +332,10 @@ def _range(quantiles: Tensor) -> tuple[Tensor, Tensor]:
     high = torch.where(known, quantiles, -torch.inf).amax(0)
     some, beyond = known.any(0), MARGIN * (1 + _FEW / len(quantiles)) * (high - low).clamp(min=1e-3)
     return torch.where(some, low - beyond, -torch.inf), torch.where(some, high + beyond, torch.inf)
+
+
+def _beyond(ratio: float) -> str:
+    return f"{ratio:.2g} times" if ratio >= 1.05 else "just above"
 
 
 def _apart(train: Samples, chosen: Sequence[int]) -> Callable[[int], np.ndarray]:

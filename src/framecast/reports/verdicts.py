@@ -136,11 +136,11 @@ def _structure(own: str, bands: Sequence[Band]) -> list[str]:
         same = f"The structure of single members of {own} is not distinguishable from that of the observations."
         return [same] if all(band.judged for band in bands) else []
     parts = [
-        f"{band.verdict} at {band.name} scales ({short(band.power)} times the power of the observations at waves of "
-        f"{band.shortest:.3g} to {band.longest:.3g} pixels, {_interval(band)})"
+        f"{band.verdict} at {band.name} scales, {short(band.power)} times (waves of {band.shortest:.3g} to "
+        f"{band.longest:.3g} pixels, {_interval(band)})"
         for band in wrong
     ]
-    return [f"Single members of {own} have {'; '.join(parts)}."]
+    return [f"The power of single members of {own} differs from that of the observations: {'; '.join(parts)}."]
 
 
 def _interval(band: Band) -> str:
@@ -155,7 +155,10 @@ def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
         return ""
     names = [name for name, info in scores.score_info.items() if info.shown and name in pair.scores]
     labels = [inline(scores.score_info[name].label) for name in names if pair.scores[name].verdict == other]
-    return f"{other} in {listed(labels)}" if labels else ""
+    quantities = [label.removesuffix(", CRPS") for label in labels if label.endswith(", CRPS")]
+    parts = [label for label in labels if not label.endswith(", CRPS")]
+    parts += [f"the CRPS of {listed(quantities)}"] if quantities else []
+    return f"{other} in {', and in '.join([listed(parts[:-1]), parts[-1]] if parts[1:] else parts)}" if parts else ""
 
 
 def _but(sentence: str, beside: Sequence[str]) -> str:

@@ -100,7 +100,10 @@ class DataOptions:
         if not 0 <= self.max_masked <= 1:
             raise ConfigError(f"data.max_masked is {self.max_masked}; it is a fraction between 0 and 1")
         if self.cadence is not None:
-            parse_duration(self.cadence)
+            try:
+                parse_duration(self.cadence)
+            except ConfigError as error:
+                raise ConfigError(f"data.cadence: {error}") from None
         if self.anomalies:
             self._check_anomalies()
         if isinstance(self.past, tuple) and isinstance(self.future, tuple):
@@ -318,6 +321,6 @@ def _set(plain: dict[str, Any], key: str, value: Any) -> None:
         here = here[section]
         if not isinstance(here, dict):
             raise ConfigError(f"{key} cannot be set: {section} is a single value, not a section")
-    if last == "kind" and here.get("kind") != value:
+    if sections and last == "kind" and here.get("kind") != value:
         here.clear()  # another kind has other settings
     here[last] = value

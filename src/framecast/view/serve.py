@@ -69,7 +69,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise FramecastError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): choose another --port, or --port 0"
+            f"{host}:{port} cannot be listened on ({error.strerror}): choose another --host or --port; --port 0 finds "
+            "a free one"
         ) from None
     listener.listen(1024)
     return listener

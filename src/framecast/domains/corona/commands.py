@@ -74,7 +74,10 @@ def demo(
         typer.Option(min=0, max=999, help="Random seed of the synthetic Sun; the model was trained on other seeds."),
     ] = 0,
 ) -> None:
-    """Forecast a synthetic Sun: make data, forecast with the released corona-synth, score against the truth, report."""
+    """Try framecast: forecast a synthetic Sun and write a report.
+
+    It makes data, forecasts them with the released model corona-synth and scores the forecast against the truth.
+    """
     with cleared(out):
         archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
 

@@ -94,11 +94,12 @@ def prepare(
     options: PrepareOptions,
     overwrite: Overwrite = False,
 ) -> None:
-    """Cut regions that follow the Sun's rotation out of images of the Sun, and write them as an archive.
+    """Make an archive of tracked regions from images of the Sun.
 
-    The images may lie in any folders under any names (JSOC's synoptic layout, for instance): only their headers matter.
-    A grid of regions is followed through differential rotation. Frames come out in DN/s with solar north up,
-    images that are not counts (magnetograms in G) in their own unit. Saturated pixels are masked.
+    Regions that follow the rotation of the Sun are cut out of full-disk images. The images may lie in any folders under
+    any names (JSOC's synoptic layout, for instance): only their headers matter. A grid of regions is followed through
+    differential rotation. Frames come out in DN/s with solar north up, images that are not counts (magnetograms in G)
+    in their own unit. Saturated pixels are masked.
     """
     note(f"preparing {source}")
     from framecast.domains.solar.prepare import prepare as prepare_archive
@@ -127,7 +128,10 @@ def import_png(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Read 8-bit PNG pictures of active regions into an archive in DN/s, labels included (Francisco et al. 2024)."""
+    """Import 8-bit PNG pictures of active regions.
+
+    The archive is in DN/s, labels included (Francisco et al. 2024).
+    """
     note(f"importing {source}")
     from framecast.domains.solar.labels import read_label_table
     from framecast.domains.solar.png import import_pictures
@@ -155,9 +159,10 @@ def label(
     given: EventOptions,
     labels: LabelOptions,
 ) -> None:
-    """Label each frame of an archive with the largest flare of its region that starts within the horizon after it.
+    """Label the frames of an archive with flare classes.
 
-    Labels are written into the archive, in place of any it has. Train with data.labels=true to use them.
+    The label is the class of the largest flare of the region that starts within the horizon after the frame. Labels
+    are written into the archive, in place of any it has. Train with data.labels=true to use them.
     """
     if (given.events is None) == (given.samples is None):
         raise ConfigError("give either --events or --samples: labels come from one of them")
@@ -204,10 +209,11 @@ def predict(
     running: Running,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a forecast issued in the folder.")] = False,
 ) -> None:
-    """Forecast one region of the Sun: fetch the images, follow the region, draw the ensemble, show it.
+    """Forecast one region of the Sun, from images to a page.
 
-    Rerun the same command to resume an interrupted job; it also fetches later frames that have become available.
-    An issued forecast is never changed: a different request needs a different folder.
+    The images are fetched, the region is followed through rotation, the ensemble drawn and shown as a page. Rerun the
+    same command to resume an interrupted job; it also fetches later frames that have become available. An issued
+    forecast is never changed: a different request needs a different folder.
     """
     if options.source is not None and not options.source.is_dir():
         raise ConfigError(f"--source {options.source} is not a folder: name the folder with the images")
@@ -254,9 +260,10 @@ def maps(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite an existing folder.")] = False,
 ) -> None:
-    """Write a forecast as FITS files with a full WCS, one for each channel, future frame and statistic.
+    """Write a solar forecast as FITS files with a full WCS.
 
-    sunpy can open them: DATE-OBS is the valid time of a frame, and its position that of the region then.
+    There is a file for each channel, future frame and statistic. sunpy can open them: DATE-OBS is the valid time of a
+    frame, and its position that of the region then.
     """
     from framecast.domains.solar.disk import whole_disk
     from framecast.domains.solar.maps import write_maps
