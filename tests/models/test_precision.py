@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from framecast.generators.kinds import OneShotOptions
 from framecast.models import precision
 from framecast.models.checkpoint import load, read_config
 from framecast.models.config import attach, build_network
@@ -51,7 +52,7 @@ def ratios(monkeypatch, native):
 
 def test_a_device_without_bf16_is_given_float32_and_nothing_is_measured(monkeypatch, config):
     monkeypatch.setattr(precision, "lacks_bf16", lambda device: "an abacus")
-    choice = choose(lambda: pytest.fail("built"), CPU, config.conditioning, job="forecast")
+    choice = choose(lambda: pytest.fail("built"), CPU, config, job="forecast")
     assert (choice.precision, choice.reason) == ("float32", "an abacus")
     assert str(choice) == "precision float32: an abacus"
     assert measurements() == []
@@ -61,7 +62,7 @@ def test_the_faster_one_is_chosen_and_stays_chosen(ratios, config, network):
     for ratio, expected in ((2.0, "bf16"), (0.2, "float32"), (WORTHWHILE - 0.01, "float32")):
         ratios.append(ratio)
         for _ in range(2):  # measured, then remembered
-            assert choose(lambda: network, CPU, config.conditioning, job="forecast").precision == expected
+            assert choose(lambda: network, CPU, config, job="forecast").precision == expected
         assert [kept["ratio"] for kept in measurements()] == [ratio]
         assert forget_measurements() == 1
     assert measurements() == []
@@ -69,26 +70,26 @@ def test_the_faster_one_is_chosen_and_stays_chosen(ratios, config, network):
 
 def test_jobs_and_networks_are_measured_each_for_itself(ratios, config, network):
     ratios += [2.0, 0.5, 3.0]
-    assert choose(lambda: network, CPU, config.conditioning, job="forecast").precision == "bf16"
-    assert choose(lambda: network, CPU, config.conditioning, job="training").precision == "float32"
+    assert choose(lambda: network, CPU, config, job="forecast").precision == "bf16"
+    assert choose(lambda: network, CPU, config, job="training").precision == "float32"
     wider = build_network(replace(config, network=replace(config.network, width=8)))
-    assert choose(lambda: wider, CPU, config.conditioning, job="forecast").precision == "bf16"
+    assert choose(lambda: wider, CPU, config, job="forecast").precision == "bf16"
     assert len(measurements()) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"ratio": "nan", "measured": "today"}', '{"ratio": -1}'])
 def test_a_damaged_measurement_is_made_again(ratios, config, network, cache, text):
     ratios += [0.5, 2.0]
-    choose(lambda: network, CPU, config.conditioning, job="forecast")
+    choose(lambda: network, CPU, config, job="forecast")
     (file,) = cache.rglob("*.json")
     file.write_text(text)
-    assert choose(lambda: network, CPU, config.conditioning, job="forecast").precision == "float32"
+    assert choose(lambda: network, CPU, config, job="forecast").precision == "float32"
 
 
 def test_a_cache_that_cannot_be_written_is_said_and_stops_nobody(ratios, config, network, cache):
     cache.write_text("a file where the folder should be")
     ratios += [2.0, 2.0]
-    choice = choose(lambda: network, CPU, config.conditioning, job="forecast")
+    choice = choose(lambda: network, CPU, config, job="forecast")
     assert choice.precision == "bf16"
     assert str(cache) in choice.reason
     assert measurements() == []
@@ -96,10 +97,17 @@ def test_a_cache_that_cannot_be_written_is_said_and_stops_nobody(ratios, config,
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("job", ["forecast", "training"])
+def test_a_network_that_is_given_fields_of_noise_is_measured(native, config, job):
+    config = replace(config, generator=OneShotOptions(fields=3))
+    assert choose(lambda: build_network(config), CPU, config, job=job).precision in ("bf16", "float32")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("job", ["forecast", "training"])
 def test_measuring_leaves_the_network_as_it_is(native, config, network, job):
     network.eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    choose(lambda: network, CPU, config.conditioning, job=job)
+    choose(lambda: network, CPU, config, job=job)
     (kept,) = measurements()
     assert kept["ratio"] > 0
     assert kept["job"] == job

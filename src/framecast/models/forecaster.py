@@ -210,7 +210,7 @@ class Forecaster:
             return asked(options.precision, self.device)
         if self.device not in self._chosen:
             network = self.generator.network
-            self._chosen[self.device] = choose(lambda: network, self.device, self.conditioning, job="forecast")
+            self._chosen[self.device] = choose(lambda: network, self.device, self.config, job="forecast")
         return self._chosen[self.device]
 
     def settle(self, options: SamplingOptions) -> SamplingOptions:

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from framecast.core.errors import FramecastError
 from framecast.core.files import write_atomically
 from framecast.core.machine import cache_folder, lacks_bf16, processor
+from framecast.models.config import ModelConfig
 from framecast.networks import padding
-from framecast.videos.conditioning import Conditioning
 
 Job = Literal["forecast", "training"]
 
@@ -52,8 +52,8 @@ def asked(precision: str, device: torch.device, *, why: str = "as asked") -> Cho
     return Choice(precision=precision, reason=why)
 
 
-def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: Conditioning, *, job: Job) -> Choice:
-    """Return the precision in which a network is faster on ``device``, in a forward pass or a training step.
+def choose(build: Callable[[], nn.Module], device: torch.device, model: ModelConfig, *, job: Job) -> Choice:
+    """Return the precision in which the network of ``model`` is faster, in a forward pass or a training step.
 
     ``build`` returns the network there and is only called where the device computes in bf16. Frames have the size that
     the model was trained on.
@@ -61,7 +61,7 @@ def choose(build: Callable[[], nn.Module], device: torch.device, conditioning: C
     if lack := lacks_bf16(device):
         return Choice(precision="float32", reason=lack)
     network = build()
-    past, x = (_divisible(network, shape) for shape in _shapes(conditioning))
+    past, x = (_divisible(network, shape) for shape in _shapes(model))
     record = _known(network, past, x, device, job)
     kept = _read(record)
     if kept is None:
@@ -89,11 +89,10 @@ def forget_measurements() -> int:
     return len(files)
 
 
-def _shapes(conditioning: Conditioning) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes ``[channel, time, height, width]`` of one condition and of what is generated from it."""
-    frames = conditioning.representation.frames
-    size = frames.height, frames.width
-    return (conditioning.channels, conditioning.condition_frames, *size), conditioning.shape(*size)
+def _shapes(model: ModelConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes ``[channel, time, height, width]`` of all input besides x, and of what is generated from it."""
+    conditioning, size = model.conditioning, (model.frames.height, model.frames.width)
+    return (model.given_channels, conditioning.condition_frames, *size), conditioning.shape(*size)
 
 
 def _divisible(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:

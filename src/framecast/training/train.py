@@ -340,7 +340,7 @@ def _precision(run: Run, prepared: Prepared, device: torch.device, *, overwrite:
         choice = asked(begun, device, why="the run was started with it")
     else:
         model = prepared.model
-        choice = choose(lambda: build_network(model).to(device), device, model.conditioning, job="training")
+        choice = choose(lambda: build_network(model).to(device), device, model, job="training")
     return choice, drawing
 
 
