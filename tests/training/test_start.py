@@ -141,9 +141,34 @@ def test_parts_can_be_frozen(small_run, archive, tmp_path):
     assert moved == {name.partition(".")[0] for name in before} - {"down"}
 
 
+@pytest.mark.parametrize(("name", "value"), [("noise_vector", 8), ("dropout", 0.2), ("attention_levels", 1)])
+def test_a_setting_of_the_network_changes_that_of_the_model(small_run, archive, name, value):
+    """What is added has no effect at first: without its noise, the network gives what it gave."""
+    changes = ("one_shot.members=2", "network.heads=1", f"network.{name}={value}")
+    prepared, before = prepare(fine_tune(small_run, *changes), archive), load(small_run)
+    assert prepared.model.network == replace(before.config.network, heads=1, **{name: value})
+    assert f"network.{name} 0" in prepared.origin
+    network = loaded(prepared)
+    x, time, past = torch.randn(1, 2, 3, 16, 24), torch.ones(1), torch.randn(1, 3, 2, 16, 24)
+    assert torch.equal(network(x, time, past), before.generator.network(x, time, past))
+    if length := network.noise_vector:
+        first, second = (network(x, time, past, None, torch.randn(1, length)) for _ in range(2))
+        assert not torch.equal(first, second)
+
+
+def test_a_model_that_draws_in_one_shot_can_be_given_more_noise(small_run, archive, tmp_path):
+    list(run_training(prepare(fine_tune(small_run, "one_shot.members=2"), archive), tmp_path / "one"))
+    prepared = prepare(fine_tune(tmp_path / "one", "network.dropout=0.2"), archive)
+    assert prepared.model.generator == load(tmp_path / "one").config.generator
+    assert loaded(prepared).noise_vector
+    with pytest.raises(ConfigError, match="noise of one-shot models"):
+        prepare(fine_tune(small_run, "network.dropout=0.2"), archive)
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
+        (("network.width=8",), "network.width is 8 and was 4"),
         (("network={kind: video-unet, width: 8}",), "network.width is 8 and was 4"),
         (("network={kind: palette-video, width: 4}",), "does not fit"),
         (("target=future",), "target=change"),

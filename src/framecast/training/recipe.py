@@ -22,6 +22,8 @@ from framecast.data.splits import AnySplit, AutoSplit
 from framecast.data.windows import TOLERANCE
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.generators.kinds import AnyGenerator, DiffusionOptions, OneShotOptions
+from framecast.models.checkpoint import read_config
+from framecast.models.header import find_model
 from framecast.networks import AnyNetwork
 from framecast.training import TrainingOptions
 from framecast.training.watching import WatchOptions
@@ -161,7 +163,8 @@ class Recipe:
         target: what x0 represents: the ``future`` itself, its ``change`` since the last frame, or since the last frame
             ``advected`` to each lead time, which is then a further input of the network.
         motion: source of the motion along which frames are advected.
-        network: which network, with its options; may be omitted if ``training.start`` names a model.
+        network: which network, with its options; if ``training.start`` names a model, it may be omitted, and settings
+            without a ``kind`` change the network of that model.
         diffusion: noise schedule and prediction type; the default unless ``one_shot`` is set.
         one_shot: instead of a diffusion: one network evaluation per member, trained on the score of ensembles.
         generator: instead of both: a generator of any ``kind``, such as one of your own,
@@ -208,7 +211,8 @@ class Recipe:
         inner = any(getattr(self.network, name, 0) for name in ("noise_vector", "dropout"))
         if ours and self.network and not (ours.pixels or ours.fields or inner):
             yield "one_shot has no noise, so all members would be identical: use pixels, fields or noise_vector"
-        if inner and isinstance(self.makes_members, DiffusionOptions):
+        inherited = self.training.start and not (self.diffusion or ours or self.generator)
+        if inner and isinstance(self.makes_members, DiffusionOptions) and not inherited:
             yield "network.noise_vector and network.dropout are noise of one-shot models: set them to 0 for a diffusion"
         if self.diffusion and self.diffusion.masks and self.target != "future":
             yield f"diffusion.masks needs target=future, and target is {self.target}"
@@ -242,12 +246,23 @@ def load_recipe(source: str | Path | Recipe, changes: Sequence[str] | Mapping[st
 
     Raises:
         ConfigError: there is no such recipe, or keys or values are wrong; all of them are named.
+        FramecastError: the network is that of a model to start from with changes, and there is no such model.
     """
     where, plain = _read(source)
     pairs = _settings(changes) if isinstance(changes, Mapping) else map(_parse, changes)
     for key, value in pairs:
         _set(plain, key, value)
+    network, start = plain.get("network"), _start(plain)
+    if start and isinstance(network, Mapping) and "kind" not in network:
+        plain["network"] = to_plain(read_config(find_model(start)).network) | dict(network)
     return from_plain(Recipe, plain, where=where, trusted=True)
+
+
+def _start(plain: Mapping[str, Any]) -> str | None:
+    """Return the model to start from that a recipe names."""
+    training = plain.get("training")
+    start = training.get("start") if isinstance(training, Mapping) else getattr(training, "start", None)
+    return start if isinstance(start, str) else None
 
 
 def settings(changes: Sequence[str]) -> dict[str, Any]:
