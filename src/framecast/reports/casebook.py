@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from framecast.reports.clock import Clock
 from framecast.reports.fan import fan_chart
 from framecast.reports.page import Section
@@ -47,12 +49,13 @@ def draw_case(
         budget=_FILM_BYTES,
     )
     fans, strips = [], []
+    weights = torch.from_numpy(cases.weights) if evaluation.scores.weights and cases.weights is not None else None
     for channel, called in enumerate(channels):
         end = f"-{channel + 1}" if channel else ""
         of = f" in {called}" if several else ""
         fans.append(
             save_figure(
-                fan_chart(case, cases, looks, curve, channel=channel),
+                fan_chart(case, cases, looks, curve, channel=channel, weights=weights),
                 figures / f"{name}-{curve.name}{end}",
                 title=f"{curve.label}{of}",
                 caption=_shades(cases),

@@ -20,15 +20,27 @@ _LINES = 50
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def fan_chart(case: Case, cases: Cases, drawn: dict[str, Look], quantity: Quantity, *, channel: int = 0) -> Figure:
-    """Return a quantity of each frame of one channel of a judged sample, with the models' forecasts."""
-    curves = {
-        name: measure(quantity, case.forecasts[name], case.valid, cases.cadence)[:, channel] for name in cases.models
-    }
+def fan_chart(
+    case: Case,
+    cases: Cases,
+    drawn: dict[str, Look],
+    quantity: Quantity,
+    *,
+    channel: int = 0,
+    weights: Tensor | None = None,
+) -> Figure:
+    """Return a quantity of each frame of one channel of a judged sample, with the models' forecasts.
+
+    The ``weights`` of the pixels, ``[height, width]``, are those of the scores.
+    """
+
+    def curve(video: Tensor, valid: Tensor) -> Tensor:
+        return measure(quantity, video, valid, cases.cadence, weights)[..., channel, :]
+
     return fan(
-        past=measure(quantity, case.past, ~torch.isnan(case.past), cases.cadence)[channel],
-        truth=measure(quantity, torch.where(case.valid, case.truth, torch.nan), case.valid, cases.cadence)[channel],
-        ensembles=[(drawn[name], curve) for name, curve in curves.items()],
+        past=curve(case.past, ~torch.isnan(case.past)),
+        truth=curve(torch.where(case.valid, case.truth, torch.nan), case.valid),
+        ensembles=[(drawn[name], curve(case.forecasts[name], case.valid)) for name in cases.models],
         past_times=cases.past_times,
         lead_times=cases.lead_times,
         name=quantity.label,
