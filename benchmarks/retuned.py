@@ -1,9 +1,10 @@
 """A one-shot model changed without training: a different noise slope, or weights closer to its starting point.
 
-    python benchmarks/retuned.py sun-171-one-shot retuned/slope --slope 0.6
-    python benchmarks/retuned.py sun-171-one-shot retuned/nearer --start sun-171 --weights 0.92
+    framecast train examples/sun-171-one-shot.yaml --data sun64.zarr --out runs/one one_shot.fields=0
+    python benchmarks/retuned.py runs/one retuned/slope --slope 0.6
+    python benchmarks/retuned.py runs/one retuned/nearer --start sun-171 --weights 0.92
     python benchmarks/members.py sun.zarr --out retuned.json --split validation --windows 24 \
-        "one shot=sun-171-one-shot" "slope 0.6=retuned/slope" "0.92 of the way=retuned/nearer"
+        "one shot=runs/one" "slope 0.6=retuned/slope" "0.92 of the way=retuned/nearer"
 """
 
 import argparse
