@@ -94,6 +94,16 @@ def test_links_lead_to_files_and_headings(page):
     assert not broken(page)
 
 
+def test_prose_is_wrapped():
+    """Lines of at most 120 characters, but tables and addresses; the changes have lines of their own length."""
+    for page in set(pages()) - {ROOT / "CHANGELOG.md"}:
+        fenced = False
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            fenced ^= line.lstrip().startswith("```")
+            free = fenced or line.startswith(("|", "    ")) or "://" in line
+            assert free or len(line) <= 120, f"{page.relative_to(ROOT)}:{number}"
+
+
 def test_the_documents_have_links_with_anchors():
     texts = [markdown(page) for page in pages()]
     assert sum("#" in str(link.attrs["href"]) for text in texts for link in nodes(text, "link")) > 40

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Judging a foreign forecast
+# # Scoring the forecasts of another model
 #
 # `fc.score` scores any ensemble in memory: NumPy arrays, tensors or xarray. This example scores two forecasts of a
 # travelling wave that were not made with framecast: one whose spread matches its errors, and one that is

@@ -96,7 +96,7 @@ class Gridded(Recording):
         frames = sum(map(len, self._chosen))
         strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
         beyond = filter(None, map(self._beyond, range(len(self.channels))))
-        return (*self._notes, *cut, *strange, *beyond)
+        return (*self._notes, *cut, *(f"warning: {note}" for note in (*strange, *beyond)))
 
     def _beyond(self, k: int) -> str:
         """Return a remark on a channel with values outside the range of its unit."""

@@ -145,14 +145,15 @@ def test_it_objects_to_forecasts_made_otherwise(calibration: Calibration, later:
     }
     own = calibration.drawing
     assert calibration.objection(own, **asked) is None
-    assert calibration.objection({**own, "members": 50}, **asked) == "it was made for members: 10, and here it is 50"
+    said = "it was made for forecasts with members = 10, and these have 50"
+    assert calibration.objection({**own, "members": 50}, **asked) == said
     assert "other weights" in (calibration.objection({**own, "weights_sha256": "x"}, **asked) or "")
     assert "frame size" in (calibration.objection(own, **{**asked, "size": (8, 8)}) or "")
     plain = calibration.to_plain()
     assert from_plain(plain, where="here") == calibration
     changed = replace(calibration, drawing={**own, "steps": 7})
     entry = evaluate(_with(later, changed), replicates=100).scores["gaussian"]
-    assert entry.objection == "it was made for steps: 7, and here it is 1"
+    assert entry.objection == "it was made for forecasts with steps = 7, and these have 1"
     assert entry.recalibrated is None
 
 

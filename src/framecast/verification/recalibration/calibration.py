@@ -136,7 +136,7 @@ class Calibration:
             if made != asked and name == "weights_sha256":
                 return "it was made for other weights"
             if made != asked:
-                return f"it was made for {name}: {made}, and here it is {asked}"
+                return f"it was made for forecasts with {name} = {made}, and these have {asked}"
         for what, made, asked in (
             ("channels", self.channels, channels),
             ("lead times", tuple(round(h, 6) for h in self.lead_times_h), tuple(round(h, 6) for h in lead_times_h)),
@@ -144,7 +144,7 @@ class Calibration:
             ("unit", self.unit, unit),
         ):
             if made != asked:
-                return f"it was made for a different {what}: {made}, and this is {asked}"
+                return f"it was made for forecasts with {what} {made}, and these have {asked}"
         return None
 
     def to_plain(self) -> dict[str, Any]:
