@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
+from PIL import Image
 
 import framecast as fc
 from framecast.data.archive.reader import Archive
@@ -106,6 +107,29 @@ def test_an_upload_is_forecast_and_removed(studio, small_archive, tmp_path):
     status, drawn = send(studio, "/api/jobs", wanted(read["found"]["live"], members=2, upload=job["key"]))
     assert status == 200, drawn
     assert wait(studio, drawn)[0]["state"] == "done"
+
+
+@pytest.mark.slow
+def test_zipped_pictures_are_forecast_in_the_unit_of_the_model(serving):
+    """A folder of the pictures in the zip file does not matter, and what was assumed is said."""
+    buffer, random = io.BytesIO(), np.random.default_rng(0)
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for k in range(7):
+            picture = io.BytesIO()
+            Image.fromarray(random.integers(20, 200, (64, 64), np.uint8)).save(picture, "png")
+            packed.writestr(f"frames/aia-2020-01-01T{2 * k:02d}0000.png", picture.getvalue())
+    with opened([]) as library:
+        server = serving(application(library, studio=Studio(model="sun-171-one-shot"), limits=Limits(patience=300)))
+        status, job = send(server, "/api/uploads?name=frames.zip", buffer.getvalue())
+        assert status == 200, job
+        read, _ = wait(server, job)
+        assert read["state"] == "done", read
+        assert any("DN/s" in note for note in read["found"]["notes"])
+        asked = {"members": 2, "steps": None, "upload": job["key"]}
+        status, drawn = send(server, "/api/jobs", wanted(read["found"]["live"], **asked))
+        assert status == 200, drawn
+        done, _ = wait(server, drawn)
+        assert done["state"] == "done", done
 
 
 def pictures(*names):

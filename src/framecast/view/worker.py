@@ -82,8 +82,10 @@ def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) ->
     model = load(request["model"], device="cpu", trust_code=request["trust_code"])
     frames = model.frames
     options: dict[str, Any] = {"cadence": f"{frames.cadence:g}s"}
+    notes = []
     if not _says_its_unit(source):
-        options["unit"] = model.config.past_unit
+        options["unit"] = unit = model.config.past_unit
+        notes.append(f"the upload states no unit: its values were taken as {unit}, the unit of the model")
     channels = model.config.frames.past_channels
     if len(channels) > 1:
         options["variables"] = channels
@@ -97,7 +99,7 @@ def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) ->
     say(
         part=1.0,
         told="done",
-        found={"archive": str(archive), "live": found, "notes": [imported.understood, *imported.notes]},
+        found={"archive": str(archive), "live": found, "notes": [imported.understood, *notes, *imported.notes]},
     )
 
 
