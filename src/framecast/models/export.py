@@ -8,8 +8,10 @@ all that a loop in another language needs (with ``noise_slope`` below 1, the noi
 """
 
 import json
+import logging
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -168,10 +170,21 @@ def _trace(generator: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
         return torch.export.export(generator, tuple(inputs.values()), dynamic_shapes=tuple({0: batch} for _ in inputs))
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Hide what PyTorch prints and logs, such as which packages it did without."""
+    before, chatter = logging.root.manager.disable, StringIO()
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(chatter), redirect_stderr(chatter):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def _write_onnx(program: torch.export.ExportedProgram, names: tuple[str, ...], path: Path) -> None:
-    chatter = StringIO()
-    with warnings.catch_warnings(), redirect_stdout(chatter), redirect_stderr(chatter), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _silent(), torch.no_grad():
         onnx_program = torch.onnx.export(
             program, dynamo=True, input_names=list(names), output_names=["x0"], verbose=False
         )
