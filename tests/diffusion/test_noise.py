@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from framecast.core.errors import ConfigError
-from framecast.diffusion.noise import coloured, smooth_fields
+from framecast.diffusion.noise import coloured, smooth_fields, smooth_fields_by_matrices, smoothing
 from framecast.diffusion.sampling import SamplingOptions
 from framecast.diffusion.schedule import Cosine, broadcast
 from framecast.generators.denoiser import Denoiser
@@ -94,3 +94,10 @@ def test_smooth_fields_have_their_variance_length_and_persistence():
         assert (own[:, 0] * own[:, 1]).mean().item() == pytest.approx(0.7, abs=0.05)
     assert (fields[:, 0] * fields[:, 1]).mean().abs() < 0.05
     assert torch.equal(smooth_fields(white[5:7]), fields[5:7])
+
+
+@pytest.mark.parametrize("size", [(16, 24), (15, 8), (33, 64)])
+def test_smoothing_by_matrices_is_that_by_spectra(size):
+    white = torch.randn(2, 4, 3, *size, generator=torch.Generator().manual_seed(0))
+    fields = smooth_fields_by_matrices(white, smoothing(4, size[0]), smoothing(4, size[1]))
+    torch.testing.assert_close(fields, smooth_fields(white), rtol=1e-5, atol=1e-5)

@@ -78,7 +78,7 @@ def _two_times() -> xr.Dataset:
         (
             lambda: grid("time", "y", "x"),
             ImportOptions(variables=("wind",)),
-            "'wind' is not a variable.*there are rain",
+            "'wind' is not a variable.*choose from rain",
         ),
         (
             lambda: grid("time", "y", "x").drop_vars("time").rename(time="when"),

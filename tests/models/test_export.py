@@ -7,6 +7,7 @@ import torch
 
 from framecast.core.errors import ConfigError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.diffusion.noise import smooth_fields
 from framecast.diffusion.sampler import DDIM
 from framecast.models.checkpoint import load
 from framecast.models.export import describe_export, example_inputs, export_model
@@ -103,10 +104,13 @@ def test_onnxruntime_draws_the_same_member(forecaster, small_archive, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_one_shot_model_under_onnxruntime(small_archive, small_changes, tmp_path):
+@pytest.mark.parametrize(
+    "noise", [[], ["one_shot.fields=3"], ["one_shot.fields=2", "network.noise_vector=5", "network.dropout=0.1"]]
+)
+def test_a_one_shot_model_under_onnxruntime(small_archive, small_changes, tmp_path, noise):
     onnxruntime = pytest.importorskip("onnxruntime")
     changes = [change for change in small_changes if not change.startswith("sampling")]
-    recipe = load_recipe("tiny", [*changes, "diffusion=null", "one_shot.members=2", "training.steps=2"])
+    recipe = load_recipe("tiny", [*changes, "diffusion=null", "one_shot.members=2", "training.steps=2", *noise])
     for _ in run_training(prepare(recipe, Archive.open(small_archive)), tmp_path / "run"):
         pass
     forecaster = load(tmp_path / "run")
@@ -116,7 +120,11 @@ def test_a_one_shot_model_under_onnxruntime(small_archive, small_changes, tmp_pa
     path = export_model(forecaster, tmp_path / "out", format="onnx")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     inputs = random_inputs(forecaster, batch=4)
+    past = inputs["past"]
+    if "fields" in inputs:
+        past = torch.cat([past, smooth_fields(inputs["fields"])], dim=1)
     with torch.no_grad():
-        expected = forecaster.generator(*inputs.values())
+        expected = forecaster.generator(inputs["noise"], past, inputs.get("label"), inputs.get("vector"))
+    assert expected.std() > 0.1
     [drawn] = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     np.testing.assert_allclose(drawn, expected.numpy(), rtol=1e-4, atol=1e-5)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -219,7 +220,7 @@ def test_a_run_records_recipe_data_and_losses(small_run):
     assert events.count("validation") == 2
     assert "step" in events
     session = next(record for record in Run(small_run).records() if record["event"] == "session")
-    assert session["versions"]["torch"] == torch.__version__
+    assert session["versions"]["torch"] == version("torch")
     assert session["processes"] == 1
 
 

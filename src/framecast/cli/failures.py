@@ -69,7 +69,7 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def help_of(error: BaseException) -> list[str]:
-    """Return the lines of the help that is shown after ``framecast`` or ``framecast solar`` alone, else nothing."""
+    """Return the lines of the help that is shown where a command alone needs more words, else nothing."""
     if isinstance(error, CommandLineError) and type(error).__name__ == "NoArgsIsHelpError":
         return str(error.format_message()).splitlines()  # type: ignore[attr-defined]
     return []

@@ -62,6 +62,34 @@ def smooth_fields(white: Float[Tensor, "batch scale time height width"]) -> Tens
     whole = torch.cat([gain, gain[..., 1 : (width + 1) // 2]], dim=-1)  # each coefficient of the full spectrum once
     gain = (gain / whole.square().mean(dim=(-2, -1), keepdim=True).sqrt())[:, None]
     smooth = torch.stack([torch.fft.irfft2(torch.fft.rfft2(own) * gain, s=(height, width)) for own in white.float()])
+    return _autoregressive(smooth)
+
+
+def smooth_fields_by_matrices(
+    white: Float[Tensor, "batch scale time height width"],
+    rows: Float[Tensor, "scale height height"],
+    columns: Float[Tensor, "scale width width"],
+) -> Tensor:
+    """Return `smooth_fields` of ``white`` by matrix products, for graphs without Fourier transforms.
+
+    The spectral factor is a product over the two axes, so that each field is ``rows @ white @ columns.T`` with the
+    matrices of `smoothing` for height and width.
+    """
+    return _autoregressive(rows[:, None] @ white.float() @ columns[:, None].transpose(-1, -2))
+
+
+def smoothing(scales: int, size: int) -> Float[Tensor, "scale size size"]:
+    """Return the periodic convolutions of `smooth_fields` along an axis of ``size`` pixels, one for each scale."""
+    places, length = torch.arange(size), 2.0 ** torch.arange(1, scales + 1, dtype=torch.float64)
+    frequencies = torch.fft.fftfreq(size, dtype=torch.float64)
+    gain = torch.exp(-((math.pi * length[:, None] * frequencies) ** 2))
+    gain = gain / gain.square().mean(dim=-1, keepdim=True).sqrt()
+    response = gain @ torch.cos(2 * math.pi * frequencies[:, None] * places) / size
+    return response[:, (places[:, None] - places) % size].float()
+
+
+def _autoregressive(smooth: Tensor) -> Tensor:
+    """Return fields of which each frame is correlated with the one before."""
     frames = [smooth[:, :, 0]]
     for fresh in smooth[:, :, 1:].unbind(dim=2):
         frames.append(_PERSISTENCE * frames[-1] + math.sqrt(1 - _PERSISTENCE**2) * fresh)

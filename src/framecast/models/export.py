@@ -1,16 +1,16 @@
 """A trained model for programs that have no framecast: ONNX, or PyTorch's own exported form.
 
 Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, past[, label]) -> x0``, with its weights
-and schedule inside; of a one-shot model all of it, ``(noise, past[, label]) -> x0``. ``export.json`` contains the
-shapes, the normalisation, and the diffusion times with their scales that the model's default sampler visits, which is
-all that a loop in another language needs (with ``noise_slope`` below 1, the noise must be correlated as in
-`framecast.diffusion.noise`).
+and schedule inside; of a one-shot model all of it, ``(noise, past[, label][, fields][, vector]) -> x0``, of which
+noise, fields and vector are white noise. ``export.json`` contains the shapes, the normalisation, and the diffusion
+times with their scales that the model's default sampler visits, which is all that a loop in another language needs
+(with ``noise_slope`` below 1, the noise of a diffusion must be correlated as in `framecast.diffusion.noise`).
 """
 
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -23,7 +23,9 @@ from framecast._version import __version__
 from framecast.core.configuration import to_plain
 from framecast.core.errors import ConfigError, FramecastError
 from framecast.core.files import EXPORT, new_folder
+from framecast.diffusion.noise import smooth_fields_by_matrices, smoothing
 from framecast.generators.denoiser import Denoiser
+from framecast.generators.one_shot import OneShot
 from framecast.models.forecaster import Forecaster
 
 Format = Literal["onnx", "torch"]
@@ -42,6 +44,24 @@ class _SingleTime(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, past: Tensor, label: Tensor | None = None) -> Tensor:
         x0: Tensor = self.denoiser(x_t, t.double(), past, label)
+        return x0
+
+
+class _OneShotOfWhiteNoise(nn.Module):
+    """A one-shot generator that is given all of its noise, white and by ``names`` of the inputs."""
+
+    def __init__(self, generator: OneShot, names: Sequence[str], height: int, width: int) -> None:
+        super().__init__()
+        self.generator, self.names = generator, tuple(names)
+        self.register_buffer("rows", smoothing(generator.fields, height))
+        self.register_buffer("columns", smoothing(generator.fields, width))
+
+    def forward(self, *given: Tensor) -> Tensor:
+        inputs = dict(zip(self.names, given, strict=True))
+        past = inputs["past"]
+        if "fields" in inputs:
+            past = torch.cat([past, smooth_fields_by_matrices(inputs["fields"], self.rows, self.columns)], dim=1)
+        x0: Tensor = self.generator(inputs["noise"], past, inputs.get("label"), inputs.get("vector"))
         return x0
 
 
@@ -100,15 +120,17 @@ def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = Non
         check(height, width)  # a graph has one size, without padding
     conditioning = forecaster.conditioning
     generated = torch.zeros(batch, *conditioning.shape(height, width))
-    condition = torch.zeros(batch, forecaster.config.given_channels, conditioning.condition_frames, height, width)
-    if forecaster.config.generator.fields or getattr(generator.network, "noise_vector", 0):
-        raise ConfigError(f"{forecaster.name} takes noise as fields or as a vector, which export does not support")
+    condition = torch.zeros(batch, conditioning.channels, conditioning.condition_frames, height, width)
     if isinstance(generator, Denoiser):
         inputs = {"x_t": generated, "t": torch.full((batch,), 0.5), "past": condition}
     else:
         inputs = {"noise": generated, "past": condition}
     if forecaster.labels:
         inputs["label"] = torch.full((batch,), len(forecaster.labels), dtype=torch.int64)
+    if isinstance(generator, OneShot) and generator.fields:
+        inputs["fields"] = torch.zeros(batch, generator.fields, conditioning.condition_frames, height, width)
+    if isinstance(generator, OneShot) and generator.noise_vector:
+        inputs["vector"] = torch.zeros(batch, generator.noise_vector)
     return inputs
 
 
@@ -162,12 +184,14 @@ def _require_onnx() -> None:
 
 def _trace(generator: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
     """Return the generator as a graph in which only the batch is free."""
+    free: Any = tuple({0: torch.export.Dim("batch")} for _ in inputs)
     with torch.no_grad():
         if isinstance(generator, Denoiser):
             generator.schedule(inputs["t"].double())  # tables are computed once, outside the graph, and kept
             generator = _SingleTime(generator)
-        batch = torch.export.Dim("batch")
-        return torch.export.export(generator, tuple(inputs.values()), dynamic_shapes=tuple({0: batch} for _ in inputs))
+        elif isinstance(generator, OneShot):
+            generator, free = _OneShotOfWhiteNoise(generator, list(inputs), *inputs["past"].shape[-2:]), (free,)
+        return torch.export.export(generator, tuple(inputs.values()), dynamic_shapes=free)
 
 
 @contextmanager
