@@ -295,15 +295,20 @@ def _fractions_skill(threshold: float, width: int) -> Score:
     )
 
 
+def kept(values: Tensor) -> np.ndarray:
+    """Return ``values`` in memory of NumPy's: small tensors kept between large temporary ones would fragment it."""
+    return values.numpy().copy()
+
+
 def _summed(values: Tensor, sample: Judged) -> tuple[np.ndarray, np.ndarray]:
     known = torch.isfinite(values)
     if values.ndim < 4:
-        return torch.where(known, values, 0.0).double().numpy(), known.numpy()
+        return kept(torch.where(known, values, 0.0).double()), kept(known)
     known = known & (sample.valid if len(values) == len(sample.valid) else sample.valid.all(0, keepdim=True))
     total = torch.where(known, values, 0.0)
     if sample.weights is None:
-        return total.sum((-2, -1), dtype=torch.float64).numpy(), known.sum((-2, -1)).numpy()
-    return (total * sample.weights).sum((-2, -1)).double().numpy(), (known * sample.weights).sum((-2, -1)).numpy()
+        return kept(total.sum((-2, -1), dtype=torch.float64)), kept(known.sum((-2, -1)))
+    return kept((total * sample.weights).sum((-2, -1)).double()), kept((known * sample.weights).sum((-2, -1)))
 
 
 def _energy(sample: Judged) -> Tensor:

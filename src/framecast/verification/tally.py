@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.verification.catalogue import Judged, Score
+from framecast.verification.catalogue import Judged, Score, kept
 from framecast.verification.scores import rank_histogram, reliability
 from framecast.verification.scores.bootstrap import Statistic, mean
 
@@ -64,17 +64,17 @@ class Tally:
     def record(self, sample: Judged) -> None:
         """Add one sample."""
         forecast, truth, valid = sample.members, sample.truth, sample.valid
-        self.count.append(valid.sum((-2, -1)).numpy())
-        self.missing.append((torch.isnan(forecast) & valid).sum((0, -2, -1)).numpy())
-        self.truth.append(truth.abs().nansum((-2, -1), dtype=torch.float64).numpy())
+        self.count.append(kept(valid.sum((-2, -1))))
+        self.missing.append(kept((torch.isnan(forecast) & valid).sum((0, -2, -1))))
+        self.truth.append(kept(truth.abs().nansum((-2, -1), dtype=torch.float64)))
         for score in self.scores:
             self.parts[score.name].append(score.parts(sample))
         for name, (values, target) in sample.values.items():
-            self.values[name].append((values.numpy(), target.numpy()))
-        self.ranks.append(rank_histogram(forecast, truth).numpy())
+            self.values[name].append((kept(values), kept(target)))
+        self.ranks.append(kept(rank_histogram(forecast, truth)))
         bins = min(self.members + 1, _MOST_BINS)
         for threshold in self.thresholds:
-            self.events[threshold].append(reliability(forecast, truth, threshold, bins=bins).numpy())
+            self.events[threshold].append(kept(reliability(forecast, truth, threshold, bins=bins)))
         if not sample.point:
             self._bin(sample.variance[valid], sample.error[valid])
 
