@@ -159,6 +159,7 @@ class TestPrecision:
     @pytest.fixture
     def begun(self, open_recipe, tmp_path, monkeypatch):
         """A run of two steps, begun where bf16 is fast; the machine is then another one."""
+        monkeypatch.setenv("FRAMECAST_CACHE", str(tmp_path / "cache"))  # without what was measured on this machine
         with monkeypatch.context() as fast:
             fast.setattr(precision, "lacks_bf16", lambda device: None)
             fast.setattr(precision, "_measure", lambda *_: 2.0)
