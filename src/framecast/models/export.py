@@ -50,6 +50,9 @@ class _SingleTime(nn.Module):
 class _OneShotOfWhiteNoise(nn.Module):
     """A one-shot generator that is given all of its noise, white and by ``names`` of the inputs."""
 
+    rows: Tensor
+    columns: Tensor
+
     def __init__(self, generator: OneShot, names: Sequence[str], height: int, width: int) -> None:
         super().__init__()
         self.generator, self.names = generator, tuple(names)
