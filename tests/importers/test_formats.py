@@ -10,10 +10,12 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -144,6 +146,32 @@ def test_files_and_stores_of_a_web_server(server, tmp_path) -> None:
         archived(f"{server}/absent.zarr", tmp_path)
     with pytest.raises(FramecastError, match="Protocol not known"):
         archived("moon://r.zarr", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["r.nc", "r.zarr"])
+def test_an_error_of_a_service_is_no_bug_and_no_damage(name, tmp_path) -> None:
+    """Services raise errors of their own, such as botocore's for missing credentials, which derive from Exception."""
+
+    class Closed(MemoryFileSystem):
+        protocol = "closed"
+        async_impl = True
+        asynchronous = True
+
+        def _open(self, path: str, *arguments: object, **keywords: object) -> None:
+            raise NoCredentials
+
+        async def _cat_file(self, path: str, *arguments: object, **keywords: object) -> None:
+            raise NoCredentials
+
+    class NoCredentials(Exception):
+        """Unable to locate credentials."""
+
+        def __str__(self) -> str:
+            return "Unable to locate credentials"
+
+    fsspec.register_implementation("closed", Closed, clobber=True)
+    with pytest.raises(FramecastError, match=f"closed://bucket/{name} cannot be read: Unable to locate credentials"):
+        archived(f"closed://bucket/{name}", tmp_path)
 
 
 def test_a_bare_zarr_array(tmp_path) -> None:

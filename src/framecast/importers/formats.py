@@ -267,6 +267,6 @@ def _address(url: str) -> Path | str:
         with fsspec.open(url, "rb") as remote, (copy := _temporary_folder() / name).open("wb") as local:
             while piece := remote.read(2**22):
                 local.write(piece)
-    except (ImportError, OSError, ValueError) as error:
+    except Exception as error:  # of a network or of a service, which each library names in its own way
         raise unreadable(url, error) from None
     return copy

@@ -48,17 +48,21 @@ def zarr_groups(path: Path | str) -> list[str]:
 class _GuardedWrapper(WrapperStore[Store]):
     """A store that is not a folder, whose documents are checked before use; see `GuardedStore`."""
 
-    def __init__(self, store: Store, place: Path) -> None:
+    def __init__(self, store: Store, source: Path | str) -> None:
         super().__init__(store)
-        self._place = place
+        self._source = source
+        self._place = Path(str(source).rpartition("://")[2])
         self._packings: dict[Path, set[Packing]] = {}
 
     def _with_store(self, store: Store) -> "_GuardedWrapper":
-        return _GuardedWrapper(store, self._place)
+        return _GuardedWrapper(store, self._source)
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return what is stored under ``key``."""
-        found = await super().get(key, prototype, byte_range)
+        try:
+            found = await super().get(key, prototype, byte_range)
+        except Exception as error:  # of a network or of a service, which each library names in its own way
+            raise unreadable(str(self._source), error) from None
         path = self._place / key
         if found is None or path.name == ".zattrs":
             return found
@@ -90,7 +94,7 @@ def _store(path: Path | str) -> Store:
             store = FsspecStore.from_url(path, read_only=True)
         except (ImportError, ValueError) as error:
             raise unreadable(path, error) from None
-        return _GuardedWrapper(store, Path(path.rpartition("://")[2]))
+        return _GuardedWrapper(store, path)
     return GuardedStore(path, read_only=True) if path.is_dir() else _GuardedWrapper(ZipStore(path, mode="r"), path)
 
 
