@@ -30,7 +30,7 @@ from framecast.models.members import Draw
 from framecast.models.selection import Selection
 from framecast.verification.quantities import integral, peak
 from framecast.verification.scores import crps, ensemble_mean, ensemble_variance, power_spectrum
-from framecast.verification.scores.image import ssim
+from framecast.verification.scores.image import similarities
 
 RINGS = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)
 
@@ -56,7 +56,7 @@ def judged(drawn: torch.Tensor, truth: torch.Tensor, cadence: float, spread: flo
         "error": (ensemble_mean(drawn) - truth).square().mean(),
         "power": power_spectrum(drawn).mean(dim=(0, 1, 2)),
         "true_power": power_spectrum(truth).mean(dim=(0, 1)),
-        "ssim": ssim(drawn, truth.expand_as(drawn), data_range=spread).mean(),
+        "ssim": similarities(drawn, truth.expand_as(drawn), data_range=spread)[0].mean(),
     }
     for name, function in (("peak", peak), ("integral", integral)):
         ours, true = function(drawn[:, 0], cadence), function(truth[0], cadence)

@@ -36,7 +36,7 @@ from framecast.models.members import Draw, check_memory, numbered
 from framecast.models.precision import asked
 from framecast.models.selection import Selection, Side
 from framecast.networks import check_size
-from framecast.verification.nowcasts import Nowcaster, check_times, pixel_km
+from framecast.verification.nowcasts import Nowcaster, nowcaster_for
 from framecast.videos.frames import FrameSpec, span
 from framecast.videos.normalise import Normaliser
 from framecast.videos.target import advected_frames, latest_frame
@@ -587,21 +587,18 @@ def sample_key(window: Window) -> int:
 def _nowcasters(plan: Plan, names: Sequence[str], members: int) -> list[Nowcaster]:
     """Return what draws the baselines ``names`` of the windows of ``plan``."""
     frames, archive = plan.frames, plan.archive
-    seen = set(frames.future_channels) <= set(frames.past_channels)
-    side = pixel_km(archive.positions(archive.sequences[0]))
-    found = []
-    for name in dict.fromkeys(names):
-        own = Nowcaster(
-            name=name,
-            leads=frames.future,
-            cadence=frames.cadence,
+    return [
+        nowcaster_for(
+            name,
+            frames.past_times,
+            frames.lead_times,
+            sees_targets=set(frames.future_channels) <= set(frames.past_channels),
             unit=select(archive.unit, archive.channels, frames.future_channels),
-            pixel_km=side,
+            positions=archive.positions(archive.sequences[0]),
             members=members,
         )
-        check_times(name, frames.past_times, frames.lead_times, sees_targets=seen)
-        found.append(own)
-    return found
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _occasions(forecaster: Forecaster, plan: Plan, seed: int) -> Climatology | None:

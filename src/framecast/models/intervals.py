@@ -31,8 +31,13 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
     Raises:
         ConfigError: the calibration does not hold for this ensemble.
     """
-    if calibration is not None:
-        _check(ensemble, calibration)
+    if calibration is not None and (
+        reason := calibration.objection(ensemble.assign_attrs({"label": "none", **ensemble.attrs}))
+    ):
+        raise ConfigError(
+            f"the model's calibration does not hold for this ensemble: {reason}; draw it like the forecast used "
+            "for calibration, or pass calibrated=False"
+        )
     others = [str(dim) for dim in ensemble.dims if dim not in ("member", *_VIDEO)]
     members = torch.from_numpy(ensemble.transpose("member", *others, *_VIDEO).values)
     valid = (~torch.isnan(members)).sum(0) >= min(2, len(members))
@@ -57,24 +62,9 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
 
 def _known(ensemble: xr.DataArray, unit: str, calibration: Calibration | None) -> tuple[Quantity, ...]:
     """Return the quantities of the ensemble's kind of data; those that a calibration holds for."""
-    own = quantities_of(find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values]))
-    if calibration is not None:
-        every = {quantity.name: quantity for quantity in (*AREA_MEANS, *QUANTITIES, *own)}
-        return integrals([entry for name, entry in every.items() if name in calibration.scales], ensemble.coords)
-    return integrals(own, ensemble.coords)
-
-
-def _check(ensemble: xr.DataArray, calibration: Calibration) -> None:
-    drawn = {"label": "none", **ensemble.attrs, "members": int(ensemble.sizes["member"])}
-    reason = calibration.objection(
-        drawn,
-        channels=tuple(str(name) for name in ensemble["channel"].values),
-        lead_times_h=tuple(ensemble["lead_time"].values / np.timedelta64(1, "h")),
-        size=(int(ensemble.sizes["y"]), int(ensemble.sizes["x"])),
-        unit=str(ensemble.attrs.get("unit", "")),
-    )
-    if reason is not None:
-        raise ConfigError(
-            f"the model's calibration does not hold for this ensemble: {reason}; draw it like the forecast used "
-            "for calibration, or pass calibrated=False"
-        )
+    domain = find_domain({}, unit=unit, channels=[str(name) for name in ensemble["channel"].values])
+    own = quantities_of(domain, ensemble.coords)
+    if calibration is None:
+        return own
+    known = {entry.name: entry for entry in (*integrals((*AREA_MEANS, *QUANTITIES), ensemble.coords), *own)}
+    return tuple(entry for name, entry in known.items() if name in calibration.scales)

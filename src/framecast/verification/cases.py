@@ -16,7 +16,7 @@ from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions as Like
 from framecast.verification.persistence import Occasions
-from framecast.verification.pool import Pool, finite, videos
+from framecast.verification.pool import Pool, finite, targets_of, videos
 from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
 from framecast.verification.sources import ForecastSource, open_sources, seconds, shared_windows
@@ -252,7 +252,7 @@ class Cases:
             source.dataset.isel(sample=number) for source, number in zip(self.sources, self._shared[index], strict=True)
         ]
         truth = self._truth(index, samples)
-        past = self._past(self._seen or 0, samples)
+        past = targets_of(self.sources[self._seen or 0], samples[self._seen or 0]["past"])
         forecasts = {
             source.name: videos(source.read(sample["forecast"]), "member")
             for source, sample in zip(self.sources, samples, strict=True)
@@ -296,17 +296,6 @@ class Cases:
             truth = torch.where(unknown, torch.nan, truth)
         return truth
 
-    def _past(self, number: int, samples: list[xr.Dataset]) -> Tensor:
-        seen = finite(
-            self.sources[number].read(samples[number]["past"]).transpose("past_channel", "past_time", "y", "x")
-        )
-        known = self.sources[number].past_channels
-        past = seen.new_full((len(self.channels), *seen.shape[1:]), torch.nan)
-        for k, name in enumerate(self.channels):
-            if name in known:
-                past[k] = seen[known.index(name)]
-        return past
-
     def pool(self, name: str, along: str, *, sees_targets: bool = False) -> Pool | None:
         """Return the variable ``name`` of the first file that has at least two videos of it ``along`` a dimension.
 
@@ -349,7 +338,6 @@ class Cases:
         if number is None:
             return None
         source = self.sources[number]
-
         array = source.dataset[name]
 
         def read(index: int) -> Tensor:

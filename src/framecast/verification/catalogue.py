@@ -29,6 +29,7 @@ from framecast.verification.scores import (
     exceedance,
     fractions,
     power_spectrum,
+    ratio,
     reliability_and_potential,
     similarities,
     threshold_weighted_crps,
@@ -134,7 +135,7 @@ class Judged:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Score:
     """One entry of the catalogue.
 
@@ -177,11 +178,6 @@ class Score:
         """Return sum and count of each array that is averaged; over the pixels of a frame for values of pixels."""
         values = self.function(sample)
         return [_summed(value, sample) for value in (values if isinstance(values, tuple) else (values,))]
-
-
-def ratio(above: Means, below: Means) -> Means:
-    """Return the quotient; NaN where the lower is zero."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below != 0))
 
 
 def skill(score: Means, reference: Means) -> Means:
@@ -349,34 +345,34 @@ def _decibel(error: Means) -> Means:
 
 SCORES = (
     Score(
-        name="crps",
-        label="CRPS",
-        function=lambda s: crps(s.members, s.truth, fair=not s.point),
+        "crps",
+        "CRPS",
+        lambda s: crps(s.members, s.truth, fair=not s.point),
         hint="fair, per pixel; lower is better",
         shown="console",
         skill=True,
     ),
     Score(
-        name="rmse",
-        label="RMSE",
-        function=lambda s: s.error.square(),
+        "rmse",
+        "RMSE",
+        lambda s: s.error.square(),
         combine=np.sqrt,
         hint="of the ensemble mean; lower is better",
         shown="console",
     ),
     Score(
-        name="crps_reliability",
-        label="CRPS, reliability part",
-        function=lambda s: s.between,
+        "crps_reliability",
+        "CRPS, reliability part",
+        lambda s: s.between,
         combine=lambda *means: reliability_and_potential(*means)[0],
         hint="what recalibration could correct; CRPS = reliability − resolution + uncertainty",
         ensembles=True,
         binned=True,
     ),
     Score(
-        name="crps_resolution",
-        label="CRPS, resolution part",
-        function=lambda s: (*s.between, s.unknowable),
+        "crps_resolution",
+        "CRPS, resolution part",
+        lambda s: (*s.between, s.unknowable),
         combine=lambda *means: np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1]),
         better="higher",
         hint="gain over climatology",
@@ -384,25 +380,25 @@ SCORES = (
         binned=True,
     ),
     Score(
-        name="crps_uncertainty",
-        label="CRPS, uncertainty part",
-        function=lambda s: s.unknowable,
+        "crps_uncertainty",
+        "CRPS, uncertainty part",
+        lambda s: s.unknowable,
         combine=lambda unknowable: unknowable[..., 0],
         better=None,
         hint="CRPS of the climatology of the observations",
         binned=True,
     ),
     Score(
-        name="variogram_score",
-        label="Variogram score",
-        function=lambda s: variogram_score(s.members, s.truth),
+        "variogram_score",
+        "Variogram score",
+        lambda s: variogram_score(s.members, s.truth),
         hint="of order 0.5, pixels 1, 2, 4 and 8 apart",
     ),
-    Score(name="mae", label="MAE", function=lambda s: s.error.abs(), hint="of the ensemble mean"),
+    Score("mae", "MAE", lambda s: s.error.abs(), hint="of the ensemble mean"),
     Score(
-        name="spread_skill",
-        label="Spread / error",
-        function=lambda s: (s.variance, s.error.square()),
+        "spread_skill",
+        "Spread / error",
+        lambda s: (s.variance, s.error.square()),
         combine=lambda variance, squared: np.sqrt(ratio(variance, squared)),
         unit="",
         better=None,
@@ -410,11 +406,11 @@ SCORES = (
         shown="console",
         ensembles=True,
     ),
-    Score(name="energy_score", label="Energy score", function=_energy),
+    Score("energy_score", "Energy score", _energy),
     Score(
-        name="psnr",
-        label="PSNR",
-        function=lambda s: _scaled(s.error.square(), s),
+        "psnr",
+        "PSNR",
+        lambda s: _scaled(s.error.square(), s),
         combine=_decibel,
         unit="dB",
         better="higher",
@@ -423,16 +419,16 @@ SCORES = (
     _similarity("ssim", "SSIM", hint="of the ensemble mean"),
     _similarity("ms_ssim", "MS-SSIM", hint="of the ensemble mean"),
     Score(
-        name="member_rmse",
-        label="RMSE of a member",
-        function=lambda s: _member_error(s).square().nanmean(0),
+        "member_rmse",
+        "RMSE of a member",
+        lambda s: _member_error(s).square().nanmean(0),
         combine=np.sqrt,
     ),
-    Score(name="member_mae", label="MAE of a member", function=lambda s: _member_error(s).abs().nanmean(0)),
+    Score("member_mae", "MAE of a member", lambda s: _member_error(s).abs().nanmean(0)),
     Score(
-        name="member_psnr",
-        label="PSNR of a member",
-        function=lambda s: _scaled(_member_error(s).square().nanmean(0), s),
+        "member_psnr",
+        "PSNR of a member",
+        lambda s: _scaled(_member_error(s).square().nanmean(0), s),
         combine=_decibel,
         unit="dB",
         better="higher",
@@ -440,9 +436,9 @@ SCORES = (
     _similarity("ssim", "SSIM", of_members=True, hint="1 is identical", shown="report"),
     _similarity("ms_ssim", "MS-SSIM", of_members=True),
     Score(
-        name="power_ratio",
-        label="Power of a member over that of the truth",
-        function=lambda s: (power_spectrum(s.members).mean(0), s.true_power),
+        "power_ratio",
+        "Power of a member over that of the truth",
+        lambda s: (power_spectrum(s.members).mean(0), s.true_power),
         combine=ratio,
         unit="",
         better=None,
@@ -450,9 +446,9 @@ SCORES = (
         spectral=True,
     ),
     Score(
-        name="mean_power_ratio",
-        label="Power of the ensemble mean over that of the truth",
-        function=lambda s: (power_spectrum(s.mean), s.true_power),
+        "mean_power_ratio",
+        "Power of the ensemble mean over that of the truth",
+        lambda s: (power_spectrum(s.mean), s.true_power),
         combine=ratio,
         unit="",
         better=None,

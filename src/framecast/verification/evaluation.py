@@ -456,16 +456,13 @@ def _aligned(truth: Any, ensemble: Any) -> Any:
     """Return the truth with the coordinates of the ensemble, in its order."""
     if not isinstance(truth, xr.DataArray) or not isinstance(ensemble, xr.DataArray):
         return truth
-    for dim in truth.dims:
-        if dim in ensemble.dims and dim in truth.coords and dim in ensemble.coords:
-            own = ensemble[dim].values
-            if np.array_equal(truth[dim].values, own):
-                continue
-            if missing := sorted(set(own.tolist()) - set(truth[dim].values.tolist())):
+    for dim in set(truth.dims) & set(ensemble.dims) & set(truth.coords) & set(ensemble.coords):
+        if not np.array_equal(truth[dim].values, ensemble[dim].values):
+            if missing := sorted(set(ensemble[dim].values.tolist()) - set(truth[dim].values.tolist())):
                 raise DataError(
                     f"the truth has no {dim} {missing[0]}, which the ensemble has: framecast does not interpolate"
                 )
-            truth = truth.sel({dim: own})
+            truth = truth.sel({dim: ensemble[dim].values})
     return truth
 
 
@@ -478,15 +475,10 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
     elif isinstance(array, torch.Tensor):
         array = array.detach().cpu().numpy()
     values = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    missing = len(dims) - values.ndim
-    if "member" in dims and missing > 0:
-        # NumPy arrays lack leading axes: sample, then channel, then time; members come first.
-        for axis in range(missing):
-            values = values.unsqueeze(0 if axis == 0 else 2)
-    else:
-        for _ in range(max(missing, 0)):
-            values = values.unsqueeze(0)
-    return finite_tensor(values)
+    lacking, shape = [1] * (len(dims) - values.ndim), list(values.shape)
+    # NumPy arrays lack leading axes: sample, then channel, then time; members come before the latter two.
+    before = [1, shape.pop(0), *lacking[1:]] if "member" in dims and lacking else lacking
+    return finite_tensor(values.reshape(*before, *shape))
 
 
 def _areas(weights: Any, size: tuple[int, int]) -> np.ndarray | None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from framecast.verification.catalogue import Judged
+from framecast.verification.scores import ratio
 
 Array = np.ndarray
 
@@ -45,17 +46,14 @@ class Maps:
     @property
     def bias(self) -> Array:
         """Mean error, NaN where nothing was scored; ``[channel, y, x]``."""
-        return self._mean(self.error)
+        return ratio(self.error, self.count)
 
     @property
     def rmse(self) -> Array:
         """Root mean squared error of the ensemble mean."""
-        return np.sqrt(self._mean(self.squared))
+        return np.sqrt(ratio(self.squared, self.count))
 
     @property
     def spread(self) -> Array:
         """Root of the mean ensemble variance."""
-        return np.sqrt(self._mean(self.variance))
-
-    def _mean(self, total: Array) -> Array:
-        return np.divide(total, self.count, out=np.full(total.shape, np.nan), where=self.count > 0)
+        return np.sqrt(ratio(self.variance, self.count))

@@ -10,7 +10,7 @@ part of each description.
 """
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,16 +24,20 @@ from framecast.core.errors import ConfigError, FramecastError
 from framecast.verification.cases import Baseline, Cases, Drawn
 from framecast.videos.units import same_unit
 
-NOWCASTS = ("lagrangian", "sprog", "steps")
+_KINDS = {
+    "lagrangian": ("Lagrangian persistence", 2, "moves the last frame on along its motion"),
+    "sprog": ("S-PROG", 3, "moves the last frame on and lets small scales fade"),
+    "steps": ("STEPS", 3, "is an ensemble of moved and perturbed frames"),
+}
+"""Name of each nowcast -> label, number of past frames that it needs, and what it does."""
+
+NOWCASTS = tuple(_KINDS)
 
 DRY = 0.1
 """Threshold of rain in mm/h, as in the examples of pysteps."""
 
 _MEMBERS = 20
 _DRY_DECIBEL = -15.0
-_LABELS = {"lagrangian": "Lagrangian persistence", "sprog": "S-PROG", "steps": "STEPS"}
-_PAST = {"lagrangian": 2, "sprog": 3, "steps": 3}
-"""Number of past frames that each needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +61,7 @@ class Nowcaster:
     members: int = _MEMBERS
 
     def __post_init__(self) -> None:
-        if self.name not in NOWCASTS:
-            raise ConfigError(f"{self.name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
+        _check_name(self.name)
         if self.name != "lagrangian" and not self._rain:
             raise ConfigError(
                 f"{self.name} is for rain in mm/h or dBZ, and these images are in {self.unit or 'no unit'}: leave "
@@ -129,28 +132,50 @@ def nowcast(name: str) -> Baseline:
     Raises:
         ConfigError: it is not one of them.
     """
-    if name not in NOWCASTS:
-        raise ConfigError(f"{name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
-    return Baseline(name=name, label=_LABELS[name], prepare=_prepare(name))
+    _check_name(name)
 
-
-def _prepare(name: str) -> Callable[[Cases], Drawn | None]:
     def prepare(cases: Cases) -> Drawn | None:
         stored = cases.stored(f"baseline_{name}")
         if stored is not None:
-            return Drawn(stored[0], lambda index, past: stored[1](index), describe(name))
-        check_times(name, cases.past_times, cases.lead_times, sees_targets=cases.sees_targets)
-        nowcaster = Nowcaster(
-            name=name,
-            leads=len(cases.lead_times),
-            cadence=float(cases.cadence),  # even, by the check above
+            return Drawn(stored[0], lambda index, past: stored[1](index), _describe(name))
+        nowcaster = nowcaster_for(
+            name,
+            cases.past_times,
+            cases.lead_times,
+            sees_targets=cases.sees_targets,
             unit=cases.unit,
-            pixel_km=pixel_km(cases.sources[0].dataset.coords),
+            positions=cases.sources[0].dataset.coords,
             members=cases.ensemble_size or _MEMBERS,
         )
-        return Drawn(nowcaster.size, lambda index, past: nowcaster(past, cases.seed + index), describe(name))
+        return Drawn(nowcaster.size, lambda index, past: nowcaster(past, cases.seed + index), _describe(name))
 
-    return prepare
+    return Baseline(name=name, label=_KINDS[name][0], prepare=prepare)
+
+
+def nowcaster_for(
+    name: str,
+    past: Sequence[float],
+    leads: Sequence[float],
+    *,
+    sees_targets: bool,
+    unit: str,
+    positions: Mapping[Any, Any],
+    members: int,
+) -> Nowcaster:
+    """Return the nowcast ``name`` for frames at these times (seconds), on pixels at these ``positions``.
+
+    Raises:
+        ConfigError: it cannot be computed from them.
+    """
+    _check_name(name)
+    if not sees_targets:
+        raise ConfigError(f"{name} needs the future channels among the past channels: leave it out")
+    if len(past) < (needed := _KINDS[name][1]):
+        raise ConfigError(f"{name} needs {needed} past frames, and there are {len(past)}: leave it out")
+    if not np.allclose(np.diff([*past, *leads]), leads[0]):
+        raise ConfigError(f"{name} needs frames at equal intervals, and these are not: leave it out")
+    side = pixel_km(positions)
+    return Nowcaster(name=name, leads=len(leads), cadence=leads[0], unit=unit, pixel_km=side, members=members)
 
 
 def pixel_km(positions: Mapping[Any, Any]) -> float | None:
@@ -162,27 +187,18 @@ def pixel_km(positions: Mapping[Any, Any]) -> float | None:
     return scale * float(np.abs(np.median(np.diff(columns.values))))
 
 
-def check_times(name: str, past: Sequence[float], leads: Sequence[float], *, sees_targets: bool) -> None:
-    """Raise `ConfigError` unless the baseline ``name`` can be computed from frames at these times (seconds)."""
-    if not sees_targets:
-        raise ConfigError(f"{name} needs the future channels among the past channels: leave it out")
-    if len(past) < _PAST[name]:
-        raise ConfigError(f"{name} needs {_PAST[name]} past frames, and there are {len(past)}: leave it out")
-    if not np.allclose(np.diff([*past, *leads]), leads[0]):
-        raise ConfigError(f"{name} needs frames at equal intervals, and these are not: leave it out")
+def _check_name(name: str) -> None:
+    if name not in NOWCASTS:
+        raise ConfigError(f"{name!r} is not a known baseline: choose from {', '.join(NOWCASTS)}")
 
 
-def describe(name: str) -> str:
-    """Return one sentence for the reader of a report."""
+def _describe(name: str) -> str:
     try:
         number = version("pysteps")
     except ModuleNotFoundError:
         number = "(version unknown)"
-    return {
-        "lagrangian": f"Lagrangian persistence moves the last frame on along its motion (pysteps {number}).",
-        "sprog": f"S-PROG moves the last frame on and lets small scales fade (pysteps {number}).",
-        "steps": f"STEPS is an ensemble of moved and perturbed frames (pysteps {number}).",
-    }[name]
+    label, _, what = _KINDS[name]
+    return f"{label} {what} (pysteps {number})."
 
 
 def _pysteps() -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.verification.results import OccurrenceForecast, Occurrences
-from framecast.verification.scores import Bootstrap, roc
+from framecast.verification.scores import Bootstrap, ratio, roc
 from framecast.verification.scores.bootstrap import Statistic, mean
 from framecast.verification.scores.contingency import heidke_skill, true_skill
 
@@ -244,11 +244,7 @@ class _Judged:
 def _skill(own: Array, other: Array, known: Array) -> Statistic:
     count = known.astype(np.float64)
 
-    def statistic(weights: Array) -> Array:
-        below = mean(other, count)(weights)
-        return 1 - np.divide(mean(own, count)(weights), below, out=np.full(below.shape, np.nan), where=below > 0)
-
-    return statistic
+    return lambda weights: 1 - ratio(mean(own, count)(weights), mean(other, count)(weights))
 
 
 def _folds(blocks: Sequence[str]) -> Array:

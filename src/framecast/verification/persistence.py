@@ -105,7 +105,7 @@ class Occasions:
     @cached_property
     def brightness(self) -> Tensor:
         """Mean of each last frame, ``[occasion, channel]``."""
-        return self.last.mean((-2, -1)) if not self.last.isnan().any() else self.last.nanmean((-2, -1))
+        return self.last.nanmean((-2, -1))
 
     def sampled(self) -> "Occasions":
         """Return every n-th row and column: about `_PIXELS` of each frame."""

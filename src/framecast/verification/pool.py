@@ -44,6 +44,12 @@ def videos(array: xr.DataArray, *leading: str) -> Tensor:
     return finite(array.transpose(*leading, *_VIDEO))
 
 
+def targets_of(source: ForecastSource, past: xr.DataArray) -> Tensor:
+    """Return the target channels in a past, ``[channel, past time, height, width]``; NaN for one not among its own."""
+    seen = source.read(past).reindex(past_channel=source.channels)
+    return finite(seen.transpose("past_channel", "past_time", "y", "x"))
+
+
 def finite(array: xr.DataArray) -> Tensor:
     """Return values; infinite values are neither forecasts nor observations and become NaN."""
     return finite_tensor(torch.from_numpy(np.array(array.values, order="C")))

@@ -124,16 +124,6 @@ def area_mean(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     return video.double().nanmean(dim=(-2, -1))
 
 
-def peak_mean(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
-    """Return the largest `area_mean` over the frames of ``[..., time, height, width]``; NaN if one frame's is."""
-    return area_mean(video).amax(dim=-1)
-
-
-def time_of_peak_mean(video: Tensor, cadence: Cadence) -> Tensor:
-    """Return the hours from the issue time to the largest `area_mean`; see `time_of_peak`."""
-    return _time_of_largest(area_mean(video), cadence)
-
-
 def maximum(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the largest pixel of all frames of ``[..., time, height, width]``; NaN where there is none."""
     known = ~torch.isnan(video)
@@ -148,10 +138,8 @@ def area_above(threshold: float, unit: str = "") -> Quantity:
         reached = torch.where(torch.isnan(video), torch.nan, (video >= threshold).double())
         return reached.nanmean(dim=(-3, -2, -1))
 
-    label = f"Area above {threshold:g} {unit}".rstrip()
-    return Quantity(
-        name=f"area_above_{threshold:g}", label=label, function=fraction, unit="", relative=False, headline=True
-    )
+    name, label = f"area_above_{threshold:g}", f"Area above {threshold:g} {unit}".rstrip()
+    return Quantity(name=name, label=label, function=fraction, unit="", relative=False, headline=True)
 
 
 def volume_above(threshold: float, unit: str = "") -> Quantity:
@@ -177,11 +165,17 @@ QUANTITIES = (
 AREA_MEANS = (
     Quantity(name="area_mean", label="Area mean", function=area_mean, by_lead=True, by_area=True),
     Quantity(name="mean", label="Mean", function=mean_value, headline=True, by_area=True),
-    Quantity(name="peak_mean", label="Peak of the area mean", function=peak_mean, headline=True, by_area=True),
+    Quantity(
+        name="peak_mean",
+        label="Peak of the area mean",
+        function=lambda video, cadence: area_mean(video).amax(dim=-1),
+        headline=True,
+        by_area=True,
+    ),
     Quantity(
         name="time_of_peak",
         label="Time of peak",
-        function=time_of_peak_mean,
+        function=lambda video, cadence: _time_of_largest(area_mean(video), cadence),
         unit="h",
         relative=False,
         headline=True,

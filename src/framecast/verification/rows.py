@@ -117,7 +117,6 @@ def to_dataset(
         by_lead = [result.by_lead for result in found if result.by_lead is not None]
         if by_lead:
             data |= _variables(f"{name}_by_lead", by_lead, ("lead_time", *spectral), attrs)
-    held = [[list(q.intervals.values()) for q in forecast.quantities.values()] for forecast in forecasts.values()]
     coords: dict[str, Any] = {
         "forecast": list(forecasts),
         "lead_time": ("lead_time", list(lead_times_h), {"units": "h"}),
@@ -126,21 +125,18 @@ def to_dataset(
         "bound": ["low", "high"],
     }
     if quantity_info:
-        coverages = [[[level.coverage for level in levels] for levels in quantities] for quantities in held]
-        flat = [estimate for quantities in coverages for levels in quantities for estimate in levels]
-        shape = (len(held), len(held[0]), len(held[0][0]))
-        found_ends = np.array([[estimate.bounds(level) for level in _LEVELS] for estimate in flat])
-        data["coverage"] = xr.Variable(
-            ("forecast", "quantity", "level"),
-            np.array([float(estimate) for estimate in flat]).reshape(shape),
-            {"long_name": "coverage of central intervals"},
-        )
-        dims = ("forecast", "quantity", "level", "interval", "bound")
-        data["coverage_interval"] = xr.Variable(dims, found_ends.reshape(*shape, len(_LEVELS), 2))
-        coords |= {
-            "quantity": list(quantity_info),
-            "level": list(next(iter(next(iter(forecasts.values())).quantities.values())).intervals),
-        }
+        held = [
+            [[own.coverage for own in quantity.intervals.values()] for quantity in forecast.quantities.values()]
+            for forecast in forecasts.values()
+        ]
+        dims = ("forecast", "quantity", "level")
+        about = {"long_name": "coverage of central intervals"}
+        values = [[[float(each) for each in levels] for levels in own] for own in held]
+        data["coverage"] = xr.Variable(dims, np.array(values), about)
+        ends = [[[[each.bounds(k) for k in _LEVELS] for each in levels] for levels in own] for own in held]
+        data["coverage_interval"] = xr.Variable((*dims, "interval", "bound"), np.array(ends))
+        levels = next(iter(next(iter(forecasts.values())).quantities.values())).intervals
+        coords |= {"quantity": list(quantity_info), "level": list(levels)}
     return xr.Dataset(data, coords=coords)
 
 

@@ -11,9 +11,10 @@ import xarray as xr
 from framecast.core.domain import Domain
 from framecast.data.archive.guard import undamaged
 from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
-from framecast.verification.pool import videos
+from framecast.verification.pool import targets_of, videos
 from framecast.verification.quantities import Quantity, measure, quantities_of, spacing
-from framecast.verification.recalibration.calibration import Calibration, carried, intervals
+from framecast.verification.recalibration.calibration import Calibration, intervals
+from framecast.verification.sources import ForecastSource, seconds
 from framecast.verification.summary import quantity_info
 from framecast.videos.calendar import Calendar
 from framecast.videos.directions import area_weights, pixel_area
@@ -109,28 +110,22 @@ class Sample:
         clock, calendar = issue_clock(whole)
         with undamaged(where):
             data = whole.isel(sample=number).load()
-        channels = [str(name) for name in data["channel"].values]
-        seen = [str(name) for name in data["past_channel"].values]
-        known = torch.from_numpy(data["past"].transpose("past_channel", "past_time", "y", "x").values.copy())
-        past = torch.full((len(channels), *known.shape[1:]), torch.nan)
-        for k, name in enumerate(channels):
-            if name in seen:
-                past[k] = known[seen.index(name)]
+        source = ForecastSource("", where, data)
         domain = forecast_domain(data)
         areas = area_weights(data.coords, (data.sizes["y"], data.sizes["x"]))
-        calibration, objection = carried(data, where=str(where))
+        calibration, objection = source.recalibration
         elapsed = np.concatenate([data["past_time"].values, data["lead_time"].values]).astype("timedelta64[ns]")
         return cls(
             sequence=str(data["sequence"].values),
             issue=clock[number],
             calendar=calendar,
-            channels=channels,
-            past=past,
+            channels=source.channels,
+            past=targets_of(source, data["past"]),
             members=videos(data["forecast"], "member"),
             truth=videos(data["truth"]),
-            past_times=(data["past_time"].values / np.timedelta64(1, "s")).tolist(),
-            lead_times=(data["lead_time"].values / np.timedelta64(1, "s")).tolist(),
-            unit=str(data.attrs.get("unit", "")),
+            past_times=list(seconds(data["past_time"])),
+            lead_times=list(source.lead_times),
+            unit=source.unit,
             attrs=dict(data.attrs),
             calibration=None if objection else calibration,
             domain=domain,

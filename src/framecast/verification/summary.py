@@ -17,7 +17,7 @@ from torch import Tensor
 from framecast._version import __version__
 from framecast.verification.blocks import Chosen, effective_number
 from framecast.verification.cases import Cases
-from framecast.verification.catalogue import Better, Score, ratio, skill
+from framecast.verification.catalogue import Better, Score, skill
 from framecast.verification.quantities import Quantity
 from framecast.verification.recalibration.fit import window_names
 from framecast.verification.results import (
@@ -48,6 +48,7 @@ from framecast.verification.scores import (
     crps,
     economic_value,
     interval_score,
+    ratio,
     roc,
 )
 from framecast.verification.scores.bootstrap import mean

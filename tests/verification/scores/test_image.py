@@ -8,8 +8,16 @@ import torch
 from skimage.metrics import structural_similarity
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
 
-from framecast.verification.scores import ms_ssim, ssim
+from framecast.verification.scores import similarities
 from framecast.verification.scores.image import scales
+
+
+def ssim(*images: torch.Tensor, data_range: float) -> torch.Tensor:
+    return similarities(*images, data_range=data_range)[0]
+
+
+def ms_ssim(*images: torch.Tensor, data_range: float) -> torch.Tensor:
+    return similarities(*images, data_range=data_range)[1]
 
 
 def _pair(height: int, width: int, noise: float = 8.0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -118,19 +118,13 @@ class Calibration:
             found[level] = torch.where(promised, low, torch.nan), torch.where(promised, high, torch.nan)
         return found
 
-    def objection(
-        self,
-        attrs: dict[str, Any],
-        *,
-        channels: tuple[str, ...],
-        lead_times_h: tuple[float, ...],
-        size: tuple[int, int],
-        unit: str,
-    ) -> str | None:
-        """Return why it does not apply to forecasts with these attributes, channels, lead times, size and unit.
+    def objection(self, forecast: xr.Dataset | xr.DataArray) -> str | None:
+        """Return why it does not apply to a forecast; ``None`` if it does: one of the same model, drawn in the same way.
 
-        ``None`` if it applies: they are of the same model, drawn in the same way.
+        ``forecast`` is a forecast file, or an ensemble in memory.
         """
+        attrs = {**forecast.attrs, "members": int(forecast.sizes["member"])}
+        leads = forecast["lead_time"].values / np.timedelta64(1, "h")
         for name in _DRAWING:
             made, asked = self.drawing.get(name), attrs.get(name)
             if made != asked and name == "weights_sha256":
@@ -138,10 +132,10 @@ class Calibration:
             if made != asked:
                 return f"it was made for forecasts with {name} = {made}, and these have {asked}"
         for what, made, asked in (
-            ("channels", self.channels, channels),
-            ("lead times", tuple(round(h, 6) for h in self.lead_times_h), tuple(round(h, 6) for h in lead_times_h)),
-            ("frame size", self.size, size),
-            ("unit", self.unit, unit),
+            ("channels", self.channels, tuple(str(name) for name in forecast["channel"].values)),
+            ("lead times", tuple(round(h, 6) for h in self.lead_times_h), tuple(round(float(h), 6) for h in leads)),
+            ("frame size", self.size, (int(forecast.sizes["y"]), int(forecast.sizes["x"]))),
+            ("unit", self.unit, str(attrs.get("unit", ""))),
         ):
             if made != asked:
                 return f"it was made for forecasts with {what} {made}, and these have {asked}"
@@ -204,14 +198,8 @@ def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str
     plain = dataset.attrs.get("calibration")
     if plain is None:
         return None, None
-    calibration, sizes = from_plain(plain, where=f"the calibration in {where}"), dataset.sizes
-    return calibration, calibration.objection(
-        {**dataset.attrs, "members": int(sizes["member"])},
-        channels=tuple(str(name) for name in dataset["channel"].values),
-        lead_times_h=tuple((dataset["lead_time"].values / np.timedelta64(1, "h")).tolist()),
-        size=(int(sizes["y"]), int(sizes["x"])),
-        unit=str(dataset.attrs.get("unit", "")),
-    )
+    calibration = from_plain(plain, where=f"the calibration in {where}")
+    return calibration, calibration.objection(dataset)
 
 
 def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None = None) -> dict[float, Interval]:

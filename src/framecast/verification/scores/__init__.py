@@ -10,61 +10,30 @@ Missing values are NaN, with the same rule everywhere:
   NaN: the point is left out of averages.
 """
 
-from framecast.verification.scores.bootstrap import Bootstrap, Estimate
-from framecast.verification.scores.decomposition import (
-    between_members,
-    reliability_and_potential,
-    uncertainty,
-)
-from framecast.verification.scores.ensemble import (
-    crps,
-    energy_score,
-    ensemble_mean,
-    ensemble_variance,
-    rank_histogram,
-    threshold_weighted_crps,
-    vector_energy_score,
-)
-from framecast.verification.scores.events import (
-    brier_score,
-    economic_value,
-    exceedance,
-    fractions,
-    reliability,
-    roc,
-)
-from framecast.verification.scores.image import ms_ssim, similarities, ssim
-from framecast.verification.scores.intervals import LEVELS, attainable, central_interval, covered, interval_score
-from framecast.verification.scores.spectrum import power_spectrum
-from framecast.verification.scores.variogram import variogram_score
-
-__all__ = [
-    "LEVELS",
-    "Bootstrap",
-    "Estimate",
-    "attainable",
-    "between_members",
-    "brier_score",
-    "central_interval",
-    "covered",
-    "crps",
-    "economic_value",
-    "energy_score",
-    "ensemble_mean",
-    "ensemble_variance",
-    "exceedance",
-    "fractions",
-    "interval_score",
-    "ms_ssim",
-    "power_spectrum",
-    "rank_histogram",
-    "reliability",
-    "reliability_and_potential",
-    "roc",
-    "similarities",
-    "ssim",
-    "threshold_weighted_crps",
-    "uncertainty",
-    "variogram_score",
-    "vector_energy_score",
-]
+from framecast.verification.scores.bootstrap import Bootstrap as Bootstrap
+from framecast.verification.scores.bootstrap import Estimate as Estimate
+from framecast.verification.scores.bootstrap import ratio as ratio
+from framecast.verification.scores.decomposition import between_members as between_members
+from framecast.verification.scores.decomposition import reliability_and_potential as reliability_and_potential
+from framecast.verification.scores.decomposition import uncertainty as uncertainty
+from framecast.verification.scores.ensemble import crps as crps
+from framecast.verification.scores.ensemble import energy_score as energy_score
+from framecast.verification.scores.ensemble import ensemble_mean as ensemble_mean
+from framecast.verification.scores.ensemble import ensemble_variance as ensemble_variance
+from framecast.verification.scores.ensemble import rank_histogram as rank_histogram
+from framecast.verification.scores.ensemble import threshold_weighted_crps as threshold_weighted_crps
+from framecast.verification.scores.ensemble import vector_energy_score as vector_energy_score
+from framecast.verification.scores.events import brier_score as brier_score
+from framecast.verification.scores.events import economic_value as economic_value
+from framecast.verification.scores.events import exceedance as exceedance
+from framecast.verification.scores.events import fractions as fractions
+from framecast.verification.scores.events import reliability as reliability
+from framecast.verification.scores.events import roc as roc
+from framecast.verification.scores.image import similarities as similarities
+from framecast.verification.scores.intervals import LEVELS as LEVELS
+from framecast.verification.scores.intervals import attainable as attainable
+from framecast.verification.scores.intervals import central_interval as central_interval
+from framecast.verification.scores.intervals import covered as covered
+from framecast.verification.scores.intervals import interval_score as interval_score
+from framecast.verification.scores.spectrum import power_spectrum as power_spectrum
+from framecast.verification.scores.variogram import variogram_score as variogram_score

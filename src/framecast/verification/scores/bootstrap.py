@@ -14,6 +14,7 @@ References:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -38,13 +39,11 @@ class Estimate:
 
     def at(self, index: int) -> "Estimate":
         """Return the entry ``index`` along the first axis."""
-        ends = {
-            level: (np.asarray(low[index]), np.asarray(high[index])) for level, (low, high) in self.intervals.items()
-        }
+        ends = {level: (np.asarray(a[index]), np.asarray(b[index])) for level, (a, b) in self.intervals.items()}
         return Estimate(np.asarray(self.value[index]), ends)
 
     def bounds(self, level: int = 95) -> np.ndarray:
-        """Return the ends of the interval of ``level`` percent, ``[2, ...]``."""
+        """Return both ends of an interval, ``[2, ...]``."""
         return np.array(self.intervals[level])
 
     @property
@@ -65,19 +64,10 @@ class Bootstrap:
     LEVELS = (90, 95)
 
     def __init__(self, blocks: Sequence[str], *, replicates: int = 1000, seed: int = 0, least: int = 2) -> None:
-        """Draw.
-
-        Args:
-            blocks: the block of each sample; samples of different blocks are treated as independent.
-            replicates: number of draws.
-            seed: of the draws.
-            least: smallest number of blocks for which intervals are given.
-        """
+        """Draw ``replicates`` times of ``blocks``, the block of each sample; fewer than ``least`` give no interval."""
         names, block = np.unique(np.asarray(blocks, dtype=str), return_inverse=True)
-        self.blocks = len(names)
-        self.samples, self.least = len(block), least
-        self.replicates = replicates
-        self.seed = seed
+        self.blocks, self.samples, self.least = len(names), len(block), least
+        self.replicates, self.seed = replicates, seed
         random = np.random.default_rng(seed)
         drawn = random.multinomial(self.blocks, np.full(self.blocks, 1 / self.blocks), size=replicates)
         self._weights = drawn[:, block].astype(np.float64)
@@ -118,9 +108,13 @@ def mean(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
 
 
 def _weighted_mean(top: np.ndarray, bottom: np.ndarray, shape: tuple[int, ...], weights: np.ndarray) -> np.ndarray:
-    total, count = weights @ top, weights @ bottom
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, total / count, np.nan).reshape(-1, *shape)
+    return ratio(weights @ top, weights @ bottom).reshape(-1, *shape)
+
+
+def ratio(above: Any, below: Any) -> np.ndarray:
+    """Return the quotient of numbers or arrays; NaN where the lower is zero."""
+    above, below = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
+    return np.asarray(np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0))
 
 
 def _percentiles(replicates: np.ndarray, edges: Sequence[float]) -> np.ndarray:

@@ -9,38 +9,33 @@ References:
 
 from typing import Any
 
-import numpy as np
+from framecast.verification.scores.bootstrap import ratio
 
 Counts = Any
 """Numbers, or arrays of any shape."""
 
 
-def _ratio(above: Counts, below: Counts) -> Counts:
-    above, below = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
-
-
 def detection(hits: Counts, misses: Counts) -> Counts:
     """Return the probability of detection (POD): the fraction of events that were warned of; 1 is best."""
-    return _ratio(hits, hits + misses)
+    return ratio(hits, hits + misses)
 
 
 def false_alarm_ratio(hits: Counts, alarms: Counts) -> Counts:
     """Return the false alarm ratio (FAR): the fraction of warnings after which nothing happened; 0 is best."""
-    return _ratio(alarms, hits + alarms)
+    return ratio(alarms, hits + alarms)
 
 
 def critical_success(hits: Counts, alarms: Counts, misses: Counts) -> Counts:
     """Return the critical success index (CSI, threat score): hits over warnings and events together; 1 is best."""
-    return _ratio(hits, hits + alarms + misses)
+    return ratio(hits, hits + alarms + misses)
 
 
 def true_skill(hits: Counts, alarms: Counts, misses: Counts, negatives: Counts) -> Counts:
     """Return the true skill statistic (TSS, Peirce): POD minus the false alarm rate; 0 is no skill, 1 is best."""
-    return detection(hits, misses) - _ratio(alarms, alarms + negatives)
+    return detection(hits, misses) - ratio(alarms, alarms + negatives)
 
 
 def heidke_skill(hits: Counts, alarms: Counts, misses: Counts, negatives: Counts) -> Counts:
     """Return the Heidke skill score (HSS): the fraction correct beyond chance, over what is possible; 1 is best."""
     above = 2 * (hits * negatives - alarms * misses)
-    return _ratio(above, (hits + misses) * (misses + negatives) + (hits + alarms) * (alarms + negatives))
+    return ratio(above, (hits + misses) * (misses + negatives) + (hits + alarms) * (alarms + negatives))

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from framecast.verification.scores.bootstrap import ratio
+
 
 def exceedance(
     forecast: Float[Tensor, " member *shape"], threshold: float
@@ -92,10 +94,8 @@ def roc(points: np.ndarray, happened: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     rates = []
     for count in (happened, points - happened):
-        total = count.sum(-1, keepdims=True)
-        passed = np.cumsum(count[..., ::-1], axis=-1)
-        share = np.divide(passed, total, out=np.full(passed.shape, np.nan), where=total > 0)
-        rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=-1))
+        passed = np.cumsum(np.concatenate([np.zeros_like(count[..., :1]), count[..., ::-1]], axis=-1), axis=-1)
+        rates.append(ratio(passed, passed[..., -1:]))
     hits, alarms = rates
     return hits, alarms, np.asarray(np.trapezoid(hits, alarms, axis=-1))
 
@@ -117,12 +117,10 @@ def economic_value(hits: np.ndarray, alarms: np.ndarray, base_rate: float, cost_
         Richardson (2000), "Skill and relative economic value of the ECMWF ensemble prediction system", Q. J. R.
         Meteorol. Soc. 126, eq. 8.
     """
-    ratio = np.asarray(cost_loss)[:, None]
-    least = np.minimum(ratio, base_rate)
-    saved = least - alarms * ratio * (1 - base_rate) + hits * base_rate * (1 - ratio) - base_rate
-    possible = least - base_rate * ratio
-    value = np.divide(saved, possible, out=np.full(saved.shape, np.nan), where=possible > 0)
-    return np.asarray(value.max(axis=1))
+    cost = np.asarray(cost_loss)[:, None]
+    least = np.minimum(cost, base_rate)
+    saved = least - alarms * cost * (1 - base_rate) + hits * base_rate * (1 - cost) - base_rate
+    return np.asarray(ratio(saved, (least - base_rate * cost).clip(min=0)).max(axis=1))
 
 
 def fractions(

@@ -20,16 +20,18 @@ _K1, _K2 = 0.01, 0.03
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-def ssim(
+def similarities(
     forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
-) -> Float[Tensor, "*shape"]:
-    """Return the structural similarity, between -1 and 1 for the same image.
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    """Return the structural similarity, SSIM, and that over several scales, MS-SSIM; both are 1 for the same image.
 
-    The mean over Gaussian windows (σ 1.5, 11×11 pixels; smaller for a frame that is smaller) of the similarity of
-    brightness, contrast and structure.
+    SSIM, -1 to 1, is the mean over Gaussian windows (σ 1.5, 11×11 pixels; smaller for a frame that is smaller) of the
+    similarity of brightness, contrast and structure. For MS-SSIM, 0 to 1, the image is halved up to four times, as long
+    as a window of 11 pixels fits (`scales`); the weights of the scales that remain are those of the paper, divided by
+    their sum. Negative similarities count as 0.
 
     Args:
-        forecast: images, any unit; NaN is unknown.
+        forecast: images, any unit; NaN is unknown, and so is a pixel of which a part is at a coarser scale.
         truth: observations, same unit.
         data_range: range of the relevant values, in that unit.
 
@@ -37,35 +39,10 @@ def ssim(
         NaN without a fully known window.
 
     References:
-        Wang, Bovik, Sheikh & Simoncelli (2004), "Image quality assessment", IEEE Trans. Image Process. 13, eq. 13.
-    """
-    return _similarity(forecast, truth, data_range)[0]
-
-
-def ms_ssim(
-    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
-) -> Float[Tensor, "*shape"]:
-    """Return the structural similarity over several scales, between 0 and 1 for the same image.
-
-    The image is halved up to four times, as long as a window of 11 pixels fits (`scales`); the weights of the scales
-    that remain are those of the paper, divided by their sum. Negative similarities count as 0.
-
-    Args:
-        forecast: images, any unit; NaN is unknown, and so is a pixel of which a part is at a coarser scale.
-        truth: observations, same unit.
-        data_range: range of the relevant values, in that unit.
-
-    References:
+        Wang, Bovik, Sheikh & Simoncelli (2004), "Image quality assessment", IEEE Trans. Image Process. 13, eq. 13;
         Wang, Simoncelli & Bovik (2003), "Multiscale structural similarity for image quality assessment", Asilomar
         Conf. Signals Syst. Comput., eq. 7.
     """
-    return similarities(forecast, truth, data_range=data_range)[1]
-
-
-def similarities(
-    forecast: Float[Tensor, "*shape height width"], truth: Float[Tensor, "*shape height width"], *, data_range: float
-) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
-    """Return `ssim` and `ms_ssim`, which have the finest scale in common."""
     shape, size = forecast.shape[:-2], forecast.shape[-2:]
     planes = forecast.reshape(-1, *size), truth.reshape(-1, *size)
     each = 8 * size.numel()  # six maps of an image, and what they are filtered into
@@ -87,12 +64,12 @@ def _similarities(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[T
 
 
 def scales(height: int, width: int) -> int:
-    """Return over how many scales `ms_ssim` compares frames of this size: 5 from 176 pixels on, 1 below 22."""
+    """Return over how many scales frames of this size are compared: 5 from 176 pixels on, 1 below 22."""
     return next((k for k in range(len(_WEIGHTS), 1, -1) if min(height, width) >> (k - 1) >= _WINDOW), 1)
 
 
 def _similarity(forecast: Tensor, truth: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-    """Return the mean `ssim` over the known windows, and the same without brightness."""
+    """Return the mean SSIM over the known windows, and the same without brightness."""
     known = ~torch.isnan(forecast + truth)
     x, y = (torch.where(known, image, 0.0) for image in (forecast, truth))
     window = _window(x)
