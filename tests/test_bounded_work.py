@@ -29,7 +29,7 @@ def bounded():
 
     import torch  # noqa: F401  what commands import is no work of theirs
 
-    import framecast.reports.judge
+    import framecast.reports.report
     import framecast.training.job  # noqa: F401
 
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from framecast.models.checkpoint import load as load
     from framecast.models.forecaster import Forecaster as Forecaster
     from framecast.networks import Network as Network
-    from framecast.reports.judge import evaluate as evaluate
     from framecast.reports.prediction import show as show
+    from framecast.reports.report import evaluate as evaluate
     from framecast.training.distill import distill as distill
     from framecast.training.job import train as train
     from framecast.training.recipe import load_recipe as load_recipe
@@ -55,7 +55,7 @@ _HOME = {
     "add_reference": "models.add_reference",
     "calibrate": "models.calibrate",
     "distill": "training.distill",
-    "evaluate": "reports.judge",
+    "evaluate": "reports.report",
     "forecast": "models.archive_forecast",
     "import_data": "importers.importing",
     "load": "models.checkpoint",

@@ -54,13 +54,10 @@ class Plan:
     """Which windows will be forecast, and with which baselines.
 
     Attributes:
-        archive: the open archive.
         frames: what the model sees and forecasts, at the archive's size.
-        chosen: the windows to forecast.
         train: the training side, from which the dressed persistence takes its residuals; may be empty.
         side: what was chosen: a side of the split, ``all``, ``latest``, ``time``, or ``outside`` for every past of an
             archive that the model was not trained on.
-        notes: remarks on the choice, one line each.
     """
 
     archive: Archive
@@ -524,13 +521,8 @@ def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normali
     """Return how many members are not finite in a pixel known in the past, or diverged in any.
 
     Diverged are pixels more than 20 standard deviations of the normalised training pixels from their mean, and 100
-    times larger than any of the past.
-
-    Args:
-        drawn: ``[member, channel, time, y, x]``, physical units.
-        past: ``[channel, time, y, x]``, NaN where masked.
-        frames: names the channels.
-        normaliser: the model's; without it only what is not finite counts.
+    times larger than any of the past. ``drawn`` is ``[member, channel, time, y, x]``, the past without members, both in
+    physical units; without a normaliser only what is not finite counts.
     """
     lost = ~torch.isfinite(drawn)
     if set(frames.future_channels) <= set(frames.past_channels):

@@ -61,9 +61,6 @@ class Draw:
     """Which members are drawn, and how: everything that determines them except the model and the past.
 
     Attributes:
-        members: their numbers in the ensemble.
-        options: sampler, grid, steps, precision and the rest.
-        seed: of the ensemble, 0 to 2⁶⁴ - 1.
         sample: identifies this past among others with the same seed.
         label: the class, for models with labels; ``None`` draws without one.
         chunk: members drawn at once; by default as many as are drawn fastest.
@@ -98,13 +95,8 @@ def draw_members(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield x0 of the members, some at a time: which of ``draw.members``, and ``[member, *shape]``.
 
-    Args:
-        generator: the trained model.
-        condition: input of the network, ``[1, ...]`` for all members or ``[member, ...]`` for each.
-        shape: of one member's x0, ``[channel, time, height, width]``.
-        draw: what is drawn, and how.
-        class_index: the label's number, or ``None``.
-        bounds: lowest and highest x0, one for all members or one for each.
+    The input of the network and the ``bounds`` (lowest and highest x0) are one for all members, ``[1, ...]``, or one
+    for each; ``shape`` is ``[channel, time, height, width]``.
 
     Raises:
         ConfigError: the members exceed the memory, or the model cannot be drawn from in this way.

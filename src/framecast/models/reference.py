@@ -59,7 +59,6 @@ class Reference:
     """What a model stores of its training data.
 
     Attributes:
-        guard: the out-of-domain guard.
         windows: for baselines, physical units; None where windows have no times.
     """
 

@@ -23,11 +23,21 @@ from framecast.reports.style import (
 )
 from framecast.reports.wording import inline, with_unit
 from framecast.verification.results import Scores
+from framecast.verification.scores import Estimate
 from framecast.videos.units import by_channel
 
 _WIDEST = 2.0
 _MEAN = Look("ensemble mean", "#56B4E9", "--", "")
 _FEWEST_PIXELS, _SMALLEST_FRACTION = 50, 1e-4
+
+
+def _line(
+    axes: Axes, x: Sequence[float] | np.ndarray, estimate: Estimate, look: Look, text: str, *, band: bool
+) -> None:
+    """Draw a curve, with its 95 % interval where it is wanted."""
+    if band:
+        axes.fill_between(x, *estimate.bounds(), color=look.colour, alpha=0.15, linewidth=0)
+    axes.plot(x, estimate.value, **look.line, label=text)
 
 
 def score_by_lead(scores: Scores, name: str) -> Figure | None:
@@ -43,9 +53,7 @@ def score_by_lead(scores: Scores, name: str) -> Figure | None:
         found = scores[forecast][name].by_lead
         if found is None:
             return None
-        if forecast in scores.models:
-            axes.fill_between(lead, *found.bounds(), color=look.colour, alpha=0.15, linewidth=0)
-        axes.plot(lead, found.value, **look.line, label=look.label)
+        _line(axes, lead, found, look, look.label, band=forecast in scores.models)
     if info.better == "lower":
         axes.set_ylim(bottom=0)
     legend(figure, axes)
@@ -72,8 +80,7 @@ def skill_by_lead(scores: Scores) -> Figure | None:
     for look, text, name, other in lines:
         skill = scores[name].skill[other]["crps"].by_lead
         assert skill is not None
-        axes.fill_between(lead, *skill.bounds(), color=look.colour, alpha=0.18, linewidth=0)
-        axes.plot(lead, skill.value, **look.line, label=text)
+        _line(axes, lead, skill, look, text, band=True)
     axes.axhline(0, color=INK, linewidth=1)
     legend(figure, axes)
     return figure
@@ -242,14 +249,9 @@ def fss_by_width(scores: Scores, threshold: str) -> Figure | None:
     prefix = f"fss_{threshold}_"
     widths = [int(name.removeprefix(prefix)) for name in scores.score_info if name.startswith(prefix)]
     for name, look in looks(scores).items():
-        found = [scores[name][f"{prefix}{width}"].total for width in widths]
-        values = np.array([float(total) for total in found])
-        if not np.isfinite(values).any():
-            continue
-        if name in scores.models:
-            low, high = np.array([total.bounds() for total in found]).T
-            axes.fill_between(widths, low, high, color=look.colour, alpha=0.15, linewidth=0)
-        axes.plot(widths, values, **look.line, label=look.label)
+        found = Estimate.of([scores[name][f"{prefix}{width}"].total for width in widths])
+        if np.isfinite(found.value).any():
+            _line(axes, widths, found, look, look.label, band=name in scores.models)
     if axes.lines:
         rate = scores[scores.models[0]].events[threshold].base_rate
         axes.axhline(0.5 + rate / 2, color=FAINT, linewidth=0.9, linestyle=":", label="useful")
@@ -306,8 +308,8 @@ def reliability(scores: Scores, name: str, *, recalibrated: bool = False) -> Fig
             nominal = 100 * np.array([found.attainable_coverage[level] for level in levels])
         if not levels:
             continue
-        observed = 100 * np.array([float(entry.coverage) for entry in levels.values()])
-        low, high = 100 * np.array([entry.coverage.bounds() for entry in levels.values()]).T
+        coverage = Estimate.of([entry.coverage for entry in levels.values()])
+        observed, (low, high) = 100 * coverage.value, 100 * coverage.bounds()
         shift = 0.9 * (k - (len(drawn) - 1) / 2)  # the bars would hide each other
         axes.errorbar(
             nominal + shift,

@@ -8,7 +8,6 @@ class Clock:
     """The unit in which a set of lead times is given.
 
     Attributes:
-        unit: ``s``, ``min``, ``h`` or ``d``.
         seconds: length of the unit.
     """
 

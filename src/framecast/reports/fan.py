@@ -1,5 +1,6 @@
 """Fan chart of one case, the total of each frame: past, observations, and forecast intervals."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,14 +11,13 @@ from torch import Tensor
 
 from framecast.reports.clock import Clock
 from framecast.reports.style import INK, Look, chart, label, legend, round_ticks
-from framecast.reports.wording import with_unit
+from framecast.reports.wording import ten_to, with_unit
 from framecast.verification.evaluation import Case, Cases
 from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval
 from framecast.verification.summary import quantity_info
 
 _LINES = 50
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fan_chart(
@@ -92,7 +92,7 @@ def fan(
     margin = 0.02 * (lead[-1] - seen[0])  # for the marker of the last frame
     axes.set_xlim(seen[0] if seen[0] < 0 else None, lead[-1] + margin)
     axes.text(0, 1.01, "issued ", transform=axes.get_xaxis_transform(), ha="center", fontsize=8, color=INK)
-    times = f"10{str(power).translate(_RAISED)} " if power else ""
+    times = f"{ten_to(power)} " if power else ""
     label(axes, f"{clock.name.capitalize()} from the last frame seen", with_unit(name, f"{times}{unit}".strip()))
     legend(figure, axes)
     return figure
@@ -117,8 +117,5 @@ def _draw_ensemble(
 
 def _power_of_ten(values: Tensor) -> int:
     """Return the power of ten to take off the axis, so that its numbers stay short."""
-    largest = values[torch.isfinite(values)].abs().amax().item() if torch.isfinite(values).any() else 1.0
-    power = 0
-    while largest >= 1000 * 10.0**power:
-        power += 1
-    return power
+    largest = float(values.nan_to_num(0.0, 0.0, 0.0).abs().amax())
+    return max(0, math.floor(math.log10(largest)) - 2) if largest else 0

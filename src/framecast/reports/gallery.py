@@ -1,7 +1,6 @@
 """The charts of the report, section by section; each with a caption and an alternative text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -56,40 +55,25 @@ def chart_sections(evaluation: Evaluation, looks: dict[str, Look], figures: Path
             pictures=_saved(_events(scores, looks), figures),
         ),
         Section(name="occurrences", title="Events within the horizon", table=occurrences(scores)),
-        Section(name="maps", title="Error maps", wide=_saved(_maps(evaluation, looks), figures)),
+        Section(name="maps", title="Error maps", wide=_saved(_maps(evaluation, looks), figures, drawn=False)),
     ]
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """A figure that may not exist, and its texts."""
-
-    name: str
-    figure: Figure | None
-    title: str
-    caption: str
-    alt: str
-    drawn: bool = True
+_Drawn = tuple[str, Figure | None, str, str, str]
+"""Name of a file, a figure that may not exist, its title, its caption, its alternative text."""
 
 
-def _saved(drawn: Iterator[_Drawn], figures: Path) -> list[Picture]:
+def _saved(charts: Iterator[_Drawn], figures: Path, *, drawn: bool = True) -> list[Picture]:
     return [
-        save_figure(
-            chart.figure,
-            figures / chart.name,
-            title=chart.title,
-            caption=chart.caption,
-            alt=chart.alt,
-            drawn=chart.drawn,
-        )
-        for chart in drawn
-        if chart.figure is not None
+        save_figure(figure, figures / name, title=title, caption=caption, alt=alt, drawn=drawn)
+        for name, figure, title, caption, alt in charts
+        if figure is not None
     ]
 
 
 def _differences(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
     for k, name in enumerate(scores.models):
-        yield _Drawn(
+        yield (
             _numbered("differences", k),
             charts.differences(scores, name),
             f"{looks[name].label} against the others",
@@ -105,7 +89,7 @@ def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         figure = charts.score_by_lead(scores, name) if info.shown and not info.ensembles else None
         if figure is not None and name not in ("rmse", "member_ssim"):  # the RMSE is beside the spread
             hint = f" {info.hint[:1].upper()}{info.hint[1:]}." if info.hint else ""
-            yield _Drawn(
+            yield (
                 f"{name.replace('_', '-')}-by-lead",
                 figure,
                 f"{info.label} by lead time",
@@ -113,7 +97,7 @@ def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
                 f"Line chart of the {inline(info.label)} against lead time. {_ends(scores, looks, name)}",
             )
     several = len(scores.models) > 1
-    yield _Drawn(
+    yield (
         "skill-by-lead",
         charts.skill_by_lead(scores),
         "CRPS skill by lead time",
@@ -122,7 +106,7 @@ def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         + listed([f"{looks[name].label} {_quoted_skill(scores, name)}" for name in scores.models])
         + ".",
     )
-    yield _Drawn(
+    yield (
         "error-and-spread",
         charts.error_and_spread(scores),
         "Error and spread",
@@ -147,7 +131,7 @@ def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
                 if quantity in held
             ]
             kind = "recalibrated" if recalibrated else "central"
-            yield _Drawn(
+            yield (
                 _numbered("reliability-recalibrated" if recalibrated else "reliability", k),
                 charts.reliability(scores, name, recalibrated=recalibrated),
                 f"Coverage of {kind} intervals{of}",
@@ -156,7 +140,7 @@ def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
                 f"Reliability diagram of {looks[name].label}, observed against nominal coverage of {kind} intervals. "
                 f"Coverage of the {LEVEL} % intervals: {listed(coverages)}.",
             )
-    yield _Drawn(
+    yield (
         "ranks",
         charts.ranks(scores),
         "Rank histogram",
@@ -164,7 +148,7 @@ def _reliability(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         "Sloping: biased.",
         f"Rank histogram of the truth among the members. {_outermost(scores, looks)}",
     )
-    yield _Drawn(
+    yield (
         "spread-and-error",
         charts.spread_and_error(scores),
         "Spread-error relation",
@@ -178,14 +162,14 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         threshold = f"{value:g}"
         event = f"at least {threshold} {scores.unit}".rstrip()
         often = f"It occurs in {percent(scores[scores.models[0]].events[threshold].base_rate)} of the pixels."
-        yield _Drawn(
+        yield (
             _numbered("brier-by-lead", k),
             charts.score_by_lead(scores, f"brier_{threshold}"),
             f"Brier score: {event}",
             f"Mean squared error of the probability that a pixel reaches {threshold}; lower is better. {often}",
             f"Line chart of the Brier score of the event of {event} against lead time, for each forecast. {often}",
         )
-        yield _Drawn(
+        yield (
             _numbered("event-reliability", k),
             charts.event_reliability(scores, threshold),
             f"Reliability: {event}",
@@ -193,14 +177,14 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
             "stand for more pixels.",
             f"Reliability diagram of the event of {event}: observed frequency against forecast probability.",
         )
-        yield _Drawn(
+        yield (
             _numbered("roc", k),
             charts.roc(scores, threshold),
             f"Relative operating characteristic: {event}",
             "Hit rate against false alarm rate, for warnings at every probability. The diagonal has no skill.",
             f"Hit rate against false alarm rate of the event of {event}, for each forecast.",
         )
-        yield _Drawn(
+        yield (
             _numbered("economic-value", k),
             charts.economic_value(scores, threshold),
             f"Economic value: {event}",
@@ -208,7 +192,7 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
             "forecast, 0 climatology.",
             f"Relative economic value of warnings of {event} against the cost-loss ratio, for each forecast.",
         )
-        yield _Drawn(
+        yield (
             _numbered("fractions-skill", k),
             charts.fss_by_width(scores, threshold),
             f"Fractions skill score: {event}",
@@ -218,7 +202,7 @@ def _events(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
 
 
 def _spectra(scores: Scores) -> Iterator[_Drawn]:
-    yield _Drawn(
+    yield (
         "spectra",
         charts.spectra(scores),
         "Power at each scale",
@@ -233,7 +217,7 @@ def _maps(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Drawn]:
     channels = cases.channels[:_CHANNELS_SHOWN]
     for k, name in enumerate(cases.models):
         maps = evaluation.maps[name]
-        yield _Drawn(
+        yield (
             _numbered("maps", k),
             error_maps(maps, channels=channels, units=cases.units),
             looks[name].label if len(cases.models) > 1 else "",
@@ -241,7 +225,6 @@ def _maps(evaluation: Evaluation, looks: dict[str, Look]) -> Iterator[_Drawn]:
             "ensemble is well calibrated. Bias: mean of the ensemble mean minus the truth. Grey: never observed.",
             f"Maps of error, spread and bias of {looks[name].label}, at each pixel of the frame, "
             f"for {listed([str(channel) for channel in channels])}.",
-            drawn=False,
         )
 
 

@@ -3,8 +3,6 @@
 It is made of one sample of a forecast file, with or without observations of its future.
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -15,7 +13,6 @@ import numpy as np
 import torch
 
 from framecast.core.files import FORECAST_PAGE, new_folder, write_atomically
-from framecast.core.text import plain_row
 from framecast.reports.clock import Clock
 from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
@@ -30,6 +27,7 @@ from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
 from framecast.reports.wording import counted, inline, short
 from framecast.verification.quantities import measure, spacing
+from framecast.verification.rows import as_csv
 from framecast.verification.samples import Interval, Sample, interval_rows
 from framecast.verification.summary import quantity_info
 from framecast.videos.units import joined
@@ -124,11 +122,10 @@ def _introduction(sample: Sample) -> str:
     return words + "The observations are not available yet: rerun the same command later to add them."
 
 
-def _table(rows: Sequence[Interval], named: Callable[[str], str]) -> Table:
-    columns = ["", "Median", "50 % interval", "90 % interval", "Observed"]
-    return Table(
+def _table(rows: Sequence[Interval], named: Callable[[str], str]) -> Table | None:
+    return Table.of(
         "Forecast intervals",
-        [Column(columns[0]), Column(columns[1], model=True), *map(Column, columns[2:])],
+        ["", Column("Median", model=True), "50 % interval", "90 % interval", "Observed"],
         [
             Row(
                 f"{named(row.channel)}, {inline(row.label)}",
@@ -219,11 +216,7 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
 def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts: dict[str, str]) -> None:
     """Write ``intervals.csv`` and ``prediction.json``."""
     plain = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
-    table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(plain[0]))
-    writer.writeheader()
-    writer.writerows(map(plain_row, plain))
-    write_atomically(folder / "intervals.csv", table.getvalue())
+    write_atomically(folder / "intervals.csv", as_csv(plain))
     curve = sample.curve
     members, observed = sample.drawn(curve), sample.observed(curve)
     content = {

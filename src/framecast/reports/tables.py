@@ -1,5 +1,6 @@
 """The tables of the report: rows of figures with their intervals, one column for each forecast."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framecast.reports.charts import shown
@@ -46,6 +47,12 @@ class Table:
     columns: list[Column]
     rows: list[Row]
 
+    @classmethod
+    def of(cls, title: str, columns: Sequence[str | Column], rows: list[Row]) -> "Table | None":
+        """Return a table, or nothing without rows."""
+        heads = [Column(each) if isinstance(each, str) else each for each in columns]
+        return cls(title, heads, rows) if rows else None
+
 
 _NOTHING = Cell("–")
 
@@ -62,7 +69,11 @@ def _cell(figure: Estimate | ScoreResult | Comparison | None, *, as_percent: boo
     return Cell(text, span(estimate.bounds(), as_percent=as_percent), verdict)
 
 
-def headline(scores: Scores, looks: dict[str, Look]) -> Table:
+def _columns(scores: Scores, looks: dict[str, Look]) -> list[Column]:
+    return [Column(look.label, name in scores.models) for name, look in looks.items()]
+
+
+def headline(scores: Scores, looks: dict[str, Look]) -> Table | None:
     """Return the table of the scores that matter most, models first."""
     forecasts = [scores[name] for name in looks]
 
@@ -87,9 +98,8 @@ def headline(scores: Scores, looks: dict[str, Look]) -> Table:
             Cell("100 %") if each.kind == "oracle" else _cell(each.oracle_skill, as_percent=True) for each in forecasts
         ]
         rows.append(Row("Fraction of attainable skill", "0: persistence, 100 %: oracle", cells))
-    columns = [Column("small: 95 % interval")]
-    columns += [Column(look.label, name in scores.models) for name, look in looks.items()]
-    return Table(f"{counted(scores.judged_samples, 'sample')}, all pixels and lead times", columns, rows)
+    title = f"{counted(scores.judged_samples, 'sample')}, all pixels and lead times"
+    return Table.of(title, ["small: 95 % interval", *_columns(scores, looks)], rows)
 
 
 def by_channel(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -103,8 +113,7 @@ def by_channel(scores: Scores, looks: dict[str, Look]) -> Table | None:
             if any(result is not None for result in results):
                 cells = [_cell(own and own.at(k)) for own in results]
                 rows.append(Row(f"{with_unit(info.label, unit)}: {channel}", info.hint, cells))
-    columns = [Column(""), *(Column(look.label, name in scores.models) for name, look in looks.items())]
-    return Table("Scores by channel", columns, rows) if rows else None
+    return Table.of("Scores by channel", ["", *_columns(scores, looks)], rows)
 
 
 def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -118,7 +127,7 @@ def strata(scores: Scores, looks: dict[str, Look]) -> Table | None:
         if reference is not None:
             cells += [_cell(part.skill[name][reference], as_percent=True) for name in scores.models]
         rows.append(Row(part.name, counted(part.samples, "sample"), cells))
-    return Table("Stratified scores", [Column(text) for text in columns], rows) if rows else None
+    return Table.of("Stratified scores", columns, rows)
 
 
 def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -130,10 +139,8 @@ def compared(scores: Scores, looks: dict[str, Look]) -> Table | None:
         cells = [_difference(pair.scores[name], scores[pair.second][name].value) for name in names]
         if any(cell is not _NOTHING for cell in cells):
             rows.append(Row(f"{looks[pair.first].label} against {looks[pair.second].label}", "", cells))
-    if not rows:
-        return None
-    columns = [Column("negative: the first is better"), *(Column(scores.score_info[name].label) for name in names)]
-    return Table("Change of each score, in percent of the second forecast's", columns, rows)
+    columns = ["negative: the first is better", *(scores.score_info[name].label for name in names)]
+    return Table.of("Change of each score, in percent of the second forecast's", columns, rows)
 
 
 def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -159,7 +166,7 @@ def quantities(scores: Scores, looks: dict[str, Look]) -> Table | None:
             cells = [Cell(error), Cell(half), Cell(percent(interval.coverage)), Cell(score)]
             cells = [cells[0], *[_NOTHING] * 3] if scores[name].point else cells
             rows.append(Row(f"{info.label}: {look.label}", "", cells))
-    return Table("Derived quantities", [Column(text) for text in columns], rows) if rows else None
+    return Table.of("Derived quantities", columns, rows)
 
 
 def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
@@ -170,14 +177,12 @@ def events(scores: Scores, looks: dict[str, Look]) -> Table | None:
     for threshold in scores.thresholds:
         for name, look in looks.items():
             found, key = scores[name], f"brier_{threshold:g}"
-            skills = [found.skill.get(other, {}).get(key) for other in references]
             others = [found.scores.get(f"{kind}_{threshold:g}") for kind in ("twcrps", "csi", "pod", "far")]
-            cells = [_cell(found[key].total), _cell(found.events[f"{threshold:g}"].roc_area)]
-            cells += [_cell(other) for other in others]
-            cells += [_cell(skill, as_percent=True) for skill in skills]
+            cells = [_cell(each) for each in (found[key], found.events[f"{threshold:g}"].roc_area, *others)]
+            cells += [_cell(found.skill.get(other, {}).get(key), as_percent=True) for other in references]
             rows.append(Row(f"≥ {threshold:g} {scores.unit}: {look.label}", "", cells))
     title = "Forecasts of thresholds, with a warning where half of the members reach it"
-    return Table(title, [Column(text) for text in columns], rows) if rows else None
+    return Table.of(title, columns, rows)
 
 
 def occurrences(scores: Scores) -> Table | None:
@@ -202,7 +207,7 @@ def occurrences(scores: Scores) -> Table | None:
     columns = ["", "Brier score", "skill against climatology", "skill against persistence of activity", "ROC area"]
     columns += ["TSS", "HSS", "hits / false alarms / misses / correct negatives"]
     columns += [f"Brier score, {level} activity" for level in ("low", "medium", "high")]
-    return Table("Events within the horizon", [Column(text) for text in columns], rows) if rows else None
+    return Table.of("Events within the horizon", columns, rows)
 
 
 def _difference(entry: Comparison, size: float) -> Cell:

@@ -18,10 +18,15 @@ def short(value: float | Estimate) -> str:
         return "–"
     if abs(value) >= 1e6 or 0 < abs(value) < 1e-3:
         mantissa, power = f"{value:.2e}".split("e")
-        return f"{mantissa} × 10{str(int(power)).translate(_SUPERSCRIPT)}".replace("-", "−")
+        return f"{mantissa} × {ten_to(int(power))}".replace("-", "−")
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", _THIN).replace("-", "−")
     return (f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")
+
+
+def ten_to(power: int) -> str:
+    """Return a power of ten: ``10⁶``."""
+    return f"10{str(power).translate(_SUPERSCRIPT)}"
 
 
 def percent(value: float | Estimate, *, signed: bool = False) -> str:

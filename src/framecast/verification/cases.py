@@ -72,8 +72,6 @@ class Case:
     """One sample: past, observations, and each forecast. Physical units, NaN where masked.
 
     Attributes:
-        index: its number.
-        sequence: the name of its sequence.
         issue_time: the time of the last past frame, on an even clock.
         past: the target channels in the past ``[channel, past time, height, width]``; a channel not among the past
             channels is NaN.
@@ -112,8 +110,6 @@ class Baseline:
     """One entry of the catalogue.
 
     Attributes:
-        name: the key in ``scores.json``.
-        label: its name in charts and tables.
         prepare: from the samples to the baseline, or ``None`` if they lack what it needs.
         description: one sentence for the reader of a report.
         reference: whether the skill of the other forecasts is measured against it.
@@ -130,24 +126,13 @@ class Cases:
     """The samples that forecast files share.
 
     Attributes:
-        sources: the opened files.
         models: name of each file's forecast, in the order given.
         members: name of each forecast -> number of its members; ``persistence`` has one. The files'
             own come first.
-        channels: names of the target channels.
-        lead_times: seconds.
         past_times: seconds, the last of them 0.
-        cadence: see `framecast.verification.quantities.Cadence`.
-        unit: of all images.
-        domain: what kind of data it is.
-        sequences: name of each sample's sequence.
         issue_times: of each sample, on an even clock.
-        calendar: of these times.
         baselines: the entries of the catalogue that can be computed, by name.
-        descriptions: name of a baseline -> one sentence for the reader of a report.
         scratch: a temporary folder that the files are in, if any.
-        seed: random seed of the baselines.
-        climatology_like: training windows of the climatology.
     """
 
     def __init__(

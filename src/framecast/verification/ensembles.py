@@ -52,8 +52,6 @@ class Video:
 
     Attributes:
         times: on the clock of the calendar, ``[time]``.
-        calendar: how they are read.
-        channels: names.
         unit: of the values; empty where nobody says.
         positions: coordinates of the pixels; see `framecast.importers.positions`.
         read: from places in time to ``[time, channel, y, x]``, rows upward, NaN where unknown.
@@ -76,7 +74,6 @@ class ForecastRun:
         issue: reference time, on the clock of the members' calendar.
         leads: seconds to each frame that is read.
         places: where these frames are in each member.
-        members: a video each.
     """
 
     sequence: str
@@ -91,11 +88,7 @@ def as_forecast(
 ) -> tuple[str, ...]:
     """Write an ensemble and its truth as the forecast file ``out``; return remarks, one line each.
 
-    Args:
-        forecast: see above.
-        truth: an archive or a gridded file; None for the observations in the forecast file.
-        out: the file to make.
-        variables: of the forecast; by default all with a member dimension.
+    Without a ``truth`` the observations in the forecast file are taken, and without ``variables`` all with members.
 
     Raises:
         FramecastError: there is no such file.

@@ -75,10 +75,6 @@ class Evaluation:
 
     Attributes:
         cases: the samples, to be read again for pictures.
-        maps: errors of the forecasts by pixel, by name; those of the files come first.
-        scores: every score with its intervals; ``scores["model"]["crps"].value`` is one of them.
-        samples: scores of each sample.
-        quantities: the derived quantities that were scored.
     """
 
     cases: Cases

@@ -20,7 +20,6 @@ class Maps:
     """Sums over samples and lead times at each pixel, ``[channel, y, x]``.
 
     Attributes:
-        count: how often the pixel was scored.
         error: sum of ensemble mean minus truth.
         squared: sum of its square.
         variance: sum of the ensemble variance, corrected for its finite size.

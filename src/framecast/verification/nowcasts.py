@@ -45,10 +45,8 @@ class Nowcaster:
     """One nowcast of pysteps, for the frames of a forecast.
 
     Attributes:
-        name: of `NOWCASTS`.
         leads: number of frames.
         cadence: seconds between them.
-        unit: of the images.
         pixel_km: side of a pixel, where known; STEPS perturbs the motion only then.
         members: of STEPS.
     """

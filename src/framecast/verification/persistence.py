@@ -122,12 +122,7 @@ class Occasions:
 
 
 class FittedPersistence:
-    """Dressed persistence of one variant; see the module.
-
-    Args:
-        occasions: the training windows.
-        variant: the variant.
-    """
+    """Dressed persistence of one variant; see the module."""
 
     def __init__(self, occasions: Occasions, variant: Variant) -> None:
         self.occasions, self.variant = occasions, variant

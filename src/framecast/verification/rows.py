@@ -24,8 +24,6 @@ class SampleScores:
     """Scores of one sample.
 
     Attributes:
-        index: number of the sample.
-        sequence: its sequence.
         issue_time: time of the last past frame, ISO 8601; elapsed time if there are no dates.
         truth: mean absolute value of the observations; NaN where nothing is scored.
         forecasts: name of the forecast -> name of the score -> its value in this sample, NaN likewise.
@@ -143,10 +141,9 @@ def to_dataset(
 def _variables(
     name: str, estimates: Sequence[Estimate], dims: tuple[str, ...], attrs: dict[str, str]
 ) -> dict[str, xr.Variable]:
-    values = np.stack([estimate.value for estimate in estimates])
     ends = np.stack([[estimate.bounds(level) for level in _LEVELS] for estimate in estimates])
     return {
-        name: xr.Variable(("forecast", *dims), values, attrs),
+        name: xr.Variable(("forecast", *dims), np.stack([estimate.value for estimate in estimates]), attrs),
         f"{name}_interval": xr.Variable(("forecast", "interval", "bound", *dims), ends),
     }
 
@@ -170,9 +167,8 @@ def _rows(
     scores: Scores, name: str, other: str, score: str, total: Estimate, by_lead: Estimate | None
 ) -> Iterator[dict[str, Any]]:
     yield _row(name, other, score, "", total)
-    for k, lead in enumerate(scores.lead_times_h if by_lead is not None else ()):
-        assert by_lead is not None
-        yield _row(name, other, score, lead, by_lead.at(k))
+    if by_lead is not None:
+        yield from (_row(name, other, score, lead, by_lead.at(k)) for k, lead in enumerate(scores.lead_times_h))
 
 
 def _row(name: str, other: str, score: str, lead: float | str, estimate: Estimate) -> dict[str, Any]:

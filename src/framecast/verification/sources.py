@@ -26,8 +26,6 @@ class ForecastSource:
 
     Attributes:
         name: of its forecast: that of the model, or of the file if that is taken.
-        path: of the file.
-        dataset: the file itself, lazy.
     """
 
     name: str

@@ -36,8 +36,6 @@ class Limits:
     """Limits of jobs.
 
     Attributes:
-        running: jobs at a time.
-        waiting: jobs that wait for their turn.
         each: jobs of one page, running and waiting.
         memory: bytes of one job.
         seconds: of one job.
@@ -61,12 +59,8 @@ class Job:
     Attributes:
         key: its name in addresses.
         owner: the page that requested it.
-        request: the request.
         folder: where it may write.
-        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
         part: how much is done, 0 to 1.
-        told: its last message.
-        found: its result.
     """
 
     key: str
@@ -92,12 +86,9 @@ class Job:
 
 
 class Jobs:
-    """The jobs of one server.
+    """The jobs of one server, each with a folder of its own in ``scratch``.
 
-    Args:
-        scratch: folder in which each job has one of its own.
-        limits: what they may take.
-        said: is given each message of a job, and the job; an error of its own ends the job.
+    ``said`` is given each message of a job, and the job; an error of its own ends the job.
     """
 
     def __init__(self, scratch: Path, limits: Limits = Limits(), said: Said = lambda job, message: None) -> None:

@@ -40,7 +40,6 @@ class ForecastFile:
 
     Attributes:
         key: its name in addresses.
-        path: as it was given.
         data: the file, lazy; its coordinates are in memory.
         stored: the forecast file that is read: ``path`` itself, or what was made of it.
         listed: whether it appears in the list of files.

@@ -30,8 +30,6 @@ class Studio:
         model: a model folder, a run or a released model; None without live forecasts.
         archive: the archive whose windows are offered, if any.
         keep: folder for the forecasts that are kept.
-        device: where to compute.
-        trust_code: see `framecast.load`.
     """
 
     model: str | None = None
@@ -141,12 +139,9 @@ class Live:
             shutil.rmtree(folder, ignore_errors=True)
 
     def draw(self, asked: dict[str, Any], owner: str) -> Job:
-        """Begin to draw an ensemble.
+        """Begin to draw an ensemble for a page, as ``asked`` by `framecast.view.app.Wanted`.
 
-        Args:
-            asked: ``sequence``, ``time``, ``members``, ``seed``, ``steps``, ``sampler``, ``label`` and ``upload``, the
-                key of the job that read one; without it the archive named at the start is forecast.
-            owner: the requesting page.
+        ``upload`` is the key of the job that read one; without it the archive named at the start is forecast.
 
         Raises:
             ConfigError: a number is out of range.

@@ -33,8 +33,6 @@ class Dress:
     Attributes:
         colours: name of the map; that of the channel by default.
         stretch: the curve; by default the one that suits the values.
-        low: shown as the darkest; by default what suits the values.
-        high: shown as the brightest, likewise.
     """
 
     colours: str = ""

@@ -48,22 +48,12 @@ class Calibration:
     """Amounts by which the intervals of each quantity are widened.
 
     Attributes:
-        model: its name.
         drawing: sampling settings: weights, members, sampler, grid, steps, guidance, clip, label.
-        unit: of the images.
-        channels: target channels.
-        lead_times_h: hours.
-        size: height and width of a frame.
         blocks: unit treated as exchangeable.
-        number_of_blocks: how many of them there were.
-        windows: the windows it was made from.
         scales: name of a quantity -> what an offset is multiplied by: the ensemble's spread, or 1 in the quantity's
             unit.
         offsets: name of a quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for a quantity of
             each frame; ``None`` where there are too few blocks for that level.
-        framecast_version: the package that made it.
-        format: always ``framecast-calibration``.
-        version: of this format.
     """
 
     model: str
@@ -119,9 +109,9 @@ class Calibration:
         return found
 
     def objection(self, forecast: xr.Dataset | xr.DataArray) -> str | None:
-        """Return why it does not apply to a forecast; ``None`` if it does: one of the same model, drawn in the same way.
+        """Return why it does not apply to a forecast, a file or an ensemble in memory; ``None`` if it does.
 
-        ``forecast`` is a forecast file, or an ensemble in memory.
+        It does if that is of the same model and drawn in the same way.
         """
         attrs = {**forecast.attrs, "members": int(forecast.sizes["member"])}
         leads = forecast["lead_time"].values / np.timedelta64(1, "h")
@@ -150,13 +140,10 @@ class Calibration:
 def fit_offsets(
     quantity: Quantity, forecast: Tensor, truth: Tensor, blocks: list[str]
 ) -> tuple[Scale, dict[str, list[Any]]]:
-    """Return the scale and the offsets of one quantity, as in `Calibration`.
+    """Return the scale and the offsets of one quantity, as in `Calibration`, from windows not trained on.
 
-    Args:
-        quantity: its entry.
-        forecast: ``[member, sample, channel(, time)]``, of windows that the model was not trained on.
-        truth: likewise without members; NaN where unknown.
-        blocks: the block of each sample; samples of one block may be dependent.
+    The forecast is ``[member, sample, channel(, time)]``, the truth likewise without members, NaN where unknown, and
+    ``blocks`` are those of the samples.
     """
     names = sorted(set(blocks))
     block = torch.tensor([names.index(name) for name in blocks])

@@ -21,14 +21,10 @@ def calibrate(
     quantities: Sequence[Quantity] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Return the recalibration of the model that made the forecast file.
+    """Return the recalibration of the model that made the forecast file, also of further ``quantities``.
 
-    Args:
-        forecast: of a side that the model was not trained on, normally ``validation``.
-        blocks: unit treated as exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
-            its own, which overestimates the coverage if windows overlap or share their weather.
-        quantities: derived quantities to recalibrate beside those of the catalogue.
-        progress: called with the samples done and their number.
+    With ``blocks="sample"`` each window counts as a block of its own, which overestimates the coverage if windows
+    overlap or share their weather.
 
     Raises:
         FramecastError: there is no such folder.

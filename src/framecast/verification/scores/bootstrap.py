@@ -37,6 +37,12 @@ class Estimate:
     def __float__(self) -> float:
         return float(self.value)
 
+    @classmethod
+    def of(cls, estimates: "Sequence[Estimate]") -> "Estimate":
+        """Return several estimates as one array, along its first axis."""
+        ends = {k: tuple(np.stack([each.intervals[k] for each in estimates], 1)) for k in estimates[0].intervals}
+        return cls(np.array([each.value for each in estimates]), ends)
+
     def at(self, index: int) -> "Estimate":
         """Return the entry ``index`` along the first axis."""
         ends = {level: (np.asarray(a[index]), np.asarray(b[index])) for level, (a, b) in self.intervals.items()}
