@@ -66,7 +66,7 @@ def test_the_token_is_asked_for_and_becomes_a_cookie(closed_server):
     status, headers, _ = closed_server.ask(f"/view/?token={TOKEN}&v=1")
     assert (status, headers["location"]) == (303, "/view/?v=1")
     cookie = headers["set-cookie"]
-    assert {"HttpOnly", "SameSite=Strict", "Secure", "Path=/view"} <= set(cookie.split("; "))
+    assert {"HttpOnly", "SameSite=strict", "Secure", "Path=/view"} <= set(cookie.split("; "))
     assert closed_server.ask("/", Cookie=cookie.partition(";")[0])[0] == 200
 
 

@@ -14,12 +14,9 @@ from framecast.importers.options import ImportOptions
 if TYPE_CHECKING:
     from framecast.importers.importing import Imported
 
-_LARGE = 128 * 128
-"""Pixels of a frame above which training on a processor takes hours."""
-_NOTES = 12
-"""Notes that are printed."""
-_UNEVEN = 0.02
-"""Fraction of uneven steps above which a note is printed."""
+_LARGE = 128 * 128  # pixels of a frame above which training on a processor takes hours
+_NOTES = 12  # notes that are printed
+_UNEVEN = 0.02  # fraction of uneven steps above which a note is printed
 
 
 @takes_options

@@ -8,11 +8,9 @@ from framecast.core.fingerprint import sizes_below
 
 Rows = list[tuple[str, str]]
 
-_DIGEST = 64
-"""Length of a SHA-256 in hexadecimal, of which a few digits suffice to distinguish two."""
+_DIGEST = 64  # length of a SHA-256 in hexadecimal, of which a few digits suffice to distinguish two
 
-_MOST = 12
-"""Entries of a list that are shown."""
+_MOST = 12  # entries of a list that are shown
 
 
 def nested(attrs: Mapping[str, Any], *, leave_out: tuple[str, ...] = (), prefix: str = "") -> Rows:

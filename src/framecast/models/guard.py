@@ -45,8 +45,7 @@ COMPONENTS = 12
 MARGIN = 0.25
 """How far beyond the range of many training pasts a quantile may lie, as a fraction of that range."""
 
-_FEW = 32
-"""Number of training pasts below which the range is so uncertain that the margin is doubled."""
+_FEW = 32  # number of training pasts below which the range is so uncertain that the margin is doubled
 
 QUANTILES = {"0.1 % quantile": 0.001, "median": 0.5, "99.9 % quantile": 0.999}
 _BANDS = {"largest": 1 / 16, "larger": 1 / 8, "large": 1 / 4, "medium": 1 / 2, "small": 3 / 4, "smallest": 1.0}
@@ -60,8 +59,7 @@ NAMES = (
 )
 """The numbers that describe a channel."""
 
-_VALUES = 100_000
-"""Pixels of a channel that quantiles are taken of, about."""
+_VALUES = 100_000  # pixels of a channel that quantiles are taken of, about
 
 _BATCH = 16
 

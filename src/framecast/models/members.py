@@ -28,11 +28,9 @@ twice as slow per member, as tensors outgrow the caches and the blocks that mall
 under bf16 members depend in their last digits on how the ensemble is divided, and should be reproducible.
 """
 
-_GPU_SHARE = 0.25
-"""The same on a GPU, as a fraction of its memory."""
+_GPU_SHARE = 0.25  # the same on a GPU, as a fraction of its memory
 
-_DRAWS_PER_BLOCK = 2**16
-"""Draws of noise set aside for each block of a rollout: more than any sampler makes."""
+_DRAWS_PER_BLOCK = 2**16  # draws of noise set aside for each block of a rollout: more than any sampler makes
 
 
 def numbered(members: int) -> range:

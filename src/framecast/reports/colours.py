@@ -15,8 +15,7 @@ SIGNED = "PuOr_r"
 """Name of the colour map for quantities that may be above or below zero."""
 
 
-_LEAST = 0.1
-"""Smallest ratio of the extreme values of the two signs for a field to count as signed."""
+_LEAST = 0.1  # smallest ratio of the extreme values of the two signs for a field to count as signed
 
 
 def colour_map(channel: str, domain: Domain) -> Colormap:

@@ -26,8 +26,7 @@ _FUTURE = (86, 180, 233)
 _GAP, _CAPTION, _TOP = 12, 32, 62
 _AXIS, _BAR = 50, 62
 
-_RATE = 24
-"""Pictures in a second of an MP4 file."""
+_RATE = 24  # pictures in a second of an MP4 file
 
 # Tile and WebP quality, from the best to the lowest acceptable.
 _QUALITIES = ((256, 84), (256, 62), (192, 62), (144, 55), (112, 45))
@@ -143,8 +142,7 @@ def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
     return sheet
 
 
-_SMALL = 150
-"""Smallest side of a panel with axes, in pixels."""
+_SMALL = 150  # smallest side of a panel with axes, in pixels
 
 
 def _axes(

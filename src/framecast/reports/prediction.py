@@ -5,9 +5,7 @@ It is made of one sample of a forecast file, with or without observations of its
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +24,7 @@ from framecast.reports.strip import strip
 from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
 from framecast.reports.wording import counted, inline, short
+from framecast.verification.files import plain
 from framecast.verification.quantities import measure, spacing
 from framecast.verification.rows import as_csv
 from framecast.verification.samples import Interval, Sample, interval_rows
@@ -215,8 +214,8 @@ def _channel(sample: Sample, k: int, called: str, figures: Path) -> Section:
 
 def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts: dict[str, str]) -> None:
     """Write ``intervals.csv`` and ``prediction.json``."""
-    plain = [{name: _plain(value) for name, value in asdict(row).items()} for row in rows]
-    write_atomically(folder / "intervals.csv", as_csv(plain))
+    intervals = plain(rows)
+    write_atomically(folder / "intervals.csv", as_csv(intervals))
     curve = sample.curve
     members, observed = sample.drawn(curve), sample.observed(curve)
     content = {
@@ -229,18 +228,11 @@ def _write_tables(folder: Path, rows: Sequence[Interval], sample: Sample, facts:
         "unit": sample.unit,
         f"{curve.name}_unit": joined([quantity_info(curve, unit).unit for unit in sample.units]),
         curve.name: {
-            channel: {"members": _plain(members[:, k].tolist()), "observed": _plain(observed[k].tolist())}
+            channel: {"members": plain(members[:, k]), "observed": plain(observed[k])}
             for k, channel in enumerate(sample.channels)
         },
-        "intervals": plain,
+        "intervals": intervals,
         "facts": facts,
         "forecast": {name: value for name, value in sample.attrs.items() if isinstance(value, str | int | float)},
     }
     write_atomically(folder / "prediction.json", json.dumps(content, indent=1) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    """Return nested lists, None for NaN."""
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -25,11 +25,9 @@ _SMALLEST_DRAWN = 20
 """Members of drawn baselines when the forecasts have one member: a single draw would not be an ensemble."""
 
 
-_ENOUGH_OCCASIONS = 8
-"""Smallest number of training windows for fitted persistence."""
+_ENOUGH_OCCASIONS = 8  # smallest number of training windows for fitted persistence
 
-_DAY = 86400
-"""Seconds."""
+_DAY = 86400  # seconds
 
 
 def from_past(
@@ -180,11 +178,10 @@ def _climatology(cases: Cases) -> Drawn | None:
             f"climatology={cases.climatology_like} needs dates, and these forecasts have only elapsed times: use any"
         )
     members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
+    how = {"like": cases.climatology_like, "seed": cases.seed, "year": cases.calendar.year}
 
     def draw(index: int, past: Tensor) -> Tensor:
-        like, time = cases.climatology_like, cases.issue_times[index]
-        year = cases.calendar.year
-        return pool[draw_occasions(pool.times, time, members, like=like, seed=cases.seed, sample=index, year=year)]
+        return pool[draw_occasions(pool.times, cases.issue_times[index], members, sample=index, **how)]
 
     return Drawn(members, draw)
 

@@ -23,8 +23,7 @@ from framecast.verification.sources import ForecastSource, open_sources, seconds
 from framecast.videos.directions import area_weights
 from framecast.videos.units import by_channel, shown
 
-_RANGE_PIXELS = 4_000_000
-"""Number of observed pixels from which their range is determined."""
+_RANGE_PIXELS = 4_000_000  # number of observed pixels from which their range is determined
 
 
 def value_range(known: np.ndarray) -> float:

@@ -39,8 +39,7 @@ from framecast.videos.units import by_channel, convert, same_unit, select
 _MEMBER = ("member", "members", "realization", "realisation", "number", "ensemble", "ens", "member_id", "perturbation")
 _REFERENCE = ("forecast_reference_time", "reference_time", "init_time", "initial_time", "issue_time", "init")
 _LEAD = ("forecast_period", "lead_time", "leadtime", "lead", "step", "prediction_timedelta")
-_ONE_WAY = 1e-3
-"""By how much coordinates may differ, in pixels: what rounding to float32 makes of them."""
+_ONE_WAY = 1e-3  # by how much coordinates may differ, in pixels: what rounding to float32 makes of them
 
 Frames = np.ndarray
 Coordinates = dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, Any]]]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -61,12 +61,7 @@ from framecast.videos.units import by_channel
 __all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
 
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-Entry = TypeVar("Entry", bound=_Named)
+Entry = TypeVar("Entry", Score, Quantity, Baseline)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +141,16 @@ def evaluate(
             meanwhile.
     """
     chosen = options_of(EvaluationOptions, options)
+    files = [Path(path) for path in ([forecasts] if isinstance(forecasts, str | Path) else forecasts)]
     scratch = TemporaryDirectory(prefix="framecast-") if truth is not None else None
     if scratch is not None:
-        forecasts = _paired(forecasts, truth, Path(scratch.name), variables)
-    named = [name.strip() for each in baselines if isinstance(each, str) for name in each.split(",")]
-    added = [nowcast(name) for name in dict.fromkeys([*_held(forecasts), *named])]
+        files = _paired(files, truth, Path(scratch.name), variables)
+    held = {name for path in files for name in open_forecast(path)}
+    named = [name for name in NOWCASTS if f"baseline_{name}" in held]
+    named += [name.strip() for each in baselines if isinstance(each, str) for name in each.split(",")]
+    added = [nowcast(name) for name in dict.fromkeys(named)]
     added += [each for each in baselines if not isinstance(each, str)]
-    cases = Cases(forecasts, seed=chosen.seed, climatology=chosen.climatology, baselines=_joined(BASELINES, added))
+    cases = Cases(files, seed=chosen.seed, climatology=chosen.climatology, baselines=_joined(BASELINES, added))
     cases.scratch = scratch  # is deleted with the cases
     asked = [Event.parse(text) for text in dict.fromkeys(part for each in chosen.events for part in each.split(","))]
     limits = tuple(sorted({float(value) for value in chosen.thresholds}))
@@ -169,12 +167,13 @@ def evaluate(
     limited = {entry.name for value in limits for entry in event_scores(value, cases.size)}
     few = tuple(entry for entry in entries if entry.shown == "console" or entry.name in limited)
 
-    def begun(scores: tuple[Score, ...]) -> dict[str, Tally]:
-        return {name: Tally(members=size, scores=scores, scale=scale) for name, size in cases.members.items()}
+    def begun(scores: tuple[Score, ...], thresholds: Sequence[float] = ()) -> dict[str, Tally]:
+        return {
+            name: Tally(members=size, scores=scores, thresholds=thresholds, scale=scale)
+            for name, size in cases.members.items()
+        }
 
-    tallies = begun(entries)
-    for tally in tallies.values():
-        tally.thresholds = limits
+    tallies = begun(entries, limits)
     parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [(stratum, begun(few), []) for stratum in strata]
     maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
     before: list[dict[str, float]] = []
@@ -199,10 +198,9 @@ def evaluate(
             progress(index + 1, len(cases))
     cases.check_unchanged()
     if not np.any(tallies[cases.models[0]].count):
-        files = ", ".join(str(source.path) for source in cases.sources)
         raise DataError(
-            f"{files}: there is no pixel where the truth and every forecast are known, so nothing can be scored; "
-            "check that the file contains more than NaN"
+            f"{', '.join(map(str, files))}: there is no pixel where the truth and every forecast are known, so nothing "
+            "can be scored; check that the file contains more than NaN"
         )
     values = _relative(tallies, cases.models[0])
     if chosen.blocks == "auto":
@@ -255,10 +253,8 @@ def evaluate(
 
 def _past_cadence(cases: Cases) -> Cadence:
     """Return the cadence of the past frames; the first of them has the duration of the second."""
-    first, *others = cases.past_times
-    if not others:
-        return spacing(cases.lead_times[:1])
-    return spacing([time - first + others[0] - first for time in cases.past_times])
+    first, second = (*cases.past_times, cases.past_times[0] + cases.lead_times[0])[:2]
+    return spacing([time - first + second - first for time in cases.past_times])
 
 
 def _activity(
@@ -283,18 +279,17 @@ def _windows(
 
     own = {each.name: {name: tallies[name].quantity(each.name) for name in cases.models} for each in quantities}
     past = {each.name: np.array([row[each.name] for row in before]) for each in quantities}
-    source, numbers = cases.sources[0], cases.numbers(0)
-    labels = [str(label) for label in source.dataset["label"].values[numbers]] if "label" in source.dataset else []
+    data = cases.sources[0].dataset
     return JudgedWindows(
         values={
             each: {name: largest(members, 2) for name, (members, _) in found.items()} for each, found in own.items()
         },
         came={each: largest(found[cases.models[0]][1], 1) for each, found in own.items()},
-        before={each: np.where(np.isfinite(values), values, np.nan) for each, values in past.items()}
-        if cases.sees_targets
-        else {},
-        labels=labels,
-        classes=list(source.dataset.attrs.get("classes", ())),
+        before={
+            each: np.where(np.isfinite(found), found, np.nan) for each, found in past.items() if cases.sees_targets
+        },
+        labels=[str(label) for label in data["label"].values[cases.numbers(0)]] if "label" in data else [],
+        classes=list(data.attrs.get("classes", ())),
     )
 
 
@@ -307,20 +302,10 @@ def _relative(tallies: dict[str, Tally], name: str) -> np.ndarray:
     return np.log(np.where(known, own, np.nan) / np.where(known, other, 1.0))
 
 
-def _held(forecasts: str | Path | Sequence[str | Path]) -> list[str]:
-    """Return the nowcasts in forecast files."""
-    given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
-    held = {name for path in given for name in open_forecast(path)}
-    return [name for name in NOWCASTS if f"baseline_{name}" in held]
-
-
-def _paired(
-    forecasts: str | Path | Sequence[str | Path], truth: Any, scratch: Path, variables: Sequence[str]
-) -> list[Path]:
-    """Write every forecast with its truth into the folder ``scratch``, and return remarks."""
-    given = [forecasts] if isinstance(forecasts, str | Path) else list(forecasts)
+def _paired(forecasts: Sequence[Path], truth: Any, scratch: Path, variables: Sequence[str]) -> list[Path]:
+    """Write every forecast with its truth into the folder ``scratch``, and return the files."""
     written = []
-    for k, path in enumerate(given):
+    for k, path in enumerate(forecasts):
         own = scratch / str(k) / f"{stem(path)}.zarr"
         own.parent.mkdir()
         for remark in as_forecast(path, truth, own, variables=variables):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from torch import Tensor
 
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
@@ -24,7 +25,7 @@ SCHEMA_VERSION = 3
 
 def to_plain(scores: Scores) -> dict[str, Any]:
     """Return the content of ``scores.json``."""
-    return {"schema_version": SCHEMA_VERSION, **_plain(scores)}
+    return {"schema_version": SCHEMA_VERSION, **plain(scores)}
 
 
 def from_plain(content: Any, *, where: str = "scores.json") -> Scores:
@@ -63,23 +64,24 @@ def open_scores(path: str | Path) -> Scores:
     return from_plain(read_json(path), where=str(path))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a result, an array or nested lists of numbers as JSON values; ``None`` for what is not finite."""
     if isinstance(value, Estimate):
-        bounds = {str(level): [_plain(end) for end in ends] for level, ends in value.intervals.items()}
-        return {"value": _plain(value.value), **bounds}
+        bounds = {str(level): [plain(end) for end in ends] for level, ends in value.intervals.items()}
+        return {"value": plain(value.value), **bounds}
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, np.ndarray | np.generic | Tensor):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _typed(value: Any, kind: Any) -> Any:
-    """Return a plain value as the type ``kind``, the inverse of `_plain`."""
+    """Return a plain value as the type ``kind``, the inverse of `plain`."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return None if value is None else _typed(value, inner[0])

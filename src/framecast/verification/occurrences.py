@@ -14,7 +14,6 @@ References:
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,10 +28,7 @@ Array = np.ndarray
 
 CLASS = "class"
 CLIMATOLOGY, ACTIVITY, RAW = "climatology", "activity", "members"
-_LABELS = {
-    CLIMATOLOGY: "Climatology",
-    ACTIVITY: "Persistence of activity",
-}
+_LABELS = {CLIMATOLOGY: "Climatology", ACTIVITY: "Persistence of activity"}
 _FOLDS, _BINS = 10, 10
 _PENALTY = 1e-2
 _LEVELS = ("low", "medium", "high")
@@ -142,8 +138,8 @@ def judge_event(
     # All are scored on the same windows.
     for own in found.values():
         known &= np.isfinite(own)
-    judged = {name: _Judged(own, happened, known, folds, bootstrap) for name, own in found.items()}
-    levels = _levels(activity, known)
+    squared = {name: np.where(known, (own - happened) ** 2, 0.0) for name, own in found.items()}
+    counted, levels = known.astype(np.float64), _levels(activity, known)
     return Occurrences(
         event=str(event),
         windows=int(known.sum()),
@@ -152,18 +148,19 @@ def judge_event(
         forecasts={
             name: OccurrenceForecast(
                 label=_LABELS.get(name, name),
+                brier=bootstrap.estimate(mean(squared[name], counted)),
                 skill={
-                    other: bootstrap.estimate(_skill(errors.squared, judged[other].squared, known))
+                    other: bootstrap.estimate(_skill(squared[name], squared[other], counted))
                     for other in (CLIMATOLOGY, ACTIVITY)
-                    if other in judged and other != name
+                    if other in found and other != name
                 },
                 by_activity={
-                    level: bootstrap.estimate(mean(np.where(part, errors.squared, 0.0), part.astype(np.float64)))
+                    level: bootstrap.estimate(mean(squared[name] * part, part.astype(np.float64)))
                     for level, part in levels.items()
                 },
-                **errors.results,
+                **_results(own, happened, known, folds, bootstrap),
             )
-            for name, errors in judged.items()
+            for name, own in found.items()
         },
         activity={level: [int(part.sum()), int(happened[part].sum())] for level, part in levels.items()},
     )
@@ -180,70 +177,40 @@ def _happened(event: Event, windows: JudgedWindows) -> Array:
     return np.where(np.isfinite(place), np.asarray(place) >= order.index(event.least), np.nan)
 
 
-@dataclass(frozen=True)
-class _Judged:
-    probability: Array
-    happened: Array
-    known: Array
-    folds: Array
-    bootstrap: Bootstrap
-
-    @cached_property
-    def squared(self) -> Array:
-        return np.where(self.known, (self.probability - self.happened) ** 2, 0.0)
-
-    @cached_property
-    def cells(self) -> Array:
-        """Hits, false alarms, misses and correct negatives of each window, ``[sample, 4]``."""
-        warned = self.probability >= self._thresholds()
-        happened = self.happened == 1
-        cells = (warned & happened, warned & ~happened, ~warned & happened, ~warned & ~happened)
-        return np.stack([np.where(self.known, cell, False) for cell in cells], axis=1).astype(np.float64)
-
-    def _thresholds(self) -> Array:
-        """Return, for each window, the probability that warns best (by TSS) in the other folds."""
-        chosen = np.full(len(self.happened), 0.5)
-        for fold in np.unique(self.folds):
-            other = self.known & (self.folds != fold)
-            p, o = self.probability[other], self.happened[other] == 1
-            if o.any() and not o.all():
-                tried = np.unique(p)
-                skills = [(p[o] >= t).mean() - (p[~o] >= t).mean() for t in tried]
-                chosen[self.folds == fold] = tried[int(np.argmax(skills))]
-        return chosen
-
-    def _bins(self) -> Array:
-        """Return, for each window, the bin of its probability, one-hot: ``[sample, bin]``."""
-        place = np.clip(np.floor(np.nan_to_num(self.probability) * _BINS), 0, _BINS - 1).astype(int)
-        return np.where(self.known[:, None], np.eye(_BINS)[place], 0.0)
-
-    @property
-    def results(self) -> dict[str, Any]:
-        known, cells, draw = self.known.astype(np.float64), self.cells, self.bootstrap.estimate
-        p, o = (np.where(self.known, x, 0.0) for x in (self.probability, self.happened))
-        bins = self._bins()
-        held = bins.sum(0) > 0
-        steps = np.unique(p[self.known])
-        ranks = np.where(self.known[:, None], p[:, None] == steps, 0.0).astype(np.float64)
-
-        def area(weights: Array) -> Array:
-            return np.asarray(roc(weights @ ranks, weights @ (ranks * o[:, None]))[2])
-
-        return {
-            "brier": draw(mean(self.squared, known)),
-            "roc_area": draw(area),
-            "tss": draw(lambda weights: np.asarray(true_skill(*(weights @ cells).T))),
-            "hss": draw(lambda weights: np.asarray(heidke_skill(*(weights @ cells).T))),
-            "table": [int(count) for count in cells.sum(0)],
-            "probability": (bins * p[:, None]).sum(0)[held] / bins.sum(0)[held],
-            "observed": draw(mean((bins * o[:, None])[:, held], bins[:, held])),
-            "count": bins.sum(0)[held],
-        }
+def _results(probability: Array, happened: Array, known: Array, folds: Array, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Return the fields of `OccurrenceForecast` that do not follow from the squared errors."""
+    p, o = (np.where(known, values, 0.0) for values in (probability, happened))
+    warned, came, draw = p >= _thresholds(p, o == 1, known, folds), o == 1, bootstrap.estimate
+    outcomes = (warned & came, warned & ~came, ~warned & came, ~warned & ~came)
+    cells = np.stack([known & outcome for outcome in outcomes], axis=1).astype(np.float64)
+    bins = np.eye(_BINS)[np.clip(np.floor(p * _BINS), 0, _BINS - 1).astype(int)] * known[:, None]
+    bins = bins[:, bins.sum(0) > 0]
+    ranks = (known[:, None] & (p[:, None] == np.unique(p[known]))).astype(np.float64)
+    return {
+        "roc_area": draw(lambda weights: roc(weights @ ranks, weights @ (ranks * o[:, None]))[2]),
+        "tss": draw(lambda weights: np.asarray(true_skill(*(weights @ cells).T))),
+        "hss": draw(lambda weights: np.asarray(heidke_skill(*(weights @ cells).T))),
+        "table": [int(count) for count in cells.sum(0)],
+        "probability": (bins * p[:, None]).sum(0) / bins.sum(0),
+        "observed": draw(mean(bins * o[:, None], bins)),
+        "count": bins.sum(0),
+    }
 
 
-def _skill(own: Array, other: Array, known: Array) -> Statistic:
-    count = known.astype(np.float64)
+def _thresholds(probability: Array, came: Array, known: Array, folds: Array) -> Array:
+    """Return, for each window, the probability that warns best (by TSS) in the other folds."""
+    chosen = np.full(len(came), 0.5)
+    for fold in np.unique(folds):
+        other = known & (folds != fold)
+        p, o = probability[other], came[other]
+        if o.any() and not o.all():
+            tried = np.unique(p)
+            skills = [(p[o] >= t).mean() - (p[~o] >= t).mean() for t in tried]
+            chosen[folds == fold] = tried[int(np.argmax(skills))]
+    return chosen
 
+
+def _skill(own: Array, other: Array, count: Array) -> Statistic:
     return lambda weights: 1 - ratio(mean(own, count)(weights), mean(other, count)(weights))
 
 

@@ -33,11 +33,9 @@ from framecast.verification.scores import crps
 SPREADS = (1.0, 0.8, 0.6)
 """Candidate factors of the residuals."""
 
-_JUDGED = 20
-"""Training windows on which the variants are compared."""
+_JUDGED = 20  # training windows on which the variants are compared
 
-_PIXELS = 400
-"""Approximate number of pixels of a frame on which they are compared."""
+_PIXELS = 400  # approximate number of pixels of a frame on which they are compared
 
 
 @dataclass(frozen=True, kw_only=True)

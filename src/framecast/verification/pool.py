@@ -10,8 +10,7 @@ from framecast.verification.sources import ForecastSource
 _IN_MEMORY = 256 * 2**20
 """Largest size of a pool kept in memory, in bytes; of larger ones the drawn videos are read for each sample."""
 
-_SINGLE = 1e-12, 1e12
-"""Range of the largest absolute value for which float32 suffices for squares summed over a video."""
+_SINGLE = 1e-12, 1e12  # range of the largest absolute value for which float32 suffices for squares summed over a video
 
 _VIDEO = ("channel", "lead_time", "y", "x")
 

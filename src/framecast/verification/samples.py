@@ -173,7 +173,7 @@ def interval_rows(sample: Sample) -> list[Interval]:
         for quantity in (quantity for quantity in sample.quantities if quantity.headline):
             values = sample.drawn(quantity)
             found = intervals(quantity.name, values, sample.calibration)
-            ends = {level: [float(end[k]) for end in found[level]] for level in (0.5, 0.9)}
+            (low_50, high_50), (low_90, high_90) = ([float(end[k]) for end in found[level]] for level in (0.5, 0.9))
             rows.append(
                 Interval(
                     channel=channel,
@@ -181,10 +181,10 @@ def interval_rows(sample: Sample) -> list[Interval]:
                     label=quantity.label,
                     unit=quantity_info(quantity, sample.units[k]).unit,
                     median=float(values[:, k].nanquantile(0.5)),
-                    low_50=ends[0.5][0],
-                    high_50=ends[0.5][1],
-                    low_90=ends[0.9][0],
-                    high_90=ends[0.9][1],
+                    low_50=low_50,
+                    high_50=high_50,
+                    low_90=low_90,
+                    high_90=high_90,
                     observed=float(sample.observed(quantity)[k]),
                 )
             )

@@ -3,21 +3,19 @@
 All are JSON values; a number that is not known is ``None``.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.verification.quantities import measure
+from framecast.verification.files import plain
+from framecast.verification.quantities import Quantity, measure
 from framecast.verification.recalibration.calibration import intervals
 from framecast.verification.samples import Sample
 from framecast.verification.scores import attainable, central_interval, crps, ensemble_mean, ensemble_variance
 from framecast.verification.summary import quantity_info
-from framecast.videos.units import by_channel
 
 _SHOWN_LEVELS = (0.5, 0.9)
 
@@ -59,36 +57,42 @@ def series(sample: Sample, channel: int, box: Box | None) -> dict[str, Any]:
     Without a box it is the quantity of each frame that reports show (the total or the area mean), with the model's
     calibration where that holds. Intervals are central ones of the members (`central_interval`).
     """
-    unit = by_channel(sample.unit, len(sample.channels))[channel]
+    unit, calibrated = sample.units[channel], False
     if box is None:
         curve = sample.curve
-        members, truth = sample.drawn(curve), sample.observed(curve)
-        past = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0], sample.weights)
-        ends = intervals(curve.name, members, sample.calibration)
-        bounds = {level: [_plain(end[channel]) for end in ends[level]] for level in _SHOWN_LEVELS}
-        members, truth, past = members[:, channel], truth[channel], past[channel]
+        drawn, truth = sample.drawn(curve), sample.observed(curve)[channel]
+        past = measure(curve, sample.past, ~torch.isnan(sample.past), sample.lead_times[0], sample.weights)[channel]
+        members, ends, calibrated = drawn[:, channel], *_intervals(sample, curve, drawn, channel)
         about = {"label": curve.label, "unit": quantity_info(curve, unit).unit}
-        calibrated = sample.calibration is not None and curve.name in sample.calibration.scales
     else:
         members, truth, past = (
             _mean_over(box, video, sample.weights)
             for video in (sample.members[:, channel], sample.truth[channel], sample.past[channel])
         )
-        bounds = {level: [_plain(end) for end in central_interval(members, level)] for level in _SHOWN_LEVELS}
-        pixels = (box.x1 - box.x0 + 1) * (box.y1 - box.y0 + 1)
-        about = {"label": "Pixel" if pixels == 1 else "Mean of the box", "unit": unit}
-        calibrated = False
+        ends = {_percent(level): plain(central_interval(members, level)) for level in _SHOWN_LEVELS}
+        about = {"label": "Pixel" if box.x0 == box.x1 and box.y0 == box.y1 else "Mean of the box", "unit": unit}
     return {
         **about,
         "calibrated": calibrated,
         "times": [*sample.past_times, *sample.lead_times],
-        "past": _plain(past),
-        "truth": _plain(truth),
-        "members": _plain(members),
-        "median": _plain(members.nanquantile(0.5, dim=0)),
-        "intervals": {str(round(100 * level)): ends for level, ends in bounds.items()},
-        "attainable": {str(round(100 * level)): attainable(level, len(members)) for level in _SHOWN_LEVELS},
+        "past": plain(past),
+        "truth": plain(truth),
+        "members": plain(members),
+        "median": plain(members.nanquantile(0.5, dim=0)),
+        "intervals": ends,
+        "attainable": {_percent(level): attainable(level, len(members)) for level in _SHOWN_LEVELS},
     }
+
+
+def _percent(level: float) -> str:
+    return str(round(100 * level))
+
+
+def _intervals(sample: Sample, quantity: Quantity, drawn: Tensor, channel: int) -> tuple[dict[str, Any], bool]:
+    """Return the shown intervals of a quantity of the members in one channel, and whether they are recalibrated."""
+    found = intervals(quantity.name, drawn, sample.calibration)
+    ends = {_percent(level): [plain(end[channel]) for end in found[level]] for level in _SHOWN_LEVELS}
+    return ends, sample.calibration is not None and quantity.name in sample.calibration.scales
 
 
 def _mean_over(box: Box, video: Tensor, weights: Tensor | None) -> Tensor:
@@ -101,29 +105,26 @@ def _mean_over(box: Box, video: Tensor, weights: Tensor | None) -> Tensor:
 
 def quantities(sample: Sample, channel: int, box: Box | None) -> list[dict[str, Any]]:
     """Return each derived quantity of a window, or of a box in it: every member's, intervals, and what was observed."""
-    return list(_quantities(sample if box is None else _cut(sample, box), channel))
-
-
-def _quantities(sample: Sample, channel: int) -> Iterator[dict[str, Any]]:
-    unit = by_channel(sample.unit, len(sample.channels))[channel]
+    if box is not None:
+        sample = _cut(sample, box)
+    found = []
     for quantity in sample.quantities:
-        if quantity.by_lead:
-            continue
-        values = sample.drawn(quantity)
-        ends = intervals(quantity.name, values, sample.calibration)
-        own = values[:, channel]
-        yield {
-            "name": quantity.name,
-            "label": quantity.label,
-            "unit": quantity_info(quantity, unit).unit,
-            "members": _plain(own),
-            "median": _plain(own.nanquantile(0.5)),
-            "intervals": {
-                str(round(100 * level)): [_plain(end[channel]) for end in ends[level]] for level in _SHOWN_LEVELS
-            },
-            "observed": _plain(sample.observed(quantity)[channel]),
-            "calibrated": sample.calibration is not None and quantity.name in sample.calibration.scales,
-        }
+        if not quantity.by_lead:
+            drawn = sample.drawn(quantity)
+            ends, calibrated = _intervals(sample, quantity, drawn, channel)
+            found.append(
+                {
+                    "name": quantity.name,
+                    "label": quantity.label,
+                    "unit": quantity_info(quantity, sample.units[channel]).unit,
+                    "members": plain(drawn[:, channel]),
+                    "median": plain(drawn[:, channel].nanquantile(0.5)),
+                    "intervals": ends,
+                    "observed": plain(sample.observed(quantity)[channel]),
+                    "calibrated": calibrated,
+                }
+            )
+    return found
 
 
 def _cut(sample: Sample, box: Box) -> Sample:
@@ -167,8 +168,8 @@ def window_scores(sample: Sample) -> dict[str, Any]:
     foreseen = torch.where(torch.isnan(members), -torch.inf, members).amax(0).flatten(1).amax(1)
     total["event"] = torch.where(torch.isfinite(largest), largest, foreseen)
     return {
-        "total": {name: _plain(values) for name, values in total.items()},
-        "by_lead": {name: _plain(values) for name, values in by_lead.items()},
+        "total": {name: plain(values) for name, values in total.items()},
+        "by_lead": {name: plain(values) for name, values in by_lead.items()},
     }
 
 
@@ -177,11 +178,3 @@ def _frame_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     known = ~torch.isnan(values)
     share = known.double() if weights is None else torch.where(known, weights, 0.0)
     return (values.double().nan_to_num(0.0) * share).sum((-2, -1)) / share.sum((-2, -1))
-
-
-def _plain(values: Tensor) -> Any:
-    """Return nested lists, or a number; ``None`` for what is not finite."""
-    found = np.asarray(values, dtype=np.float64)
-    plain = found.astype(object)
-    plain[~np.isfinite(found)] = None
-    return plain.tolist()

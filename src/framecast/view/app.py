@@ -36,12 +36,10 @@ from framecast.view.videos import colour_tables, encode, show
 
 PAGES = files("framecast.view") / "pages"
 
-_LASTING = {"cache-control": "private, max-age=86400"}
-"""For answers whose address contains the version of the file."""
+_LASTING = {"cache-control": "private, max-age=86400"}  # for answers whose address contains the version of the file
 
 _THUMBNAIL = 112
-_TAKING = 2
-"""Animations and NetCDF files that are made at a time."""
+_TAKING = 2  # animations and NetCDF files that are made at a time
 
 Key = Annotated[str, Place(max_length=80)]
 Number = Annotated[int, Place(ge=0, le=10**9)]

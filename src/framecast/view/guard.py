@@ -6,15 +6,14 @@ required as well, which is printed when the server starts and kept by the browse
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "framecast_token"
@@ -25,15 +24,15 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-_HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
-)
+_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,33 +67,33 @@ class Access:
 class Guard:
     """The application behind the checks."""
 
-    def __init__(self, application: Any, access: Access) -> None:
+    def __init__(self, application: ASGIApp, access: Access) -> None:
         self._application, self._access = application, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._application(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        scope, place = self._unmounted(scope), scope["path"]
-        if reason := self._objection(scope["method"], headers):
-            await _answer(send, 403, reason)
-            return
-        if self._access.token and not self._knows(headers.get(b"cookie", "")):
-            await self._admit(scope, send)
-            return
-        if place and place == self._access.path:  # links on the page are relative to the folder
-            await _answer(send, 307, "", [(b"location", f"{place}/".encode())])
-            return
+        place, scope = scope["path"], self._unmounted(scope)
 
-        async def sealed(message: MutableMapping[str, Any]) -> None:
+        async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
-        await self._application(scope, receive, sealed)
+        await (self._own_answer(Request(scope), place) or self._application)(scope, receive, sealed)
+
+    def _own_answer(self, request: Request, place: str) -> Response | None:
+        """Return the answer to a request that the application must not see, or None."""
+        if reason := self._objection(request.method, request.headers):
+            return _text(403, reason)
+        if self._access.token and not self._same(request.cookies.get(COOKIE, "")):
+            return self._admit(request)
+        if place and place == self._access.path:  # links on the page are relative to the folder
+            return RedirectResponse(f"{place}/", 307)
+        return None
 
     def _unmounted(self, scope: Scope) -> Scope:
         """Return a request without the path of the proxy, which may have left it out or not."""
@@ -103,14 +102,14 @@ class Guard:
             return scope
         return {**scope, "path": path.removeprefix(own) or "/"}
 
-    def _objection(self, method: str, headers: dict[bytes, str]) -> str:
-        host = headers.get(b"host", "")
+    def _objection(self, method: str, headers: Headers) -> str:
+        host = headers.get("host", "")
         if _name(host) not in self._access.hosts:
             return f"{host[:80]} is not a name of this server: open the address that it printed"
-        if not self._own(headers.get(b"origin"), host) and not (method in _READING and headers[b"origin"] == "null"):
+        if not self._own(headers.get("origin"), host) and not (method in _READING and headers["origin"] == "null"):
             return "requests from other sites are refused"
-        site = headers.get(b"sec-fetch-site", "same-origin")
-        followed = method in _READING and headers.get(b"sec-fetch-mode") == "navigate"  # a link to this server
+        site = headers.get("sec-fetch-site", "same-origin")
+        followed = method in _READING and headers.get("sec-fetch-mode") == "navigate"  # a link to this server
         if site not in ("same-origin", "none") and not followed:
             return "requests from other sites are refused"
         return ""
@@ -122,34 +121,23 @@ class Guard:
         place = urlsplit(origin).netloc.lower()
         return place == host.lower() or _name(place) in self._access.hosts - set(LOOPBACK)
 
-    def _knows(self, cookies: str) -> bool:
-        try:
-            found = SimpleCookie(cookies).get(COOKIE)
-        except CookieError:
-            return False
-        return found is not None and self._same(found.value)
-
     def _same(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._access.token.encode())
 
-    async def _admit(self, scope: Scope, send: Send) -> None:
+    def _admit(self, request: Request) -> Response:
         """Set the cookie for an address with the token, and refuse all others."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"))
-        if scope["method"] != "GET" or not any(key == "token" and self._same(value) for key, value in query):
-            await _answer(send, 401, "open the address with the token that was printed when the server started")
-            return
-        rest = urlencode([(key, value) for key, value in query if key != "token"])
-        place = self._access.path + quote(scope["path"]) + (f"?{rest}" if rest else "")
-        cookie = f"{COOKIE}={self._access.token}; Path={self._access.path or '/'}; HttpOnly; SameSite=Strict"
-        cookie += "; Secure" if self._access.secure else ""
-        await _answer(send, 303, "", [(b"location", place.encode()), (b"set-cookie", cookie.encode())])
+        query, access = request.query_params, self._access
+        if request.method != "GET" or not any(map(self._same, query.getlist("token"))):
+            return _text(401, "open the address with the token that was printed when the server started")
+        rest = urlencode([(key, value) for key, value in query.multi_items() if key != "token"])
+        answer = RedirectResponse(access.path + quote(request.scope["path"]) + (f"?{rest}" if rest else ""), 303)
+        path = access.path or "/"
+        answer.set_cookie(COOKIE, access.token, path=path, secure=access.secure, httponly=True, samesite="strict")
+        return answer
 
 
-async def _answer(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    body = f"framecast view: {text}\n".encode()
-    about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*about, *(headers or []), *_HEADERS]})
-    await send({"type": "http.response.body", "body": body})
+def _text(status: int, text: str) -> Response:
+    return PlainTextResponse(f"framecast view: {text}\n", status)
 
 
 def _name(host: str) -> str:

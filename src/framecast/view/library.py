@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,8 +23,8 @@ from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
 from framecast.data.netcdf import is_netcdf
 from framecast.reports.colours import colour_map
 from framecast.verification.quantities import quantities_of
-from framecast.verification.recalibration.calibration import carried
 from framecast.verification.samples import Sample
+from framecast.verification.sources import ForecastSource, seconds
 from framecast.videos.units import by_channel
 
 _CACHE_BYTES = 2**30
@@ -84,11 +85,9 @@ class ForecastFile:
     @cached_property
     def description(self) -> dict[str, Any]:
         """Its metadata for the browser, as JSON values; all texts are those of the file."""
-        data = self.data
-        domain = forecast_domain(data)
-        unit = str(data.attrs.get("unit", ""))
-        calibration, objection = carried(data, where=str(self.path))
-        units = by_channel(unit, data.sizes["channel"])
+        data, source = self.data, ForecastSource(self.name, self.path, self.data)
+        calibration, objection = source.recalibration
+        units = by_channel(source.unit, data.sizes["channel"])
         return {
             "key": self.key,
             "name": self.name,
@@ -101,12 +100,13 @@ class ForecastFile:
                 {"name": visible(name, most=_LONGEST), "unit": visible(own, most=60), "colours": colours.name}
                 for name, own, colours in zip(self.channels, units, self.colours, strict=True)
             ],
-            "past": (data["past_time"].values / np.timedelta64(1, "s")).tolist(),
-            "leads": (data["lead_time"].values / np.timedelta64(1, "s")).tolist(),
+            "past": seconds(data["past_time"]),
+            "leads": source.lead_times,
             "calibrated": calibration is not None and objection is None,
             "objection": visible(objection) if objection else None,
             "quantities": [
-                {"name": q.name, "label": q.label, "unit": q.unit, "by_lead": q.by_lead} for q in quantities_of(domain)
+                {"name": q.name, "label": q.label, "unit": q.unit, "by_lead": q.by_lead}
+                for q in quantities_of(forecast_domain(data))
             ],
             "attributes": {
                 visible(k, most=80): visible(v if isinstance(v, str) else json.dumps(v, default=str))
@@ -249,10 +249,9 @@ class Library:
 
     def _cached(self, name: tuple[str, int]) -> Sample | None:
         with self._lock:
-            found = self._samples.get(name)
-            if found is not None:
+            if name in self._samples:
                 self._samples.move_to_end(name)
-            return found
+            return self._samples.get(name)
 
     def _keep(self, name: tuple[str, int], sample: Sample) -> Sample:
         with self._lock:
@@ -264,11 +263,7 @@ class Library:
 
     def _key(self, path: Path) -> str:
         plain = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name.removesuffix(".zarr")).strip("-")[:60] or "forecast"
-        key, count = plain, 1
-        while key in self._files:
-            count += 1
-            key = f"{plain}-{count}"
-        return key
+        return next(key for key in chain([plain], (f"{plain}-{k}" for k in count(2))) if key not in self._files)
 
 
 @contextmanager

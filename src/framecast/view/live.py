@@ -47,7 +47,7 @@ class Live:
         self._scratch = scratch / "uploads"
         self._lock = threading.Lock()
         self._config: Any = None
-        self._offer: dict[str, Any] | None = None
+        self._offer: dict[str, list[str]] | None = None
         self._uploads: dict[str, tuple[str, Path]] = {}
 
     def offer(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Live:
             "labels": list(config.labels),
             "steps": config.sampling.steps,
             "archive": self.studio.archive.name if self.studio.archive else None,
-            "sequences": self._offer["sequences"] if self._offer else {},
+            "sequences": self._offer or {},
             "endings": list(ENDINGS),
             "most": {"bytes": MOST_UPLOADED, "members": MOST_MEMBERS, "steps": MOST_STEPS},
         }

@@ -17,9 +17,8 @@ from framecast.reports.brightness import Brightness
 from framecast.reports.film import animate
 from framecast.reports.panels import Panel, Panels
 from framecast.verification.samples import Sample
-from framecast.videos.units import by_channel
 from framecast.view.library import ForecastFile, Library
-from framecast.view.videos import MAPS, Shown, show
+from framecast.view.videos import MAPS, Shown, show, title
 
 MOST_PANELS = 12
 
@@ -56,7 +55,7 @@ def animation(
     if not 1 <= len(wanted) <= MOST_PANELS:
         raise ConfigError(f"{len(wanted)} panels were requested; an animation has 1 to {MOST_PANELS}")
     sample, file = library.sample(key, number), library.file(key)
-    unit = by_channel(sample.unit, len(sample.channels))[channel]
+    unit = sample.units[channel]
     drawn = []
     for text in wanted:
         spec, _, place = text.partition("@")
@@ -79,19 +78,6 @@ def animation(
         path = Path(folder) / f"animation.{kind}"
         animate(whole, path, speed=speed)
         return path.read_bytes()
-
-
-def title(what: str, minus: str, unit: str) -> str:
-    """Return what a panel is called."""
-    fixed = {"truth": "Observed", "mean": "Ensemble mean", "spread": "Ensemble spread", "persistence": "Persistence"}
-    name = fixed.get(what, what)
-    if found := re.fullmatch(r"member-(\d+)", what):
-        name = f"Member {found[1]}"
-    elif found := re.fullmatch(r"quantile-(.+)", what):
-        name = f"{100 * float(found[1]):.3g} % quantile"
-    elif found := re.fullmatch(r"above-(.+)", what):
-        name = f"P(≥ {float(found[1]):.3g} {unit})".replace(" )", ")")
-    return f"{name} − {minus}" if minus else name
 
 
 def _panel(name: str, shown: Shown, colours: Colormap, dress: Dress) -> Panel:

@@ -57,12 +57,8 @@ def show(sample: Sample, channel: int, what: str, minus: str = "") -> Shown:
     if not 0 <= channel < len(sample.channels):
         raise ConfigError(f"channel {channel} was requested; there are {len(sample.channels)}, counted from 0")
     past = sample.past[channel]
-    for pattern, function in _FUTURES.items():
-        if found := re.fullmatch(pattern, what):
-            future = function(sample, channel, *found.groups())
-            break
-    else:
-        raise ConfigError(f"{what!r} cannot be shown; choose truth, member-1, mean, spread, quantile-0.9 or above-5")
+    function, _, arguments = _find(what)
+    future = function(sample, channel, *arguments)
     typical = sample.truth[channel] if any(sample.known) else sample.members[0, channel]
     image = Brightness.of(np.concatenate([past.numpy(), typical.numpy()]))
     zeros = torch.where(torch.isnan(past), torch.nan, 0.0)
@@ -104,16 +100,35 @@ def _quantile(sample: Sample, channel: int, text: str) -> Tensor:
 
 
 _NUMBER = r"(-?\d{1,12}(?:\.\d{1,12})?(?:e[+-]?\d{1,2})?)"
-_FUTURES: dict[str, Callable[..., Tensor]] = {
-    "truth": lambda sample, channel: sample.truth[channel],
-    r"member-(\d{1,5})": _member,
-    "mean": lambda sample, channel: ensemble_mean(sample.members[:, channel]),
-    "spread": _spread,
-    f"quantile-{_NUMBER}": _quantile,
-    f"above-{_NUMBER}": lambda sample, channel, text: exceedance(sample.members[:, channel], float(text))[0],
-    "persistence": lambda sample, channel: sample.past[channel, -1:].expand_as(sample.truth[channel]),
+_FUTURES: dict[str, tuple[Callable[..., Tensor], Callable[..., str]]] = {
+    "truth": (lambda sample, channel: sample.truth[channel], lambda unit: "Observed"),
+    r"member-(\d{1,5})": (_member, lambda unit, number: f"Member {number}"),
+    "mean": (lambda sample, channel: ensemble_mean(sample.members[:, channel]), lambda unit: "Ensemble mean"),
+    "spread": (_spread, lambda unit: "Ensemble spread"),
+    f"quantile-{_NUMBER}": (_quantile, lambda unit, text: f"{100 * float(text):.3g} % quantile"),
+    f"above-{_NUMBER}": (
+        lambda sample, channel, text: exceedance(sample.members[:, channel], float(text))[0],
+        lambda unit, text: f"P(≥ {float(text):.3g} {unit})".replace(" )", ")"),
+    ),
+    "persistence": (
+        lambda sample, channel: sample.past[channel, -1:].expand_as(sample.truth[channel]),
+        lambda unit: "Persistence",
+    ),
 }
-"""What may be requested."""
+"""What may be requested: the future of it, and its name."""
+
+
+def _find(what: str) -> tuple[Callable[..., Tensor], Callable[..., str], tuple[str, ...]]:
+    for pattern, (function, title) in _FUTURES.items():
+        if found := re.fullmatch(pattern, what):
+            return function, title, found.groups()
+    raise ConfigError(f"{what!r} cannot be shown; choose truth, member-1, mean, spread, quantile-0.9 or above-5")
+
+
+def title(what: str, minus: str, unit: str) -> str:
+    """Return the name of a panel."""
+    _, named, arguments = _find(what)
+    return named(unit, *arguments) + (f" − {minus}" if minus else "")
 
 
 def _joined(past: Tensor, future: Tensor) -> np.ndarray:

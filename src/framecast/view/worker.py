@@ -21,8 +21,7 @@ from framecast.core.progress import Task
 
 _MOST_UNPACKED = 2 * 2**30
 _MOST_FILES = 5000
-_PARTS = 6
-"""In how many parts the members appear."""
+_PARTS = 6  # in how many parts the members appear
 
 
 def work(request: dict[str, Any], folder: Path, messages: Connection) -> None:
@@ -95,12 +94,9 @@ def _take_in(request: dict[str, Any], folder: Path, say: Callable[..., None]) ->
         named = f"{channels[0]}={imported.channels[0]}"  # a file of one variable means the model's one channel
         imported = import_data(source, archive, progress=False, channel=named, overwrite=True, **options)
     say(part=0.9, told="looking for windows")
-    found = offered(model.config, archive)
-    say(
-        part=1.0,
-        told="done",
-        found={"archive": str(archive), "live": found, "notes": [imported.understood, *notes, *imported.notes]},
-    )
+    live = {"sequences": offered(model.config, archive)}
+    notes = [imported.understood, *notes, *imported.notes]
+    say(part=1.0, told="done", found={"archive": str(archive), "live": live, "notes": notes})
 
 
 def _says_its_unit(source: Path) -> bool:
@@ -135,15 +131,15 @@ def _unpack(path: Path, folder: Path) -> Path:
     return folder
 
 
-def offered(config: Any, archive: str | Path) -> dict[str, Any]:
-    """Return from which pasts of an archive a model can forecast, as JSON values."""
+def offered(config: Any, archive: str | Path) -> dict[str, list[str]]:
+    """Return the issue times of the pasts of an archive that a model can forecast from, by sequence."""
     from framecast.data.archive.reader import Archive
 
     opened = Archive.open(archive)
     times: dict[str, list[str]] = {}
     for window in config.windows(opened, past_only=True):
         times.setdefault(window.sequence, []).append(opened.calendar.iso(window.issue_time))
-    return {"sequences": times, "members": 20, "labels": list(config.labels), "steps": config.sampling.steps}
+    return times
 
 
 def _forecast(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:

@@ -17,8 +17,8 @@ def crps(
 
     With ``M - 1`` the score is fair: its expectation does not depend on the number of members, so that ensembles of
     different size can be compared, and a perfect ensemble is best at any size. With ``M`` in its place (``fair=False``)
-    it is the CRPS of the empirical distribution, as if the members were the forecast; of one the absolute error. The double sum is
-    taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
+    it is the CRPS of the empirical distribution, as if the members were the forecast; of one the absolute error. The
+    double sum is taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
 
     Returns:
         The score of each point; NaN where the truth is, and where fewer than two members (one if not ``fair``)

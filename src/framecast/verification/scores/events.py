@@ -54,8 +54,8 @@ def reliability(
 ) -> Float[Tensor, " bin 3"]:
     """Return, for each bin of forecast probability, how many points there are, and their sums of p and of events.
 
-    Bin k of two or more holds the probabilities nearest to k / (bins - 1). Where the mean of p is the fraction of events, the forecast
-    is reliable.
+    Bin k of two or more holds the probabilities nearest to k / (bins - 1). Where the mean of p is the fraction of
+    events, the forecast is reliable.
     """
     probability, _ = exceedance(forecast, threshold)
     known = ~torch.isnan(truth) & ~torch.isnan(probability)
@@ -122,10 +122,10 @@ def fractions(
 
     .. math:: \mathrm{FSS} = 1 - \frac{\sum (P - O)^2}{\sum (P^2 + O^2)}
 
-    P is the forecast's probability averaged over the square of ``width`` (odd) pixels about each pixel, O the fraction of the
-    square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a greater
-    one. For many frames the sums are added before the ratio is taken, so that dry frames have no special weight.
-    Squares are cut at the border, and contain known pixels only.
+    P is the forecast's probability averaged over the square of ``width`` (odd) pixels about each pixel, O the fraction
+    of the square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a
+    greater one. For many frames the sums are added before the ratio is taken, so that dry frames have no special
+    weight. Squares are cut at the border, and contain known pixels only.
 
     Returns:
         The sums above and below the line; both 0 where the event is neither forecast nor observed.

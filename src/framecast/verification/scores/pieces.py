@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-_VALUES = 2**22
-"""Values of a piece, about: the working memory of a score is then some hundred megabytes at most."""
+_VALUES = 2**22  # values of a piece, about: the working memory of a score is then some hundred megabytes at most
 
 
 def pieces(length: int, each: int) -> Iterator[slice]:
