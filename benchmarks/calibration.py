@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from framecast.verification.blocks import block_names, choose_blocks
+from framecast.verification.blocks import choose_blocks
 from framecast.verification.cases import Cases
 from framecast.verification.quantities import QUANTITIES, measure
 from framecast.verification.recalibration.calibration import Calibration, fit_offsets
@@ -38,7 +38,7 @@ def main() -> None:
     # truth and members, sample, channel and for some time
     values = {quantity: torch.stack(measured, dim=1) for quantity, measured in found_of.items()}
     kind = choose_blocks(cases)
-    blocks = np.array(block_names(cases, kind))
+    blocks = np.array(cases.named(kind))
     kinds, random = np.unique(blocks), np.random.default_rng(0)
     found: dict[tuple[str, float], list[tuple[float, ...]]] = {}
     for _ in range(arguments.draws):

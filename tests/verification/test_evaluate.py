@@ -14,7 +14,7 @@ import zarr
 
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.verification.baselines import BASELINES
-from framecast.verification.blocks import block_names, choose_blocks
+from framecast.verification.blocks import choose_blocks
 from framecast.verification.evaluation import Case, Cases, Evaluation, evaluate
 from framecast.verification.files import to_plain
 from framecast.verification.recalibration.fit import calibrate
@@ -194,8 +194,8 @@ def test_seed_decides_the_dressing_and_the_same_seed_gives_the_same_scores(
 def test_blocks(gaussian_forecast: Write, tmp_path: Path) -> None:
     few = Cases(gaussian_forecast(tmp_path / "few.zarr", samples=12, sequences=2))
     assert choose_blocks(few) == "sequence-day"  # 2 sequences, 2 days
-    assert len(set(block_names(few, "sequence-day"))) == 4
-    assert len(set(block_names(few, "sample"))) == 12
+    assert len(set(few.named("sequence-day"))) == 4
+    assert len(set(few.named("sample"))) == 12
     many = Cases(gaussian_forecast(tmp_path / "many.zarr", samples=12, sequences=12))
     assert choose_blocks(many) == "sequence"
     scores = evaluate(many.sources[0].path, blocks="day").scores

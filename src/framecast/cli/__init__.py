@@ -14,7 +14,6 @@ import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
-from framecast.cli.adding import add
 from framecast.cli.average import average
 from framecast.cli.calibrate import calibrate
 from framecast.cli.console import complain, print_trace, speak
@@ -26,9 +25,10 @@ from framecast.cli.importing import import_
 from framecast.cli.info import info
 from framecast.cli.machine import machine
 from framecast.cli.netcdf import netcdf
+from framecast.cli.options import add
 from framecast.cli.reference import reference
 from framecast.cli.split import split
-from framecast.cli.stopping import Interruption
+from framecast.cli.stopping import interruptible
 from framecast.cli.train import train
 from framecast.cli.view import view
 from framecast.core.domain import built_in_domains, domains
@@ -100,11 +100,10 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         _add_plugins()
         command = typer.main.get_command(app)
-        interruption = Interruption()
-        with interruption.raising():
+        with interruptible() as raised:
             code = command.main(arguments, prog_name="framecast", standalone_mode=False)
             if code == failures.INTERRUPTED:  # typer turns the interruption into this code, and says nothing
-                raise interruption.raised or KeyboardInterrupt
+                raise raised[0] if raised else KeyboardInterrupt
             sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has ended, as in `framecast info x | head -1`
         _drop_output()

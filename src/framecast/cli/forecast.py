@@ -67,7 +67,7 @@ def forecast(
         archive,
         hidden_forecast(out) if converted else out,
         **ensemble.choices,
-        **sampling.choices,
+        **vars(sampling),
         **vars(running),
         **vars(selection),
         baselines=[name.strip() for name in (baselines or "").split(",") if name.strip()],

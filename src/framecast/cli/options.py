@@ -37,13 +37,12 @@ def _ranges(texts: list[str]) -> dict[str, tuple[float, float]]:
     return ranges
 
 
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)
+
+
 _KNOWN = {
-    tuple[float, ...]: Written(
-        _numbers,
-        "numbers separated by commas, such as 0.5,2,5",
-        "A,B,...",
-        lambda numbers: ",".join(f"{number:g}" for number in numbers),
-    ),
+    tuple[float, ...]: Written(_numbers, "numbers separated by commas, such as 0.5,2,5", "A,B,...", _listed),
     tuple[str, ...]: Written(tuple, repeated=True),
     dict[str, tuple[float, float]]: Written(
         _ranges, "a name and two numbers, such as rain=0:150", "NAME=LOW:HIGH", repeated=True
@@ -78,6 +77,12 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
+
+
+def add(app: typer.Typer, command: Callable[..., None], *, example: str) -> None:
+    """Add ``command`` to ``app`` under its own name, with an ``example`` below its help, on one line to be copied."""
+    name = command.__name__.strip("_").replace("_", "-")
+    app.command(name, epilog=f"Example:\n\n\b\n{example}")(command)
 
 
 def arguments(options: Any) -> list[str]:

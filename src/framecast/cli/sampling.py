@@ -34,11 +34,6 @@ class Sampling:
     clip: dict[str, tuple[float, float]] | None = None
     tile: int | None = None
 
-    @property
-    def choices(self) -> dict[str, Any]:
-        """Return them as arguments of `framecast.forecast`."""
-        return dict(vars(self))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:

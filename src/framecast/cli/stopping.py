@@ -52,28 +52,21 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
             signal.signal(number, own)
 
 
-class Interruption:
-    """Raises `Interrupted` on a signal, during the block of `raising` and only in the main thread.
+@contextmanager
+def interruptible() -> Iterator[list[Interrupted]]:
+    """Raise `Interrupted` on a signal in the block, in the main thread only; yield a list that contains it afterwards.
 
     A further SIGTERM is ignored, so that what is complete can be kept; a further SIGINT is not.
-
-    Attributes:
-        raised: the exception, once a signal has come.
     """
+    raised: list[Interrupted] = []
 
-    def __init__(self) -> None:
-        self.raised: Interrupted | None = None
+    def came(number: int, frame: FrameType | None) -> None:
+        if not raised or number == signal.SIGINT:
+            raised[:] = raised or [Interrupted(number)]
+            raise raised[0]
 
-    @contextmanager
-    def raising(self) -> Iterator[None]:
-        """Raise during the block that follows."""
-        with _handled_by(self._came):
-            yield
-
-    def _came(self, number: int, frame: FrameType | None) -> None:
-        if self.raised is None or number == signal.SIGINT:
-            self.raised = self.raised or Interrupted(number)
-            raise self.raised
+    with _handled_by(came):
+        yield raised
 
 
 class Stop:

@@ -40,20 +40,14 @@ def pack_model(
         weights = {name: halved(name, value) for name, value in weights.items()}
     with new_folder(out, overwrite=overwrite, kind=MODEL) as new:
         save_weights(new, replace(config, provenance=without_paths(config)), weights)
-        _add_companions(folder, new, config)
+        calibration = read_calibration(folder)
+        if calibration is not None and calibration.drawing["weights_sha256"] == config.weights_sha256:
+            drawing = {**calibration.drawing, "weights_sha256": read_header(new)["weights_sha256"]}
+            write_calibration(new, replace(calibration, drawing=drawing))
+        reference = read_reference(folder, config.normaliser, config.frames, weights=config.weights_sha256)
+        if reference is not None:
+            write_reference(new, reference, config.normaliser, config.frames)
     return Path(out)
-
-
-def _add_companions(folder: Path, new: Path, config: ModelConfig) -> None:
-    """Write calibration and reference of the model in ``folder`` into ``new``, for the weights that are there."""
-    checksum = read_header(new)["weights_sha256"]
-    calibration = read_calibration(folder)
-    if calibration is not None and calibration.drawing["weights_sha256"] == config.weights_sha256:
-        drawing = {**calibration.drawing, "weights_sha256": checksum}
-        write_calibration(new, replace(calibration, drawing=drawing))
-    reference = read_reference(folder, config.normaliser, config.frames, weights=config.weights_sha256)
-    if reference is not None:
-        write_reference(new, reference, config.normaliser, config.frames)
 
 
 def halved(name: str, value: Tensor) -> Tensor:

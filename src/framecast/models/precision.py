@@ -61,13 +61,19 @@ def choose(build: Callable[[], nn.Module], device: torch.device, config: ModelCo
     if lack := lacks_bf16(device):
         return Choice(precision="float32", reason=lack)
     network = build()
-    past, x = (_divisible(network, shape) for shape in _shapes(config))
+    conditioning, size = config.conditioning, (config.frames.height, config.frames.width)
+    rows, columns = padding(network, *size)
+    size = (size[0] + rows, size[1] + columns)
+    past, x = (config.given_channels, conditioning.condition_frames, *size), conditioning.shape(*size)
     record = _known(network, past, x, device, job)
-    kept = _read(record)
+    path = _folder() / f"{hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]}.json"
+    kept = _parse(path)
     if kept is None:
         ratio = _measure(network, [torch.zeros(_BATCH, *shape, device=device) for shape in (x, past)], job)
         kept = record | {"ratio": ratio, "measured": time.strftime("%Y-%m-%d", time.gmtime())}
-        where = "measured once" if _keep(kept) else f"measured; {cache_folder()} is not writable, so it was not saved"
+        where = (
+            "measured once" if _keep(path, kept) else f"measured; {cache_folder()} is not writable, so it was not saved"
+        )
     else:
         where = f"measured on {kept['measured']}"
     ratio = kept["ratio"]
@@ -87,17 +93,6 @@ def forget_measurements() -> int:
     for path in files:
         path.unlink(missing_ok=True)
     return len(files)
-
-
-def _shapes(config: ModelConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes ``[channel, time, height, width]`` of what the network is given and of what it generates."""
-    conditioning, size = config.conditioning, (config.frames.height, config.frames.width)
-    return (config.given_channels, conditioning.condition_frames, *size), conditioning.shape(*size)
-
-
-def _divisible(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    rows, columns = padding(network, *shape[-2:])
-    return (*shape[:-2], shape[-2] + rows, shape[-1] + columns)
 
 
 def _measure(network: nn.Module, given: Sequence[Tensor], job: Job) -> float:
@@ -157,15 +152,6 @@ def _files() -> Iterator[Path]:
         yield from sorted(_folder().glob("*.json"))
 
 
-def _path(record: dict[str, Any]) -> Path:
-    return _folder() / f"{hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]}.json"
-
-
-def _read(record: dict[str, Any]) -> dict[str, Any] | None:
-    kept = _parse(_path(record))
-    return kept if kept is not None and all(kept.get(name) == value for name, value in record.items()) else None
-
-
 def _parse(path: Path) -> dict[str, Any] | None:
     """Return the measurement in a file; ``None`` where there is none, or it is damaged: it is then made again."""
     try:
@@ -176,9 +162,8 @@ def _parse(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _keep(kept: dict[str, Any]) -> bool:
+def _keep(path: Path, kept: dict[str, Any]) -> bool:
     """Write a measurement into the user's cache; return whether that was possible."""
-    path = _path({name: value for name, value in kept.items() if name not in ("ratio", "measured")})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(kept, indent=1) + "\n")

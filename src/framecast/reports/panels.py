@@ -82,12 +82,9 @@ class Panels:
     ) -> "Panels":
         """Show one ensemble beside the observations, if known."""
         light, colours = _shades(np.concatenate([past, members[0] if truth is None else truth]), unit, colours)
-        panels = []
-        if truth is not None:
-            panels.append(Panel("Observed", np.concatenate([past, truth]), light, colours))
-        for k, member in enumerate(members[:shown]):
-            name = "Forecast" if len(members) == 1 else f"Member {k + 1}"
-            panels.append(Panel(name, np.concatenate([past, member]), light, colours))
+        videos = {} if truth is None else {"Observed": truth}
+        videos |= {"Forecast" if len(members) == 1 else f"Member {k + 1}": own for k, own in enumerate(members[:shown])}
+        panels = [Panel(name, np.concatenate([past, video]), light, colours) for name, video in videos.items()]
         if len(members) > 1:
             panels += _mean_and_spread("", past, members, light, colours)
         return cls(list(times), panels, min(3, len(panels)), title, unit, tuple(valid), tuple(places), sides)
@@ -115,23 +112,21 @@ class Panels:
                 title=title,
                 **about,
             )
-        both = np.concatenate([past, truth])
-        light, colours = _shades(both, unit, colours)
-        panels = [Panel("Observed", both, light, colours)]
+        light, colours = _shades(np.concatenate([past, truth]), unit, colours)
+
+        def panel(name: str, video: Video) -> Panel:
+            return Panel(name, np.concatenate([past, video]), light, colours)
+
+        panels = [panel("Observed", truth)]
         for name, text in (("persistence", "Persistence"), ("dressed_persistence", "Dressed persistence")):
             if name in case.forecasts:
-                video = np.concatenate([past, case.forecasts[name][0, channel].numpy()])
-                panels.append(Panel(text, video, light, colours))
+                panels.append(panel(text, case.forecasts[name][0, channel].numpy()))
         for name in cases.models[:_MODELS_SHOWN]:
             members = case.forecasts[name][:, channel].numpy()
             called = name if len(name) <= 14 else f"{name[:13]}…"
-            single = Panel(
-                f"{called}: member" if len(members) > 1 else called,
-                np.concatenate([past, members[0]]),
-                light,
-                colours,
-            )
-            panels += [single, *(_mean_and_spread(f"{called}: ", past, members, light, colours))][: len(members) + 1]
+            panels.append(panel(f"{called}: member" if len(members) > 1 else called, members[0]))
+            if len(members) > 1:
+                panels += _mean_and_spread(f"{called}: ", past, members, light, colours)
         return cls(times, panels, 3, title, unit, **about)
 
     @property

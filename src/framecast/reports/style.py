@@ -88,10 +88,14 @@ def quantity_looks(scores: Scores) -> dict[str, Look]:
 
 
 def chart(width: float = 4.8, height: float = 3.6) -> tuple[Figure, Axes]:
-    """Return an empty chart of so many inches."""
+    """Return an empty chart of so many inches: no box, a faint grid."""
     figure = empty(width, height)
     axes = figure.add_subplot()
-    dress(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9, color=FAINT)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
@@ -100,15 +104,6 @@ def empty(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
-
-
-def dress(axes: Axes) -> None:
-    """Give axes the look of every chart: no box, a faint grid."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9, color=FAINT)
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The result in sentences. A verdict is given only where the 95 % interval excludes zero, or the nominal value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,19 +57,15 @@ def _against(name: str, scores: Scores, looks: dict[str, Look], bands: Sequence[
     entry, own, baseline = scores[name].skill[other]["crps"], looks[name].label, inline(looks[other].label)
     if not scores.fair:
         return [
-            f"{own} has {_ratio(entry)} the CRPS of {baseline}, a deterministic forecast, which is no measure of "
-            "its skill: compare with an ensemble baseline (framecast reference stores the training data needed "
-            "with a model)."
+            f"{own} has {1 - float(entry.total):.2f} times the CRPS of {baseline}, a deterministic forecast, which is "
+            "no measure of its skill: compare with an ensemble baseline (framecast reference stores the training data "
+            "needed with a model)."
         ]
     beside = [_opposite(name, other, entry.verdict, scores)]
     if entry.verdict == "better" and any(band.implausible for band in bands):
         beside.append("its members do not look like observations")
     several = len(scores.baselines) > 1
     return [_but(_skill(own, f"{baseline}, the strongest baseline" if several else baseline, entry), beside)]
-
-
-def _ratio(entry: Comparison) -> str:
-    return f"{1 - float(entry.total):.2f} times"
 
 
 @dataclass(frozen=True)
@@ -114,15 +110,15 @@ def structure(found: ForecastScores, wavelengths: Sequence[float]) -> list[Band]
     result = found.scores.get("power_ratio")
     if result is None or not np.isfinite(result.total.value).any():
         return []
-    low, high = result.total.bounds()
-    judged = bool(np.isfinite(low).any())
-    curves_of_all = (result.total.value, low, high) if judged else (result.total.value,) * 3
+    ends = result.total.bounds()
+    judged = bool(np.isfinite(ends[0]).any())
+    whole = np.stack([result.total.value, *(ends if judged else [result.total.value] * 2)])
     bands = []
     for name, part in zip(("large", "medium", "small"), np.array_split(np.arange(len(wavelengths)), 3), strict=True):
-        curves = [np.asarray(curve)[part] for curve in curves_of_all]
-        known = np.all([np.isfinite(curve) & (curve > 0) for curve in curves], axis=0)
+        curves = whole[:, part]
+        known = (np.isfinite(curves) & (curves > 0)).all(axis=0)
         if known.any():
-            power, least, most = (float(np.exp(np.log(curve[known]).mean())) for curve in curves)
+            power, least, most = np.exp(np.log(curves[:, known]).mean(axis=1)).tolist()
             bands.append(Band(name, wavelengths[part[-1]], wavelengths[part[0]], power, least, most, judged))
     return bands
 
@@ -137,14 +133,14 @@ def _structure(own: str, bands: Sequence[Band]) -> list[str]:
         return [same] if all(band.judged for band in bands) else []
     parts = [
         f"{band.verdict} at {band.name} scales, {short(band.power)} times (waves of {band.shortest:.3g} to "
-        f"{band.longest:.3g} pixels, {_interval(band)})"
+        f"{band.longest:.3g} pixels, {_within(band.low, band.high, short) if band.judged else 'no interval'})"
         for band in wrong
     ]
     return [f"The power of single members of {own} differs from that of the observations: {'; '.join(parts)}."]
 
 
-def _interval(band: Band) -> str:
-    return f"95 % interval {short(band.low)} to {short(band.high)}" if band.judged else "no interval"
+def _within(low: float, high: float, form: Callable[[float], str] = percent) -> str:
+    return f"95 % interval {form(low)} to {form(high)}"
 
 
 def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
@@ -220,9 +216,14 @@ def legend(scores: Scores) -> list[str]:
     """Return how to read the headline table."""
     bootstrap, said = scores.bootstrap, []
     if scores.scale:
+        units = by_channel(scores.unit, len(scores.channels))
+        own = [
+            f"{short(scale)} {unit} in {name}".replace("  ", " ")
+            for name, scale, unit in zip(scores.channels, scores.scale, units, strict=True)
+        ]
         said.append(
             "Over several channels, scores in the unit of the images are means of the channels' own, each in standard "
-            f"deviations (σ) of what is observed in it: {listed(_scales(scores))}."
+            f"deviations (σ) of what is observed in it: {listed(own)}."
         )
     if scores.weights:
         said.append(f"Pixels are weighted by the {scores.weights}, their area.")
@@ -245,15 +246,6 @@ def legend(scores: Scores) -> list[str]:
     return said
 
 
-def _scales(scores: Scores) -> list[str]:
-    return [
-        f"{short(scale)} {unit} in {name}".replace("  ", " ")
-        for name, scale, unit in zip(
-            scores.channels, scores.scale, by_channel(scores.unit, len(scores.channels)), strict=True
-        )
-    ]
-
-
 def _between(pair: Difference, scores: Scores, looks: dict[str, Look]) -> str:
     """Return a sentence on two models."""
     first, second = looks[pair.first].label, looks[pair.second].label
@@ -261,7 +253,7 @@ def _between(pair: Difference, scores: Scores, looks: dict[str, Look]) -> str:
     if not entry.total.certain or not size:
         return f"Between {first} and {second} no interval can be given: there are too few independent blocks."
     low, high = sorted(entry.total.bounds() / size)
-    change = f"{percent(float(entry.total) / size, signed=True)} CRPS, 95 % interval {percent(low)} to {percent(high)}"
+    change = f"{percent(float(entry.total) / size, signed=True)} CRPS, {_within(low, high)}"
     if entry.verdict == "undecided":
         return f"The difference between {first} and {second} is undecided ({change})."
     return f"{first} is {entry.verdict} than {second} ({change})."
@@ -272,13 +264,11 @@ def _skill(own: str, other: str, entry: Comparison) -> str:
     if not entry.total.certain:
         return f"{own} against {other}: no interval can be given, there are too few independent blocks."
     value, (low, high) = float(entry.total), entry.total.bounds()
-    interval = f"(95 % interval {percent(low)} to {percent(high)})"
     if entry.verdict == "undecided":
-        return f"{own} against {other}: undecided, a CRPS skill of {percent(value)} {interval}."
+        return f"{own} against {other}: undecided, a CRPS skill of {percent(value)} ({_within(low, high)})."
     if entry.verdict == "better":
-        return f"{own} is better than {other}: its CRPS is {percent(value)} lower {interval}."
-    worse = f"(95 % interval {percent(-high)} to {percent(-low)})"
-    return f"{own} is worse than {other}: its CRPS is {percent(-value)} higher {worse}."
+        return f"{own} is better than {other}: its CRPS is {percent(value)} lower ({_within(low, high)})."
+    return f"{own} is worse than {other}: its CRPS is {percent(-value)} higher ({_within(-high, -low)})."
 
 
 def _calibration(own: str, found: ForecastScores, scores: Scores) -> list[str]:
@@ -290,7 +280,7 @@ def _calibration(own: str, found: ForecastScores, scores: Scores) -> list[str]:
         word = f"is {words}" if words else "is not distinguishable from well calibrated"
         said.append(
             f"Pixel by pixel {own} {word}: its spread is {float(spread):.3g} times its error "
-            f"(95 % interval {low:.3g} to {high:.3g})."
+            f"({_within(low, high, '{:.3g}'.format)})."
         )
     own_intervals = {name: entry.intervals[LEVEL] for name, entry in found.quantities.items()}
     said += _coverages("", own_intervals, found.attainable_coverage[LEVEL], scores)
@@ -324,11 +314,7 @@ def judged(estimate: Estimate, nominal: float, below: str, above: str) -> str:
 
 
 def _blocks(scores: Scores) -> str:
-    number = scores.bootstrap.number_of_blocks
-    words = {
-        "sequence": "sequence" if number == 1 else "sequences",
-        "day": "day" if number == 1 else "days",
-        "sequence-day": "days of a sequence",
-        "sample": "sample" if number == 1 else "samples",
-    }
-    return f"{number} {words.get(scores.bootstrap.blocks, scores.bootstrap.blocks)}"
+    number, blocks = scores.bootstrap.number_of_blocks, scores.bootstrap.blocks
+    if blocks in ("sequence", "day", "sample"):
+        return counted(number, blocks)
+    return f"{number} {'days of a sequence' if blocks == 'sequence-day' else blocks}"

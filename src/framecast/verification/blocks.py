@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framecast.core.errors import ConfigError
 from framecast.core.options import format_duration
 from framecast.verification.cases import Cases
 from framecast.verification.options import Blocks
@@ -41,34 +40,12 @@ class Chosen:
     least: int = 2
 
 
-def block_names(cases: Cases, blocks: Blocks) -> list[str]:
-    """Return the block of each sample.
-
-    Raises:
-        ConfigError: days are requested, and the times have no dates.
-    """
-    if "day" in blocks and cases.calendar.name == "none":
-        raise ConfigError(
-            f"blocks={blocks} needs dates, and these forecasts have only elapsed times: choose sequence or sample"
-        )
-    days = [str(np.datetime64(time, "D")) for time in cases.issue_times]  # of the calendar's own, on its even clock
-    match blocks:
-        case "sequence":
-            return list(cases.sequences)
-        case "day":
-            return days
-        case "sequence-day":
-            return [f"{sequence} {day}" for sequence, day in zip(cases.sequences, days, strict=True)]
-        case _:
-            return [str(k) for k in range(len(cases))]
-
-
 def choose_blocks(cases: Cases) -> Blocks:
     """Return sequences if there are enough of them, or times have no dates, else the kind with the most blocks."""
     if len(set(cases.sequences)) >= ENOUGH_BLOCKS or cases.calendar.name == "none":
         return "sequence"
     known: tuple[Blocks, ...] = ("sequence", "day", "sequence-day")
-    return max(known, key=lambda blocks: len(set(block_names(cases, blocks))))
+    return max(known, key=lambda blocks: len(set(cases.named(blocks))))
 
 
 def independent_blocks(cases: Cases, values: np.ndarray) -> Chosen:
@@ -81,16 +58,15 @@ def independent_blocks(cases: Cases, values: np.ndarray) -> Chosen:
     if several and told is None:
         if not _alike(values, seconds):
             own = choose_blocks(cases)
-            return Chosen(block_names(cases, own), own, "as far as their scores tell", LEAST_BLOCKS)
+            return Chosen(cases.named(own), own, "as far as their scores tell", LEAST_BLOCKS)
         told = False
     if several and told:
-        return Chosen(block_names(cases, "sequence"), "sequence", "as their archive says", LEAST_BLOCKS)
+        return Chosen(cases.sequences, "sequence", "as their archive says", LEAST_BLOCKS)
     length = max(_DAY, cases.lead_times[-1] - cases.past_times[0])
     while _successive(values, periods := np.floor(seconds / length).astype(int)):
         length *= 2
-    reason = (
-        "sequences of the same days are not independent" if several else "samples close in time are not independent"
-    )
+    alike = "sequences of the same days" if several else "samples close in time"
+    reason = f"{alike} are not independent"
     return Chosen([str(k) for k in periods], f"periods of {format_duration(length)}", reason, LEAST_BLOCKS)
 
 

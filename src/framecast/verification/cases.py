@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from framecast.core.errors import DataError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.fingerprint import Unchanged
 from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions as Like
@@ -24,12 +24,6 @@ from framecast.videos.directions import area_weights
 from framecast.videos.units import by_channel, shown
 
 _RANGE_PIXELS = 4_000_000  # number of observed pixels from which their range is determined
-
-
-def value_range(known: np.ndarray) -> float:
-    """Return the range of observations from their 0.1 to their 99.9 percentile; 1 if that is zero or undefined."""
-    low, high = np.percentile(known, [0.1, 99.9]) if known.size else (0.0, 0.0)
-    return float(high - low) or 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +45,7 @@ class Climate:
         """Return the statistics of the known ``pixels`` of each channel."""
         known = [own.astype(np.float64) if own.size else np.zeros(1) for own in pixels]
         return cls(
-            data_range=np.array([value_range(own) for own in known]),
+            data_range=np.array([float(np.ptp(np.percentile(own, [0.1, 99.9]))) or 1.0 for own in known]),
             scale=np.array([float(own.std()) or 1.0 for own in known]),
             uncertainty=np.array([uncertainty(own) for own in known]),
         )
@@ -254,6 +248,32 @@ class Cases:
             forecasts=forecasts,
             valid=valid,
         )
+
+    def named(self, by: str) -> list[str]:
+        """Return the sequence, day, hour, month, season or label of each sample, or its number (``sample``).
+
+        Raises:
+            ConfigError: the forecasts have no dates, or no labels.
+        """
+        if by == "sequence":
+            return list(self.sequences)
+        if by == "sample":
+            return [str(k) for k in range(len(self))]
+        if by == "label":
+            if "label" not in (data := self.sources[0].dataset):
+                raise ConfigError("--by label needs forecasts of an archive with labels, made by this version")
+            return [str(data["label"].values[number]) or "unknown" for number in self.numbers(0)]
+        if self.calendar.name == "none":
+            raise ConfigError(
+                f"{by} needs dates, and these forecasts have only elapsed times: choose sequence or sample"
+            )
+        days = [str(np.datetime64(time, "D")) for time in self.issue_times]  # of the calendar's own, on its even clock
+        if "day" in by:
+            return days if by == "day" else [f"{name} {day}" for name, day in zip(self.sequences, days, strict=True)]
+        texts = [self.calendar.iso(time) for time in self.issue_times]
+        months = [text.split("-")[-2] for text in texts]
+        seasons = [("DJF", "MAM", "JJA", "SON")[int(month) % 12 // 3] for month in months]
+        return {"hour": [text[11:13] for text in texts], "month": months, "season": seasons}[by]
 
     def numbers(self, file: int) -> list[int]:
         """Return the number of each sample in one of the files."""

@@ -24,7 +24,7 @@ from framecast.core.options import options_of
 from framecast.core.progress import note
 from framecast.data.forecasts import open_forecast
 from framecast.verification.baselines import BASELINES
-from framecast.verification.blocks import Chosen, block_names, independent_blocks
+from framecast.verification.blocks import Chosen, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores, vector_scores
 from framecast.verification.ensembles import as_forecast, stem
@@ -206,7 +206,7 @@ def evaluate(
     if chosen.blocks == "auto":
         blocks = independent_blocks(cases, values)
     else:
-        blocks = Chosen(block_names(cases, chosen.blocks), chosen.blocks)
+        blocks = Chosen(cases.named(chosen.blocks), chosen.blocks)
     drawing = {"replicates": chosen.replicates, "seed": chosen.seed, "least": blocks.least}
     bootstrap = Bootstrap(blocks.names, **drawing)
     found = [

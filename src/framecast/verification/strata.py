@@ -14,8 +14,6 @@ from framecast.importers.formats import open_decoded
 from framecast.importers.options import ImportOptions
 from framecast.verification.cases import Cases
 
-_SEASONS = ("DJF", "MAM", "JJA", "SON")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stratum:
@@ -53,29 +51,11 @@ def find_strata(
 
 
 def _by(cases: Cases, what: str) -> list[Stratum]:
-    names = _names(cases, what)
+    names = cases.named(what)
     return [
         Stratum(name=f"{what} {name}", samples=frozenset(k for k, own in enumerate(names) if own == name))
         for name in sorted(set(names))
     ]
-
-
-def _names(cases: Cases, what: str) -> list[str]:
-    if what == "sequence":
-        return list(cases.sequences)
-    if what == "label":
-        data = cases.sources[0].dataset
-        if "label" not in data:
-            raise ConfigError("--by label needs forecasts of an archive with labels, made by this version")
-        numbers = cases.numbers(0)
-        return [str(data["label"].values[number]) or "unknown" for number in numbers]
-    if cases.calendar.name == "none":
-        raise ConfigError(f"--by {what} needs dates, and these forecasts have only elapsed times")
-    texts = [cases.calendar.iso(time) for time in cases.issue_times]
-    if what == "hour":
-        return [text[11:13] for text in texts]
-    months = [text.split("-")[-2] for text in texts]
-    return months if what == "month" else [_SEASONS[int(month) % 12 // 3] for month in months]
 
 
 def _region(cases: Cases, text: str) -> Stratum:
@@ -123,13 +103,8 @@ def _classes(cases: Cases, path: Path) -> list[Stratum]:
     known = np.unique(mask[np.isfinite(mask)])
     if len(known) > 100:
         raise DataError(f"{path} has {len(known)} different values; a mask has a whole number for each class")
-    meanings = dict(
-        zip(
-            np.atleast_1d(maps[0].attrs.get("flag_values", [])).tolist(),
-            str(maps[0].attrs.get("flag_meanings", "")).split(),
-            strict=False,
-        )
-    )
+    flags = np.atleast_1d(maps[0].attrs.get("flag_values", [])).tolist()
+    meanings = dict(zip(flags, str(maps[0].attrs.get("flag_meanings", "")).split(), strict=False))
     return [
         Stratum(name=f"class {meanings.get(value, f'{value:g}')}", pixels=from_numpy(mask == value))
         for value in known.tolist()

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from framecast.cli.adding import add
 from framecast.cli.console import note, progress, say
-from framecast.cli.options import takes_options
+from framecast.cli.options import add, takes_options
 from framecast.core.errors import FramecastError
 from framecast.core.files import clear, held, refuse_existing, write_atomically
 from framecast.core.options import Seconds

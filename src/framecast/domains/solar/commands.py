@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from framecast.cli.adding import add
 from framecast.cli.console import note, print_grid, print_list, print_table, progress, say, track_stages
-from framecast.cli.options import takes_options
+from framecast.cli.options import add, takes_options
 from framecast.cli.sampling import Ensemble, Running, Sampling
 from framecast.core.errors import ConfigError
 from framecast.core.options import format_duration
@@ -226,7 +225,7 @@ def predict(
     from framecast.verification.samples import Sample, interval_rows
 
     forecaster = fc.load(model, device=choose_device(running.device), trust_code=running.trust_code)
-    drawing = forecaster.options(**sampling.choices)
+    drawing = forecaster.options(**vars(sampling))
     note(str(forecaster.precision(drawing)))
     with track_stages() as show:
         made = make(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from framecast.core.errors import DataError
-from framecast.verification.blocks import Blocks, block_names, choose_blocks
+from framecast.verification.blocks import Blocks, choose_blocks
 from framecast.verification.cases import Cases
 from framecast.verification.quantities import Quantity, measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
@@ -51,7 +51,7 @@ def calibrate(
             progress(k + 1, len(cases))
     cases.check_unchanged()
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
-    names = block_names(cases, chosen)
+    names = cases.named(chosen)
     fitted = {
         quantity.name: fit_offsets(
             quantity, torch.stack(members[quantity.name], 1), torch.stack(truths[quantity.name]), names

@@ -13,7 +13,6 @@ References:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,11 +109,7 @@ def mean(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
     is zero.
     """
     top, bottom = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (numerator, denominator))
-    return partial(_weighted_mean, top, bottom, numerator.shape[1:])
-
-
-def _weighted_mean(top: np.ndarray, bottom: np.ndarray, shape: tuple[int, ...], weights: np.ndarray) -> np.ndarray:
-    return ratio(weights @ top, weights @ bottom).reshape(-1, *shape)
+    return lambda weights: ratio(weights @ top, weights @ bottom).reshape(-1, *numerator.shape[1:])
 
 
 def ratio(above: Any, below: Any) -> np.ndarray:

@@ -5,7 +5,6 @@ behind them that is an order of magnitude slower than a sorting network, which c
 the library sort is faster.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -34,17 +33,14 @@ def sort_members(forecast: Float[Tensor, " member *shape"]) -> Float[Tensor, " m
 @lru_cache
 def _comparisons(size: int) -> tuple[tuple[int, int], ...]:
     """Return the pairs that odd-even merge sort compares, in order."""
-    return tuple(_odd_even_merge_sort(size))
-
-
-def _odd_even_merge_sort(size: int) -> Iterator[tuple[int, int]]:
+    pairs: list[tuple[int, int]] = []
     block = 1
     while block < size:
         distance = block
         while distance >= 1:
             for start in range(distance % block, size - distance, 2 * distance):
-                for i in range(start, start + min(distance, size - start - distance)):
-                    if i // (2 * block) == (i + distance) // (2 * block):
-                        yield i, i + distance
+                inside = range(start, start + min(distance, size - start - distance))
+                pairs += [(i, i + distance) for i in inside if i // (2 * block) == (i + distance) // (2 * block)]
             distance //= 2
         block *= 2
+    return tuple(pairs)
