@@ -13,15 +13,13 @@ from torch import Tensor
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.fingerprint import Unchanged
-from framecast.data.forecasts import forecast_domain
 from framecast.verification.options import Occasions as Like
 from framecast.verification.persistence import Occasions
 from framecast.verification.pool import Pool, finite, targets_of, videos
 from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
-from framecast.verification.sources import ForecastSource, open_sources, seconds, shared_windows
+from framecast.verification.sources import ForecastSource, open_sources, shared_windows
 from framecast.videos.directions import area_weights
-from framecast.videos.units import by_channel, shown
 
 _RANGE_PIXELS = 4_000_000  # number of observed pixels from which their range is determined
 
@@ -123,6 +121,9 @@ class Cases:
         members: name of each forecast -> number of its members; ``persistence`` has one. The files'
             own come first.
         past_times: seconds, the last of them 0.
+        sees_targets: whether every target channel is among the past channels of a file, as persistence needs.
+        ensemble_size: members of the largest ensemble; ``None`` if all files contain deterministic forecasts.
+        size: height and width of a frame.
         issue_times: of each sample, on an even clock.
         baselines: the entries of the catalogue that can be computed, by name.
         scratch: a temporary folder that the files are in, if any.
@@ -150,20 +151,20 @@ class Cases:
         self.seed = seed
         self.climatology_like: Like = climatology
         first = self.sources[0]
-        self.channels = first.channels
-        self.lead_times = first.lead_times
+        self.channels, self.unit, self.units = first.channels, first.unit, first.units
+        self.lead_times, self.size = first.lead_times, first.size
         self.cadence = spacing(self.lead_times)
-        self.unit = first.unit
-        self.units = tuple(map(shown, by_channel(first.unit, len(first.channels))))
-        self.domain = forecast_domain(first.dataset)
-        self.calendar = first.calendar
+        self.domain, self.calendar = first.domain, first.calendar
         windows = first.windows(self.calendar)
         self.sequences = [windows[numbers[0]][0] for numbers in self._shared]
         self.issue_times = np.array([windows[numbers[0]][1] for numbers in self._shared], dtype="datetime64[ns]")
         self.models = [source.name for source in self.sources]
         # Baselines are made from the first file that has the necessary data.
         self._seen = self._first(lambda source: source.sees_targets)
-        self.past_times = seconds(self.sources[self._seen or 0].dataset["past_time"])
+        self.sees_targets = self._seen is not None
+        self.past_times = self.sources[self._seen or 0].past_times
+        most = max(source.members for source in self.sources)
+        self.ensemble_size = most if most > 1 else None
         self.baselines = {baseline.name: baseline for baseline in baselines}
         prepared = {name: baseline.prepare(self) for name, baseline in self.baselines.items()}
         self._drawn: dict[str, Drawn] = {name: drawn for name, drawn in prepared.items() if drawn is not None}
@@ -180,23 +181,6 @@ class Cases:
 
     def __len__(self) -> int:
         return len(self._shared)
-
-    @property
-    def sees_targets(self) -> bool:
-        """Whether every target channel is among the past channels of a file, as persistence needs."""
-        return self._seen is not None
-
-    @property
-    def ensemble_size(self) -> int | None:
-        """Members of the largest ensemble; ``None`` if all files contain deterministic forecasts."""
-        members = max(source.members for source in self.sources)
-        return members if members > 1 else None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a frame."""
-        data = self.sources[0].dataset
-        return int(data.sizes["y"]), int(data.sizes["x"])
 
     @cached_property
     def climate(self) -> Climate:

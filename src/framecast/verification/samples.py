@@ -9,16 +9,14 @@ import torch
 import xarray as xr
 
 from framecast.core.domain import Domain
-from framecast.data.archive.guard import undamaged
-from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
+from framecast.data.forecasts import issue_clock, open_forecast
 from framecast.verification.pool import targets_of, videos
 from framecast.verification.quantities import Quantity, measure, quantities_of, spacing
 from framecast.verification.recalibration.calibration import Calibration, intervals
-from framecast.verification.sources import ForecastSource, seconds
+from framecast.verification.sources import ForecastSource
 from framecast.verification.summary import quantity_info
 from framecast.videos.calendar import Calendar
 from framecast.videos.directions import area_weights, pixel_area
-from framecast.videos.units import by_channel, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +64,7 @@ class Sample:
     past_times: list[float]
     lead_times: list[float]
     unit: str
+    units: tuple[str, ...]
     attrs: dict[str, Any]
     calibration: Calibration | None
     domain: Domain
@@ -86,41 +85,34 @@ class Sample:
     @classmethod
     def of(cls, whole: xr.Dataset, number: int, *, where: Path) -> "Sample":
         """Return the sample of this number of an opened forecast file, which is at ``where``."""
-        clock, calendar = issue_clock(whole)
-        with undamaged(where):
-            data = whole.isel(sample=number).load()
-        source = ForecastSource("", where, data)
-        domain = forecast_domain(data)
-        areas = area_weights(data.coords, (data.sizes["y"], data.sizes["x"]))
+        source = ForecastSource("", where, whole)
+        data = source.read(whole.isel(sample=number))
+        areas = area_weights(data.coords, source.size)
         calibration, objection = source.recalibration
-        elapsed = np.concatenate([data["past_time"].values, data["lead_time"].values]).astype("timedelta64[ns]")
+        issue, elapsed = source.clock[number], np.concatenate([data["past_time"].values, data["lead_time"].values])
         return cls(
             sequence=str(data["sequence"].values),
-            issue=clock[number],
-            calendar=calendar,
+            issue=issue,
+            calendar=source.calendar,
             channels=source.channels,
             past=targets_of(source, data["past"]),
             members=videos(data["forecast"], "member"),
             truth=videos(data["truth"]),
-            past_times=list(seconds(data["past_time"])),
+            past_times=list(source.past_times),
             lead_times=list(source.lead_times),
             unit=source.unit,
+            units=source.units,
             attrs=dict(data.attrs),
             calibration=None if objection else calibration,
-            domain=domain,
-            quantities=quantities_of(domain, data.coords),
+            domain=source.domain,
+            quantities=quantities_of(source.domain, data.coords),
             weights=None if areas is None else torch.from_numpy(areas),
-            moments=tuple(calendar.moment(clock[number] + each) for each in elapsed),
+            moments=tuple(source.calendar.moment(issue + each) for each in elapsed.astype("timedelta64[ns]")),
             places=_places(data),
             sides=frame_sides(data.coords),
             unlike=str(data["unlike_training"].values) if "unlike_training" in data else "",
             motion=data["motion"].values if "motion" in data else None,
         )
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        """The unit of each channel."""
-        return tuple(map(shown, by_channel(self.unit, len(self.channels))))
 
     @property
     def issued(self) -> str:

@@ -6,61 +6,46 @@ windows that every file contains are scored. A window is identified by its seque
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.data.archive.guard import undamaged
-from framecast.data.forecasts import issue_clock, open_forecast
+from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
 from framecast.verification.recalibration.calibration import Calibration, carried
 from framecast.videos.calendar import Calendar
+from framecast.videos.units import by_channel, shown
+
+Array = TypeVar("Array", xr.DataArray, xr.Dataset)
 
 
-@dataclass(frozen=True)
 class ForecastSource:
     """One opened forecast file.
 
     Attributes:
         name: of its forecast: that of the model, or of the file if that is taken.
+        channels: names of the target channels.
+        sees_targets: whether every one of them is among the past channels, as persistence needs.
+        past_times: seconds, the last of them 0; likewise ``lead_times``.
+        unit: of all its arrays; ``units`` is that of each channel, as it is shown.
+        clock: issue times on the even clock of the ``calendar``.
     """
 
-    name: str
-    path: Path
-    dataset: xr.Dataset
-
-    @property
-    def members(self) -> int:
-        """Members of its forecast."""
-        return int(self.dataset.sizes["member"])
-
-    @property
-    def channels(self) -> list[str]:
-        """Names of the target channels."""
-        return [str(name) for name in self.dataset["channel"].values]
-
-    @property
-    def past_channels(self) -> list[str]:
-        """Names of the past channels."""
-        return [str(name) for name in self.dataset["past_channel"].values]
-
-    @property
-    def sees_targets(self) -> bool:
-        """Whether every target channel is among the past channels, as persistence needs."""
-        return set(self.channels) <= set(self.past_channels)
-
-    @property
-    def lead_times(self) -> tuple[float, ...]:
-        """Seconds."""
-        return seconds(self.dataset["lead_time"])
-
-    @property
-    def unit(self) -> str:
-        """Of all its arrays."""
-        return str(self.dataset.attrs.get("unit", ""))
+    def __init__(self, name: str, path: Path, dataset: xr.Dataset) -> None:
+        self.name, self.path, self.dataset = name, path, dataset
+        self.members = int(dataset.sizes["member"])
+        self.channels = [str(name) for name in dataset["channel"].values]
+        self.sees_targets = set(self.channels) <= {str(name) for name in dataset["past_channel"].values}
+        self.past_times, self.lead_times = (seconds(dataset[name]) for name in ("past_time", "lead_time"))
+        self.unit = str(dataset.attrs.get("unit", ""))
+        self.units = tuple(map(shown, by_channel(self.unit, len(self.channels))))
+        self.size = (int(dataset.sizes["y"]), int(dataset.sizes["x"]))
+        self.domain = forecast_domain(dataset)
+        self.clock, self.calendar = issue_clock(dataset)
 
     @cached_property
     def recalibration(self) -> tuple[Calibration | None, str | None]:
@@ -74,21 +59,16 @@ class ForecastSource:
             return []
         return [str(reason) for reason in self.dataset["unlike_training"].values if reason]
 
-    def read(self, array: xr.DataArray) -> xr.DataArray:
+    def read(self, array: Array) -> Array:
         """Return ``array``, which is of this file, read into memory; a damaged one is a `DataError`."""
         with undamaged(self.path):
             return array.load()
-
-    @property
-    def calendar(self) -> Calendar:
-        """Calendar of the issue times."""
-        return issue_clock(self.dataset)[1]
 
     def windows(self, calendar: Calendar) -> list[tuple[str, np.datetime64, int]]:
         """Sequence, issue time on the clock of ``calendar``, and the occurrence index of a window held twice."""
         seen: Counter[tuple[str, np.datetime64]] = Counter()
         windows = []
-        clock = calendar.on_this_clock(*issue_clock(self.dataset))
+        clock = calendar.on_this_clock(self.clock, self.calendar)
         for sequence, time in zip(self.dataset["sequence"].values, clock, strict=True):
             windows.append((str(sequence), time, seen[str(sequence), time]))
             seen[str(sequence), time] += 1
@@ -166,7 +146,7 @@ def _agree(first: ForecastSource, other: ForecastSource) -> None:
     for what, ours, theirs in (
         ("the channels", ", ".join(first.channels), ", ".join(other.channels)),
         ("the unit", first.unit or "none", other.unit or "none"),
-        ("frames of", _size(first.dataset), _size(other.dataset)),
+        ("frames of", _size(first), _size(other)),
         ("the calendar", first.calendar.name, other.calendar.name),
         ("lead times of", _hours(first.lead_times), _hours(other.lead_times)),
     ):
@@ -177,8 +157,8 @@ def _agree(first: ForecastSource, other: ForecastSource) -> None:
             )
 
 
-def _size(dataset: xr.Dataset) -> str:
-    return f"{dataset.sizes['y']}×{dataset.sizes['x']} pixels"
+def _size(source: ForecastSource) -> str:
+    return f"{source.size[0]}×{source.size[1]} pixels"
 
 
 def _hours(lead_times: tuple[float, ...]) -> str:

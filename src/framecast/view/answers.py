@@ -35,11 +35,7 @@ class Box:
 
     @classmethod
     def parse(cls, text: str, height: int, width: int) -> "Box":
-        """Return the box ``x0,y0,x1,y1``, or the pixel ``x,y``.
-
-        Raises:
-            ConfigError: it is something else, or outside of the frame.
-        """
+        """Return the box ``x0,y0,x1,y1``, or the pixel ``x,y``."""
         try:
             numbers = [int(part) for part in text.split(",")]
             x0, y0, x1, y1 = numbers if len(numbers) == 4 else [*numbers, *numbers]

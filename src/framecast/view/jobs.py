@@ -100,11 +100,7 @@ class Jobs:
         self._watch.start()
 
     def begin(self, request: dict[str, Any], owner: str) -> Job:
-        """Accept a job.
-
-        Raises:
-            BusyError: there are too many already, of this owner or of all.
-        """
+        """Accept a job."""
         with self._lock:
             active = [job for job in self._jobs.values() if not job.over]
             if sum(job.owner == owner for job in active) >= self._limits.each:
@@ -120,11 +116,7 @@ class Jobs:
         return job
 
     def of(self, key: str, owner: str) -> Job:
-        """Return a job of this owner; polling keeps it alive.
-
-        Raises:
-            UnknownError: there is none.
-        """
+        """Return a job of this owner; polling keeps it alive."""
         job = self._jobs.get(key)
         if job is None or job.owner != owner:
             raise UnknownError("there is no such job: it was cancelled, or the server was restarted")

@@ -24,8 +24,7 @@ from framecast.data.netcdf import is_netcdf
 from framecast.reports.colours import colour_map
 from framecast.verification.quantities import quantities_of
 from framecast.verification.samples import Sample
-from framecast.verification.sources import ForecastSource, seconds
-from framecast.videos.units import by_channel
+from framecast.verification.sources import ForecastSource
 
 _CACHE_BYTES = 2**30
 _LONGEST = 300
@@ -87,26 +86,25 @@ class ForecastFile:
         """Its metadata for the browser, as JSON values; all texts are those of the file."""
         data, source = self.data, ForecastSource(self.name, self.path, self.data)
         calibration, objection = source.recalibration
-        units = by_channel(source.unit, data.sizes["channel"])
         return {
             "key": self.key,
             "name": self.name,
             "file": visible(self.path.name, most=_LONGEST),
             "windows": self.windows,
             "members": int(data.sizes["member"]),
-            "height": int(data.sizes["y"]),
-            "width": int(data.sizes["x"]),
+            "height": source.size[0],
+            "width": source.size[1],
             "channels": [
                 {"name": visible(name, most=_LONGEST), "unit": visible(own, most=60), "colours": colours.name}
-                for name, own, colours in zip(self.channels, units, self.colours, strict=True)
+                for name, own, colours in zip(self.channels, source.units, self.colours, strict=True)
             ],
-            "past": seconds(data["past_time"]),
+            "past": source.past_times,
             "leads": source.lead_times,
             "calibrated": calibration is not None and objection is None,
             "objection": visible(objection) if objection else None,
             "quantities": [
                 {"name": q.name, "label": q.label, "unit": q.unit, "by_lead": q.by_lead}
-                for q in quantities_of(forecast_domain(data))
+                for q in quantities_of(source.domain)
             ],
             "attributes": {
                 visible(k, most=80): visible(v if isinstance(v, str) else json.dumps(v, default=str))
@@ -191,11 +189,7 @@ class Library:
         return Path(self._scratch.name)
 
     def add(self, path: Path, *, key: str | None = None, listed: bool = True) -> ForecastFile:
-        """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder.
-
-        Raises:
-            FramecastError: it is not a forecast, or it is here already; one of the same ``key`` is replaced.
-        """
+        """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder."""
         if any(file.path.resolve() == path.resolve() and file.key != key for file in self.all):
             raise FramecastError(f"{path} is given twice: name each forecast once")
         key = key or self._key(path)
@@ -209,11 +203,7 @@ class Library:
         return file
 
     def file(self, key: str) -> ForecastFile:
-        """Return the file of this key, opened anew where it was written anew.
-
-        Raises:
-            UnknownError: there is none.
-        """
+        """Return the file of this key, opened anew where it was written anew."""
         file = self._files.get(key)
         if file is None:
             raise UnknownError("there is no such forecast: go back to the list of windows")
@@ -222,12 +212,7 @@ class Library:
         return file
 
     def sample(self, key: str, number: int) -> Sample:
-        """Return one window; the latest ones stay in memory, up to a gigabyte.
-
-        Raises:
-            UnknownError: there is none.
-            DataError: the file is damaged.
-        """
+        """Return one window; the latest ones stay in memory, up to a gigabyte."""
         file = self.file(key)
         name = (f"{key} {file.version}", number)
         if not 0 <= number < file.windows:

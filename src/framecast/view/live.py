@@ -51,11 +51,7 @@ class Live:
         self._uploads: dict[str, tuple[str, Path]] = {}
 
     def offer(self) -> dict[str, Any]:
-        """Return what can be forecast, as JSON values.
-
-        Raises:
-            FramecastError: there is no model, or the archive does not fit it.
-        """
+        """Return what can be forecast, as JSON values."""
         with self._lock:
             if self._config is None:
                 from framecast.models.checkpoint import load
@@ -85,13 +81,7 @@ class Live:
         }
 
     async def take(self, name: str, pieces: AsyncIterator[bytes], owner: str) -> Job:
-        """Store an upload and begin to read it.
-
-        Raises:
-            ConfigError: it is of an unknown kind.
-            DataError: it is too large.
-            BusyError: there are too many uploads.
-        """
+        """Store an upload and begin to read it."""
         model = self._model()
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name.replace("\\", "/")).name).strip(".-")[-80:]
         if not plain.lower().endswith(ENDINGS):
@@ -142,10 +132,6 @@ class Live:
         """Begin to draw an ensemble for a page, as ``asked`` by `framecast.view.app.Wanted`.
 
         ``upload`` is the key of the job that read one; without it the archive named at the start is forecast.
-
-        Raises:
-            ConfigError: a number is out of range.
-            UnknownError: there is no such upload.
         """
         if asked["upload"]:
             archive = self.jobs.of(asked["upload"], owner).found.get("archive")
@@ -169,12 +155,7 @@ class Live:
             self._library.add(Path(path), key=f"live-{job.key}", listed=False)
 
     def keep(self, job: Job) -> str:
-        """Save the forecast of a finished job, and return its key in the library.
-
-        Raises:
-            ConfigError: the job is not done.
-            FramecastError: it cannot be written there.
-        """
+        """Save the forecast of a finished job, and return its key in the library."""
         with self._lock:
             if job.state != "done" or "forecast" not in job.found:
                 raise ConfigError("only a finished forecast can be saved: wait until all members are drawn")
