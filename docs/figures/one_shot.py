@@ -19,8 +19,8 @@ from report import save
 import framecast as fc
 from framecast.data.windows import find_windows
 from framecast.reports.colours import colour_map
+from framecast.reports.film import strip
 from framecast.reports.panels import Panels
-from framecast.reports.strip import strip
 
 SHOWN = 2
 """Members of each model."""

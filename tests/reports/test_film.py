@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from framecast.reports.colours import SIGNED, is_signed
-from framecast.reports.film import animate, encoded_frames, film_frames, when
+from framecast.reports.film import animate, encoded_frames, film_frames, strip, when
 from framecast.reports.panels import Panels
-from framecast.reports.strip import strip
 
 
 def panels(

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from framecast.reports.clock import Clock
-from framecast.reports.wording import counted, listed, percent, short, span
+from framecast.reports.wording import Clock, counted, listed, percent, short, span
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """What is taken for independent: by the archive's word, by the scores, or in time; and when no interval is given."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from framecast.verification.blocks import LEAST_BLOCKS, effective_number, independent_blocks
+from framecast.verification.cases import Cases
 from framecast.verification.scores import Bootstrap
 from framecast.verification.scores.bootstrap import mean
 
@@ -16,7 +18,7 @@ def cases(sequences: int, times: int, *, every: int = 1, told: bool | None = Non
     """Samples of ``sequences`` at the same ``times``, a window of 12 hours each."""
     issue = np.datetime64("2017-08-01", "ns") + every * HOUR * np.repeat(np.arange(times), sequences)
     attrs = {} if told is None else {"independent_sequences": told}
-    return SimpleNamespace(
+    own = SimpleNamespace(
         sequences=[f"s{k}" for k in np.tile(np.arange(sequences), times)],
         issue_times=issue,
         lead_times=(7200.0, 21600.0),
@@ -24,6 +26,8 @@ def cases(sequences: int, times: int, *, every: int = 1, told: bool | None = Non
         calendar=SimpleNamespace(name="standard"),
         sources=[SimpleNamespace(dataset=SimpleNamespace(attrs=attrs))],
     )
+    own.named = partial(Cases.named, own)
+    return own
 
 
 def shared(sequences: int, times: int, part: float, *, seed: int = 0) -> np.ndarray:

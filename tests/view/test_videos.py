@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from framecast.core.errors import ConfigError
-from framecast.reports.brightness import Brightness
+from framecast.reports.colours import Brightness
 from framecast.verification.samples import Sample
 from framecast.view.videos import MAPS, Shown, colour_tables, decode, encode, show
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import torch
 
-from framecast.reports.clock import Clock
 from framecast.reports.fan import fan_chart
+from framecast.reports.film import strip
 from framecast.reports.page import Section
 from framecast.reports.panels import Panels
 from framecast.reports.picture import save_figure, save_film, save_photograph
-from framecast.reports.strip import strip
 from framecast.reports.style import Look
-from framecast.reports.wording import inline, percent, short
+from framecast.reports.wording import Clock, inline, percent, short
 from framecast.verification.evaluation import Cases, Evaluation
 
 _FILM_BYTES = 1_100_000

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from framecast.reports.clock import Clock
 from framecast.reports.style import (
     FAINT,
     INK,
@@ -21,7 +20,7 @@ from framecast.reports.style import (
     looks,
     quantity_looks,
 )
-from framecast.reports.wording import inline, with_unit
+from framecast.reports.wording import Clock, inline, with_unit
 from framecast.verification.results import Scores
 from framecast.verification.scores import Estimate
 from framecast.videos.units import by_channel

@@ -9,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from framecast.reports.clock import Clock
 from framecast.reports.style import INK, Look, chart, label, legend, round_ticks
-from framecast.reports.wording import ten_to, with_unit
+from framecast.reports.wording import Clock, ten_to, with_unit
 from framecast.verification.evaluation import Case, Cases
 from framecast.verification.quantities import Quantity, measure
 from framecast.verification.scores import central_interval

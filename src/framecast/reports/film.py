@@ -14,14 +14,15 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from framecast.core.errors import FramecastError
-from framecast.reports.clock import Clock
+from framecast.reports.colours import font, tile_size
 from framecast.reports.panels import Panels
-from framecast.reports.tiles import font, tile_size
+from framecast.reports.wording import Clock
 
 _BACKGROUND = (11, 13, 18)
 _TEXT = (240, 242, 246)
 _DIM = (150, 156, 168)
 _FUTURE = (86, 180, 233)
+_INK = (31, 36, 48)
 
 _GAP, _CAPTION, _TOP = 12, 32, 62
 _AXIS, _BAR = 50, 62
@@ -211,3 +212,34 @@ def _fitting(text: str, size: int, room: float) -> str:
     while text and font(size).getlength(f"{text}…") > room:
         text = text[:-1]
     return f"{text}…"
+
+
+def strip(panels: Panels) -> Image.Image:
+    """Return one picture: a row per panel, the last past frame and up to six lead times, scales below."""
+    gap, top, scales = 4, 30, 48
+    future = range(panels.issued + 1, len(panels.times))
+    chosen = [panels.issued]
+    if len(future):
+        chosen += np.unique(np.linspace(future[0], future[-1], min(6, len(future))).astype(int)).tolist()
+    clock = Clock.of(max(panels.times))
+    width, height = tile_size(panels.shape, 132)
+    names = [panel.name for panel in panels.panels]
+    left = int(max(font(15).getlength(name) for name in names)) + 20
+    cell = max(width, 76)
+    full = left + len(chosen) * (cell + gap) + gap, top + len(names) * (height + gap) + scales
+    sheet = Image.new("RGB", full, (255, 255, 255))
+    draw = ImageDraw.Draw(sheet)
+    for column, k in enumerate(chosen):
+        x = left + column * (cell + gap)
+        text = "last seen" if k == panels.issued else clock.text(panels.times[k], sign=True)
+        draw.text((x + cell / 2, top / 2), text, fill=_INK, font=font(15), anchor="mm")
+        for row, panel in enumerate(panels.panels):
+            if k == panels.issued and panel.name.endswith("spread"):
+                continue
+            place = x + (cell - width) // 2, top + row * (height + gap)
+            sheet.paste(panel.picture(k, (width, height)), place)
+    for row, name in enumerate(names):
+        position = (left - 10, top + row * (height + gap) + height / 2)
+        draw.text(position, name, fill=_INK, font=font(15), anchor="rm")
+    draw_scales(sheet, panels, top=sheet.height - scales + 10, ink=_INK)
+    return sheet

@@ -6,14 +6,13 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from framecast.reports import charts
-from framecast.reports.clock import Clock
 from framecast.reports.maps import error_maps
 from framecast.reports.page import Section
 from framecast.reports.picture import Picture, save_figure
 from framecast.reports.style import Look
 from framecast.reports.tables import LEVEL, by_channel, compared, events, headline, occurrences, quantities, strata
 from framecast.reports.verdicts import legend
-from framecast.reports.wording import inline, listed, percent, short
+from framecast.reports.wording import Clock, inline, listed, percent, short
 from framecast.verification.evaluation import Evaluation
 from framecast.verification.results import Scores
 

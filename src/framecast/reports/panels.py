@@ -10,9 +10,7 @@ import torch
 from matplotlib.colors import Colormap
 from PIL import Image
 
-from framecast.reports.brightness import Brightness
-from framecast.reports.colours import SIGNED, colour_map, is_signed
-from framecast.reports.tiles import tile
+from framecast.reports.colours import SIGNED, Brightness, colour_map, is_signed, tile
 from framecast.verification.cases import Case, Cases
 from framecast.verification.samples import frame_sides
 from framecast.verification.scores import ensemble_mean, ensemble_variance

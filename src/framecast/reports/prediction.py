@@ -11,19 +11,17 @@ import numpy as np
 import torch
 
 from framecast.core.files import FORECAST_PAGE, new_folder, write_atomically
-from framecast.reports.clock import Clock
 from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
-from framecast.reports.film import can_write_mp4
+from framecast.reports.film import can_write_mp4, strip
 from framecast.reports.maps import motion_map
 from framecast.reports.page import Page, Section, render
 from framecast.reports.panels import Panels
 from framecast.reports.picture import save_figure, save_film, save_photograph
 from framecast.reports.provenance import Origin, title
-from framecast.reports.strip import strip
 from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
-from framecast.reports.wording import counted, inline, short
+from framecast.reports.wording import Clock, counted, inline, short
 from framecast.verification.files import plain
 from framecast.verification.quantities import measure, spacing
 from framecast.verification.rows import as_csv

@@ -8,11 +8,11 @@ from framecast.core.files import REPORT, new_folder
 from framecast.core.progress import Progress, Task, track
 from framecast.reports import verdicts
 from framecast.reports.casebook import chosen_cases, draw_case
-from framecast.reports.clock import Clock
 from framecast.reports.gallery import chart_sections, score_sections
 from framecast.reports.page import Page, render
 from framecast.reports.provenance import commands, origins
 from framecast.reports.style import looks, own_settings
+from framecast.reports.wording import Clock
 from framecast.verification import evaluation as scoring
 from framecast.verification.files import write_scores
 from framecast.verification.rows import as_csv, sample_rows, score_rows

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterMathtext, MaxNLocator
 
-from framecast.reports.clock import Clock
+from framecast.reports.wording import Clock
 from framecast.verification.results import Scores
 
 INK = "#1f2430"

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framecast.reports.charts import shown
-from framecast.reports.clock import Clock
 from framecast.reports.style import Look
-from framecast.reports.wording import counted, inline, percent, short, span, with_unit
+from framecast.reports.wording import Clock, counted, inline, percent, short, span, with_unit
 from framecast.verification.results import Comparison, ScoreResult, Scores
 from framecast.verification.scores import Estimate
 from framecast.verification.summary import SCALED

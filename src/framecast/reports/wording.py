@@ -1,6 +1,7 @@
-"""Numbers as text: few digits, a true minus sign, a dash for missing values."""
+"""Numbers as text: few digits, a true minus sign, a dash for missing values; lead times in suitable units."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,3 +66,40 @@ def listed(names: Sequence[str]) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun, in the plural where there is not exactly one."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The unit in which a set of lead times is given.
+
+    Attributes:
+        seconds: length of the unit.
+    """
+
+    unit: str
+    seconds: float
+
+    @classmethod
+    def of(cls, longest: float) -> "Clock":
+        """Return the clock for lead times of up to ``longest`` seconds."""
+        if longest < 300:
+            return cls("s", 1.0)
+        if longest < 2 * 3600:
+            return cls("min", 60.0)
+        if longest <= 7 * 86400:
+            return cls("h", 3600.0)
+        return cls("d", 86400.0)
+
+    @property
+    def name(self) -> str:
+        """The unit in full."""
+        return {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}[self.unit]
+
+    def number(self, seconds: float) -> float:
+        """Return ``seconds`` in this unit."""
+        return seconds / self.seconds
+
+    def text(self, seconds: float, *, sign: bool = False) -> str:
+        """Return ``seconds`` in words, with a sign before it if wanted: ``6 h``, ``+6 h``, ``−30 min``."""
+        value = f"{self.number(seconds):+.3g}" if sign else f"{self.number(seconds):.3g}"
+        return f"{value} {self.unit}".replace("-", "−")

@@ -21,8 +21,7 @@ from pydantic import BaseModel, Field
 from framecast._version import __version__
 from framecast.core.errors import FramecastError
 from framecast.core.text import one_line
-from framecast.reports.brightness import Brightness
-from framecast.reports.tiles import tile, tile_size
+from framecast.reports.colours import Brightness, tile, tile_size
 from framecast.verification.files import open_scores, to_plain
 from framecast.verification.samples import Sample
 from framecast.verification.scores import ensemble_mean

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap
 
 from framecast.core.errors import ConfigError
 from framecast.data.netcdf import write_netcdf
-from framecast.reports.brightness import Brightness
+from framecast.reports.colours import Brightness
 from framecast.reports.film import animate
 from framecast.reports.panels import Panel, Panels
 from framecast.verification.samples import Sample

@@ -18,8 +18,7 @@ from matplotlib.colors import Colormap
 from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.reports.brightness import Brightness
-from framecast.reports.colours import SIGNED
+from framecast.reports.colours import SIGNED, Brightness
 from framecast.verification.samples import Sample
 from framecast.verification.scores import central_interval, ensemble_mean, ensemble_variance, exceedance
 

@@ -20,8 +20,7 @@ from framecast.domains.solar.options import Disk
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.reader import read_image
 from framecast.reports import prediction
-from framecast.reports.brightness import Brightness
-from framecast.reports.colours import SIGNED, is_signed
+from framecast.reports.colours import SIGNED, Brightness, is_signed
 from framecast.reports.page import Section
 from framecast.reports.picture import save_figure
 from framecast.reports.style import chart
