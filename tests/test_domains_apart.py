@@ -56,7 +56,7 @@ ALLOWED = {
     # Citations.
     "models/guard.py": r"Sun et al\.",
     "verification/occurrences.py": r"comparison of flare forecasting",
-    "verification/scores/contingency.py": r"solar flare forecasting",
+    "verification/scores/events.py": r"solar flare forecasting",
     "verification/quantities.py": r"solar corona evolution with denoising diffusion|there MPF, T2PF and fluence",
 }
 """By file: what is no word of the core there, and why it may stand."""

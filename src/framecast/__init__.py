@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from framecast.importers.importing import import_data as import_data
     from framecast.models.add_reference import add_reference as add_reference
     from framecast.models.archive_forecast import forecast as forecast
-    from framecast.models.calibrate import calibrate as calibrate
     from framecast.models.checkpoint import load as load
     from framecast.models.forecaster import Forecaster as Forecaster
+    from framecast.models.intervals import calibrate as calibrate
     from framecast.networks import Network as Network
     from framecast.reports.prediction import show as show
     from framecast.reports.report import evaluate as evaluate
@@ -53,7 +53,7 @@ _HOME = {
     "Network": "networks",
     "Windows": "data.datasets",
     "add_reference": "models.add_reference",
-    "calibrate": "models.calibrate",
+    "calibrate": "models.intervals",
     "distill": "training.distill",
     "evaluate": "reports.report",
     "forecast": "models.archive_forecast",

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from framecast.cli import run
+from framecast.cli.console import nested
 from framecast.cli.info import _calibration
-from framecast.cli.rows import nested
 from framecast.cli.run_summary import sparkline
 from framecast.models.header import find_model
 

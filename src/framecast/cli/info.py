@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framecast.cli.console import print_table
-from framecast.cli.rows import Rows, megabytes, nested, phrase
+from framecast.cli.console import Rows, megabytes, nested, phrase, print_table
 from framecast.cli.run_summary import describe_training
 from framecast.core.domain import ATTRIBUTE, VARIABLE, Domain, domains, find_domain
 from framecast.core.errors import DataError, FramecastError

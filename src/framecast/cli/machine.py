@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from framecast.cli.console import note, print_table
-from framecast.cli.rows import Rows
+from framecast.cli.console import Rows, note, print_table
 
 
 def machine(

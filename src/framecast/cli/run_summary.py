@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from framecast.cli.rows import Rows, megabytes, nested
+from framecast.cli.console import Rows, megabytes, nested
 from framecast.core.errors import DataError
 from framecast.core.options import format_duration
 from framecast.core.reading import parse_yaml, read_json, read_text

@@ -1,4 +1,6 @@
-"""Intervals of the derived quantities of one ensemble in memory, calibrated or as they are."""
+"""Intervals of the derived quantities of an ensemble, calibrated or as they are, and `framecast.calibrate`."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -6,6 +8,11 @@ import xarray as xr
 
 from framecast.core.domain import find_domain
 from framecast.core.errors import ConfigError
+from framecast.core.files import held
+from framecast.core.progress import Progress, track
+from framecast.models.header import find_model
+from framecast.models.released import released_models
+from framecast.verification.options import Blocks
 from framecast.verification.quantities import (
     AREA_MEANS,
     QUANTITIES,
@@ -15,7 +22,8 @@ from framecast.verification.quantities import (
     quantities_of,
     spacing,
 )
-from framecast.verification.recalibration.calibration import Calibration
+from framecast.verification.recalibration import fit
+from framecast.verification.recalibration.calibration import Calibration, write_calibration
 from framecast.verification.recalibration.calibration import intervals as intervals_of
 from framecast.verification.scores import LEVELS
 from framecast.videos.directions import area_weights
@@ -68,3 +76,31 @@ def _known(ensemble: xr.DataArray, unit: str, calibration: Calibration | None) -
         return own
     known = {entry.name: entry for entry in (*integrals((*AREA_MEANS, *QUANTITIES), ensemble.coords), *own)}
     return tuple(entry for name, entry in known.items() if name in calibration.scales)
+
+
+def calibrate(
+    forecast: str | Path, model: str | Path, *, blocks: Blocks = "auto", progress: Progress = True
+) -> Calibration:
+    """Calibrate a model on a forecast that it made, store the calibration with the model, and return it.
+
+    Later forecasts by the model, drawn in the same way, contain it; `Forecaster.intervals` uses it.
+
+    Args:
+        forecast: a forecast of windows that the model was not trained on.
+        model: the run or model folder that made it.
+        blocks: unit treated as exchangeable with future data, see `docs/calibration.md`.
+        progress: whether to show the samples read, or a function that is called with their number and the total.
+
+    Raises:
+        ConfigError: the model comes with framecast and is read-only.
+        DataError: the forecast contains training windows, or was made with other weights.
+        FramecastError: another process is calibrating the model, or adding a reference to it.
+    """
+    folder = find_model(model)
+    if folder.resolve() in {released.resolve() for released in released_models().values()}:
+        raise ConfigError(f"{model} comes with framecast and is not modified: copy {folder} and calibrate the copy")
+    with held(folder, doing=f"writing into {folder}"):
+        with track("samples", progress=progress) as task:
+            calibration = fit.calibrate(forecast, blocks=blocks, progress=task.reach)
+        write_calibration(folder, calibration)
+    return calibration

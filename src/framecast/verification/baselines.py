@@ -18,7 +18,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.verification.cases import Baseline, Cases, Drawn
 from framecast.verification.options import Occasions
 from framecast.verification.persistence import FittedPersistence, compare_variants
-from framecast.verification.pool import Pool
+from framecast.verification.sources import Pool
 from framecast.videos.calendar import Calendar
 
 _SMALLEST_DRAWN = 20

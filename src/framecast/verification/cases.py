@@ -15,10 +15,17 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.core.fingerprint import Unchanged
 from framecast.verification.options import Occasions as Like
 from framecast.verification.persistence import Occasions
-from framecast.verification.pool import Pool, finite, targets_of, videos
 from framecast.verification.quantities import Quantity, quantities_of, spacing
 from framecast.verification.scores import uncertainty
-from framecast.verification.sources import ForecastSource, open_sources, shared_windows
+from framecast.verification.sources import (
+    ForecastSource,
+    Pool,
+    finite,
+    open_sources,
+    shared_windows,
+    targets_of,
+    videos,
+)
 from framecast.videos.directions import area_weights
 
 _RANGE_PIXELS = 4_000_000  # number of observed pixels from which their range is determined

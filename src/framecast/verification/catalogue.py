@@ -36,7 +36,7 @@ from framecast.verification.scores import (
     variogram_score,
     vector_energy_score,
 )
-from framecast.verification.scores.contingency import critical_success, detection, false_alarm_ratio
+from framecast.verification.scores.events import critical_success, detection, false_alarm_ratio
 from framecast.videos.units import shown
 
 Means = np.ndarray

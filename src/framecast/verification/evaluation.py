@@ -28,11 +28,9 @@ from framecast.verification.blocks import Chosen, independent_blocks
 from framecast.verification.cases import Baseline, Case, Cases, Climate
 from framecast.verification.catalogue import SCORES, Judged, Score, event_scores, quantity_scores, vector_scores
 from framecast.verification.ensembles import as_forecast, stem
-from framecast.verification.maps import Maps
 from framecast.verification.nowcasts import NOWCASTS, nowcast
 from framecast.verification.occurrences import Event, JudgedWindows, judge_event
 from framecast.verification.options import EvaluationOptions
-from framecast.verification.pool import finite_tensor
 from framecast.verification.quantities import (
     QUANTITIES,
     Cadence,
@@ -46,6 +44,7 @@ from framecast.verification.quantities import (
 from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
+from framecast.verification.sources import finite_tensor
 from framecast.verification.strata import Stratum, find_strata
 from framecast.verification.summary import (
     draw_scores,
@@ -55,7 +54,7 @@ from framecast.verification.summary import (
     stratum_scores,
     summarise,
 )
-from framecast.verification.tally import Tally
+from framecast.verification.tally import Maps, Tally
 from framecast.videos.units import by_channel
 
 __all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]

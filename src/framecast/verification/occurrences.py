@@ -22,7 +22,7 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.verification.results import OccurrenceForecast, Occurrences
 from framecast.verification.scores import Bootstrap, ratio, roc
 from framecast.verification.scores.bootstrap import Statistic, mean
-from framecast.verification.scores.contingency import heidke_skill, true_skill
+from framecast.verification.scores.events import heidke_skill, true_skill
 
 Array = np.ndarray
 

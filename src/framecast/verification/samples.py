@@ -10,10 +10,9 @@ import xarray as xr
 
 from framecast.core.domain import Domain
 from framecast.data.forecasts import issue_clock, open_forecast
-from framecast.verification.pool import targets_of, videos
 from framecast.verification.quantities import Quantity, measure, quantities_of, spacing
 from framecast.verification.recalibration.calibration import Calibration, intervals
-from framecast.verification.sources import ForecastSource
+from framecast.verification.sources import ForecastSource, targets_of, videos
 from framecast.verification.summary import quantity_info
 from framecast.videos.calendar import Calendar
 from framecast.videos.directions import area_weights, pixel_area
