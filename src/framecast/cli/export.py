@@ -35,7 +35,12 @@ def export(
     if format == "model":
         if size:
             raise ConfigError("--size applies to --format onnx and torch: a framecast model accepts frames of any size")
-        _pack(model, out, half=half, overwrite=overwrite)
+        from framecast.models.header import WEIGHTS
+        from framecast.models.packing import pack_model
+
+        folder = pack_model(model, out, half=half, overwrite=overwrite, trust_code=trust_code)
+        note(f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights in {'float16' if half else 'float32'}")
+        say(str(folder))
         return
     if half:
         raise ConfigError(f"--half applies to --format model, and --format is {format}: leave it out")
@@ -49,15 +54,6 @@ def export(
     path = export_model(forecaster, out, format=format, size=_parse_size(size), overwrite=overwrite)
     note(f"{path.stat().st_size / 1e6:.1f} MB; inputs, stretch and sampling times are in {out / EXPORT.marker}")
     say(str(path))
-
-
-def _pack(model: str, out: Path, *, half: bool, overwrite: bool) -> None:
-    from framecast.models.header import WEIGHTS
-    from framecast.models.packing import pack_model
-
-    folder = pack_model(model, out, half=half, overwrite=overwrite)
-    note(f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights in {'float16' if half else 'float32'}")
-    say(str(folder))
 
 
 def _parse_size(text: str | None) -> tuple[int, int] | None:

@@ -182,12 +182,7 @@ def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes
 
 
 def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Selection()) -> Plan:
-    """Choose the windows of ``archive`` that will be forecast; how they were chosen in training is part of the model.
-
-    Raises:
-        ConfigError: the network cannot take frames of the archive's size, or the horizon is impossible.
-        DataError: the archive lacks a channel, has another unit, or there is no such window.
-    """
+    """Choose the windows of ``archive`` that will be forecast; how they were chosen in training is part of the model."""
     # The networks accept any size that they can halve, not only the one of training.
     config = model.config
     frames = replace(selection.extend(config.frames), height=archive.height, width=archive.width)

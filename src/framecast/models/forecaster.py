@@ -448,9 +448,6 @@ class Forecaster:
 
         The ``forcing`` has as many future frames as will be drawn. The ``flow`` is the motion of the past, for a model
         that uses it; by default that of `motion`.
-
-        Raises:
-            ConfigError: the model sees a channel that it does not forecast.
         """
         frames, pasts, order = self.frames, past[None], self._order()
         places = list(range(frames.past + frames.future))  # of this block's frames among all

@@ -34,11 +34,7 @@ _DRAWS_PER_BLOCK = 2**16  # draws of noise set aside for each block of a rollout
 
 
 def numbered(members: int) -> range:
-    """Return the numbers of so many members.
-
-    Raises:
-        ConfigError: it is not a positive whole number.
-    """
+    """Return the numbers of so many members."""
     if not isinstance(members, Integral) or members < 1:
         raise ConfigError(f"members is {members}; it must be a whole number, at least 1")
     return range(members)
@@ -95,9 +91,6 @@ def draw_members(
 
     The input of the network and the ``bounds`` (lowest and highest x0) are one for all members, ``[1, ...]``, or one
     for each; ``shape`` is ``[channel, time, height, width]``.
-
-    Raises:
-        ConfigError: the members exceed the memory, or the model cannot be drawn from in this way.
     """
     check_memory(len(draw.members), shape)
     device, members = condition.device, draw.members

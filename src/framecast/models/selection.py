@@ -45,9 +45,5 @@ class Selection:
             raise ConfigError(f"limit is {self.limit}; at least one window is forecast")
 
     def extend(self, frames: "FrameSpec") -> "FrameSpec":
-        """Return what is forecast by a model of ``frames``.
-
-        Raises:
-            ConfigError: the horizon is not a duration, or no frame of the model is there.
-        """
+        """Return what is forecast by a model of ``frames``."""
         return frames if self.horizon is None else frames.extended(parse_duration(self.horizon))

@@ -10,8 +10,8 @@ References:
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -71,15 +71,17 @@ class ForecastRun:
     Attributes:
         sequence: the name of its place; empty where there is one.
         issue: reference time, on the clock of the members' calendar.
-        leads: seconds to each frame that is read.
-        places: where these frames are in each member.
+        members: a video each, of the frames after that time.
     """
 
     sequence: str
     issue: np.datetime64
-    leads: tuple[float, ...]
-    places: tuple[int, ...]
     members: Sequence[Video]
+
+    @property
+    def leads(self) -> tuple[float, ...]:
+        """Seconds from the reference time to each frame."""
+        return tuple(((self.members[0].times - self.issue) / np.timedelta64(1, "s")).tolist())
 
 
 def as_forecast(
@@ -111,7 +113,7 @@ def as_forecast(
         for run, video in zip(runs, paired, strict=True)
     ]
     seen = all(place is not None for place in past)
-    height, width = runs[0].members[0].read([runs[0].places[0]]).shape[-2:]
+    height, width = first.read([0]).shape[-2:]
     spec = FrameSpec(
         past_channels=tuple(names) if seen else ("not seen",),
         future_channels=tuple(names),
@@ -146,7 +148,7 @@ def as_forecast(
             at = [round(lead / cadence) - 1 for lead in run.leads]
             members = np.full((count, *shape), np.nan, np.float32)
             for m, member in enumerate(run.members):
-                members[m][:, at] = member.read(run.places)[:, columns[0]].swapaxes(0, 1)
+                members[m][:, at] = member.read(range(len(at)))[:, columns[0]].swapaxes(0, 1)
             came = np.full(shape, np.nan, np.float32)
             last = np.full((len(spec.past_channels), 1, height, width), np.nan, np.float32)
             video = paired[k]
@@ -230,17 +232,14 @@ def _channels(
     theirs = by_channel(select(truth.unit, truth.channels, [truth.channels[k] for k in places[1]]), len(names))
     steps: list[tuple[str, str] | None] = []
     for name, unit, other in zip(names, ours, theirs, strict=True):
-        if not unit or not other:
-            if unit or other:
-                which = "forecast" if other else "truth"
-                notes.append(f"{name} of the {which} has no unit, and is assumed to be in {unit or other}")
-            steps.append(None)
-        elif same_unit(unit, other):
-            steps.append(None)
-        else:
+        differ = bool(unit and other) and not same_unit(unit, other)
+        steps.append((other, unit) if differ else None)
+        if differ:
             convert(np.zeros(1), other, unit)  # or raises
             notes.append(f"{name} of the truth is converted from {other} to {unit}")
-            steps.append((other, unit))
+        elif bool(unit) != bool(other):
+            which = "forecast" if other else "truth"
+            notes.append(f"{name} of the {which} has no unit, and is assumed to be in {unit or other}")
 
     def scaled(frames: Frames) -> Frames:
         for k, step in enumerate(steps):
@@ -310,29 +309,34 @@ def _truths(path: Path) -> dict[str, Video]:
     else:
         return {name: _of_archive(archive, name) for name in archive.sequences}
     recording, _ = open_source([path], ImportOptions())
-    return {(recording.label(k) or str(k)): _of_recording(recording, k) for k in range(recording.sequences)}
+    found = {}
+    for k in range(recording.sequences):
+        times = recording.times(k)
+        order = np.argsort(times)[: int((~np.isnat(times)).sum())]
+        found[recording.label(k) or str(k)] = _of_recording(recording, k, times, order)
+    return found
 
 
 def _of_archive(archive: Archive, name: str) -> Video:
     good = np.flatnonzero(archive.quality(name) == 0)
-    positions: Coordinates = {
-        key: (tuple(map(str, own.dims)), np.asarray(own.values), dict(own.attrs))
-        for key, own in archive.positions(name).items()
-    }
     return Video(
         times=archive.times(name)[good],
         calendar=archive.calendar,
         channels=archive.channels,
         unit=archive.unit,
-        positions=positions,
+        positions=_coordinates(archive.positions(name)),
         read=lambda places: archive.read(name, good[list(places)]).swapaxes(0, 1),
     )
 
 
-def _of_recording(recording: Recording, sequence: int, clock: Clock | None = None) -> Video:
-    """Return a sequence in the order of its times, or unchanged if its ``clock`` is given."""
-    times = recording.times(sequence) if clock is None else clock
-    order = np.argsort(times)[: int((~np.isnat(times)).sum())] if clock is None else np.arange(len(times))
+def _coordinates(variables: Mapping[str, Any]) -> Coordinates:
+    return {
+        name: (tuple(map(str, own.dims)), np.asarray(own.values), dict(own.attrs)) for name, own in variables.items()
+    }
+
+
+def _of_recording(recording: Recording, sequence: int, times: Clock, order: np.ndarray) -> Video:
+    """Return the frames of a sequence at the places ``order``; ``times`` are those of all its frames."""
     return Video(
         times=times[order],
         calendar=recording.calendar,
@@ -360,22 +364,14 @@ def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterat
     for runs in zip(*parts, strict=len({len(part) for part in parts}) == 1):
         if len({(run.issue, run.leads) for run in runs}) > 1:
             raise DataError(f"the files of {forecast} have different times: each must contain the same forecasts")
-        members = [member for run in runs for member in run.members]
-        yield ForecastRun(
-            sequence=runs[0].sequence, issue=runs[0].issue, leads=runs[0].leads, places=runs[0].places, members=members
-        )
+        yield replace(runs[0], members=[member for run in runs for member in run.members])
 
 
 def _own_runs(path: Path) -> Iterator[ForecastRun]:
     """Yield the samples of a forecast file."""
     data = open_forecast(path)
     clock, calendar = issue_clock(data)
-    leads = tuple(float(lead) for lead in data["lead_time"].values / np.timedelta64(1, "s"))
-    positions: Coordinates = {
-        name: (tuple(map(str, data[name].dims)), data[name].values, dict(data[name].attrs))
-        for name in ("y", "x", "lat", "lon", "crs")
-        if name in data.coords
-    }
+    positions = _coordinates({name: data[name] for name in ("y", "x", "lat", "lon", "crs") if name in data.coords})
 
     def member(sample: int, number: int) -> Video:
         def read(places: Sequence[int]) -> Frames:
@@ -396,8 +392,6 @@ def _own_runs(path: Path) -> Iterator[ForecastRun]:
         yield ForecastRun(
             sequence=str(data["sequence"].values[k]),
             issue=clock[k],
-            leads=leads,
-            places=tuple(range(len(leads))),
             members=[member(k, m) for m in range(data.sizes["member"])],
         )
 
@@ -406,13 +400,13 @@ def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> I
     """Yield the runs in a file, one for each reference time."""
     decoded = open_decoded(path, ImportOptions(), foreign=False)
     data = decoded.dataset
-    dim = next((name for name in map(str, data.dims) if _is(data, name, _MEMBER, "realization")), None)
+    dim = _find(data, data.dims, _MEMBER, "realization")
     gridded = [
         str(name) for name, variable in data.data_vars.items() if variable.ndim >= 2 and variable.dtype.kind in "fiu"
     ]
     chosen = variables or tuple(name for name in gridded if dim in data[name].dims) or tuple(gridded)
-    reference = next((n for n in map(str, data.variables) if _is(data, n, _REFERENCE, "forecast_reference_time")), None)
-    lead = next((n for n in map(str, data.variables) if _is(data, n, _LEAD, "forecast_period")), None)
+    reference = _find(data, data.variables, _REFERENCE, "forecast_reference_time")
+    lead = _find(data, data.variables, _LEAD, "forecast_period")
     if reference is None and lead is not None and "time" in data.variables and data[lead].dims != data["time"].dims:
         reference = "time"  # the name in cfgrib and WeatherBench
     along = data[reference].dims[0] if reference is not None and data[reference].ndim else None
@@ -426,29 +420,28 @@ def _runs_of_file(path: Path, variables: tuple[str, ...], notes: list[str]) -> I
             recording = Gridded(path, own, ImportOptions(variables=chosen, time="valid", sequence=dim))
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
-        leads = tuple(float(step) for step in (clock - issue) / np.timedelta64(1, "s"))
-        places = tuple(j for j, seconds in enumerate(leads) if seconds > 0)
-        if not places:
+        places = np.flatnonzero(clock > issue)
+        if not places.size:
             raise DataError(
                 f"{path} contains nothing after its reference time {calendar.text(issue)}: it is not a forecast"
             )
-        if len(places) < len(leads) and k == 0:
+        if len(places) < len(clock) and k == 0:
             notes.append(f"{path.name}: frames up to the reference time are not forecasts and are left out")
+        named = "sequence" in one.variables and not one["sequence"].ndim
         yield ForecastRun(
-            sequence=as_text(one["sequence"].values[()])
-            if "sequence" in one.variables and not one["sequence"].ndim
-            else "",
+            sequence=as_text(one["sequence"].values[()]) if named else "",
             issue=issue,
-            leads=tuple(leads[j] for j in places),
-            places=places,
-            members=[_of_recording(recording, m, clock) for m in range(recording.sequences)],
+            members=[_of_recording(recording, m, clock, places) for m in range(recording.sequences)],
         )
 
 
-def _is(data: xr.Dataset, name: str, names: tuple[str, ...], standard: str) -> bool:
-    if name in data.variables and data[name].attrs.get("standard_name") == standard:
-        return True
-    return name.lower() in names
+def _find(data: xr.Dataset, among: Iterable[Any], names: tuple[str, ...], standard: str) -> str | None:
+    """Return the first name ``among`` some that is one of ``names``, or of a variable with this standard name."""
+    for name in map(str, among):
+        named = name in data.variables and data[name].attrs.get("standard_name") == standard
+        if named or name.lower() in names:
+            return name
+    return None
 
 
 def _valid_times(

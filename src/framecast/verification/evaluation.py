@@ -77,13 +77,13 @@ class Evaluation:
     samples: list[SampleScores]
     quantities: tuple[Quantity, ...]
 
-    def ranked(self, name: str | None = None) -> list[int]:
-        """Return the samples from the best to the worst forecast by ``name`` (the first file's by default).
+    def ranked(self) -> list[int]:
+        """Return the samples from the best to the worst forecast of the first file.
 
         Ranked by the CRPS relative to persistence, so that bright regions are not penalised; relative to the mean
         absolute truth if there is no persistence.
         """
-        name = self.cases.models[0] if name is None else name
+        name = self.cases.models[0]
 
         def relative(sample: SampleScores) -> float:
             persistence = sample.forecasts.get("persistence", {}).get("crps", sample.truth)
@@ -132,12 +132,6 @@ def evaluate(
         progress: called with the samples done and their number.
         options: the other fields of `framecast.verification.options.EvaluationOptions`; see also
             `framecast.verification.blocks`, `framecast.verification.occurrences` and `framecast.verification.strata`.
-
-    Raises:
-        ConfigError: there is no such option, or its value is not possible.
-        FramecastError: there is no such folder.
-        DataError: it is not a forecast, nothing in it can be scored, the files cannot be compared, or one changes
-            meanwhile.
     """
     chosen = options_of(EvaluationOptions, options)
     files = [Path(path) for path in ([forecasts] if isinstance(forecasts, str | Path) else forecasts)]

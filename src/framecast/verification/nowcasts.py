@@ -125,11 +125,7 @@ class Nowcaster:
 
 
 def nowcast(name: str) -> Baseline:
-    """Return the entry of the catalogue for one of `NOWCASTS`.
-
-    Raises:
-        ConfigError: it is not one of them.
-    """
+    """Return the entry of the catalogue for one of `NOWCASTS`."""
     _check_name(name)
 
     def prepare(cases: Cases) -> Drawn | None:

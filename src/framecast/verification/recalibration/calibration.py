@@ -177,11 +177,7 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
 
 
 def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
-    """Return the calibration in a forecast file, and why it does not apply to the forecast in the file.
-
-    Raises:
-        DataError: it is damaged or of a newer version.
-    """
+    """Return the calibration in a forecast file, and why it does not apply to the forecast in the file."""
     plain = dataset.attrs.get("calibration")
     if plain is None:
         return None, None
@@ -200,11 +196,7 @@ def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None =
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:
-    """Return the calibration in a model folder, or ``None``.
-
-    Raises:
-        DataError: it is damaged or of a newer version.
-    """
+    """Return the calibration in a model folder, or ``None``."""
     path = Path(folder) / FILE
     if not path.is_file():
         return None

@@ -1,6 +1,6 @@
 """Recalibrating a model's intervals on a forecast of windows that it was not trained on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from framecast.core.errors import DataError
 from framecast.verification.blocks import Blocks, choose_blocks
 from framecast.verification.cases import Cases
-from framecast.verification.quantities import Quantity, measure, total
+from framecast.verification.quantities import measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
 from framecast.verification.sources import ForecastSource
 
@@ -18,17 +18,12 @@ def calibrate(
     forecast: str | Path,
     *,
     blocks: Blocks = "auto",
-    quantities: Sequence[Quantity] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Return the recalibration of the model that made the forecast file, also of further ``quantities``.
+    """Return the recalibration of the model that made the forecast file; see `framecast.calibrate`.
 
     With ``blocks="sample"`` each window counts as a block of its own, which overestimates the coverage if windows
     overlap or share their weather.
-
-    Raises:
-        FramecastError: there is no such folder.
-        DataError: it is not a forecast, one of training windows, or changes meanwhile.
     """
     cases = Cases(forecast)
     source = cases.sources[0]
@@ -37,26 +32,22 @@ def calibrate(
             f"{source.path} contains {source.dataset.attrs['split']} windows, which the model was trained on: "
             "forecast others to calibrate on, with --split validation"
         )
-    entries = (*cases.quantities, *quantities)
     weights = None if cases.weights is None else torch.from_numpy(cases.weights)
-    members: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
-    truths: dict[str, list[Tensor]] = {quantity.name: [] for quantity in entries}
+    members: dict[str, list[Tensor]] = {quantity.name: [] for quantity in cases.quantities}
+    truths: dict[str, list[Tensor]] = {quantity.name: [] for quantity in cases.quantities}
     for k in range(len(cases)):
         case = cases[k]
-        for quantity in entries:
-            forecasts = case.forecasts[source.name]
-            members[quantity.name].append(measure(quantity, forecasts, case.valid, cases.cadence, weights))
-            truths[quantity.name].append(measure(quantity, case.truth, case.valid, cases.cadence, weights))
+        for quantity in cases.quantities:
+            for kept, video in ((members, case.forecasts[source.name]), (truths, case.truth)):
+                kept[quantity.name].append(measure(quantity, video, case.valid, cases.cadence, weights))
         if progress is not None:
             progress(k + 1, len(cases))
     cases.check_unchanged()
     chosen = choose_blocks(cases) if blocks == "auto" else blocks
     names = cases.named(chosen)
     fitted = {
-        quantity.name: fit_offsets(
-            quantity, torch.stack(members[quantity.name], 1), torch.stack(truths[quantity.name]), names
-        )
-        for quantity in entries
+        each.name: fit_offsets(each, torch.stack(members[each.name], 1), torch.stack(truths[each.name]), names)
+        for each in cases.quantities
     }
     return Calibration(
         model=source.name,
@@ -79,8 +70,6 @@ def window_names(cases: Cases, source: ForecastSource) -> list[str]:
     Two archives may use the same names and times for different data, as simulations do: the sum of the observations, to
     five digits, distinguishes them. It is computed from this file alone.
     """
-    times = [cases.calendar.iso(time) for time in cases.issue_times]
     sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
-    return [
-        f"{sequence}@{time}={value:.5g}" for sequence, time, value in zip(cases.sequences, times, sums, strict=True)
-    ]
+    both = zip(cases.sequences, map(cases.calendar.iso, cases.issue_times), sums, strict=True)
+    return [f"{sequence}@{time}={value:.5g}" for sequence, time, value in both]
