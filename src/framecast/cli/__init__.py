@@ -1,4 +1,4 @@
-"""The command line: ``framecast COMMAND``. One file per command.
+"""The command line: ``framecast COMMAND``. One file per subject.
 
 The files of this folder import at their top only what is light, so that ``--help`` answers at once: torch, zarr,
 matplotlib and the libraries of single domains are imported within the functions that need them.
@@ -14,22 +14,15 @@ import typer
 
 from framecast._version import __version__
 from framecast.cli import failures
-from framecast.cli.average import average
-from framecast.cli.calibrate import calibrate
 from framecast.cli.console import complain, print_trace, speak
-from framecast.cli.distill import distill
 from framecast.cli.evaluate import evaluate
-from framecast.cli.export import export
-from framecast.cli.forecast import forecast
+from framecast.cli.forecast import forecast, netcdf
 from framecast.cli.importing import import_
-from framecast.cli.info import info
-from framecast.cli.machine import machine
-from framecast.cli.netcdf import netcdf
+from framecast.cli.info import info, machine
+from framecast.cli.models import average, calibrate, export, reference
 from framecast.cli.options import add
-from framecast.cli.reference import reference
-from framecast.cli.split import split
 from framecast.cli.stopping import interruptible
-from framecast.cli.train import train
+from framecast.cli.train import distill, split, train
 from framecast.cli.view import view
 from framecast.core.domain import built_in_domains, domains
 

@@ -182,7 +182,7 @@ def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes
 
 
 def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Selection()) -> Plan:
-    """Choose the windows of ``archive`` that will be forecast; how they were chosen in training is part of the model."""
+    """Choose the windows of ``archive`` to forecast; how they were chosen in training is part of the model."""
     # The networks accept any size that they can halve, not only the one of training.
     config = model.config
     frames = replace(selection.extend(config.frames), height=archive.height, width=archive.width)
