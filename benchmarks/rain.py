@@ -35,7 +35,7 @@ from framecast.data.windows import find_windows
 from framecast.models.members import Draw
 from framecast.verification.scores.ensemble import crps
 from framecast.verification.scores.events import fractions, reliability
-from framecast.verification.scores.spectrum import power_spectrum
+from framecast.verification.scores.image import power_spectrum
 from framecast.videos.target import advected_frames
 
 MEMBERS, THRESHOLD, PIXEL_KM, DRY = 20, 2.0, 2.0, 0.1

@@ -8,8 +8,8 @@ from framecast.cli import run as command
 from framecast.core.errors import DataError, FramecastError
 from framecast.core.files import write_atomically
 from framecast.models.checkpoint import load, read_config, save_weights
+from framecast.models.export import halved, pack_model
 from framecast.models.header import find_model
-from framecast.models.packing import halved, pack_model
 from framecast.models.reference import write_reference
 from framecast.verification.recalibration.calibration import write_calibration
 

@@ -117,8 +117,8 @@ def export(
     if format == "model":
         if size:
             raise ConfigError("--size applies to --format onnx and torch: a framecast model accepts frames of any size")
+        from framecast.models.export import pack_model
         from framecast.models.header import WEIGHTS
-        from framecast.models.packing import pack_model
 
         folder = pack_model(model, out, half=half, overwrite=overwrite, trust_code=trust_code)
         note(f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB of weights in {'float16' if half else 'float32'}")

@@ -1,4 +1,4 @@
-"""A trained model for programs that have no framecast: ONNX, or PyTorch's own exported form.
+"""A trained model for distribution: ONNX or PyTorch's own exported form for programs without framecast, or a folder.
 
 Of a diffusion model the estimator of the clean video is exported, ``(x_t, t, past[, label]) -> x0``, with its weights
 and schedule inside; of a one-shot model all of it, ``(noise, past[, label][, fields][, vector]) -> x0``, of which
@@ -12,6 +12,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -22,11 +23,16 @@ from torch import Tensor, nn
 from framecast._version import __version__
 from framecast.core.configuration import to_plain
 from framecast.core.errors import ConfigError, FramecastError
-from framecast.core.files import EXPORT, new_folder
+from framecast.core.files import EXPORT, MODEL, new_folder
 from framecast.diffusion.noise import smooth_fields_by_matrices, smoothing
 from framecast.generators.denoiser import Denoiser
 from framecast.generators.one_shot import OneShot
+from framecast.models.checkpoint import read_config, read_weights, save_weights
+from framecast.models.config import ModelConfig
 from framecast.models.forecaster import Forecaster
+from framecast.models.header import find_model, read_header
+from framecast.models.reference import read_reference, write_reference
+from framecast.verification.recalibration.calibration import read_calibration, write_calibration
 
 Format = Literal["onnx", "torch"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -213,3 +219,56 @@ def _write_onnx(program: torch.export.ExportedProgram, names: tuple[str, ...], p
         )
         assert onnx_program is not None
         onnx_program.save(str(path))
+
+
+def pack_model(
+    model: str | Path, out: str | Path, *, half: bool = False, overwrite: bool = False, trust_code: bool = False
+) -> Path:
+    """Write a model into a folder of its own and return the folder.
+
+    Args:
+        model: a run, a model folder, or a released model's name.
+        out: the folder to make.
+        half: keep the weights as float16 numbers, half the size. They are read back into float32: what is lost is
+            their rounding to 11 significant bits, small enough (benchmarks/half.py) that calibration and guard go
+            with them.
+        overwrite: whether an existing model may be replaced.
+        trust_code: see `framecast.load`; the network's code is not needed.
+
+    Raises:
+        FramecastError: there is no model, ``out`` cannot be written, or a weight is too large for float16.
+    """
+    folder = find_model(model)
+    config = read_config(folder, trust_code=trust_code)
+    weights = read_weights(folder, config)
+    if half:
+        weights = {name: halved(name, value) for name, value in weights.items()}
+    with new_folder(out, overwrite=overwrite, kind=MODEL) as new:
+        save_weights(new, replace(config, provenance=without_paths(config)), weights)
+        calibration = read_calibration(folder)
+        if calibration is not None and calibration.drawing["weights_sha256"] == config.weights_sha256:
+            drawing = {**calibration.drawing, "weights_sha256": read_header(new)["weights_sha256"]}
+            write_calibration(new, replace(calibration, drawing=drawing))
+        reference = read_reference(folder, config.normaliser, config.frames, weights=config.weights_sha256)
+        if reference is not None:
+            write_reference(new, reference, config.normaliser, config.frames)
+    return Path(out)
+
+
+def halved(name: str, value: Tensor) -> Tensor:
+    """Return the weight ``name`` in float16."""
+    small = value.to(torch.float16)
+    if not bool(small.isfinite().all()):
+        raise FramecastError(
+            f"the largest of {name} is {float(value.abs().max()):.3g}, beyond 65504, the largest of float16: "
+            "leave out --half"
+        )
+    return small.contiguous()
+
+
+def without_paths(config: ModelConfig) -> dict[str, Any]:
+    """Return the provenance with the training archive's name instead of its place on one machine."""
+    training = dict(config.training)
+    if "archive" in training:
+        training["archive"] = Path(training["archive"]).name
+    return config.provenance | ({"training": training} if training else {})

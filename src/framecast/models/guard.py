@@ -29,7 +29,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.datasets import Samples, WindowDataset
 from framecast.generators.generator import Generator
 from framecast.models.config import ModelConfig
-from framecast.verification.scores.spectrum import power_spectrum
+from framecast.verification.scores.image import power_spectrum
 from framecast.videos.conditioning import Conditioning
 from framecast.videos.frames import FrameSpec
 from framecast.videos.normalise import Normaliser

@@ -15,10 +15,9 @@ from framecast.reports.colours import colour_map
 from framecast.reports.fan import fan
 from framecast.reports.film import can_write_mp4, strip
 from framecast.reports.maps import motion_map
-from framecast.reports.page import Page, Section, render
+from framecast.reports.page import Origin, Page, Section, render, title
 from framecast.reports.panels import Panels
 from framecast.reports.picture import save_figure, save_film, save_photograph
-from framecast.reports.provenance import Origin, title
 from framecast.reports.style import Look, own_settings
 from framecast.reports.tables import Cell, Column, Row, Table
 from framecast.reports.wording import Clock, counted, inline, short

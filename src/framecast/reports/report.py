@@ -9,8 +9,7 @@ from framecast.core.progress import Progress, Task, track
 from framecast.reports import verdicts
 from framecast.reports.casebook import chosen_cases, draw_case
 from framecast.reports.gallery import chart_sections, score_sections
-from framecast.reports.page import Page, render
-from framecast.reports.provenance import commands, origins
+from framecast.reports.page import Page, commands, origins, render
 from framecast.reports.style import looks, own_settings
 from framecast.reports.wording import Clock
 from framecast.verification import evaluation as scoring

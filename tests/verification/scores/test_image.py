@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import scoringrules
 import torch
 from skimage.metrics import structural_similarity
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
 
-from framecast.verification.scores import similarities
+from framecast.verification.scores import power_spectrum, similarities, threshold_weighted_crps, variogram_score
 from framecast.verification.scores.image import scales
 
 
@@ -96,3 +97,78 @@ def test_ssim_can_be_learnt_from() -> None:
     before.backward()
     step = 20 * forecast.grad / forecast.grad.norm()
     assert ssim(forecast.detach() + step, truth, data_range=100.0) > before
+
+
+def test_a_plane_wave_stands_in_its_ring() -> None:
+    x = torch.arange(64, dtype=torch.float64)
+    for cycles in (4, 11):
+        wave = torch.cos(2 * math.pi * cycles * x / 64).expand(64, 64)
+        for image in (wave, wave.T):
+            assert power_spectrum(image).argmax().item() + 1 == cycles
+
+
+def test_rings_of_a_frame_that_is_not_square_are_cycles_per_pixel() -> None:
+    x = torch.arange(96, dtype=torch.float64)
+    image = torch.cos(2 * math.pi * x / 8).expand(32, 96)  # 8 pixels per wave: 4 cycles per 32 pixels
+    spectrum = power_spectrum(image)
+    assert spectrum.shape == (16,)
+    assert spectrum.argmax().item() + 1 == 4
+
+
+def test_white_noise_is_flat_at_its_variance() -> None:
+    noise = torch.from_numpy(np.random.default_rng(0).normal(scale=3.0, size=(400, 32, 32)))
+    spectrum = power_spectrum(noise).mean(0)
+    np.testing.assert_allclose(spectrum[1:], 9.0, rtol=0.06)
+
+
+def test_smoothing_takes_away_small_scales_and_a_constant_has_none() -> None:
+    noise = torch.from_numpy(np.random.default_rng(0).normal(size=(64, 64)))
+    smooth = torch.nn.functional.avg_pool2d(noise[None], 5, stride=1, padding=2)[0]
+    ratio = power_spectrum(smooth) / power_spectrum(noise)
+    assert ratio[:3].mean() > 0.5
+    assert ratio[20:].mean() < 0.05
+    assert torch.equal(power_spectrum(torch.full((8, 8), 5.0)), torch.zeros(4))
+
+
+def test_an_image_with_a_hole_has_no_spectrum_and_the_others_keep_theirs() -> None:
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 16, 16)))
+    images[0, 3, 3] = math.nan
+    spectra = power_spectrum(images)
+    assert spectra[0].isnan().all()
+    assert torch.isfinite(spectra[1]).all()
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_two_pixels_as_scoringrules_has_it(power):
+    members, truth = torch.randn(6, 1, 2).double(), torch.randn(1, 2).double()
+    expected = scoringrules.vs_ensemble(truth.numpy()[0], members.numpy()[:, 0], p=power)
+    # There each pair is counted in both orders, and a pixel with itself, which adds nothing.
+    assert 2 * float(variogram_score(members, truth, power=power)) == pytest.approx(float(expected))
+
+
+def test_many_pairs_are_averaged_and_unknown_ones_left_out():
+    members, truth = torch.randn(4, 3, 5), torch.randn(3, 5)
+    truth[0, 0] = torch.nan
+    pairs = []
+    for lag in (1, 2):
+        for a in np.ndindex(3, 5):
+            for b in ((a[0] + lag, a[1]), (a[0], a[1] + lag)):
+                if b[0] < 3 and b[1] < 5:
+                    expected = (members[:, *a] - members[:, *b]).abs().sqrt().mean()
+                    pairs.append(float(((truth[a] - truth[b]).abs().sqrt() - expected) ** 2))
+    assert float(variogram_score(members, truth, lags=(1, 2))) == pytest.approx(np.nanmean(pairs), rel=1e-5)
+
+
+def test_white_noise_of_the_right_spread_scores_worse_than_smooth_members():
+    def smooth(*shape):
+        return torch.nn.functional.avg_pool2d(torch.randn(*shape, 40, 40), 9, stride=1) * 9
+
+    truth, members = smooth(1)[0], smooth(20)
+    assert variogram_score(members, truth) < 0.7 * variogram_score(torch.randn(20, 32, 32), truth)
+
+
+def test_the_crps_above_a_threshold_as_scoringrules_has_it():
+    members, truth = torch.randn(8, 100).double(), torch.randn(100).double()
+    expected = scoringrules.twcrps_ensemble(truth.numpy(), members.numpy().T, a=0.4, estimator="fair")
+    assert threshold_weighted_crps(members, truth, 0.4).numpy() == pytest.approx(expected)
+    assert float(threshold_weighted_crps(members, truth, 99.0).abs().max()) == 0

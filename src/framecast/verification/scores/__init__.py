@@ -29,11 +29,11 @@ from framecast.verification.scores.events import exceedance as exceedance
 from framecast.verification.scores.events import fractions as fractions
 from framecast.verification.scores.events import reliability as reliability
 from framecast.verification.scores.events import roc as roc
+from framecast.verification.scores.image import power_spectrum as power_spectrum
 from framecast.verification.scores.image import similarities as similarities
+from framecast.verification.scores.image import variogram_score as variogram_score
 from framecast.verification.scores.intervals import LEVELS as LEVELS
 from framecast.verification.scores.intervals import attainable as attainable
 from framecast.verification.scores.intervals import central_interval as central_interval
 from framecast.verification.scores.intervals import covered as covered
 from framecast.verification.scores.intervals import interval_score as interval_score
-from framecast.verification.scores.spectrum import power_spectrum as power_spectrum
-from framecast.verification.scores.variogram import variogram_score as variogram_score

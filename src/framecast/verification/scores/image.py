@@ -1,12 +1,14 @@
-"""Similarity of two images: PSNR, SSIM and its version over several scales.
+"""Scores of whole images: similarity (PSNR, SSIM and its version over several scales), power spectrum, variogram.
 
-They were designed for photographs, and need the relevant range of values (``data_range``): it is not derived from the
-images, or the score of a faint frame would depend on its maximum. They measure how similar single images look, not
-whether an ensemble is well calibrated: a blurred mean often has the best PSNR.
+Similarities were designed for photographs, and need the relevant range of values (``data_range``): it is not derived
+from the images, or the score of a faint frame would depend on its maximum. They measure how similar single images look,
+not whether an ensemble is well calibrated: a blurred mean often has the best PSNR.
 
 Frames are compared where both are known. A window with an unknown pixel is left out, and windows end at the
 border: nothing is padded.
 """
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -105,3 +107,84 @@ def _halved(image: Tensor) -> Tensor:
 def _mean(values: Tensor, known: Tensor) -> Tensor:
     total, count = torch.where(known, values, 0.0).sum((-2, -1)), known.sum((-2, -1))
     return torch.where(count > 0, total / count, torch.nan)
+
+
+def power_spectrum(image: Float[Tensor, "*shape height width"]) -> Float[Tensor, "*shape wavenumber"]:
+    """Return the mean power over rings of equal wavenumber, in the unit of the image squared.
+
+    The mean is subtracted and a Hann window applied, since the image is not periodic. Ring k contains the waves of k
+    cycles per shorter side, k = 1 … shorter side // 2; the longer side of a frame that is not square is measured in the
+    same cycles per pixel. A blurred forecast lacks power at large k, a noisy one has too much.
+
+    Args:
+        image: any unit. An image with NaN has a spectrum of NaN: it is left out, not filled.
+    """
+    height, width = image.shape[-2:]
+    rings = min(height, width) // 2
+    rows, columns = (
+        torch.hann_window(n, periodic=False, dtype=image.dtype, device=image.device) for n in (height, width)
+    )
+    window = rows[:, None] * columns
+    frequency = torch.hypot(
+        torch.fft.fftfreq(height, device=image.device)[:, None], torch.fft.fftfreq(width, device=image.device)
+    )
+    ring = torch.round(frequency * min(height, width)).long().flatten()
+    planes = image.reshape(-1, height, width)
+    found = [_rings(planes[own], window, ring) for own in pieces(len(planes), height * width)]
+    return torch.cat(found)[:, 1 : rings + 1].reshape(*image.shape[:-2], rings)
+
+
+def _rings(image: Tensor, window: Tensor, ring: Tensor) -> Tensor:
+    """Return the mean power of each ring of images ``[image, height, width]``."""
+    centred = (image - image.mean(dim=(-2, -1), keepdim=True)) * window / window.square().mean().sqrt()
+    wave = torch.fft.fft2(centred, norm="ortho")
+    power = wave.real.square() + wave.imag.square()
+    total = power.new_zeros(len(power), int(ring.max()) + 1).index_add_(-1, ring, power.flatten(-2))
+    return total / torch.bincount(ring)
+
+
+def variogram_score(
+    forecast: Float[Tensor, " member *shape height width"],
+    truth: Float[Tensor, " *shape height width"],
+    *,
+    power: float = 0.5,
+    lags: Sequence[int] = (1, 2, 4, 8),
+) -> Float[Tensor, "*shape"]:
+    r"""Return the variogram score of order ``power`` of each frame; lower is better.
+
+    .. math:: \operatorname{mean}_{i,j} \Big(|y_i - y_j|^p - \tfrac1M \sum_m |x_{m,i} - x_{m,j}|^p\Big)^2
+
+    over the pairs of pixels that lie ``lags`` apart along a row or a column, with equal weights; lags that do not fit
+    into the frame are left out.
+
+    Returns:
+        In the unit of the forecast to the power 2p; NaN where no pair is known.
+
+    References:
+        Scheuerer & Hamill (2015), "Variogram-based proper scoring rules for probabilistic forecasts of multivariate
+        quantities", Mon. Weather Rev. 143, eq. 9.
+    """
+    size = truth.shape[-2:]
+    frames, came = forecast.reshape(len(forecast), -1, *size), truth.reshape(-1, *size)
+    each = len(forecast) * size.numel()
+    found = [_variogram(frames[:, own], came[own], power, lags) for own in pieces(len(came), each)]
+    return torch.cat(found).reshape(truth.shape[:-2])
+
+
+def _variogram(forecast: Tensor, truth: Tensor, power: float, lags: Sequence[int]) -> Tensor:
+    total, count = truth.new_zeros(truth.shape[:-2]), truth.new_zeros(truth.shape[:-2])
+    for lag in lags:
+        for dim in (-2, -1):
+            if truth.shape[dim] <= lag:
+                continue
+            expected = _differences(forecast, lag, dim, power).nanmean(0)
+            squared = (_differences(truth, lag, dim, power) - expected).square()
+            known = ~torch.isnan(squared)
+            total += torch.where(known, squared, 0.0).sum((-2, -1))
+            count += known.sum((-2, -1))
+    return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+
+def _differences(image: Tensor, lag: int, dim: int, power: float) -> Tensor:
+    size = image.shape[dim] - lag
+    return (image.narrow(dim, lag, size) - image.narrow(dim, 0, size)).abs() ** power

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from framecast.reports.provenance import origins, title
+from framecast.reports.page import origins, title
 
 
 def test_names_of_attributes_become_words() -> None:
