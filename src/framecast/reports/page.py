@@ -15,7 +15,6 @@ from framecast.reports.picture import Film, Picture
 from framecast.reports.tables import Table
 from framecast.verification.results import Scores
 
-
 _FIRST = ("model", "weights_sha256", "archive", "split", "sampler", "steps", "seed", "members", "evaluated_with")
 _WORDS = {
     "weights_sha256": "Checksum of the weights (SHA-256)",
