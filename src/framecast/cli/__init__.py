@@ -16,12 +16,12 @@ from framecast._version import __version__
 from framecast.cli import failures
 from framecast.cli.console import complain, print_trace, speak
 from framecast.cli.evaluate import evaluate
+from framecast.cli.failures import interruptible
 from framecast.cli.forecast import forecast, netcdf
 from framecast.cli.importing import import_
 from framecast.cli.info import info, machine
 from framecast.cli.models import average, calibrate, export, reference
 from framecast.cli.options import add
-from framecast.cli.stopping import interruptible
 from framecast.cli.train import distill, split, train
 from framecast.cli.view import view
 from framecast.core.domain import built_in_domains, domains

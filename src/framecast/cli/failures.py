@@ -1,26 +1,32 @@
-"""How a command ends when something goes wrong: one line on stderr and an exit code.
+"""How a command ends: one line on stderr and an exit code.
 
     0    all went well
     1    something failed that is not the user's mistake: a full disk, out of memory, a bug in framecast
     2    the user's mistake: a misspelt option, a file that is not there, an output that exists
     130  interrupted by Ctrl-C (SIGINT)
-    143  stopped by SIGTERM
+    143  stopped by SIGTERM, which a preemptible node sends some seconds before the machine is withdrawn
 
-``framecast --debug COMMAND`` (or ``FRAMECAST_DEBUG=1``) shows where it went wrong instead.
+``framecast --debug COMMAND`` (or ``FRAMECAST_DEBUG=1``) shows where it went wrong instead. Either signal raises
+`Interrupted`: what is complete is kept by whoever wrote it, who says so in a note of the exception. Training would lose
+the step that is being made, so there the first signal only asks (`Stop`). A second Ctrl-C ends at once.
 """
 
 import errno
 import os
+import signal
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import typer
 
-from framecast.cli.stopping import Interrupted
 from framecast.core.distributed import ElsewhereError, is_first
 from framecast.core.domain import domains
 from framecast.core.errors import FramecastError
+from framecast.core.progress import note
 from framecast.core.text import one_line
 
 FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
@@ -29,6 +35,84 @@ FAILED, MISTAKEN, INTERRUPTED = 1, 2, 130
 CommandLineError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def __str__(self) -> str:
+        reason = "interrupted" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
+        return "; ".join([reason, *getattr(self, "__notes__", ())])
+
+    @property
+    def code(self) -> int:
+        """With which the command ends."""
+        return 128 + self.number
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Give SIGINT and SIGTERM to ``handler`` during the block; only in the main thread."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in ((signal.SIGINT, signal.SIGTERM) if main else ())}
+    try:
+        yield
+    finally:
+        for number, own in before.items():
+            signal.signal(number, own)
+
+
+@contextmanager
+def interruptible() -> Iterator[list[Interrupted]]:
+    """Raise `Interrupted` on a signal in the block, in the main thread only; yield a list that contains it afterwards.
+
+    A further SIGTERM is ignored, so that what is complete can be kept; a further SIGINT is not.
+    """
+    raised: list[Interrupted] = []
+
+    def came(number: int, frame: FrameType | None) -> None:
+        if not raised or number == signal.SIGINT:
+            raised[:] = raised or [Interrupted(number)]
+            raise raised[0]
+
+    with _handled_by(came):
+        yield raised
+
+
+class Stop:
+    """Whether a signal has asked to stop."""
+
+    def __init__(self) -> None:
+        self._signal: int | None = None
+
+    def __call__(self) -> bool:
+        """Return whether it is time to stop."""
+        return self._signal is not None
+
+    def end(self, saved: str) -> None:
+        """End the command with one line that says what is ``saved``, if a signal has asked to stop."""
+        if self._signal is not None:
+            note(f"stopped by {signal.Signals(self._signal).name}: {saved}; rerun the same command to resume")
+            raise typer.Exit(128 + self._signal)
+
+    @contextmanager
+    def on_signals(self) -> Iterator["Stop"]:
+        """Let SIGINT and SIGTERM ask for the end during the block that follows; only in the main thread."""
+        with _handled_by(self._asked):
+            yield self
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
 
 
 def explain(error: BaseException) -> tuple[str, int]:

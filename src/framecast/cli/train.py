@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from framecast.cli.console import note, print_table, say
-from framecast.cli.stopping import Stop
+from framecast.cli.failures import Stop
 from framecast.core.errors import ConfigError, FramecastError
 
 Changes = Annotated[

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from framecast.verification.scores.pieces import pieces
+from framecast.verification.scores.sorting import pieces
 
 _WINDOW, _SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03

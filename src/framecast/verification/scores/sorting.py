@@ -1,10 +1,11 @@
-"""Sorting a few members at a great many points at once.
+"""Large ensembles: a piece at a time, and sorting a few members at a great many points at once.
 
-A library sort processes the members of one point after the other; with 20 members on the first axis and 100,000 points
-behind them that is an order of magnitude slower than a sorting network, which compares whole planes. With few points
-the library sort is faster.
+What a score computes on the way is a multiple of what it is given. A library sort processes the members of one point
+after the other; with 20 members on the first axis and 100,000 points behind them that is an order of magnitude slower
+than a sorting network, which compares whole planes. With few points the library sort is faster.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -44,3 +45,13 @@ def _comparisons(size: int) -> tuple[tuple[int, int], ...]:
             distance //= 2
         block *= 2
     return tuple(pairs)
+
+
+_VALUES = 2**22  # values of a piece, about: the working memory of a score is then some hundred megabytes at most
+
+
+def pieces(length: int, each: int) -> Iterator[slice]:
+    """Yield slices that cover ``length`` places with ``each`` values at a place; one for an empty length."""
+    step = max(1, _VALUES // max(1, each))
+    for start in range(0, max(1, length), step):
+        yield slice(start, start + step)
