@@ -66,9 +66,9 @@ class Judged:
     truth: Tensor
     data_range: Tensor
     cadence: Cadence
+    uncertainty: Tensor
     quantities: tuple[Quantity, ...] = ()
     scale: Tensor | None = None
-    uncertainty: Tensor | None = None
     weights: Tensor | None = None
 
     @property
@@ -105,12 +105,6 @@ class Judged:
     def between(self) -> tuple[Tensor, ...]:
         """Sums between the sorted members, for the reliability part of the CRPS."""
         return between_members(self.members, self.truth, self.weights)
-
-    @cached_property
-    def unknowable(self) -> Tensor:
-        """`uncertainty` as one bin, ``[channel, 1]``; NaN where it is not known."""
-        known = self.truth.new_full((len(self.truth),), torch.nan) if self.uncertainty is None else self.uncertainty
-        return known[:, None]
 
     @cached_property
     def similarity(self) -> dict[str, Tensor]:
@@ -370,7 +364,7 @@ SCORES = (
     Score(
         "crps_resolution",
         "CRPS, resolution part",
-        lambda s: (*s.between, s.unknowable),
+        lambda s: (*s.between, s.uncertainty[:, None]),
         combine=lambda *means: np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1]),
         better="higher",
         hint="gain over climatology",
@@ -380,8 +374,8 @@ SCORES = (
     Score(
         "crps_uncertainty",
         "CRPS, uncertainty part",
-        lambda s: s.unknowable,
-        combine=lambda unknowable: unknowable[..., 0],
+        lambda s: s.uncertainty[:, None],
+        combine=lambda mean: mean[..., 0],
         better=None,
         hint="CRPS of the climatology of the observations",
         binned=True,

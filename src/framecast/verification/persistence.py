@@ -20,7 +20,7 @@ lowest fair CRPS is *fitted persistence*. The choice is independent of the windo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -109,14 +109,8 @@ class Occasions:
         """Return every n-th row and column: about `_PIXELS` of each frame."""
         step = max(1, round((self.last.shape[-2] * self.last.shape[-1] / _PIXELS) ** 0.5))
         thin = (..., slice(None, None, step), slice(None, None, step))
-        return Occasions(
-            last=self.last[thin],
-            mean=self.mean[thin],
-            future=self.future[thin],
-            times=self.times,
-            span=self.span,
-            moved=None if self.moved is None else self.moved[thin],
-        )
+        moved = None if self.moved is None else self.moved[thin]
+        return replace(self, last=self.last[thin], mean=self.mean[thin], future=self.future[thin], moved=moved)
 
 
 class FittedPersistence:

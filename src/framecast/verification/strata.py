@@ -82,9 +82,8 @@ def _position(cases: Cases, angle: str, axis: str) -> np.ndarray:
     name = angle if angle in data.coords else axis
     if name not in data.coords:
         raise DataError(f"{cases.sources[0].path.name} has no coordinates of its pixels, which regions need")
-    own = data[name].transpose(*(dim for dim in ("y", "x") if dim in data[name].dims))
-    values = own.values if own.ndim == 2 else own.values[:, None] if own.dims == ("y",) else own.values[None]
-    return np.broadcast_to(values.astype(np.float64), cases.size)
+    frame = xr.DataArray(np.empty(cases.size), dims=("y", "x"))
+    return data[name].drop_vars(list(data[name].coords)).broadcast_like(frame).transpose("y", "x").values.astype(float)
 
 
 def _classes(cases: Cases, path: Path) -> list[Stratum]:
@@ -94,7 +93,8 @@ def _classes(cases: Cases, path: Path) -> list[Stratum]:
     maps = [variable for variable in data.data_vars.values() if variable.squeeze().ndim == 2]
     if len(maps) != 1:
         raise DataError(f"{path} contains {len(maps)} variables of rows and columns; a mask has one, of whole numbers")
-    mask = _upward(maps[0].squeeze())
+    kept = maps[0].squeeze()  # rows to the north and columns to the east if there are coordinates
+    mask = kept.sortby([dim for dim in kept.dims if dim in kept.coords]).values.astype(np.float64)
     if mask.shape != cases.size:
         raise DataError(
             f"the mask {path} has {mask.shape[0]}×{mask.shape[1]} pixels and the forecast "
@@ -109,11 +109,3 @@ def _classes(cases: Cases, path: Path) -> list[Stratum]:
         Stratum(name=f"class {meanings.get(value, f'{value:g}')}", pixels=from_numpy(mask == value))
         for value in known.tolist()
     ]
-
-
-def _upward(mask: xr.DataArray) -> np.ndarray:
-    """Return the values, rows to the north and columns to the east if there are coordinates."""
-    for dim in mask.dims:
-        if dim in mask.coords and mask.sizes[dim] > 1 and mask[dim].values[0] > mask[dim].values[-1]:
-            mask = mask.isel({dim: slice(None, None, -1)})
-    return np.asarray(mask.values, np.float64)

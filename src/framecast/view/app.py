@@ -166,17 +166,9 @@ def application(
     ) -> Response:
         sample = library.sample(key, number)
         dress = Dress(colours=colours, stretch=stretch, low=low, high=high)
+        _within(channel, sample)
         with room:
-            content = animation(
-                library,
-                key,
-                number,
-                panels=panels,
-                channel=_within(channel, sample),
-                dress=dress,
-                speed=speed,
-                kind=kind,
-            )
+            content = animation(library, key, number, panels, channel=channel, dress=dress, speed=speed, kind=kind)
         return _download(content, file_name(sample, f".{kind}"), "video/mp4" if kind == "mp4" else f"image/{kind}")
 
     @app.get("/api/files/{key}/windows/{number}/ensemble.nc")

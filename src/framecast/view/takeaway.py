@@ -41,7 +41,7 @@ class Dress:
 
 
 def animation(
-    library: Library, key: str, number: int, *, panels: str, channel: int, dress: Dress, speed: float, kind: str
+    library: Library, key: str, number: int, panels: str, *, channel: int, dress: Dress, speed: float, kind: str
 ) -> bytes:
     """Return an animation of panels of window ``number``, as the addresses of the browser name them, side by side.
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from framecast.verification.scores import between_members, crps, power_spectrum, similarities, variogram_score
-from framecast.verification.scores import pieces as module
+from framecast.verification.scores import sorting as module
 from framecast.verification.scores.sorting import pieces, sort_members
 
 
