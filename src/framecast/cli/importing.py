@@ -52,7 +52,6 @@ def import_(
 
 
 def _explain(imported: "Imported") -> None:
-    """Say what is in the archive, and what is not."""
     from framecast.core.options import format_duration
     from framecast.videos.units import by_channel, shown
 
@@ -98,7 +97,6 @@ def _explain(imported: "Imported") -> None:
 
 
 def _next_command(imported: "Imported", out: Path) -> str:
-    """Return the command that trains on the archive, with the frames and masks that it has."""
     words = ["framecast", "train", "auto", "--data", str(out), "--out", f"runs/{out.stem}"]
     if imported.uneven > _UNEVEN:
         words.append("data.tolerance=0.45")

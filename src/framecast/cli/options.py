@@ -123,7 +123,6 @@ def _parameter(group: type, field: Any) -> inspect.Parameter:
 
 
 def _value(group: type, field: Any, given: Any) -> Any:
-    """Return the value of a field from what was given on the command line."""
     written = _written(group, field)
     if written is None:
         return given

@@ -50,7 +50,6 @@ def _unit(shown: Mapping[str, ScoreInfo]) -> str:
 
 
 def _remarks(scores: Scores, quantity: str | None) -> list[str]:
-    """Return remarks on the columns of intervals."""
     ensembles = [found for found in scores.forecasts.values() if not found.point]
     said = []
     if ensembles and quantity:
@@ -66,7 +65,6 @@ def _remarks(scores: Scores, quantity: str | None) -> list[str]:
 
 
 def _events(scores: Scores) -> list[str]:
-    """Return how well each event was forecast, one line for each model."""
     said = []
     for each in scores.occurrences:
         for name in each.models:

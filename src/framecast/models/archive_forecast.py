@@ -243,7 +243,6 @@ def _trained_on(config: ModelConfig, archive: Archive) -> bool:
 
 
 def _newest(archive: Archive, windows: WindowList, frames: FrameSpec) -> tuple[WindowList, list[str]]:
-    """Return the windows with the newest past, and a remark if the archive ends later."""
     calendar, slack = archive.calendar, _slack(frames)
     newest = max(window.issue_time for window in windows)
     end = max(archive.times(name)[-1] for name in archive.sequences)
@@ -572,7 +571,6 @@ def sample_key(window: Window) -> int:
 
 
 def _nowcasters(plan: Plan, names: Sequence[str], members: int) -> list[Nowcaster]:
-    """Return what draws the baselines ``names`` of the windows of ``plan``."""
     frames, archive = plan.frames, plan.archive
     return [
         nowcaster_for(

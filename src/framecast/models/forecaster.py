@@ -469,7 +469,6 @@ class Forecaster:
         return isinstance(target, Advected) and target.motion.lasting
 
     def _order(self) -> list[int]:
-        """Return the place of each past channel among the future ones."""
         past, future = self.frames.past_channels, self.frames.future_channels
         if unknown := [name for name in past if name not in future]:
             raise ConfigError(

@@ -163,7 +163,6 @@ def _parse(path: Path) -> dict[str, Any] | None:
 
 
 def _keep(path: Path, kept: dict[str, Any]) -> bool:
-    """Write a measurement into the user's cache; return whether that was possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(kept, indent=1) + "\n")

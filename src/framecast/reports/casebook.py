@@ -87,7 +87,6 @@ def draw_case(
 
 
 def _shades(cases: Cases) -> str:
-    """Return what is shaded in a fan chart."""
     if len(cases.models) > 1:
         return "Shaded: central 90 % intervals; lines: medians."
     if cases.members[cases.models[0]] > 1:

@@ -106,7 +106,6 @@ def when(panels: Panels, k: int) -> str:
 
 
 def _frame(panels: Panels, k: int, *, clock: bool, wanted: int) -> Image.Image:
-    """Return the picture at time ``k``."""
     width, height = tile_size(panels.shape, wanted, enlarge_only=True)
     columns = panels.columns
     rows = -(-len(panels.panels) // columns)

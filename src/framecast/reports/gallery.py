@@ -233,7 +233,6 @@ def _numbered(name: str, k: int) -> str:
 
 
 def _ends(scores: Scores, looks: dict[str, Look], name: str) -> str:
-    """Return a score at the first and the last lead time, of each forecast."""
     clock = Clock.of(3600 * scores.lead_times_h[-1])
     first, last = (clock.text(3600 * scores.lead_times_h[k]) for k in (0, -1))
     words = []
@@ -251,7 +250,6 @@ def _quoted_skill(scores: Scores, name: str) -> str:
 
 
 def _outermost(scores: Scores, looks: dict[str, Look]) -> str:
-    """Return how often the truth is outside all members."""
     words = []
     for name in scores.models:
         ranks = scores[name].ranks
@@ -262,7 +260,6 @@ def _outermost(scores: Scores, looks: dict[str, Look]) -> str:
 
 
 def _words(scores: Scores, looks: dict[str, Look], name: str) -> str:
-    """Return the relative difference in CRPS to each other forecast."""
     words = []
     for other, look in looks.items():
         entry = charts.against(scores, name, other).get("crps")

@@ -124,7 +124,6 @@ def structure(found: ForecastScores, wavelengths: Sequence[float]) -> list[Band]
 
 
 def _structure(own: str, bands: Sequence[Band]) -> list[str]:
-    """Return a sentence on whether single members look like observations."""
     wrong = [band for band in bands if band.verdict]
     if not bands:
         return []
@@ -158,7 +157,6 @@ def _opposite(first: str, second: str, verdict: str, scores: Scores) -> str:
 
 
 def _but(sentence: str, beside: Sequence[str]) -> str:
-    """Return a sentence with its reservations."""
     parts = [part for part in beside if part]
     return f"{sentence.removesuffix('.')}; but {', and '.join(parts)}." if parts else sentence
 
@@ -247,7 +245,6 @@ def legend(scores: Scores) -> list[str]:
 
 
 def _between(pair: Difference, scores: Scores, looks: dict[str, Look]) -> str:
-    """Return a sentence on two models."""
     first, second = looks[pair.first].label, looks[pair.second].label
     entry, size = pair.scores["crps"], scores[pair.second]["crps"].value
     if not entry.total.certain or not size:
@@ -260,7 +257,6 @@ def _between(pair: Difference, scores: Scores, looks: dict[str, Look]) -> str:
 
 
 def _skill(own: str, other: str, entry: Comparison) -> str:
-    """Return a sentence on a model against a baseline."""
     if not entry.total.certain:
         return f"{own} against {other}: no interval can be given, there are too few independent blocks."
     value, (low, high) = float(entry.total), entry.total.bounds()

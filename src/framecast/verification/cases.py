@@ -276,7 +276,6 @@ class Cases:
         return videos(source.read(source.dataset["truth"].isel(sample=number)))
 
     def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
-        """Return the observations; NaN where a file has none."""
         truth, *others = (
             videos(source.read(sample["truth"])) for source, sample in zip(self.sources, samples, strict=True)
         )

@@ -189,7 +189,6 @@ def _spans(runs: Sequence[ForecastRun], truths: dict[str, Video]) -> str:
 
 
 def _truth_of(run: ForecastRun, truths: dict[str, Video], path: object) -> Video | None:
-    """Return the observations of the sequence of a run."""
     if len(truths) <= 1:
         return next(iter(truths.values()), None)
     if run.sequence not in truths:
@@ -300,7 +299,6 @@ def _other_grid(own: Video, truth: Video, name: str) -> str:
 
 
 def _truths(path: Path) -> dict[str, Video]:
-    """Return the observations, by sequence."""
     try:
         archive = Archive.open(path)
     except DataError as error:
@@ -348,7 +346,6 @@ def _of_recording(recording: Recording, sequence: int, times: Clock, order: np.n
 
 
 def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterator[ForecastRun]:
-    """Yield every run of a forecast."""
     path = Path(forecast)
     if (path / FORECAST.marker).is_file() and FORECAST.describes(path):
         yield from _own_runs(path)
@@ -368,7 +365,6 @@ def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterat
 
 
 def _own_runs(path: Path) -> Iterator[ForecastRun]:
-    """Yield the samples of a forecast file."""
     data = open_forecast(path)
     clock, calendar = issue_clock(data)
     positions = _coordinates({name: data[name] for name in ("y", "x", "lat", "lon", "crs") if name in data.coords})

@@ -77,7 +77,6 @@ def _region(cases: Cases, text: str) -> Stratum:
 
 
 def _position(cases: Cases, angle: str, axis: str) -> np.ndarray:
-    """Return a coordinate of every pixel."""
     data = cases.sources[0].dataset
     name = angle if angle in data.coords else axis
     if name not in data.coords:

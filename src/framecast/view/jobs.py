@@ -219,7 +219,6 @@ def _kill(process: BaseProcess | None) -> None:
 
 
 def _memory(pid: int | None) -> int:
-    """Return the bytes of memory of a process and those that it started."""
     import psutil
 
     try:

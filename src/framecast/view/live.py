@@ -118,7 +118,6 @@ class Live:
         return job
 
     def _remove(self, key: str, job: Job) -> None:
-        """Remove an upload when it has been read."""
         while not job.over:
             threading.Event().wait(0.2)
         self._discard(key)

@@ -74,7 +74,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _own_names() -> tuple[str, ...]:
-    """Return the names and addresses of this machine."""
     import psutil
 
     addresses = [entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries]

@@ -155,7 +155,6 @@ def _answers(sample: Sample, channel: int) -> dict[str, Any]:
 
 
 def _videos(sample: Sample, channel: int) -> dict[str, str]:
-    """Return the videos of a window by their names in addresses, as base64."""
     members = len(sample.members)
     names = ["truth", "persistence", *(f"member-{k + 1}" for k in range(members)), *(_FURTHER if members > 1 else ())]
     best = "mean" if members > 1 else "member-1"

@@ -55,7 +55,6 @@ def _end_with_server() -> None:
 
 
 def _judge(request: dict[str, Any], folder: Path, say: Callable[..., None]) -> None:
-    """Evaluate forecast files and write ``scores.json``."""
     from framecast.verification.evaluation import evaluate
     from framecast.verification.files import write_scores
 
