@@ -94,6 +94,7 @@ class Stop:
         self._signal: int | None = None
 
     def __call__(self) -> bool:
+        """Return whether it is time to stop."""
         return self._signal is not None
 
     def end(self, saved: str) -> None:

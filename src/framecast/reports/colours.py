@@ -77,6 +77,7 @@ class Brightness:
         return cls(0.0, high, None if like.softening is None else like.softening * high / whole)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Return ``values`` on the scale of 0 … 1."""
         if self.signed:
             bend = self.softening
             x = values / self.high if bend is None else np.arcsinh(values / bend) / np.arcsinh(self.high / bend)

@@ -71,6 +71,7 @@ class Guard:
         self._application, self._access = application, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         if scope["type"] != "http":

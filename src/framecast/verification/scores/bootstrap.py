@@ -11,6 +11,7 @@ References:
     resampling of whole days).
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,10 +123,6 @@ def _percentiles(replicates: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     """Return ``[edge, ...]``, each of the draws that are not NaN."""
     if not np.isnan(replicates).any():
         return np.asarray(np.percentile(replicates, edges, axis=0))
-    ends = np.full((len(edges), *replicates.shape[1:]), np.nan)
-    for index in np.ndindex(replicates.shape[1:]):
-        column = replicates[(slice(None), *index)]
-        column = column[~np.isnan(column)]
-        if len(column):
-            ends[(slice(None), *index)] = np.percentile(column, edges)
-    return ends
+    with warnings.catch_warnings():  # where every draw is NaN
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(np.nanpercentile(replicates, edges, axis=0))
