@@ -45,16 +45,9 @@ from framecast.verification.results import ForecastScores, Scores
 from framecast.verification.rows import SampleScores, sample_scores, to_dataset
 from framecast.verification.scores import Bootstrap
 from framecast.verification.sources import finite_tensor
-from framecast.verification.strata import Stratum, find_strata
-from framecast.verification.summary import (
-    draw_scores,
-    forecast_scores,
-    quantity_info,
-    score_info,
-    stratum_scores,
-    summarise,
-)
-from framecast.verification.tally import Maps, Tally
+from framecast.verification.strata import find_strata
+from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
+from framecast.verification.tally import Maps, Sums, Tally
 from framecast.videos.units import by_channel
 
 __all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
@@ -155,91 +148,35 @@ def evaluate(
     entries = _entries(scores, measured, limits, cases.size, cases.units)
     strata = find_strata(cases, by=chosen.by, regions=chosen.region, mask=chosen.mask)
     areas = cases.weights if chosen.weights == "area" else None
-    shared = cases.climate.judged(areas)
-    scale = cases.climate.scale if len(cases.channels) > 1 else None
-    limited = {entry.name for value in limits for entry in event_scores(value, cases.size)}
-    few = tuple(entry for entry in entries if entry.shown == "console" or entry.name in limited)
-
-    def begun(scores: tuple[Score, ...], thresholds: Sequence[float] = ()) -> dict[str, Tally]:
-        return {
-            name: Tally(members=size, scores=scores, thresholds=thresholds, scale=scale)
-            for name, size in cases.members.items()
-        }
-
-    tallies = begun(entries, limits)
-    parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [(stratum, begun(few), []) for stratum in strata]
-    maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
+    sums = Sums(cases, scores=entries, quantities=measured, thresholds=limits, strata=strata, areas=areas)
     before: list[dict[str, float]] = []
-    seen = _past_cadence(cases)
-    observed = np.zeros(2, dtype=np.int64)  # pixels known, and pixels there are
     for index in range(len(cases)):
         case = cases[index]
-        observed += (int((~case.truth.isnan()).sum()), case.truth.numel())
-        came = torch.where(case.valid, case.truth, torch.nan)
-        before += [_activity(case.past, measured, seen, shared["weights"])] if asked else []
-        for name, members in case.forecasts.items():
-            sample = Judged(members=members, truth=came, cadence=cases.cadence, quantities=measured, **shared)
-            tallies[name].record(sample)
-            maps[name].record(sample)
-            for stratum, own, _ in parts:
-                if stratum.holds(index):
-                    inside = came if stratum.pixels is None else torch.where(stratum.pixels, came, torch.nan)
-                    own[name].record(replace(sample, truth=inside, quantities=()))
-        for stratum, _, numbers in parts:
-            numbers += [index] if stratum.holds(index) else []
+        sums.record(case)
+        before += [_activity(case.past, sums)] if asked else []
         if progress is not None:
             progress(index + 1, len(cases))
     cases.check_unchanged()
-    if not np.any(tallies[cases.models[0]].count):
+    if not np.any(sums.tallies[cases.models[0]].count):
         raise DataError(
             f"{', '.join(map(str, files))}: there is no pixel where the truth and every forecast are known, so nothing "
             "can be scored; check that the file contains more than NaN"
         )
-    values = _relative(tallies, cases.models[0])
+    values = _relative(sums.tallies, cases.models[0])
     if chosen.blocks == "auto":
         blocks = independent_blocks(cases, values)
     else:
         blocks = Chosen(cases.named(chosen.blocks), chosen.blocks)
-    drawing = {"replicates": chosen.replicates, "seed": chosen.seed, "least": blocks.least}
-    bootstrap = Bootstrap(blocks.names, **drawing)
+    bootstrap = Bootstrap(blocks.names, replicates=chosen.replicates, seed=chosen.seed, least=blocks.least)
+    lead = next((each.name for each in measured if each.name in ("peak", "peak_mean", "maximum")), "")
     found = [
-        judge_event(
-            event,
-            _windows(cases, tallies, before, measured),
-            cases.models,
-            blocks.names,
-            bootstrap,
-            lead=next(each.name for each in measured if each.name in ("peak", "peak_mean", "maximum")),
-        )
-        for event in asked
+        judge_event(event, _windows(sums, before), cases.models, blocks.names, bootstrap, lead=lead) for event in asked
     ]
     return Evaluation(
         cases=cases,
-        maps=maps,
-        scores=summarise(
-            cases,
-            tallies,
-            bootstrap,
-            scores=entries,
-            quantities=measured,
-            thresholds=limits,
-            blocks=blocks,
-            values=values,
-            observed=(int(observed[0]), int(observed[1])),
-            weights="" if areas is None else "cosine of the latitude",
-            occurrences=found,
-            strata=[
-                stratum_scores(
-                    stratum.name,
-                    own,
-                    cases,
-                    few,
-                    Bootstrap([blocks.names[k] for k in numbers], **drawing),
-                )
-                for stratum, own, numbers in parts
-            ],
-        ),
-        samples=sample_scores(cases, tallies, entries),
+        maps=sums.maps,
+        scores=summarise(sums, blocks, bootstrap, values=values, occurrences=found),
+        samples=sample_scores(cases, sums.tallies, entries),
         quantities=measured,
     )
 
@@ -250,28 +187,26 @@ def _past_cadence(cases: Cases) -> Cadence:
     return spacing([time - first + second - first for time in cases.past_times])
 
 
-def _activity(
-    past: torch.Tensor, quantities: Sequence[Quantity], cadence: Cadence, weights: torch.Tensor | None
-) -> dict[str, float]:
+def _activity(past: torch.Tensor, sums: Sums) -> dict[str, float]:
     """Return each quantity of a past, the largest over its channels and frames."""
-    valid = ~torch.isnan(past)
+    valid, cadence = ~torch.isnan(past), _past_cadence(sums.cases)
+    weights = None if sums.areas is None else torch.from_numpy(sums.areas)
     return {
         each.name: float(torch.amax(measure(each, past, valid, cadence, weights).nan_to_num(-torch.inf)))
-        for each in quantities
+        for each in sums.quantities
     }
 
 
-def _windows(
-    cases: Cases, tallies: dict[str, Tally], before: list[dict[str, float]], quantities: Sequence[Quantity]
-) -> JudgedWindows:
+def _windows(sums: Sums, before: list[dict[str, float]]) -> JudgedWindows:
     """Return the values of events: the largest value over channels and frames."""
 
     def largest(values: torch.Tensor, axes: int) -> np.ndarray:
         flat = values.double().flatten(axes).nan_to_num(-torch.inf).amax(-1)
         return torch.where(torch.isfinite(flat), flat, torch.nan).numpy()
 
-    own = {each.name: {name: tallies[name].quantity(each.name) for name in cases.models} for each in quantities}
-    past = {each.name: np.array([row[each.name] for row in before]) for each in quantities}
+    cases, names = sums.cases, [each.name for each in sums.quantities]
+    own = {name: {model: sums.tallies[model].quantity(name) for model in cases.models} for name in names}
+    past = {name: np.array([row[name] for row in before]) for name in names}
     data = cases.sources[0].dataset
     return JudgedWindows(
         values={

@@ -53,7 +53,8 @@ from framecast.verification.scores import (
 )
 from framecast.verification.scores.bootstrap import mean
 from framecast.verification.sources import ForecastSource
-from framecast.verification.tally import Tally
+from framecast.verification.strata import Stratum
+from framecast.verification.tally import Sums, Tally
 from framecast.videos.units import shown
 
 COST_LOSS = (0.01, 0.02, 0.05, *(k / 10 for k in range(1, 10)), 0.95, 0.98, 0.99)
@@ -72,28 +73,12 @@ class Draws:
 
 
 def summarise(
-    cases: Cases,
-    tallies: dict[str, Tally],
-    bootstrap: Bootstrap,
-    *,
-    scores: Sequence[Score],
-    quantities: Sequence[Quantity],
-    thresholds: Sequence[float],
-    blocks: Chosen,
-    values: np.ndarray,
-    observed: tuple[int, int],
-    weights: str = "",
-    strata: Sequence[StratumScores] = (),
-    occurrences: Sequence[Occurrences] = (),
+    sums: Sums, blocks: Chosen, bootstrap: Bootstrap, *, values: np.ndarray, occurrences: list[Occurrences]
 ) -> Scores:
-    """Return the results of an evaluation.
-
-    ``blocks`` are those of the bootstrap, ``values`` the scores of each sample, and ``observed`` the numbers of known
-    and of all truth pixels.
-    """
-    first = tallies[cases.models[0]]
-    known, pixels = observed
-    judged = np.array(first.count)
+    """Return the results of an evaluation; ``values`` are the scores of each sample."""
+    cases, tallies, scores = sums.cases, sums.tallies, sums.scores
+    known, pixels = sums.pixels.tolist()
+    judged = np.array(tallies[cases.models[0]].count)
     draws = {name: draw_scores(tally, scores, bootstrap) for name, tally in tallies.items()}
     forecasts = {}
     for name, tally in tallies.items():
@@ -124,7 +109,7 @@ def summarise(
         lead_times_h=[seconds / 3600 for seconds in cases.lead_times],
         data_range=cases.climate.data_range.tolist(),
         wavelengths_px=(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)).tolist(),
-        thresholds=list(thresholds),
+        thresholds=list(sums.thresholds),
         climatology_like=cases.climatology_like,
         bootstrap=BootstrapInfo(
             blocks=blocks.blocks,
@@ -139,7 +124,7 @@ def summarise(
             score.name: score_info(score, cases.unit if len(cases.channels) == 1 or not score.scaled else SCALED)
             for score in scores
         },
-        quantity_info={quantity.name: quantity_info(quantity, cases.unit) for quantity in quantities},
+        quantity_info={quantity.name: quantity_info(quantity, cases.unit) for quantity in sums.quantities},
         models=cases.models,
         forecasts={name: ForecastScores(**found) for name, found in forecasts.items()},
         differences=[
@@ -148,10 +133,10 @@ def summarise(
         ],
         provenance={source.name: _provenance(source) for source in cases.sources},
         scale=cases.climate.scale.tolist() if len(cases.channels) > 1 else [],
-        weights=weights,
+        weights="" if sums.areas is None else "cosine of the latitude",
         cost_loss=list(COST_LOSS),
-        strata=list(strata),
-        occurrences=list(occurrences),
+        strata=[_stratum(part, sums, blocks, bootstrap) for part in sums.parts],
+        occurrences=occurrences,
     )
 
 
@@ -161,15 +146,17 @@ def _effective(values: np.ndarray, bootstrap: Bootstrap) -> float:
     return effective_number(values, draws[1:]) if bootstrap.blocks >= bootstrap.least else float("nan")
 
 
-def stratum_scores(
-    name: str, tallies: Mapping[str, Tally], cases: Cases, scores: Sequence[Score], bootstrap: Bootstrap
+def _stratum(
+    part: tuple[Stratum, dict[str, Tally], list[int]], sums: Sums, blocks: Chosen, whole: Bootstrap
 ) -> StratumScores:
-    """Return the scores of a subset, from the ``tallies`` of its samples and pixels."""
+    (stratum, tallies, numbers), cases = part, sums.cases
+    names = [blocks.names[k] for k in numbers]
+    bootstrap = Bootstrap(names, replicates=whole.replicates, seed=whole.seed, least=whole.least)
     judged = np.array(tallies[cases.models[0]].count)
-    draws = {own: draw_scores(tally, scores, bootstrap) for own, tally in tallies.items()}
+    draws = {own: draw_scores(tally, sums.few, bootstrap) for own, tally in tallies.items()}
     references = [other for other, baseline in cases.baselines.items() if baseline.reference and other in draws]
     return StratumScores(
-        name=name,
+        name=stratum.name,
         samples=int(judged.any(axis=(1, 2)).sum()),
         judged_pixels=int(judged.sum()),
         scores={

@@ -6,15 +6,18 @@ computation with different weights.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from framecast.verification.catalogue import Judged, Score, kept
+from framecast.verification.cases import Case, Cases
+from framecast.verification.catalogue import Judged, Score, event_scores, kept
+from framecast.verification.quantities import Quantity
 from framecast.verification.scores import rank_histogram, ratio, reliability
 from framecast.verification.scores.bootstrap import Statistic, mean
+from framecast.verification.strata import Stratum
 
 Array = np.ndarray
 
@@ -195,3 +198,58 @@ class Maps:
     def spread(self) -> Array:
         """Root of the mean ensemble variance."""
         return np.sqrt(ratio(self.variance, self.count))
+
+
+class Sums:
+    """The sums of an evaluation: of every forecast, in total, at each pixel, and in each stratum.
+
+    Attributes:
+        few: the scores of strata.
+        areas: weights of the pixels; None for equal ones.
+        parts: each stratum, with its sums and the numbers of its samples.
+        pixels: how many of the truth are known, and how many there are.
+    """
+
+    def __init__(
+        self,
+        cases: Cases,
+        *,
+        scores: tuple[Score, ...],
+        quantities: tuple[Quantity, ...],
+        thresholds: tuple[float, ...],
+        strata: Sequence[Stratum],
+        areas: Array | None,
+    ) -> None:
+        self.cases, self.scores, self.quantities, self.thresholds = cases, scores, quantities, thresholds
+        self.areas, self._shared = areas, cases.climate.judged(areas)
+        limited = {entry.name for value in thresholds for entry in event_scores(value, cases.size)}
+        self.few = tuple(entry for entry in scores if entry.shown == "console" or entry.name in limited)
+        self.tallies = self._begun(scores, thresholds)
+        self.parts: list[tuple[Stratum, dict[str, Tally], list[int]]] = [
+            (stratum, self._begun(self.few), []) for stratum in strata
+        ]
+        self.maps = {name: Maps.empty(len(cases.channels), cases.size) for name in cases.members}
+        self.pixels = np.zeros(2, dtype=np.int64)
+
+    def _begun(self, scores: tuple[Score, ...], thresholds: Sequence[float] = ()) -> dict[str, Tally]:
+        scale = self.cases.climate.scale if len(self.cases.channels) > 1 else None
+        return {
+            name: Tally(members=size, scores=scores, thresholds=thresholds, scale=scale)
+            for name, size in self.cases.members.items()
+        }
+
+    def record(self, case: Case) -> None:
+        """Add one sample."""
+        self.pixels += (int((~case.truth.isnan()).sum()), case.truth.numel())
+        came = torch.where(case.valid, case.truth, torch.nan)
+        parts = [part for part in self.parts if part[0].holds(case.index)]
+        for _, _, numbers in parts:
+            numbers.append(case.index)
+        about = {"cadence": self.cases.cadence, "quantities": self.quantities, **self._shared}
+        for name, members in case.forecasts.items():
+            sample = Judged(members=members, truth=came, **about)
+            self.tallies[name].record(sample)
+            self.maps[name].record(sample)
+            for stratum, own, _ in parts:
+                inside = came if stratum.pixels is None else torch.where(stratum.pixels, came, torch.nan)
+                own[name].record(replace(sample, truth=inside, quantities=()))
