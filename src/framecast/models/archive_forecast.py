@@ -318,7 +318,7 @@ def forecast_windows(
         FramecastError: ``out`` exists, the model cannot be sampled this way, or one window's members exceed the memory.
         ChangedError: the archive changed meanwhile; nothing is kept.
     """
-    processes = processes or Processes()
+    processes, task = processes or Processes(), task or Task("forecasting")
     archive, frames, members, seed = plan.archive, plan.frames, len(draw.members), draw.seed
     unchanged = Unchanged(archive.path)
     check_memory(members, (len(frames.future_channels), frames.future, frames.height, frames.width))
@@ -432,8 +432,7 @@ def forecast_windows(
     def advance(fraction: float) -> None:
         nonlocal part
         part = min(1.0, part + fraction)
-        if task is not None:
-            task.reach(done + part * min(processes.count, len(plan.chosen) - done))
+        task.reach(done + part * min(processes.count, len(plan.chosen) - done))
 
     with ExitStack() as stack:
         writer = stack.enter_context(_writing(processes, out, begin))
@@ -441,8 +440,7 @@ def forecast_windows(
         if begun != precision.precision:
             precision = asked(begun, forecaster.device, why="the forecast was started with it")
             settled = _in_precision(draw, begun)
-        if task is not None:
-            task.tell(str(precision))
+        task.tell(str(precision))
         stack.enter_context(_evaluations(forecaster, settled, frames.future, advance))
         missing = processes.share(lambda: sorted(set(range(len(plan.chosen))) - set(writer.done)))
         done = len(plan.chosen) - len(missing)

@@ -173,12 +173,11 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
         why = f" ({bootstrap.blocks}; {bootstrap.reason})" if bootstrap.reason else ""
         insist = "; --blocks selects others" if bootstrap.refused else ""
         said.append(f"There {number}: {what}{why}{insist}.")
-    for name, count in left_out.windows.items():
-        if count:
-            said.append(
-                f"{counted(count, 'window')} of {looks[name].label} are ignored because another file does not contain "
-                "them."
-            )
+    said += [
+        f"{counted(count, 'window')} of {looks[name].label} are ignored because another file does not contain them."
+        for name, count in left_out.windows.items()
+        if count
+    ]
     if scores.judged_samples < scores.samples:
         said.append(f"{scores.samples - scores.judged_samples} of {scores.samples} samples have no pixel to score.")
     if left_out.by_forecasts > 0:
@@ -190,19 +189,15 @@ def notes(scores: Scores, looks: dict[str, Look]) -> list[str]:
         if scores[name].missing_members:
             said.append(f"{look.label}: {scores[name].missing_members} member values are missing and left out.")
     for name in scores.models:
-        found = scores[name]
+        found, own = scores[name], looks[name].label
         if found.objection is not None:
-            said.append(f"The recalibration of {looks[name].label} is not used: {found.objection}.")
-        if found.recalibrated is not None and found.recalibrated.seen_samples:
-            said.append(
-                f"{looks[name].label} was recalibrated on {found.recalibrated.seen_samples} of these {scores.samples} "
-                "samples: its recalibrated coverage is therefore optimistic."
-            )
+            said.append(f"The recalibration of {own} is not used: {found.objection}.")
+        if found.recalibrated is not None and (seen := found.recalibrated.seen_samples):
+            of = f"{own} was recalibrated on {seen} of these {scores.samples} samples"
+            said.append(f"{of}: its recalibrated coverage is therefore optimistic.")
         if found.unlike:
-            said.append(
-                f"{len(found.unlike)} of {scores.samples} pasts are unlike the training data of {looks[name].label}: "
-                f"{found.unlike[0]}."
-            )
+            of = f"{len(found.unlike)} of {scores.samples} pasts are unlike the training data of {own}"
+            said.append(f"{of}: {found.unlike[0]}.")
     if "persistence" not in scores.forecasts:
         said.append("There is no persistence: a forecast channel is not among the past channels.")
     elif "dressed_persistence" not in scores.forecasts:

@@ -21,10 +21,6 @@ from framecast.verification.persistence import FittedPersistence, compare_varian
 from framecast.verification.sources import Pool
 from framecast.videos.calendar import Calendar
 
-_SMALLEST_DRAWN = 20
-"""Members of drawn baselines when the forecasts have one member: a single draw would not be an ensemble."""
-
-
 _ENOUGH_OCCASIONS = 8  # smallest number of training windows for fitted persistence
 
 _DAY = 86400  # seconds
@@ -139,7 +135,7 @@ def _dressed(cases: Cases) -> Drawn | None:
         pool = cases.occasions.future - cases.occasions.last[:, :, None]
     if pool is None:
         return None
-    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
+    members = min(cases.ensemble_size, len(pool))
 
     def draw(index: int, past: Tensor) -> Tensor:
         drawn = draw_residuals(len(pool), members, seed=cases.seed, sample=index)
@@ -152,7 +148,7 @@ def _fitted(cases: Cases) -> Drawn | None:
     occasions = cases.occasions
     if occasions is None or len(occasions) < _ENOUGH_OCCASIONS:
         return None
-    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(occasions) // 2)
+    members = min(cases.ensemble_size, len(occasions) // 2)
     tried = compare_variants(occasions, members, seed=cases.seed)
     best = min(tried, key=lambda variant: tried[variant])
     fitted, moves = FittedPersistence(occasions, best), cases.stored("moved") if best.moved else None
@@ -177,7 +173,7 @@ def _climatology(cases: Cases) -> Drawn | None:
         raise ConfigError(
             f"climatology={cases.climatology_like} needs dates, and these forecasts have only elapsed times: use any"
         )
-    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(pool))
+    members = min(cases.ensemble_size, len(pool))
     how = {"like": cases.climatology_like, "seed": cases.seed, "year": cases.calendar.year}
 
     def draw(index: int, past: Tensor) -> Tensor:
@@ -192,7 +188,7 @@ def _anomaly(cases: Cases) -> Drawn | None:
         return None
     cycle = DailyCycle(occasions.last, occasions.future, occasions.times, cases.lead_times)
     leads = np.array(cases.lead_times)
-    members = min(cases.ensemble_size or _SMALLEST_DRAWN, len(occasions))
+    members = min(cases.ensemble_size, len(occasions))
 
     def persisted(last: Tensor, seconds: np.ndarray) -> Tensor:
         """Return the cycle plus the anomaly of the last frames, ``[occasion, channel, time, y, x]``."""

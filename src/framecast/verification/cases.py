@@ -129,7 +129,7 @@ class Cases:
             own come first.
         past_times: seconds, the last of them 0.
         sees_targets: whether every target channel is among the past channels of a file, as persistence needs.
-        ensemble_size: members of the largest ensemble; ``None`` if all files contain deterministic forecasts.
+        ensemble_size: members of ensemble baselines: as many as of the largest ensemble, 20 if there is none.
         size: height and width of a frame.
         issue_times: of each sample, on an even clock.
         baselines: the entries of the catalogue that can be computed, by name.
@@ -171,7 +171,7 @@ class Cases:
         self.sees_targets = self._seen is not None
         self.past_times = self.sources[self._seen or 0].past_times
         most = max(source.members for source in self.sources)
-        self.ensemble_size = most if most > 1 else None
+        self.ensemble_size = most if most > 1 else 20  # a single draw would not be an ensemble
         self.baselines = {baseline.name: baseline for baseline in baselines}
         prepared = {name: baseline.prepare(self) for name, baseline in self.baselines.items()}
         self._drawn: dict[str, Drawn] = {name: drawn for name, drawn in prepared.items() if drawn is not None}

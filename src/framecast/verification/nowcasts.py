@@ -36,7 +36,6 @@ NOWCASTS = tuple(_KINDS)
 DRY = 0.1
 """Threshold of rain in mm/h, as in the examples of pysteps."""
 
-_MEMBERS = 20
 _DRY_DECIBEL = -15.0
 
 
@@ -56,11 +55,11 @@ class Nowcaster:
     cadence: float
     unit: str
     pixel_km: float | None = None
-    members: int = _MEMBERS
+    members: int = 20
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        if self.name != "lagrangian" and not self._rain:
+        if self.name != "lagrangian" and not (self.unit == "dBZ" or self._rate):
             raise ConfigError(
                 f"{self.name} is for rain in mm/h or dBZ, and these images are in {self.unit or 'no unit'}: leave "
                 "it out, or use lagrangian"
@@ -72,8 +71,8 @@ class Nowcaster:
         return self.members if self.name == "steps" else 1
 
     @property
-    def _rain(self) -> bool:
-        return self.unit == "dBZ" or same_unit(self.unit, "mm/h")
+    def _rate(self) -> bool:
+        return same_unit(self.unit, "mm/h")
 
     def __call__(self, past: Tensor, seed: int) -> Tensor:
         """Return members ``[member, channel, time, height, width]`` for a past ``[channel, time, height, width]``.
@@ -96,14 +95,14 @@ class Nowcaster:
             flow = motion.get_method("LK")(level)
             if self.name == "lagrangian":
                 drawn = nowcasts.get_method("extrapolation")(past[-1], flow, self.leads)[None]
-                empty = 0.0 if same_unit(self.unit, "mm/h") else past[-1]
+                empty = 0.0 if self._rate else past[-1]
             else:
                 drawn, empty = self._cascade(nowcasts, level, flow, seed), 0.0
         drawn = np.where(np.isfinite(drawn), drawn, empty)
         return np.where(unknown[-1], np.nan, drawn)
 
     def _cascade(self, nowcasts: Any, level: np.ndarray, flow: np.ndarray, seed: int) -> np.ndarray:
-        threshold = 10 * np.log10(DRY) if same_unit(self.unit, "mm/h") else 7.0
+        threshold = 10 * np.log10(DRY) if self._rate else 7.0
         small = min(level.shape[1:])
         options: dict[str, Any] = {"precip_thr": threshold, "n_cascade_levels": min(6, max(2, int(np.log2(small)) - 1))}
         if self.name == "sprog":
@@ -112,13 +111,13 @@ class Nowcaster:
             options |= {"n_ens_members": self.members, "seed": seed % 2**31, "timestep": self.cadence / 60}
             options |= {"kmperpixel": self.pixel_km or 1.0, "vel_pert_method": "bps" if self.pixel_km else None}
             drawn = nowcasts.get_method("steps")(level[-3:], flow, self.leads, **options)
-        if not same_unit(self.unit, "mm/h"):
+        if not self._rate:
             return np.asarray(drawn)
         return np.where(drawn < threshold, 0.0, 10 ** (np.minimum(drawn, 40.0) / 10))
 
     def _level(self, past: np.ndarray) -> np.ndarray:
         """Return the field from which motion is estimated: decibels of rain, other quantities unchanged; no NaN."""
-        if same_unit(self.unit, "mm/h"):
+        if self._rate:
             return np.where(past >= DRY, 10 * np.log10(np.maximum(past, DRY)), _DRY_DECIBEL)
         low = float(np.nanmin(past)) if np.isfinite(past).any() else 0.0
         return np.where(np.isfinite(past), past, low)
@@ -139,7 +138,7 @@ def nowcast(name: str) -> Baseline:
             sees_targets=cases.sees_targets,
             unit=cases.unit,
             positions=cases.sources[0].dataset.coords,
-            members=cases.ensemble_size or _MEMBERS,
+            members=cases.ensemble_size,
         )
         return Drawn(nowcaster.size, lambda index, past: nowcaster(past, cases.seed + index), _describe(name))
 

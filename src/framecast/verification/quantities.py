@@ -73,11 +73,6 @@ class Quantity:
     summed: bool = False
 
 
-def relabelled(quantities: Iterable[Quantity], labels: Mapping[str, str]) -> tuple[Quantity, ...]:
-    """Return the quantities under the labels that a domain gives them, by name; others keep theirs."""
-    return tuple(replace(quantity, label=labels.get(quantity.name, quantity.label)) for quantity in quantities)
-
-
 def total(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the sum over the pixels of each frame of ``[..., height, width]``; NaN for a frame without any."""
     known = ~torch.isnan(video)
@@ -191,7 +186,8 @@ def quantities_of(domain: Domain, coords: Mapping[Any, xr.DataArray] | None = No
     ``coords`` are the coordinates of the pixels: with a unit of length or angle, sums become integrals over the area.
     """
     catalogue = QUANTITIES if domain.totals else AREA_MEANS
-    entries = relabelled(domain.quantities() or catalogue, domain.labels)
+    entries = domain.quantities() or catalogue
+    entries = tuple(replace(entry, label=domain.labels.get(entry.name, entry.label)) for entry in entries)
     return entries if coords is None else integrals(entries, coords)
 
 
