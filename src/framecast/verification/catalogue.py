@@ -18,24 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from framecast.verification import scores
 from framecast.verification.quantities import Cadence, Quantity, dtw_distance, measure
-from framecast.verification.scores import (
-    between_members,
-    brier_score,
-    crps,
-    energy_score,
-    ensemble_mean,
-    ensemble_variance,
-    exceedance,
-    fractions,
-    power_spectrum,
-    ratio,
-    reliability_and_potential,
-    similarities,
-    threshold_weighted_crps,
-    variogram_score,
-    vector_energy_score,
-)
 from framecast.verification.scores.events import critical_success, detection, false_alarm_ratio
 from framecast.videos.units import shown
 
@@ -84,7 +68,7 @@ class Judged:
     @cached_property
     def mean(self) -> Tensor:
         """The ensemble mean, like the truth."""
-        return self.members[0] if self.point else ensemble_mean(self.members)
+        return self.members[0] if self.point else scores.ensemble_mean(self.members)
 
     @cached_property
     def error(self) -> Tensor:
@@ -94,24 +78,24 @@ class Judged:
     @cached_property
     def variance(self) -> Tensor:
         """The ensemble variance, corrected for the number of members."""
-        return torch.zeros_like(self.truth) if self.point else ensemble_variance(self.members)
+        return torch.zeros_like(self.truth) if self.point else scores.ensemble_variance(self.members)
 
     @cached_property
     def true_power(self) -> Tensor:
         """Power spectrum of the truth, ``[channel, time, wavenumber]``."""
-        return power_spectrum(self.truth)
+        return scores.power_spectrum(self.truth)
 
     @cached_property
     def between(self) -> tuple[Tensor, ...]:
         """Sums between the sorted members, for the reliability part of the CRPS."""
-        return between_members(self.members, self.truth, self.weights)
+        return scores.between_members(self.members, self.truth, self.weights)
 
     @cached_property
     def similarity(self) -> dict[str, Tensor]:
         """``ssim`` and ``ms_ssim`` of the mean and the first members to the truth, ``[image, channel, time]``."""
         images = torch.cat([self.mean[None], self.members[:_MEMBERS]])
         found = [
-            similarities(own, truth.expand_as(own), data_range=float(reach))
+            scores.similarities(own, truth.expand_as(own), data_range=float(reach))
             for own, truth, reach in zip(images.unbind(1), self.truth, self.data_range, strict=True)
         ]
         return dict(zip(("ssim", "ms_ssim"), (torch.stack(kind, 1) for kind in zip(*found, strict=True)), strict=True))
@@ -174,7 +158,7 @@ class Score:
 
 def skill(score: Means, reference: Means) -> Means:
     """Return 1 - score / reference: the relative reduction of the reference's error."""
-    return 1 - ratio(score, reference)
+    return 1 - scores.ratio(score, reference)
 
 
 def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
@@ -186,7 +170,7 @@ def quantity_scores(quantities: Iterable[Quantity]) -> tuple[Score, ...]:
             Score(
                 name=f"{name}_crps",
                 label=f"{label}, CRPS",
-                function=lambda s, name=name: crps(*s.values[name], fair=not s.point),  # type: ignore[misc]
+                function=lambda s, name=name: scores.crps(*s.values[name], fair=not s.point),  # type: ignore[misc]
                 unit=quantity.unit,
                 shown="report" if quantity.headline or quantity.by_lead else None,
             )
@@ -212,7 +196,7 @@ def vector_scores(units: Sequence[str]) -> tuple[Score, ...]:
         Score(
             name="vector_energy_score",
             label="Vector energy score",
-            function=lambda s: vector_energy_score(s.members, s.truth, fair=not s.point)[None],
+            function=lambda s: scores.vector_energy_score(s.members, s.truth, fair=not s.point)[None],
             unit=shown(units[0]),
             hint="of the channels at a pixel together; lower is better",
             shown="report",
@@ -229,14 +213,14 @@ def event_scores(threshold: float, size: tuple[int, int]) -> tuple[Score, ...]:
     brier = Score(
         name=f"brier_{threshold:g}",
         label=f"Brier score of ≥ {threshold:g}",
-        function=lambda s: brier_score(s.members, s.truth, threshold, fair=not s.point),
+        function=lambda s: scores.brier_score(s.members, s.truth, threshold, fair=not s.point),
         unit="",
         skill=True,
     )
     beyond = Score(
         name=f"twcrps_{threshold:g}",
         label=f"CRPS above {threshold:g}",
-        function=lambda s: threshold_weighted_crps(s.members, s.truth, threshold, fair=not s.point),
+        function=lambda s: scores.threshold_weighted_crps(s.members, s.truth, threshold, fair=not s.point),
         hint="threshold-weighted",
         skill=True,
     )
@@ -248,7 +232,7 @@ def _warnings(threshold: float) -> tuple[Score, ...]:
     """Return the scores of warnings, given where half of the members or more reach ``threshold``."""
 
     def table(sample: Judged) -> tuple[Tensor, ...]:
-        probability, _ = exceedance(sample.members, threshold)
+        probability, _ = scores.exceedance(sample.members, threshold)
         warned, happened = probability >= 0.5, sample.truth >= threshold
         cells = (warned & happened, warned & ~happened, ~warned & happened)
         return tuple(torch.where(torch.isnan(probability), torch.nan, cell.to(sample.truth)) for cell in cells)
@@ -276,7 +260,7 @@ def _fractions_skill(threshold: float, width: int) -> Score:
     return Score(
         name=f"fss_{threshold:g}_{width}",
         label=f"Fractions skill score of ≥ {threshold:g} in squares of {width}",
-        function=lambda s: fractions(s.members, s.truth, threshold, width=width),
+        function=lambda s: scores.fractions(s.members, s.truth, threshold, width=width),
         combine=skill,
         unit="",
         better="higher",
@@ -303,7 +287,7 @@ def _energy(sample: Judged) -> Tensor:
     scale = 1.0 if sample.scale is None else sample.scale[:, None, None, None].to(sample.truth)
     if sample.point:
         return (sample.error / scale).square().nanmean().sqrt()
-    return energy_score(sample.members / scale, sample.truth / scale)
+    return scores.energy_score(sample.members / scale, sample.truth / scale)
 
 
 def _similarity(name: str, label: str, *, of_members: bool = False, **told: Any) -> Score:
@@ -339,7 +323,7 @@ SCORES = (
     Score(
         "crps",
         "CRPS",
-        lambda s: crps(s.members, s.truth, fair=not s.point),
+        lambda s: scores.crps(s.members, s.truth, fair=not s.point),
         hint="fair, per pixel; lower is better",
         shown="console",
         skill=True,
@@ -356,7 +340,7 @@ SCORES = (
         "crps_reliability",
         "CRPS, reliability part",
         lambda s: s.between,
-        combine=lambda *means: reliability_and_potential(*means)[0],
+        combine=lambda *means: scores.reliability_and_potential(*means)[0],
         hint="what recalibration could correct; CRPS = reliability − resolution + uncertainty",
         ensembles=True,
         binned=True,
@@ -365,7 +349,7 @@ SCORES = (
         "crps_resolution",
         "CRPS, resolution part",
         lambda s: (*s.between, s.uncertainty[:, None]),
-        combine=lambda *means: np.asarray(means[4][..., 0] - reliability_and_potential(*means[:4])[1]),
+        combine=lambda *means: np.asarray(means[4][..., 0] - scores.reliability_and_potential(*means[:4])[1]),
         better="higher",
         hint="gain over climatology",
         ensembles=True,
@@ -383,7 +367,7 @@ SCORES = (
     Score(
         "variogram_score",
         "Variogram score",
-        lambda s: variogram_score(s.members, s.truth),
+        lambda s: scores.variogram_score(s.members, s.truth),
         hint="of order 0.5, pixels 1, 2, 4 and 8 apart",
     ),
     Score("mae", "MAE", lambda s: s.error.abs(), hint="of the ensemble mean"),
@@ -391,7 +375,7 @@ SCORES = (
         "spread_skill",
         "Spread / error",
         lambda s: (s.variance, s.error.square()),
-        combine=lambda variance, squared: np.sqrt(ratio(variance, squared)),
+        combine=lambda variance, squared: np.sqrt(scores.ratio(variance, squared)),
         unit="",
         better=None,
         hint="1 is well calibrated",
@@ -430,8 +414,8 @@ SCORES = (
     Score(
         "power_ratio",
         "Power of a member over that of the truth",
-        lambda s: (power_spectrum(s.members).mean(0), s.true_power),
-        combine=ratio,
+        lambda s: (scores.power_spectrum(s.members).mean(0), s.true_power),
+        combine=scores.ratio,
         unit="",
         better=None,
         hint="1 is as much structure as in the truth",
@@ -440,8 +424,8 @@ SCORES = (
     Score(
         "mean_power_ratio",
         "Power of the ensemble mean over that of the truth",
-        lambda s: (power_spectrum(s.mean), s.true_power),
-        combine=ratio,
+        lambda s: (scores.power_spectrum(s.mean), s.true_power),
+        combine=scores.ratio,
         unit="",
         better=None,
         spectral=True,

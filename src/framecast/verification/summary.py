@@ -15,29 +15,12 @@ import torch
 from torch import Tensor
 
 from framecast._version import __version__
+from framecast.verification import results
 from framecast.verification.blocks import Chosen, effective_number
 from framecast.verification.cases import Cases
 from framecast.verification.catalogue import Better, Score, skill
 from framecast.verification.quantities import Quantity
 from framecast.verification.recalibration.fit import window_names
-from framecast.verification.results import (
-    BootstrapInfo,
-    Comparison,
-    Difference,
-    EventResult,
-    ForecastScores,
-    IntervalScores,
-    LeftOut,
-    Occurrences,
-    QuantityInfo,
-    QuantityScores,
-    Recalibrated,
-    ScoreInfo,
-    ScoreResult,
-    Scores,
-    SpreadBins,
-    StratumScores,
-)
 from framecast.verification.scores import (
     LEVELS,
     Bootstrap,
@@ -73,8 +56,8 @@ class Draws:
 
 
 def summarise(
-    sums: Sums, blocks: Chosen, bootstrap: Bootstrap, *, values: np.ndarray, occurrences: list[Occurrences]
-) -> Scores:
+    sums: Sums, blocks: Chosen, bootstrap: Bootstrap, *, values: np.ndarray, occurrences: list[results.Occurrences]
+) -> results.Scores:
     """Return the results of an evaluation; ``values`` are the scores of each sample."""
     cases, tallies, scores = sums.cases, sums.tallies, sums.scores
     known, pixels = sums.pixels.tolist()
@@ -97,11 +80,11 @@ def summarise(
             forecasts[source.name]["objection"] = objection
         elif calibration is not None:
             forecasts[source.name]["recalibrated"] = _recalibrated(tallies[source.name], source, cases, bootstrap)
-    return Scores(
+    return results.Scores(
         samples=len(cases),
         judged_samples=int(judged.any(axis=(1, 2)).sum()),
         judged_pixels=int(judged.sum()),
-        left_out=LeftOut(
+        left_out=results.LeftOut(
             windows=cases.left_aside, unobserved=1 - known / pixels, by_forecasts=1 - float(judged.sum()) / known
         ),
         unit=cases.unit,
@@ -111,7 +94,7 @@ def summarise(
         wavelengths_px=(min(cases.size) / np.arange(1, min(cases.size) // 2 + 1)).tolist(),
         thresholds=list(sums.thresholds),
         climatology_like=cases.climatology_like,
-        bootstrap=BootstrapInfo(
+        bootstrap=results.BootstrapInfo(
             blocks=blocks.blocks,
             number_of_blocks=bootstrap.blocks,
             replicates=bootstrap.replicates,
@@ -126,9 +109,9 @@ def summarise(
         },
         quantity_info={quantity.name: quantity_info(quantity, cases.unit) for quantity in sums.quantities},
         models=cases.models,
-        forecasts={name: ForecastScores(**found) for name, found in forecasts.items()},
+        forecasts={name: results.ForecastScores(**found) for name, found in forecasts.items()},
         differences=[
-            Difference(first=a, second=b, scores=_differences(draws[a], draws[b], scores, bootstrap))
+            results.Difference(first=a, second=b, scores=_differences(draws[a], draws[b], scores, bootstrap))
             for a, b in combinations(draws, 2)
         ],
         provenance={source.name: _provenance(source) for source in cases.sources},
@@ -148,14 +131,14 @@ def _effective(values: np.ndarray, bootstrap: Bootstrap) -> float:
 
 def _stratum(
     part: tuple[Stratum, dict[str, Tally], list[int]], sums: Sums, blocks: Chosen, whole: Bootstrap
-) -> StratumScores:
+) -> results.StratumScores:
     (stratum, tallies, numbers), cases = part, sums.cases
     names = [blocks.names[k] for k in numbers]
     bootstrap = Bootstrap(names, replicates=whole.replicates, seed=whole.seed, least=whole.least)
     judged = np.array(tallies[cases.models[0]].count)
     draws = {own: draw_scores(tally, sums.few, bootstrap) for own, tally in tallies.items()}
     references = [other for other, baseline in cases.baselines.items() if baseline.reference and other in draws]
-    return StratumScores(
+    return results.StratumScores(
         name=stratum.name,
         samples=int(judged.any(axis=(1, 2)).sum()),
         judged_pixels=int(judged.sum()),
@@ -172,14 +155,14 @@ def _stratum(
     )
 
 
-def score_info(score: Score, unit: str) -> ScoreInfo:
+def score_info(score: Score, unit: str) -> results.ScoreInfo:
     """Return name and interpretation of a score, for images in ``unit``."""
-    return ScoreInfo(**_info(ScoreInfo, score, unit))
+    return results.ScoreInfo(**_info(results.ScoreInfo, score, unit))
 
 
-def quantity_info(quantity: Quantity, unit: str) -> QuantityInfo:
+def quantity_info(quantity: Quantity, unit: str) -> results.QuantityInfo:
     """Return the name of a derived quantity, for images in ``unit``."""
-    return QuantityInfo(**_info(QuantityInfo, quantity, unit))
+    return results.QuantityInfo(**_info(results.QuantityInfo, quantity, unit))
 
 
 def _info(kind: type, entry: Score | Quantity, unit: str) -> dict[str, Any]:
@@ -200,9 +183,9 @@ def _draws(tally: Tally, score: Score, bootstrap: Bootstrap) -> Draws:
     return Draws(bootstrap.draws(total), None if by_lead is None else bootstrap.draws(by_lead))
 
 
-def _result(tally: Tally, score: Score, draws: Draws, bootstrap: Bootstrap) -> ScoreResult:
+def _result(tally: Tally, score: Score, draws: Draws, bootstrap: Bootstrap) -> results.ScoreResult:
     by_channel = tally.statistic(score, by_channel=True) if tally.scale is not None and not score.spectral else None
-    return ScoreResult(
+    return results.ScoreResult(
         total=bootstrap.summarise(draws.total),
         by_lead=None if draws.by_lead is None else bootstrap.summarise(draws.by_lead),
         by_channel=None if by_channel is None else bootstrap.estimate(by_channel),
@@ -229,7 +212,7 @@ def forecast_scores(
             _percent(level): 0.0 if tally.point else attainable(level, tally.members) for level in LEVELS
         },
         "ranks": ranks / max(ranks.sum(), 1),
-        "spread": SpreadBins(spread=spread, error=error, count=count),
+        "spread": results.SpreadBins(spread=spread, error=error, count=count),
         "events": {f"{threshold:g}": _event(np.stack(tables), bootstrap) for threshold, tables in tally.events.items()},
     }
 
@@ -255,7 +238,7 @@ def _against(
 
 def _differences(
     first: dict[str, Draws], second: dict[str, Draws], scores: Sequence[Score], bootstrap: Bootstrap
-) -> dict[str, Comparison]:
+) -> dict[str, results.Comparison]:
     signs: dict[Better, int] = {"higher": 1, "lower": -1}
     return {
         score.name: _compared(np.subtract, first[score.name], second[score.name], signs[score.better], bootstrap)
@@ -264,13 +247,13 @@ def _differences(
     }
 
 
-def _compared(compare: Any, own: Draws, other: Draws, better: int, bootstrap: Bootstrap) -> Comparison:
+def _compared(compare: Any, own: Draws, other: Draws, better: int, bootstrap: Bootstrap) -> results.Comparison:
     """Return ``compare(own, other)``; ``better`` is its sign where the first is better."""
     total = bootstrap.summarise(compare(own.total, other.total))
     by_lead = None
     if own.by_lead is not None and other.by_lead is not None:
         by_lead = bootstrap.summarise(compare(own.by_lead, other.by_lead))
-    return Comparison(
+    return results.Comparison(
         total=total,
         verdict={1: "better", -1: "worse", 0: "undecided"}[better * total.sign],
         relative=float(ratio(own.total[0] - other.total[0], other.total[0])),
@@ -278,13 +261,13 @@ def _compared(compare: Any, own: Draws, other: Draws, better: int, bootstrap: Bo
     )
 
 
-def _quantity(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap, *, point: bool) -> QuantityScores:
+def _quantity(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap, *, point: bool) -> results.QuantityScores:
     error = (forecast.nanquantile(0.5, dim=0) - truth).abs()
     intervals = {}
     for level in LEVELS:
         low, high = central_interval(forecast, level)
         intervals[_percent(level)] = _intervals(low, high, truth, level, covered(forecast, truth, level), bootstrap)
-    return QuantityScores(
+    return results.QuantityScores(
         crps=_mean(crps(forecast, truth, fair=not point)),
         mae=_mean(error),
         relative_mae=_mean(error / truth.abs()),
@@ -292,11 +275,11 @@ def _quantity(forecast: Tensor, truth: Tensor, bootstrap: Bootstrap, *, point: b
     )
 
 
-def _recalibrated(tally: Tally, source: ForecastSource, cases: Cases, bootstrap: Bootstrap) -> Recalibrated:
+def _recalibrated(tally: Tally, source: ForecastSource, cases: Cases, bootstrap: Bootstrap) -> results.Recalibrated:
     calibration, _ = source.recalibration
     assert calibration is not None
     seen = set(calibration.windows)
-    found: dict[str, dict[int, IntervalScores]] = {}
+    found: dict[str, dict[int, results.IntervalScores]] = {}
     for name in (name for name in tally.values if name in calibration.scales):
         forecast, truth = tally.quantity(name)
         found[name] = {}
@@ -304,7 +287,7 @@ def _recalibrated(tally: Tally, source: ForecastSource, cases: Cases, bootstrap:
             inside = ((low <= truth) & (truth <= high)).to(low.dtype)
             held = torch.where(torch.isnan(low + truth), torch.nan, inside)
             found[name][_percent(level)] = _intervals(low, high, truth, level, held, bootstrap)
-    return Recalibrated(
+    return results.Recalibrated(
         blocks=calibration.blocks,
         number_of_blocks=calibration.number_of_blocks,
         calibration_samples=len(calibration.windows),
@@ -315,11 +298,11 @@ def _recalibrated(tally: Tally, source: ForecastSource, cases: Cases, bootstrap:
 
 def _intervals(
     low: Tensor, high: Tensor, truth: Tensor, level: float, held: Tensor, bootstrap: Bootstrap
-) -> IntervalScores:
+) -> results.IntervalScores:
     half, inside = (high - low) / 2, held.numpy()
     known, axes = np.isfinite(inside), tuple(range(1, inside.ndim))
     coverage = mean(np.where(known, inside, 0.0).sum(axes), known.sum(axes))
-    return IntervalScores(
+    return results.IntervalScores(
         coverage=bootstrap.estimate(coverage),
         half_width=_mean(half),
         relative_half_width=_mean(half / truth.abs()),
@@ -327,14 +310,14 @@ def _intervals(
     )
 
 
-def _event(tables: np.ndarray, bootstrap: Bootstrap) -> EventResult:
+def _event(tables: np.ndarray, bootstrap: Bootstrap) -> results.EventResult:
     """Return the reliability of an event from its tables ``[sample, bin, 3]``."""
     points, probability, happened = np.moveaxis(tables[:, tables[..., 0].sum(0) > 0], -1, 0)
     count = points.sum(0)
     observed: Estimate = bootstrap.estimate(mean(happened, points))
     hits, alarms, _ = roc(count, happened.sum(0))
     base_rate = float(ratio(happened.sum(), count.sum()))
-    return EventResult(
+    return results.EventResult(
         base_rate=base_rate,
         probability=ratio(probability.sum(0), count),
         observed=observed,
