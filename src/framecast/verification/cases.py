@@ -211,11 +211,6 @@ class Cases:
         """The derived quantities of this kind of data, integrals where the area of a pixel is known."""
         return quantities_of(self.domain, self.sources[0].dataset.coords)
 
-    @property
-    def left_aside(self) -> dict[str, int]:
-        """Name of each file's forecast -> number of its windows that another file lacks."""
-        return {source.name: source.dataset.sizes["sample"] - len(self) for source in self.sources}
-
     def __getitem__(self, index: int) -> Case:
         samples = [
             source.dataset.isel(sample=number) for source, number in zip(self.sources, self._shared[index], strict=True)
@@ -269,11 +264,6 @@ class Cases:
     def numbers(self, file: int) -> list[int]:
         """Return the number of each sample in one of the files."""
         return [numbers[file] for numbers in self._shared]
-
-    def truth_of(self, source: ForecastSource, index: int) -> Tensor:
-        """Return the observed future of a sample ``[channel, time, height, width]`` from one of the files."""
-        number = self._shared[index][self.models.index(source.name)]
-        return videos(source.read(source.dataset["truth"].isel(sample=number)))
 
     def _truth(self, index: int, samples: list[xr.Dataset]) -> Tensor:
         truth, *others = (

@@ -80,12 +80,13 @@ def summarise(
             forecasts[source.name]["objection"] = objection
         elif calibration is not None:
             forecasts[source.name]["recalibrated"] = _recalibrated(tallies[source.name], source, cases, bootstrap)
+    lacking = {source.name: source.dataset.sizes["sample"] - len(cases) for source in cases.sources}
     return results.Scores(
         samples=len(cases),
         judged_samples=int(judged.any(axis=(1, 2)).sum()),
         judged_pixels=int(judged.sum()),
         left_out=results.LeftOut(
-            windows=cases.left_aside, unobserved=1 - known / pixels, by_forecasts=1 - float(judged.sum()) / known
+            windows=lacking, unobserved=1 - known / pixels, by_forecasts=1 - float(judged.sum()) / known
         ),
         unit=cases.unit,
         channels=cases.channels,

@@ -13,13 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import Colormap
 
 from framecast.core.errors import FramecastError
 from framecast.core.machine import cores
 from framecast.core.text import visible
 from framecast.data.archive.format import POSITIONS
-from framecast.data.forecasts import forecast_domain, issue_clock, open_forecast
+from framecast.data.forecasts import open_forecast
 from framecast.data.netcdf import is_netcdf
 from framecast.reports.colours import colour_map
 from framecast.verification.quantities import quantities_of
@@ -42,6 +41,10 @@ class ForecastFile:
         key: its name in addresses.
         data: the file, lazy; its coordinates are in memory.
         stored: the forecast file that is read: ``path`` itself, or what was made of it.
+        name: of the forecast, its model.
+        windows: how many there are.
+        colours: colour map of each channel.
+        version: a text that changes when the file is rewritten.
         listed: whether it appears in the list of files.
     """
 
@@ -49,42 +52,22 @@ class ForecastFile:
         self.key, self.path, self.stored, self.listed = key, path, stored, listed
         data = open_forecast(stored)
         self.data = data.assign_coords({name: data[name].load() for name in data.coords})
+        self.name = visible(data.attrs.get("model") or path.stem, most=_LONGEST)
+        self._source = ForecastSource(self.name, path, self.data)
+        self.windows, self.channels = int(data.sizes["sample"]), self._source.channels
+        self.colours = [colour_map(name, self._source.domain) for name in self.channels]
         self._written = _written(stored)
+        self.version = f"{self._written[0]:x}"
 
     @property
     def changed(self) -> bool:
         """Whether another file has taken its place since it was opened."""
         return _written(self.stored) != self._written
 
-    @property
-    def version(self) -> str:
-        """A text that changes when the file is rewritten."""
-        return f"{self._written[0]:x}"
-
-    @property
-    def windows(self) -> int:
-        """Number of windows."""
-        return int(self.data.sizes["sample"])
-
-    @property
-    def channels(self) -> list[str]:
-        """Names of the channels that are forecast."""
-        return [str(name) for name in self.data["channel"].values]
-
-    @property
-    def name(self) -> str:
-        """Name of the forecast: its model and its file."""
-        return visible(self.data.attrs.get("model") or self.path.stem, most=_LONGEST)
-
-    @cached_property
-    def colours(self) -> list[Colormap]:
-        """The colour map of each channel."""
-        return [colour_map(name, forecast_domain(self.data)) for name in self.channels]
-
     @cached_property
     def description(self) -> dict[str, Any]:
         """Its metadata for the browser, as JSON values; all texts are those of the file."""
-        data, source = self.data, ForecastSource(self.name, self.path, self.data)
+        data, source = self.data, self._source
         calibration, objection = source.recalibration
         return {
             "key": self.key,
@@ -116,7 +99,7 @@ class ForecastFile:
     @cached_property
     def table(self) -> dict[str, Any]:
         """The windows as columns: names of sequences, and for each window which it is of and when it was issued."""
-        clock, calendar = issue_clock(self.data)
+        clock, calendar = self._source.clock, self._source.calendar
         names, numbers = np.unique([str(name) for name in self.data["sequence"].values], return_inverse=True)
         dated = calendar.name != "none"
         found: dict[str, Any] = {
@@ -165,13 +148,14 @@ class Library:
         self._lock = threading.Lock()
         self._reading: dict[tuple[str, int], threading.Lock] = {}
         self._room = threading.BoundedSemaphore(max(2, cores()))
-        self._scratch = TemporaryDirectory(prefix="framecast-view-")
+        self._folder = TemporaryDirectory(prefix="framecast-view-")
+        self.scratch = Path(self._folder.name)  # is removed in the end
         for path in paths:
             self.add(path)
 
     def close(self) -> None:
         """Remove what was written beside the files."""
-        self._scratch.cleanup()
+        self._folder.cleanup()
 
     @property
     def all(self) -> list[ForecastFile]:
@@ -182,11 +166,6 @@ class Library:
     def files(self) -> list[ForecastFile]:
         """The listed files, in their order."""
         return [file for file in self.all if file.listed]
-
-    @property
-    def scratch(self) -> Path:
-        """A folder that is removed in the end."""
-        return Path(self._scratch.name)
 
     def add(self, path: Path, *, key: str | None = None, listed: bool = True) -> ForecastFile:
         """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder."""

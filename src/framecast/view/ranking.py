@@ -16,7 +16,7 @@ class Ranking:
     """The scores of the windows of one file, as far as they are known."""
 
     def __init__(self, library: Library, file: ForecastFile) -> None:
-        self._library, self._file = library, file
+        self._library, self.file = library, file
         empty: list[Any] = [None] * file.windows
         self._found = [{name: list(empty) for name in COLUMNS} for _ in file.channels]
         self._done = 0
@@ -25,11 +25,6 @@ class Ranking:
         self._thread = threading.Thread(target=self._compute, name=f"scores of {file.key}", daemon=True)
         self._thread.start()
 
-    @property
-    def file(self) -> ForecastFile:
-        """The file that is scored."""
-        return self._file
-
     def stop(self) -> None:
         """End the computation."""
         self._stopped.set()
@@ -37,14 +32,14 @@ class Ranking:
     def table(self, channel: int) -> dict[str, Any]:
         """Return the columns, ``None`` where a window is not done or has no such score."""
         own = self._found[channel] if 0 <= channel < len(self._found) else {}
-        return {"done": self._done, "total": self._file.windows, "fault": self._fault, "columns": own}
+        return {"done": self._done, "total": self.file.windows, "fault": self._fault, "columns": own}
 
     def _compute(self) -> None:
-        for number in range(self._file.windows):
+        for number in range(self.file.windows):
             if self._stopped.is_set():
                 return
             try:
-                found = window_scores(self._library.read(self._file, number))["total"]
+                found = window_scores(self._library.read(self.file, number))["total"]
             except FramecastError as error:  # one damaged window must not stop the others
                 self._fault = str(error)
             else:

@@ -11,7 +11,7 @@ from framecast.verification.blocks import Blocks, choose_blocks
 from framecast.verification.cases import Cases
 from framecast.verification.quantities import measure, total
 from framecast.verification.recalibration.calibration import Calibration, drawing, fit_offsets
-from framecast.verification.sources import ForecastSource
+from framecast.verification.sources import ForecastSource, videos
 
 
 def calibrate(
@@ -70,6 +70,8 @@ def window_names(cases: Cases, source: ForecastSource) -> list[str]:
     Two archives may use the same names and times for different data, as simulations do: the sum of the observations, to
     five digits, distinguishes them. It is computed from this file alone.
     """
-    sums = [total(cases.truth_of(source, k)).double().nansum().item() for k in range(len(cases))]
+    truths = source.dataset["truth"]
+    numbers = cases.numbers(cases.sources.index(source))
+    sums = [total(videos(source.read(truths.isel(sample=k)))).double().nansum().item() for k in numbers]
     both = zip(cases.sequences, map(cases.calendar.iso, cases.issue_times), sums, strict=True)
     return [f"{sequence}@{time}={value:.5g}" for sequence, time, value in both]
