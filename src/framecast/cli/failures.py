@@ -38,24 +38,15 @@ _USERS_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADi
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the command.
-
-    Args:
-        number: of the signal.
-    """
+    """A signal of this ``number`` ended the command, with this exit ``code``."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.number = number
+        self.number, self.code = number, 128 + number
 
     def __str__(self) -> str:
         reason = "interrupted" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
         return "; ".join([reason, *getattr(self, "__notes__", ())])
-
-    @property
-    def code(self) -> int:
-        """With which the command ends."""
-        return 128 + self.number
 
 
 @contextmanager

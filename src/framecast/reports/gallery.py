@@ -102,7 +102,7 @@ def _lead_time(scores: Scores, looks: dict[str, Look]) -> Iterator[_Drawn]:
         "CRPS skill by lead time",
         "1 − CRPS of the model / CRPS of the baseline: above 0 the model is better. Bands: paired 95 % intervals.",
         f"Line chart of the skill of {'each model' if several else 'the model'} by lead time. In total: "
-        + listed([f"{looks[name].label} {_quoted_skill(scores, name)}" for name in scores.models])
+        + listed([f"{looks[name].label} {_skill(scores, name)}" for name in scores.models])
         + ".",
     )
     yield (
@@ -244,7 +244,7 @@ def _ends(scores: Scores, looks: dict[str, Look], name: str) -> str:
     return " ".join(words)
 
 
-def _quoted_skill(scores: Scores, name: str) -> str:
+def _skill(scores: Scores, name: str) -> str:
     entry = scores[name].skill.get(scores.strongest or "")
     return "–" if entry is None else percent(entry["crps"].total)
 

@@ -62,11 +62,6 @@ class Section:
     summary: str = ""
     opened: bool = False
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return not (self.table or self.films or self.pictures or self.wide or self.folded)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
@@ -91,7 +86,8 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Return the HTML of a page; all text is escaped."""
+    """Return the HTML of a page, without sections that show nothing; all text is escaped."""
+    sections = [each for each in page.sections if each.table or each.films or each.pictures or each.wide or each.folded]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("framecast.reports"),
         autoescape=True,
@@ -99,9 +95,7 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("page.html.j2").render(
-        page=page, sections=[s for s in page.sections if not s.empty]
-    )
+    return environment.get_template("page.html.j2").render(page=page, sections=sections)
 
 
 def origins(scores: Scores) -> list[Origin]:

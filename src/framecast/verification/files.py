@@ -86,7 +86,8 @@ def _typed(value: Any, kind: Any) -> Any:
     if origin in (Union, types.UnionType):
         return None if value is None else _typed(value, inner[0])
     if kind is Estimate:
-        ends = {int(level): (_array(low), _array(high)) for level, (low, high) in _but(value, "value").items()}
+        pairs = [(level, ends) for level, ends in value.items() if level != "value"]
+        ends = {int(level): (_array(low), _array(high)) for level, (low, high) in pairs}
         return Estimate(_array(value["value"]), ends)
     if is_dataclass(kind):
         hints = get_type_hints(kind)
@@ -102,10 +103,6 @@ def _typed(value: Any, kind: Any) -> Any:
     if kind in (int, str, bool) and not isinstance(value, kind):
         raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value
-
-
-def _but(mapping: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key != name}
 
 
 def _array(value: Any) -> np.ndarray:

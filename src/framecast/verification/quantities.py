@@ -194,16 +194,15 @@ def quantities_of(domain: Domain, coords: Mapping[Any, xr.DataArray] | None = No
 def integrals(quantities: Iterable[Quantity], coords: Mapping[Any, xr.DataArray]) -> tuple[Quantity, ...]:
     """Return the quantities with sums over pixels made integrals over the area, where that of a pixel is known."""
     cell = pixel_area(coords)
-    return tuple(_integrated(entry, *cell) if entry.summed and cell else entry for entry in quantities)
+    if cell is None:
+        return tuple(quantities)
+    area, unit = cell
 
+    def integrated(entry: Quantity) -> Quantity:
+        own = entry.unit.replace("{unit}", f"{{unit}}·{unit}²")
+        return replace(entry, function=lambda *given: entry.function(*given).double() * area, unit=own)
 
-def _integrated(quantity: Quantity, area: float, unit: str) -> Quantity:
-    summed = quantity.function
-
-    def integrated(video: Tensor, cadence: Cadence) -> Tensor:
-        return summed(video, cadence).double() * area
-
-    return replace(quantity, function=integrated, unit=quantity.unit.replace("{unit}", f"{{unit}}·{unit}²"))
+    return tuple(integrated(entry) if entry.summed else entry for entry in quantities)
 
 
 def measure(

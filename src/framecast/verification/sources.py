@@ -144,7 +144,7 @@ def _agree(first: ForecastSource, other: ForecastSource) -> None:
     for what, ours, theirs in (
         ("the channels", ", ".join(first.channels), ", ".join(other.channels)),
         ("the unit", first.unit or "none", other.unit or "none"),
-        ("frames of", _size(first), _size(other)),
+        ("frames of", *(f"{height}×{width} pixels" for height, width in (first.size, other.size))),
         ("the calendar", first.calendar.name, other.calendar.name),
         ("lead times of", _hours(first.lead_times), _hours(other.lead_times)),
     ):
@@ -153,10 +153,6 @@ def _agree(first: ForecastSource, other: ForecastSource) -> None:
                 f"{first.path.name} has {what} {ours} and {other.path.name} {theirs}: only forecasts of the same "
                 "quantity can be compared; evaluate them separately, or make them for the same archive and frames"
             )
-
-
-def _size(source: ForecastSource) -> str:
-    return f"{source.size[0]}×{source.size[1]} pixels"
 
 
 def _hours(lead_times: tuple[float, ...]) -> str:
