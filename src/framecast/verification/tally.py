@@ -85,10 +85,11 @@ class Tally:
         Over several channels it is the mean of theirs, of a score in the unit of the images each in units of `scale`.
         """
         arrays = self._stacked(score)
-        axes = self._averaged(score, arrays[0][0].ndim, by_lead=by_lead)
+        last = arrays[0][0].ndim - score.spectral - score.binned  # of ``[sample, channel, time, ...]``
         each = self._has_channels(score) and arrays[0][0].shape[1] == len(self.count[0])
-        if axes is None or (by_channel and not each):
+        if (by_lead and last != 3) or (by_channel and not each):
             return None
+        axes = () if by_lead else tuple(range(2, last))
         means = [mean(total.sum(axes), count.sum(axes)) for total, count in arrays]
 
         def statistic(weights: Array) -> Array:
@@ -101,7 +102,7 @@ class Tally:
         """Return the score of each sample, NaN where nothing is judged; ``[sample]``."""
         means = []
         for total, count in self._stacked(score):
-            axes = self._averaged(score, total.ndim, by_lead=False) or ()
+            axes = tuple(range(2, total.ndim - score.spectral - score.binned))
             means.append(ratio(total.sum(axes), count.sum(axes)))
         return self._over_channels(score, np.asarray(score.combine(*means)))
 
@@ -138,17 +139,10 @@ class Tally:
             for k in range(len(samples[0]))
         ]
 
-    def _averaged(self, score: Score, axes: int, *, by_lead: bool) -> tuple[int, ...] | None:
-        """Return the axes of ``[sample, channel, time, ...]`` that are averaged over, beside samples and channels."""
-        last = axes - score.spectral - score.binned
-        if by_lead:
-            return () if last == 3 else None
-        return tuple(range(2, last))
-
     def _bin(self, variance: Tensor, error: Tensor) -> None:
+        half = _OCTAVES * _BINS_PER_OCTAVE
         octave = torch.floor(torch.log2(variance.sqrt().double()) * _BINS_PER_OCTAVE)
-        index = octave.clamp(-_OCTAVES * _BINS_PER_OCTAVE, _OCTAVES * _BINS_PER_OCTAVE - 1)
-        index = index.long() + _OCTAVES * _BINS_PER_OCTAVE
+        index = octave.clamp(-half, half - 1).long() + half
         for column, values in enumerate((torch.ones_like(error), variance, error.square())):
             total = torch.bincount(index, weights=values.double(), minlength=len(self.spread))
             self.spread[:, column] += total.numpy()
