@@ -59,10 +59,10 @@ class Brightness:
         if not known.size:
             return cls(0.0, 1.0, None)
         if signed:
-            typical, most = (float(value) for value in np.percentile(np.abs(known), [75, 99.8]))
+            typical, most = np.percentile(np.abs(known), [75, 99.8]).tolist()
             most = most or 1.0
             return cls(-most, most, max(typical, 0.05 * most) if typical < 0.25 * most else None, signed=True)
-        low, middle, bright, high = (float(value) for value in np.percentile(known, [0.5, 50, 75, 99.8]))
+        low, middle, bright, high = np.percentile(known, [0.5, 50, 75, 99.8]).tolist()
         if not high > low:
             high = max(low + 1.0, float(known.max()))
         skewed = high - middle > 3 * (middle - low)
@@ -78,19 +78,19 @@ class Brightness:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Return ``values`` on the scale of 0 … 1."""
-        if self.signed:
-            bend = self.softening
-            x = values / self.high if bend is None else np.arcsinh(values / bend) / np.arcsinh(self.high / bend)
-            return np.clip((x + 1) / 2, 0, 1)
-        x = (values - self.low) / (self.high - self.low)
+        start, scale = self._line
+        x = (values - start) / scale
         if self.softening is not None:
-            bend = self.softening / (self.high - self.low)
-            x = np.arcsinh(x / bend) / np.arcsinh(1 / bend)
-        return np.clip(x, 0, 1)
+            x = np.arcsinh(x * scale / self.softening) / np.arcsinh(scale / self.softening)
+        return np.clip((x + 1) / 2 if self.signed else x, 0, 1)
+
+    @property
+    def _line(self) -> tuple[float, float]:
+        return (0.0, self.high) if self.signed else (self.low, self.high - self.low)
 
     def value(self, shade: float) -> float:
         """Return the physical value of a position from 0 to 1 on the scale; the inverse of the call."""
-        scale, start, x = (self.high, 0.0, 2 * shade - 1) if self.signed else (self.high - self.low, self.low, shade)
+        (start, scale), x = self._line, 2 * shade - 1 if self.signed else shade
         if self.softening is None:
             return start + x * scale
         return start + self.softening * float(np.sinh(x * np.arcsinh(scale / self.softening)))
