@@ -48,7 +48,7 @@ def make_served() -> type[Served]:
 def serving() -> Iterator[Callable[..., Served]]:
     """A function that serves an application behind its guard."""
     uvicorn = pytest.importorskip("uvicorn", reason="framecast[view] is not installed")
-    from framecast.view.guard import Access, Guard
+    from framecast.view.serve import Access, Guard
 
     running = []
 

@@ -27,9 +27,8 @@ from framecast.verification.samples import Sample
 from framecast.verification.scores import ensemble_mean
 from framecast.view.answers import Box, quantities, series, window_scores
 from framecast.view.jobs import BusyError, Jobs, Limits
-from framecast.view.library import Library, UnknownError
+from framecast.view.library import Library, Rankings, UnknownError
 from framecast.view.live import MOST_MEMBERS, MOST_STEPS, Live, Studio
-from framecast.view.ranking import Rankings
 from framecast.view.takeaway import Dress, Stretch, animation, file_name, netcdf
 from framecast.view.videos import colour_tables, encode, show
 

@@ -18,8 +18,7 @@ from framecast.core.files import VIEW, new_folder
 from framecast.verification.samples import Sample
 from framecast.view.answers import quantities, series, window_scores
 from framecast.view.app import PAGES, described, thumbnail
-from framecast.view.library import ForecastFile, Library
-from framecast.view.ranking import COLUMNS
+from framecast.view.library import COLUMNS, ForecastFile, Library
 from framecast.view.videos import encode, show
 
 MOST_WINDOWS = 200

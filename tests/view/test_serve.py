@@ -3,8 +3,7 @@
 import pytest
 
 from framecast.core.errors import ConfigError, FramecastError
-from framecast.view.guard import COOKIE, Access
-from framecast.view.serve import access
+from framecast.view.serve import COOKIE, Access, access
 
 TOKEN = "s3cret-token"
 
