@@ -53,7 +53,7 @@ def serving() -> Iterator[Callable[..., Served]]:
     running = []
 
     def begin(application: Any, access: Access | None = None) -> Served:
-        guarded = Guard(application, access or Access.of("127.0.0.1", ""))
+        guarded = Guard(application, access or Access.of("127.0.0.1"))
         server = uvicorn.Server(uvicorn.Config(guarded, port=0, log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

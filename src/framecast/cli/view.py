@@ -71,14 +71,14 @@ def view(
         ) from None
     from framecast.view.library import opened
     from framecast.view.live import Studio
-    from framecast.view.serve import access, serve
+    from framecast.view.serve import Access, serve
     from framecast.view.static_export import export as export_windows
 
     if export is not None:
         with opened(given) as library:
             say(str(export_windows(library, export, windows=windows, overwrite=overwrite)))
         return
-    who = access(host, public)
+    who = Access.of(host, public)
     studio = Studio(model=model, archive=data, keep=keep or Path(), **vars(running))
     with opened(given) as library:
         shown = application(library, studio=studio, report=report)

@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,8 +24,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from framecast.core.errors import ConfigError, FramecastError
 
 _EVERYWHERE = ("0.0.0.0", "::")
-
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 COOKIE = "framecast_token"
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -63,10 +61,17 @@ class Access:
     secure: bool = False
 
     @classmethod
-    def of(cls, host: str, token: str, public: str = "", names: Sequence[str] = ()) -> "Access":
-        """Return the access rules of a server on ``host``, also called ``names``, shown by a proxy as ``public``."""
+    def of(cls, host: str, public: str = "", token: str | None = None) -> "Access":
+        """Return the access rules of a server on ``host``, which a proxy shows as ``public``.
+
+        A ``token`` is made unless one is given, or only this machine can reach the server.
+        """
+        if public and not public.startswith(("http://", "https://")):
+            raise ConfigError(f"--public is {public}; it is an address such as https://example.org/view")
+        if token is None:
+            token = "" if host in LOOPBACK and not public else secrets.token_urlsafe(24)
         parts = urlsplit(public)
-        hosts = {*LOOPBACK, host, *names, *([parts.hostname] if parts.hostname else [])}
+        hosts = {*LOOPBACK, host, parts.hostname or host, *(_own_names() if host in _EVERYWHERE else ())}
         return cls(
             hosts=frozenset(name.lower() for name in hosts),
             token=token,
@@ -154,14 +159,6 @@ def _text(status: int, text: str) -> Response:
 def _name(host: str) -> str:
     """Return the name in ``name:port``, ``[::1]:port`` or ``name``."""
     return (urlsplit(f"//{host}").hostname or "").lower()
-
-
-def access(host: str, public: str = "") -> Access:
-    """Return the access rules of a server on ``host``: with a token unless only this machine can reach it."""
-    if public and not public.startswith(("http://", "https://")):
-        raise ConfigError(f"--public is {public}; it is an address such as https://example.org/view")
-    token = "" if host in LOOPBACK and not public else secrets.token_urlsafe(24)
-    return Access.of(host, token, public, names=_own_names() if host in _EVERYWHERE else ())
 
 
 def serve(
