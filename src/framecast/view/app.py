@@ -27,7 +27,7 @@ from framecast.verification.samples import Sample
 from framecast.verification.scores import ensemble_mean
 from framecast.view.answers import Box, quantities, series, window_scores
 from framecast.view.jobs import BusyError, Jobs, Limits
-from framecast.view.library import Library, Rankings, UnknownError
+from framecast.view.library import Library, UnknownError
 from framecast.view.live import MOST_MEMBERS, MOST_STEPS, Live, Studio
 from framecast.view.takeaway import Dress, Stretch, animation, file_name, netcdf
 from framecast.view.videos import colour_tables, encode, show
@@ -76,7 +76,6 @@ def application(
     limits: Limits = Limits(),
 ) -> FastAPI:
     """Return the application that shows the files of ``library``, and the ``report`` of their evaluation."""
-    rankings = Rankings(library)
     jobs = Jobs(library.scratch, limits, said=lambda job, message: live.shown(job, message))
     live = Live(studio, library, jobs, library.scratch)
     room = BoundedSemaphore(_TAKING)
@@ -86,7 +85,6 @@ def application(
     async def running(app: FastAPI) -> AsyncIterator[None]:
         yield
         jobs.close()
-        rankings.close()
 
     app = FastAPI(
         title="framecast view",
@@ -116,7 +114,7 @@ def application(
 
     @app.get("/api/files/{key}/scores")
     def scores(key: Key, channel: Channel = 0) -> dict[str, Any]:
-        return rankings.of(key).table(channel)
+        return library.ranking(key).table(channel)
 
     @app.get("/api/files/{key}/windows/{number}/thumbnail.webp")
     def small(key: Key, number: Number, channel: Channel = 0) -> Response:

@@ -60,6 +60,12 @@ class ForecastFile:
         self.colours = [colour_map(name, self._source.domain) for name in self.channels]
         self._written = _written(stored)
         self.version = f"{self._written[0]:x}"
+        self.ranking: Ranking | None = None
+
+    def stop(self) -> None:
+        """End the computation of its ranking."""
+        if self.ranking is not None:
+            self.ranking.stopped.set()
 
     @property
     def changed(self) -> bool:
@@ -157,6 +163,8 @@ class Library:
 
     def close(self) -> None:
         """Remove what was written beside the files."""
+        for file in self.all:
+            file.stop()
         self._folder.cleanup()
 
     @property
@@ -174,13 +182,15 @@ class Library:
         if any(file.path.resolve() == path.resolve() and file.key != key for file in self.all):
             raise FramecastError(f"{path} is given twice: name each forecast once")
         key = key or self._key(path)
-        stored = path
+        before, stored = self._files.get(key), path
         if is_netcdf(path) and path.is_file():
             from framecast.verification.ensembles import as_forecast
 
             stored = self.scratch / f"{key}.zarr"
             as_forecast(path, None, stored)
         self._files[key] = file = ForecastFile(key, path, stored, listed)
+        if before is not None:
+            before.stop()
         return file
 
     def file(self, key: str) -> ForecastFile:
@@ -191,6 +201,13 @@ class Library:
         if file.changed:
             return self.add(file.path, key=key, listed=file.listed)
         return file
+
+    def ranking(self, key: str) -> "Ranking":
+        """Return the ranking of a file, started on the first request."""
+        file = self.file(key)
+        with self._lock:
+            file.ranking = file.ranking or Ranking(self, file)
+            return file.ranking
 
     def sample(self, key: str, number: int) -> Sample:
         """Return one window; the latest ones stay in memory, up to a gigabyte."""
@@ -261,13 +278,9 @@ class Ranking:
         self._found = [{name: list(empty) for name in COLUMNS} for _ in file.channels]
         self._done = 0
         self._fault = ""
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
         self._thread = threading.Thread(target=self._compute, name=f"scores of {file.key}", daemon=True)
         self._thread.start()
-
-    def stop(self) -> None:
-        """End the computation."""
-        self._stopped.set()
 
     def table(self, channel: int) -> dict[str, Any]:
         """Return the columns, ``None`` where a window is not done or has no such score."""
@@ -276,7 +289,7 @@ class Ranking:
 
     def _compute(self) -> None:
         for number in range(self.file.windows):
-            if self._stopped.is_set():
+            if self.stopped.is_set():
                 return
             try:
                 found = window_scores(self._library.read(self.file, number))["total"]
@@ -288,28 +301,3 @@ class Ranking:
                         columns[name][number] = found[name][channel]
             self._done = number + 1
             time.sleep(_PAUSE)  # requests come first
-
-
-class Rankings:
-    """The rankings of all requested files."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._rankings: dict[str, Ranking] = {}
-        self._lock = threading.Lock()
-
-    def of(self, key: str) -> Ranking:
-        """Return the ranking of a file, started now on the first request or if the file was rewritten."""
-        file = self._library.file(key)
-        with self._lock:
-            found = self._rankings.get(key)
-            if found is None or found.file is not file:
-                if found is not None:
-                    found.stop()
-                found = self._rankings[key] = Ranking(self._library, file)
-            return found
-
-    def close(self) -> None:
-        """End all computations."""
-        for ranking in self._rankings.values():
-            ranking.stop()

@@ -48,7 +48,6 @@ class Live:
         self._lock = threading.Lock()
         self._config: Any = None
         self._offer: dict[str, list[str]] | None = None
-        self._uploads: dict[str, tuple[str, Path]] = {}
 
     def offer(self) -> dict[str, Any]:
         """Return what can be forecast, as JSON values."""
@@ -86,12 +85,10 @@ class Live:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name.replace("\\", "/")).name).strip(".-")[-80:]
         if not plain.lower().endswith(ENDINGS):
             raise ConfigError(f"{one_line(name, most=80)} is not an accepted file type: {', '.join(ENDINGS)}")
-        if len(self._uploads) >= MOST_UPLOADS:
+        if len(list(self._scratch.glob("*"))) >= MOST_UPLOADS:
             raise BusyError(f"{MOST_UPLOADS} uploads are waiting: wait until one is read")
-        key = secrets.token_hex(8)
-        folder = self._scratch / key
+        folder = self._scratch / secrets.token_hex(8)
         folder.mkdir(parents=True)
-        self._uploads[key] = (owner, folder)
         try:
             left = MOST_UPLOADED
             with (folder / plain).open("xb") as out:
@@ -111,21 +108,16 @@ class Live:
                 "trust_code": self.studio.trust_code,
             }
             job = self.jobs.begin(request, owner)
-            threading.Thread(target=self._remove, args=(key, job), daemon=True).start()
+            threading.Thread(target=self._remove, args=(folder, job), daemon=True).start()
         except BaseException:
-            self._discard(key)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         return job
 
-    def _remove(self, key: str, job: Job) -> None:
+    def _remove(self, folder: Path, job: Job) -> None:
         while not job.over:
             threading.Event().wait(0.2)
-        self._discard(key)
-
-    def _discard(self, key: str) -> None:
-        _, folder = self._uploads.pop(key, ("", Path()))
-        if folder.name == key:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def draw(self, asked: dict[str, Any], owner: str) -> Job:
         """Begin to draw an ensemble for a page, as ``asked`` by `framecast.view.app.Wanted`.
