@@ -107,10 +107,9 @@ class Jobs:
                 raise BusyError(f"{self._limits.each} jobs of this page are unfinished: cancel one, or wait for it")
             if len(active) >= self._limits.running + self._limits.waiting:
                 raise BusyError("too many jobs are waiting: try again later")
-            job = Job(secrets.token_hex(8), owner, request, self._scratch)
-            job.folder = self._scratch / f"job-{job.key}"
+            key = secrets.token_hex(8)
+            job = self._jobs[key] = Job(key, owner, request, self._scratch / f"job-{key}")
             job.folder.mkdir(parents=True)
-            self._jobs[job.key] = job
             self._forget()
             self._start()
         return job

@@ -137,20 +137,17 @@ def _write_windows(library: Library, file: ForecastFile, numbers: Sequence[int],
             for name in COLUMNS:
                 own[name].append(scores["total"][name][channel])
             (folder / f"{place}-{channel}.webp").write_bytes(thumbnail(sample, channel, file.colours))
-            content = {"videos": _videos(sample, channel), "scores": scores, **_answers(sample, channel)}
+            content = {
+                "videos": _videos(sample, channel),
+                "scores": scores,
+                "series": series(sample, channel, None),
+                "quantities": quantities(sample, channel, None),
+                "weights": None if sample.weights is None else sample.weights[:, 0].tolist(),
+                "past": len(sample.past_times),
+            }
             script = _script(f"{file.key}/{place}-{channel}", content)
             (folder / f"{place}-{channel}.js").write_text(script, encoding="utf-8")
     return [{"done": len(numbers), "total": len(numbers), "fault": "", "columns": own} for own in columns]
-
-
-def _answers(sample: Sample, channel: int) -> dict[str, Any]:
-    weights = None if sample.weights is None else sample.weights[:, 0].tolist()
-    return {
-        "series": series(sample, channel, None),
-        "quantities": quantities(sample, channel, None),
-        "weights": weights,
-        "past": len(sample.past_times),
-    }
 
 
 def _videos(sample: Sample, channel: int) -> dict[str, str]:
