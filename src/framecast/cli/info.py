@@ -73,13 +73,14 @@ def describe_archive(path: Path) -> Rows:
     from framecast.data.labels import count_labels
 
     archive = Archive.open(path)
+    names = archive.sequences
     counts = [len(archive.times(name)) for name in archive.sequences]
     quality = np.concatenate([archive.quality(name) for name in archive.sequences])
     first = min(archive.times(name)[0] for name in archive.sequences)
     last = max(archive.times(name)[-1] for name in archive.sequences)
     return [
-        ("sequences", f"{len(archive)} ({shorten(archive.sequences)})"),
-        ("frames", f"{sum(counts)}, {span(counts)} per sequence"),
+        ("sequences", f"{len(archive)} ({', '.join(names) if len(names) <= 3 else f'{names[0]} … {names[-1]}'})"),
+        ("frames", f"{sum(counts)}, {' to '.join(map(str, sorted({min(counts), max(counts)})))} per sequence"),
         ("channels", f"{', '.join(archive.channels)} in {archive.unit}"),
         ("size", f"{archive.height} × {archive.width} pixels"),
         ("cadence", format_duration(archive.cadence)),
@@ -155,6 +156,7 @@ def describe_model(path: Path, *, leave_out: tuple[str, ...] = ()) -> Rows:
 
 def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tuple[str, ...]) -> Rows:
     from framecast.core.options import format_duration, format_offset
+    from framecast.videos.curves import describe_stretch
 
     frames = plain["frames"]
     channels = list(dict.fromkeys([*frames["past_channels"], *frames["future_channels"]]))
@@ -162,6 +164,8 @@ def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tup
     training = provenance.get("training") if isinstance(provenance, dict) else None
     domain = find_domain(training, unit=plain["unit"], channels=channels)
     size = "weights missing or damaged" if weights is None else f"{weights:,} parameters"
+    told = ("curve", "softening", "saturation", "reason")
+    stretches = plain["normaliser"]["stretches"].items()
     return [
         ("name", str(plain["name"])),
         ("network", f"{settings(plain['network'])}, {size}"),
@@ -170,7 +174,7 @@ def _rows_of_model(plain: Mapping[str, Any], weights: int | None, leave_out: tup
         *[(name, ", ".join(map(format_offset, frames[name]))) for name in ("lags", "leads") if frames.get(name)],
         *([] if frames.get("lags") else [("cadence", format_duration(frames["cadence"]))]),
         ("trained at", f"{frames['height']} × {frames['width']} pixels"),
-        *((f"stretch {name}", stretch(own)) for name, own in plain["normaliser"]["stretches"].items()),
+        *((f"stretch {key}", describe_stretch(**{k: own[k] for k in told if k in own})) for key, own in stretches),
         ("target", str(plain["target"]["kind"])),
         *_of_domain(domain),
         *describe_generator(plain["generator"], plain["sampling"]),
@@ -210,14 +214,6 @@ def _of_domain(domain: Domain) -> Rows:
     ]
 
 
-def stretch(plain: Mapping[str, Any]) -> str:
-    """Return the stretch of a channel on one line, from the model's configuration as plain data."""
-    from framecast.videos.curves import describe_stretch
-
-    told = {name: plain[name] for name in ("softening", "saturation", "reason") if name in plain}
-    return describe_stretch(plain["curve"], **told)
-
-
 def settings(plain: Mapping[str, Any]) -> str:
     """Return a configuration on one line: ``cosine (rows 1000, s 0.008)``."""
     others = ", ".join(f"{name} {json.dumps(value)}" for name, value in plain.items() if name != "kind")
@@ -238,16 +234,6 @@ def masked_share(archive: "Archive") -> str:
         chosen = [int(good[k]) for k in spread(len(good), max(1, MASK_FRAMES // len(names)))]
         shares += [float(np.isnan(archive.read(name, [index])).mean()) for index in chosen]
     return f"{np.mean(shares):.1%} (of {len(shares)} good frames sampled)" if shares else "no good frame"
-
-
-def shorten(names: tuple[str, ...]) -> str:
-    """Return the first and the last of many names."""
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
-
-
-def span(counts: list[int]) -> str:
-    """Return ``48``, or ``12 to 48`` where they differ."""
-    return str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
 
 
 def machine(

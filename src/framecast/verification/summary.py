@@ -80,6 +80,8 @@ def summarise(
             forecasts[source.name]["objection"] = objection
         elif calibration is not None:
             forecasts[source.name]["recalibrated"] = _recalibrated(tallies[source.name], source, cases, bootstrap)
+    valued = np.isfinite(values)
+    spread = bootstrap.draws(mean(np.where(valued, values, 0.0), valued.astype(np.float64)))
     lacking = {source.name: source.dataset.sizes["sample"] - len(cases) for source in cases.sources}
     return results.Scores(
         samples=len(cases),
@@ -100,7 +102,7 @@ def summarise(
             number_of_blocks=bootstrap.blocks,
             replicates=bootstrap.replicates,
             seed=bootstrap.seed,
-            effective_samples=_effective(values, bootstrap),
+            effective_samples=effective_number(values, spread[1:]) if bootstrap.blocks >= bootstrap.least else np.nan,
             reason=blocks.reason,
             refused=bootstrap.blocks < bootstrap.least,
         ),
@@ -122,12 +124,6 @@ def summarise(
         strata=[_stratum(part, sums, blocks, bootstrap) for part in sums.parts],
         occurrences=occurrences,
     )
-
-
-def _effective(values: np.ndarray, bootstrap: Bootstrap) -> float:
-    known = np.isfinite(values)
-    draws = bootstrap.draws(mean(np.where(known, values, 0.0), known.astype(np.float64)))
-    return effective_number(values, draws[1:]) if bootstrap.blocks >= bootstrap.least else float("nan")
 
 
 def _stratum(
