@@ -20,7 +20,7 @@ from framecast.core.errors import ConfigError, DataError, FramecastError, Framec
 from framecast.core.files import FORECAST, refuse_existing
 from framecast.core.fingerprint import Unchanged
 from framecast.core.machine import choose_device
-from framecast.core.options import format_duration
+from framecast.core.options import format_duration, parse_duration
 from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.climatology import Climatology, sample_climatology
@@ -185,7 +185,9 @@ def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Se
     """Choose the windows of ``archive`` to forecast; how they were chosen in training is part of the model."""
     # The networks accept any size that they can halve, not only the one of training.
     config = model.config
-    frames = replace(selection.extend(config.frames), height=archive.height, width=archive.width)
+    frames = replace(config.frames, height=archive.height, width=archive.width)
+    if selection.horizon is not None:
+        frames = frames.extended(parse_duration(selection.horizon))
     check_size(model.generator.network, frames.height, frames.width)
     unit = select(archive.unit, archive.channels, channels_of(frames))
     if not same_unit(unit, config.unit):

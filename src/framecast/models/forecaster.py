@@ -16,6 +16,7 @@ from torch import Tensor
 from framecast._version import __version__
 from framecast.core.configuration import from_plain
 from framecast.core.errors import ConfigError, DataError, FramecastWarning
+from framecast.core.options import parse_duration
 from framecast.core.progress import Progress, Task, track
 from framecast.data.archive.reader import Archive
 from framecast.data.windows import Window
@@ -32,7 +33,6 @@ from framecast.models.intervals import intervals
 from framecast.models.members import Draw, draw_members, numbered, of_members
 from framecast.models.precision import Choice, asked, choose
 from framecast.models.reference import Reference
-from framecast.models.selection import Selection
 from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
@@ -244,7 +244,7 @@ class Forecaster:
             )
         draw = Draw(members=numbered(members), seed=seed, options=self.settle(self.options(**choices)), chunk=chunk)
         ensembles = []
-        frames = Selection(horizon=horizon).extend(self.frames)
+        frames = self.frames if horizon is None else self.frames.extended(parse_duration(horizon))
         blocks = -(-frames.future // self.frames.future)
         with track("members", members * len(pasts) * blocks, progress) as task:
             for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):

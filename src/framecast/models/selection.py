@@ -1,13 +1,9 @@
 """Which pasts of an archive are forecast, and how far. Light, so that the command line can show it at once."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from framecast.core.errors import ConfigError
-from framecast.core.options import parse_duration
-
-if TYPE_CHECKING:
-    from framecast.videos.frames import FrameSpec
 
 Side = Literal["train", "validation", "test", "all"]
 
@@ -43,7 +39,3 @@ class Selection:
             raise ConfigError(f"{' and '.join(flags)} choose different windows: give one of them")
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"limit is {self.limit}; at least one window is forecast")
-
-    def extend(self, frames: "FrameSpec") -> "FrameSpec":
-        """Return what is forecast by a model of ``frames``."""
-        return frames if self.horizon is None else frames.extended(parse_duration(self.horizon))
