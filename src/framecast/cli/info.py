@@ -257,7 +257,7 @@ def machine(
         note(f"{count} measurement{'' if count == 1 else 's'} deleted")
     threads = torch.get_num_threads()
     origin = "set by OMP_NUM_THREADS" if "OMP_NUM_THREADS" in os.environ else "set OMP_NUM_THREADS for fewer or more"
-    rows = [
+    rows: Rows = [
         ("processor", f"{processor()}, instructions {torch.backends.cpu.get_cpu_capability()}"),
         ("cores", f"{cores()}; {threads} thread{'' if threads == 1 else 's'} ({origin})"),
         ("memory", f"{total_memory() / 1e9:.3g} GB"),

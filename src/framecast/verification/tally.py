@@ -7,6 +7,7 @@ computation with different weights.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -239,7 +240,7 @@ class Sums:
         parts = [part for part in self.parts if part[0].holds(case.index)]
         for _, _, numbers in parts:
             numbers.append(case.index)
-        about = {"cadence": self.cases.cadence, "quantities": self.quantities, **self._shared}
+        about: dict[str, Any] = {"cadence": self.cases.cadence, "quantities": self.quantities, **self._shared}
         for name, members in case.forecasts.items():
             sample = Judged(members=members, truth=came, **about)
             self.tallies[name].record(sample)

@@ -40,8 +40,9 @@ class Estimate:
     @classmethod
     def of(cls, estimates: "Sequence[Estimate]") -> "Estimate":
         """Return several estimates as one array, along its first axis."""
-        ends = {k: tuple(np.stack([each.intervals[k] for each in estimates], 1)) for k in estimates[0].intervals}
-        return cls(np.array([each.value for each in estimates]), ends)
+        ends = {k: np.stack([each.intervals[k] for each in estimates], axis=1) for k in estimates[0].intervals}
+        pairs = {level: (low, high) for level, (low, high) in ends.items()}
+        return cls(np.array([each.value for each in estimates]), pairs)
 
     def at(self, index: int) -> "Estimate":
         """Return the entry ``index`` along the first axis."""
