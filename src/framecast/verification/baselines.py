@@ -9,6 +9,7 @@ that contains it. The oracle is written with the forecast by a domain that knows
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -174,7 +175,7 @@ def _climatology(cases: Cases) -> Drawn | None:
             f"climatology={cases.climatology_like} needs dates, and these forecasts have only elapsed times: use any"
         )
     members = min(cases.ensemble_size, len(pool))
-    how = {"like": cases.climatology_like, "seed": cases.seed, "year": cases.calendar.year}
+    how: dict[str, Any] = {"like": cases.climatology_like, "seed": cases.seed, "year": cases.calendar.year}
 
     def draw(index: int, past: Tensor) -> Tensor:
         return pool[draw_occasions(pool.times, cases.issue_times[index], members, sample=index, **how)]

@@ -53,7 +53,7 @@ from framecast.videos.units import by_channel
 __all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
 
-Entry = TypeVar("Entry", Score, Quantity, Baseline)
+Entry = TypeVar("Entry", bound=Score | Quantity | Baseline)
 
 
 @dataclass(frozen=True, kw_only=True)
