@@ -15,7 +15,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,6 @@ from framecast.models.reference import read_reference, write_reference
 from framecast.verification.recalibration.calibration import read_calibration, write_calibration
 
 Format = Literal["onnx", "torch"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-
 FILES: dict[Format, str] = {"onnx": "model.onnx", "torch": "model.pt2"}
 """Name of the exported graph's file, by format."""
 
@@ -97,8 +95,8 @@ def export_model(
         ConfigError: no such format, or the network cannot take frames of this size.
         FramecastError: ``out`` is taken, or the libraries that write ONNX are not installed.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"{format!r} is not an export format: choose one of {', '.join(FORMATS)}")
+    if format not in FILES:
+        raise ConfigError(f"{format!r} is not an export format: choose one of {', '.join(FILES)}")
     if format == "onnx":
         _require_onnx()
     forecaster.to("cpu")

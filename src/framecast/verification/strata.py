@@ -45,17 +45,14 @@ def find_strata(
         ConfigError: a region is invalid, or a criterion cannot be applied.
         DataError: there are no positions, or the mask has another grid.
     """
-    found = [stratum for each in by for stratum in _by(cases, each)]
-    found += [_region(cases, text) for text in regions]
-    return found + ([] if mask is None else _classes(cases, Path(mask)))
-
-
-def _by(cases: Cases, what: str) -> list[Stratum]:
-    names = cases.named(what)
-    return [
-        Stratum(name=f"{what} {name}", samples=frozenset(k for k, own in enumerate(names) if own == name))
+    found = [
+        Stratum(name=f"{each} {name}", samples=frozenset(k for k, own in enumerate(names) if own == name))
+        for each in by
+        for names in [cases.named(each)]
         for name in sorted(set(names))
     ]
+    found += [_region(cases, text) for text in regions]
+    return found + ([] if mask is None else _classes(cases, Path(mask)))
 
 
 def _region(cases: Cases, text: str) -> Stratum:
