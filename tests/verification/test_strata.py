@@ -209,3 +209,32 @@ def test_coordinates_of_arrays_in_memory_are_compared():
     assert float(fc.score(members, truth)["crps"]) == float(turned["crps"])
     with pytest.raises(DataError, match=r"no y 0\.0"):
         fc.score(members, truth.assign_coords(y=[1.0, 2.0]))
+
+
+@pytest.mark.thorough
+def test_lead_times_and_units_of_arrays_in_memory_are_used():
+    random = np.random.default_rng(0)
+    leads = {"lead_time": np.array([5, 10, 15], "m8[m]").astype("m8[ns]")}
+    members = xr.DataArray(
+        random.normal(280, 3, (4, 3, 2, 4)), dims=("member", "lead_time", "y", "x"), coords=leads, attrs={"units": "K"}
+    )
+    truth = members[0].copy(data=random.normal(280, 3, (3, 2, 4))).drop_vars("lead_time")
+    found, given = fc.score(members, truth), fc.score(members.values, truth.values, cadence=300)
+    np.testing.assert_allclose(found["lead_time"], [1 / 12, 1 / 6, 1 / 4])
+    assert float(found["time_of_peak_crps"]) == pytest.approx(float(given["time_of_peak_crps"]))
+    np.testing.assert_array_equal(fc.score(members, truth, cadence=7200)["lead_time"], [2, 4, 6])
+    celsius = (truth - 273.15).assign_attrs(units="degC")
+    assert float(fc.score(members, celsius)["crps"]) == pytest.approx(float(found["crps"]), rel=1e-4)
+    with pytest.raises(DataError, match="values in mm/h cannot be converted to K"):
+        fc.score(members, truth.assign_attrs(units="mm/h"))
+
+
+@pytest.mark.thorough
+def test_masked_values_are_unknown_and_complex_ones_refused():
+    random = np.random.default_rng(0)
+    members, truth = random.normal(size=(4, 6, 5)), random.normal(size=(6, 5))
+    truth[0], members[:2, 3] = np.nan, np.nan
+    filled = [np.ma.array(np.nan_to_num(own, nan=-9999.0), mask=np.isnan(own)) for own in (members, truth)]
+    assert float(fc.score(*filled)["crps"]) == float(fc.score(members, truth)["crps"])
+    with pytest.raises(DataError, match="complex: give their magnitude"):
+        fc.score(members + 1j, truth)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framecast.core.configuration import from_plain, to_plain
-from framecast.core.errors import ConfigError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.options import format_duration, parse_duration
-from framecast.videos.frames import FrameSpec, nanoseconds
+from framecast.videos.frames import FrameSpec, as_float32, nanoseconds
 
 SPEC = FrameSpec(
     past_channels=("193", "211", "94"),
@@ -145,3 +145,14 @@ class TestUnevenTimes:
     def test_the_horizon_of_even_frames_is_any_number_of_them(self, past, future, count):
         spec = FrameSpec(past=past, future=future, cadence=600.0, **self.CHANNELS)
         assert spec.extended(600.0 * count) == dataclasses.replace(spec, future=count)
+
+
+def test_masked_numbers_are_nan_and_complex_ones_refused():
+    masked = np.ma.array([1, -9999, 3], mask=[False, True, False])
+    for values in (masked, masked.astype(">f8"), np.array([1, np.nan, 3]), [1, np.nan, 3]):
+        found = as_float32(values)
+        assert found.dtype == np.float32
+        assert not np.ma.isMaskedArray(found)
+        np.testing.assert_array_equal(found, [1, np.nan, 3])
+    with pytest.raises(DataError, match="complex: give their magnitude"):
+        as_float32([1 + 1j])

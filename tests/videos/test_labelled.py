@@ -72,6 +72,27 @@ def test_units_are_converted_or_refused() -> None:
     np.testing.assert_allclose(to_tensor(knots, FRAMES, unit="m/s"), knots, rtol=1e-6)
 
 
+def test_variables_of_a_dataset_keep_their_units() -> None:
+    frames = FrameSpec(
+        past_channels=("u", "t"), future_channels=("u",), past=3, future=2, cadence=3600, height=4, width=6
+    )
+    u = past().isel(channel=0, drop=True)
+    celsius = (u - 273.15).assign_attrs(units="degC")
+    expected = np.concatenate([VALUES, VALUES])
+    for data in (xr.Dataset({"t": celsius, "u": u}), xr.Dataset({"t": celsius, "u": u.assign_attrs(units="")})):
+        np.testing.assert_allclose(to_tensor(data, frames, unit="m/s, K"), expected, atol=1e-4)
+    with pytest.raises(DataError, match="in degC and the model takes m/s"):
+        to_tensor(xr.Dataset({"u": celsius}), FRAMES, unit="m/s")
+
+
+def test_masked_values_are_unknown_and_complex_ones_refused() -> None:
+    masked = np.ma.array(VALUES, mask=VALUES < 5)
+    np.testing.assert_array_equal(to_tensor(masked, FRAMES, unit="m/s"), np.where(VALUES < 5, np.nan, VALUES))
+    for given in (VALUES + 1j, torch.from_numpy(VALUES + 1j), past() + 1j):
+        with pytest.raises(DataError, match="complex: give their magnitude"):
+            to_tensor(given, FRAMES, unit="m/s")
+
+
 def test_times_of_every_calendar_are_checked_and_go_on() -> None:
     dates = cftime.num2date([0, 1, 2], "hours since 2001-02-28 22:00", calendar="noleap")
     _, forecast = ensemble(past().assign_coords(time=dates))

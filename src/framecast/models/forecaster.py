@@ -37,7 +37,7 @@ from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.forcings import assemble, channels_of_forcings
-from framecast.videos.frames import FrameSpec
+from framecast.videos.frames import FrameSpec, as_float32
 from framecast.videos.labelled import (
     Video,
     Videos,
@@ -368,7 +368,7 @@ class Forecaster:
             raise ConfigError(f"{unknown[0]} is not a forcing of {self.name}; it takes {', '.join(names) or 'none'}")
         if not names:
             return None
-        values = {name: torch.as_tensor(np.array(value, dtype=np.float32)) for name, value in given.items()}
+        values = {name: torch.as_tensor(as_float32(value).copy()) for name, value in given.items()}
         for name, own in values.items():
             if own.ndim not in (1, 3) or len(own) != frames.past + ahead:
                 raise DataError(

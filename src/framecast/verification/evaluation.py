@@ -48,7 +48,8 @@ from framecast.verification.sources import finite_tensor
 from framecast.verification.strata import find_strata
 from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
 from framecast.verification.tally import Maps, Sums, Tally
-from framecast.videos.units import by_channel
+from framecast.videos.frames import as_float32
+from framecast.videos.units import by_channel, convert, same_unit
 
 __all__ = ["Case", "Cases", "Evaluation", "Maps", "Tally", "evaluate", "score"]
 
@@ -246,7 +247,7 @@ def score(
     ensemble: Any,
     truth: Any,
     *,
-    cadence: float = 3600.0,
+    cadence: float | None = None,
     unit: str = "",
     data_range: float | Sequence[float] | None = None,
     thresholds: Sequence[float] = (),
@@ -265,8 +266,9 @@ def score(
             or ``[sample, member, channel, time, height, width]``. A DataArray with the dimensions of a forecast file
             (``sample``, ``member``, ``channel``, ``lead_time``, ``y``, ``x``) may have them in any order and lack any
             but ``y`` and ``x``; coordinates that both have must be the same, in any order.
-        truth: observed values, likewise without members; NaN where unknown.
-        cadence: seconds between frames.
+        truth: observed values, likewise without members; NaN where unknown. It is converted to the attribute ``units``
+            of the ensemble where both have one.
+        cadence: seconds between frames; by default from the ensemble's ``lead_time``, or 3600 where it has none.
         unit: of the images. A DataArray's attribute ``units`` by default.
         data_range: range of values, for PSNR and SSIM, for each channel; by default from the 0.1 to the
             99.9 percentile of the truth.
@@ -284,9 +286,10 @@ def score(
 
     Raises:
         ConfigError: the shapes do not fit.
-        DataError: there is no pixel that can be scored.
+        DataError: there is no pixel that can be scored, or the truth is in a unit that cannot be converted.
     """
     members, observed = _arrays(ensemble, truth)
+    leads = _lead_times(ensemble, members.shape[3], cadence)
     unit = unit or str(getattr(ensemble, "attrs", {}).get("units", ""))
     valid = ~torch.isnan(observed)
     valid &= (~torch.isnan(members)).sum(1) >= min(2, members.shape[1])
@@ -304,7 +307,7 @@ def score(
     tally = Tally(members=members.shape[1], scores=entries, thresholds=limits, scale=climate.scale if several else None)
     for one, came, judged in zip(members, observed, valid, strict=True):
         known = torch.where(judged, came, torch.nan)
-        tally.record(Judged(members=one, truth=known, cadence=cadence, quantities=measured, **shared))
+        tally.record(Judged(members=one, truth=known, cadence=spacing(leads), quantities=measured, **shared))
     bootstrap = Bootstrap(blocks or [str(k) for k in range(len(members))], replicates=replicates, seed=seed)
     draws = draw_scores(tally, entries, bootstrap)
     found = ForecastScores(**forecast_scores(tally, bootstrap, draws=draws, kind="model", label="forecast"))
@@ -312,7 +315,7 @@ def score(
         {"forecast": found},
         {entry.name: score_info(entry, unit) for entry in entries},
         {quantity.name: quantity_info(quantity, unit) for quantity in measured},
-        lead_times_h=[(k + 1) * cadence / 3600 for k in range(members.shape[3])],
+        lead_times_h=[seconds / 3600 for seconds in leads],
         wavelengths_px=(min(size) / np.arange(1, min(size) // 2 + 1)).tolist(),
     ).isel(forecast=0, drop=True)
 
@@ -361,10 +364,22 @@ def _arrays(ensemble: Any, truth: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return members, observed
 
 
+def _lead_times(ensemble: Any, frames: int, cadence: float | None) -> list[float]:
+    """Return the seconds to each frame: at the ``cadence``, or those of the ensemble."""
+    if cadence is None and isinstance(ensemble, xr.DataArray) and "lead_time" in ensemble.coords:
+        leads = np.atleast_1d(ensemble["lead_time"].values)
+        if leads.dtype.kind == "m":
+            return (leads / np.timedelta64(1, "ns") / 1e9).tolist()
+    return [(k + 1) * (3600.0 if cadence is None else cadence) for k in range(frames)]
+
+
 def _aligned(truth: Any, ensemble: Any) -> Any:
-    """Return the truth with the coordinates of the ensemble, in its order."""
+    """Return the truth with the coordinates of the ensemble, in its order, and in its unit."""
     if not isinstance(truth, xr.DataArray) or not isinstance(ensemble, xr.DataArray):
         return truth
+    own, wanted = (str(array.attrs.get("units", "")) for array in (truth, ensemble))
+    if own and wanted and not same_unit(own, wanted):
+        truth = truth.copy(data=convert(as_float32(truth.values), own, wanted))
     for dim in set(truth.dims) & set(ensemble.dims) & set(truth.coords) & set(ensemble.coords):
         if not np.array_equal(truth[dim].values, ensemble[dim].values):
             if missing := sorted(set(ensemble[dim].values.tolist()) - set(truth[dim].values.tolist())):
@@ -383,7 +398,7 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
         array = array.expand_dims([name for name in dims if name not in array.dims]).transpose(*dims).values
     elif isinstance(array, torch.Tensor):
         array = array.detach().cpu().numpy()
-    values = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    values = torch.from_numpy(np.ascontiguousarray(as_float32(array)))
     lacking, shape = [1] * (len(dims) - values.ndim), list(values.shape)
     # NumPy arrays lack leading axes: sample, then channel, then time; members come before the latter two.
     before = [1, shape.pop(0), *lacking[1:]] if "member" in dims and lacking else lacking

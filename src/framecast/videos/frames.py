@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from framecast.core.errors import ConfigError
+from framecast.core.errors import ConfigError, DataError
 from framecast.core.options import format_duration, format_offset
 
 Times = TypeVar("Times", np.datetime64, npt.NDArray[np.datetime64])
@@ -180,6 +180,19 @@ def span(seconds: float) -> np.timedelta64:
 def moments(issue: np.datetime64, seconds: Sequence[float]) -> list[np.datetime64]:
     """Return the times that are ``seconds`` after ``issue``."""
     return [issue + span(value) for value in seconds]
+
+
+def as_float32(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return real numbers as float32, NaN where a masked array is masked.
+
+    Raises:
+        DataError: the numbers are complex.
+    """
+    if np.iscomplexobj(values):
+        raise DataError("the values are complex: give their magnitude, or real and imaginary part as channels")
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float32).filled(np.nan)
+    return np.asarray(values, dtype=np.float32)
 
 
 def nanoseconds(times: Times) -> Times:

@@ -14,8 +14,8 @@ from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
 from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
 from framecast.videos.forcings import frame_times
-from framecast.videos.frames import FrameSpec, listed
-from framecast.videos.units import by_channel, convert, select
+from framecast.videos.frames import FrameSpec, as_float32, listed
+from framecast.videos.units import by_channel, convert, joined, select
 
 Video = xr.DataArray | xr.Dataset | np.ndarray | Tensor
 """``[channel, time, y, x]`` in physical units; the axes of a DataArray may be in any order. Variables are channels."""
@@ -76,7 +76,8 @@ def _as_channels(dataset: xr.Dataset) -> xr.DataArray:
             f"the past is a Dataset with the variables {names}: give one with the dimensions channel, time, y and x, "
             "such as dataset['intensity'], or one variable per channel with time, y and x"
         )
-    return dataset[list(videos)].to_dataarray("channel")
+    units = [str(array.attrs.get("units", "")) for array in videos.values()]
+    return dataset[list(videos)].to_dataarray("channel").assign_attrs({"units": joined(units)} if any(units) else {})
 
 
 def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Tensor:
@@ -122,11 +123,12 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
                 f"the past has frames {steps.min():g} to {steps.max():g} s apart, and the model takes one every "
                 f"{format_duration(frames.cadence)} ({frames.cadence:g} s): select such frames"
             )
-    values = video.transpose("channel", "time", "y", "x").values
+    values: np.ndarray = as_float32(video.transpose("channel", "time", "y", "x").values)
     if unit is not None and isinstance(own, str):
         units = (by_channel(each, len(values)) for each in (own, unit))
         try:
-            values = np.stack([convert(*each) for each in zip(values, *units, strict=True)])
+            pairs = [(has or takes, takes) for has, takes in zip(*units, strict=True)]  # a variable may have no unit
+            values = np.stack([convert(own, *pair) for own, pair in zip(values, pairs, strict=True)])
         except DataError:
             raise DataError(
                 f"the past is in {own} and the model takes {unit}: convert it, or correct its attribute units"
@@ -227,9 +229,10 @@ def _checked(video: np.ndarray | Tensor) -> Tensor:
     """Return four axes of finite numbers and NaN as float32."""
     try:
         if isinstance(video, Tensor):
-            values = video.detach().to("cpu", torch.float32, copy=True)
-        else:
-            values = torch.from_numpy(np.array(video, dtype=np.float32))
+            video = video.detach().cpu().to(torch.promote_types(video.dtype, torch.float32)).numpy()
+        values = torch.from_numpy(as_float32(video).copy())
+    except DataError:
+        raise
     except (TypeError, ValueError):
         raise DataError(f"the past is a {type(video).__name__} that contains no array of numbers") from None
     if values.ndim != 4:

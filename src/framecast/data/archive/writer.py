@@ -36,6 +36,7 @@ from framecast.data.archive.groups import GroupWriter
 from framecast.data.archive.identity import CONTENT, LABELS, content_digest
 from framecast.data.archive.pending import PendingBlock, PendingSequence
 from framecast.videos.calendar import Calendar
+from framecast.videos.frames import as_float32
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _NANOSECONDS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
@@ -243,7 +244,7 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         pending = self._sequences[name]
         if not 0 <= index < len(pending.quality):
             raise DataError(f"frame {index} of {name} was written; it has frames 0 to {len(pending.quality) - 1}")
-        values = np.asarray(frame, dtype=np.float32)
+        values = as_float32(frame)
         if values.shape != pending.intensity.shape[1:]:
             raise DataError(
                 f"a frame of {name} has shape {list(values.shape)}; "
