@@ -24,6 +24,12 @@ CODES = {"scale": 0.5, "offset": -32.0, "unit": "mm/h"}
         ("mm", {"unit": "mm/h", "scale": 12.0}, 300.0, 12.0, 12.0),  # the scale is the conversion
         ("mm", {"unit": "mm/h", "scale": 0.01, "collected_over": "10min"}, 300.0, 1.0, 6.0),
         ("", CODES, None, 5.0, 5.0),
+        ("g/kg", {"unit": "kg kg-1"}, None, 5.0, 0.005),
+        ("%", {"unit": "1"}, None, 5.0, 0.05),
+        ("degrees", {"unit": "rad"}, None, 180.0, np.pi),
+        ("1", {"unit": "%"}, None, 5.0, 5.0),  # plain numbers are named
+        ("Kelvin", {"unit": "degC"}, None, 273.15, 0.0),
+        ("mm/10min", {"unit": "mm/h", "scale": 6.0}, None, 5.0, 5.0),
         ("dBZ", {"scale": 0.5, "offset": -32.0}, None, 5.0, 5.0),
     ],
 )
@@ -49,7 +55,9 @@ def test_what_is_done_is_said(stored, given, words):
     assert all(word in said for word in words), said
 
 
-@pytest.mark.parametrize(("stored", "asked"), [("K", "m"), ("dBZ", "K"), ("mm/h", "dBZ")])
+@pytest.mark.parametrize(
+    ("stored", "asked"), [("K", "m"), ("dBZ", "K"), ("mm/h", "dBZ"), ("mm/10min", "mm/h"), ("10^3 kg m-3", "kg m-3")]
+)
 def test_what_no_conversion_leads_to_is_refused(stored, asked):
     with pytest.raises(DataError, match="--scale and --offset"):
         find_conversion("rain", stored, ImportOptions(unit=asked), collected=None, source="a.nc")

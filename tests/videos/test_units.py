@@ -15,6 +15,8 @@ from framecast.videos.units import by_channel, convert, joined, known, same_unit
         ("dBZ", "dBZ"),
         ("mm/h", "mm hr-1"),
         ("Celsius", "degrees_celsius"),
+        ("Kelvin", "K"),
+        ("Gauss", "gauss"),
     ],
 )
 def test_ways_of_writing_one_unit(first: str, second: str) -> None:

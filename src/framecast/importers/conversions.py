@@ -9,7 +9,7 @@ import numpy.typing as npt
 from framecast.core.errors import ConfigError, DataError
 from framecast.importers.options import ImportOptions
 from framecast.importers.rain import from_reflectivity, from_total, is_depth, is_rate, is_reflectivity
-from framecast.videos.units import convert, convertible, known, same_unit
+from framecast.videos.units import convert, convertible, is_multiple, known, same_unit
 
 Values = npt.NDArray[np.floating]
 
@@ -60,7 +60,12 @@ def find_conversion(
     if is_rate(asked) and is_depth(stored) and not (scaled and options.interval is None):
         how, change = from_total(stored, asked, options.interval or collected, channel)
         return Conversion(asked, stored, f"{then} from {how}", change)
-    if scaled or not (_physical(stored) and _physical(asked)):
+    if scaled or not ((_physical(stored) and _physical(asked)) or _ratios(stored, asked)):
+        if not scaled and is_multiple(stored):
+            raise DataError(
+                f"{channel} is in {stored} in {source}, a unit with a factor, which is not understood: give the "
+                f"conversion to {asked} with --scale and --offset"
+            )
         named = f"--unit names them, the source states {stored}" if stored else ""
         return Conversion(asked, asked, "; ".join(filter(None, (scaled, named))))
     if not convertible(stored, asked):
@@ -88,6 +93,11 @@ def check_all_used(found: list[Conversion], options: ImportOptions) -> None:
 
 def _physical(unit: str) -> bool:
     return known(unit) or is_reflectivity(unit)
+
+
+def _ratios(stored: str, asked: str) -> bool:
+    """Whether both are known units without dimension, such as % and g/kg; 1 may stand for anything."""
+    return stored.strip() not in ("", "1") and convertible(stored, asked)
 
 
 def _scaling(options: ImportOptions) -> str:

@@ -40,6 +40,11 @@ def convertible(unit: str, wanted: str) -> bool:
     return source is not None and target is not None and source.dimensionality == target.dimensionality
 
 
+def is_multiple(unit: str) -> bool:
+    """Whether ``unit`` is a known one with a factor, such as ``mm/10min``, which is not understood."""
+    return _parsed(unit) is None and known(re.sub(r"(?<![\w.^*+-])\d[\d.]*(\^\d+|[eE][+-]?\d+)?\s*", "", unit))
+
+
 def joined(units: Sequence[str]) -> str:
     """Return the units of several channels as one text: the only one, or all with commas between them."""
     return units[0] if len(set(units)) == 1 else SEPARATOR.join(units)
@@ -98,6 +103,7 @@ def _plain(unit: str) -> str:
 def _parsed(unit: str) -> Any:
     """Return what pint makes of ``unit``; None where it knows none."""
     text = re.sub(r"(?i)\b(deg(rees?)?[_ ]?c(elsius)?|celsius|°c)\b", "degC", unit.strip())
+    text = re.sub(r"(?i)\b(kelvin|gauss)\b", lambda name: name[0].lower(), text)
     text = re.sub(r"(?<=[A-Za-z\]])\^?([+-]?\d+)", r"**\1", text).replace("%", "percent")
     text = re.sub(r"\s*/\s*", "/", text)
     text = re.sub(r"(?<=[\w)])\s+(?=[A-Za-z(])", " * ", text)
