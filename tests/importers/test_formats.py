@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import ConfigError, DataError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.importers.filenames import times_in_names
 from framecast.importers.formats import FORMATS, open_decoded
 from framecast.importers.importing import Imported, import_data
 from framecast.importers.options import ImportOptions
@@ -226,6 +227,29 @@ def test_numpy_archives_with_their_coordinates(tmp_path) -> None:
         archived(tmp_path / "o.npy", tmp_path)
 
 
+def test_a_file_with_its_dimensions_in_another_order(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    square = VALUES[:, :, :8]
+    data = xr.Dataset(
+        {"rain": (("time", "y", "x"), square, {"units": "mm/h"})},
+        {"time": HOURS, "y": np.arange(8.0), "x": np.arange(8.0)},
+    )
+    data.isel(time=slice(3)).to_netcdf(tmp_path / "in" / "a.nc", engine="h5netcdf")
+    data.isel(time=slice(3, 6)).transpose("x", "time", "y").to_netcdf(tmp_path / "in" / "b.nc", engine="h5netcdf")
+    archive, _ = archived(tmp_path / "in", tmp_path)
+    np.testing.assert_array_equal(archive.read("in")[0], square)
+
+
+def test_levels_are_not_joined_in_time(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    for k, level in enumerate((500.0, 850.0)):
+        part = grid(VALUES[3 * k : 3 * k + 3], HOURS[3 * k : 3 * k + 3]).assign_coords(plev=level)
+        part.to_netcdf(tmp_path / "in" / f"{k}.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=r"plev is 500 in .* and 850 in .*--sequence file"):
+        archived(tmp_path / "in", tmp_path)
+    assert archived(tmp_path / "in", tmp_path, sequence="file")[0].sequences == ("0", "1")
+
+
 # Pictures.
 
 
@@ -251,6 +275,60 @@ def test_pictures_with_the_time_in_their_names(ending, kind, name, tmp_path) -> 
     archive, _ = archived(tmp_path / "in", tmp_path, unit="K")
     np.testing.assert_array_equal(archive.times("in"), HOURS)
     np.testing.assert_array_equal(archive.read("in")[0], values[:, ::-1])  # the first row of a picture is its top
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["r_2020010123", "r_2020010200"], ["2020-01-01T23", "2020-01-02T00"]),
+        (["2020-01-01T12Z", "2020-01-02T12Z"], ["2020-01-01T12", "2020-01-02T12"]),
+        (["2020-01-01T12-30", "2020-01-01T13-30"], ["2020-01-01T12:30", "2020-01-01T13:30"]),
+    ],
+)
+def test_hours_without_minutes_in_names(names, expected) -> None:
+    found, _ = times_in_names([Path(f"{name}.png") for name in names])
+    np.testing.assert_array_equal(found, np.array(expected, "M8[ns]"))
+
+
+def test_the_step_of_numbered_frames_is_one_that_occurs(tmp_path) -> None:
+    for k in (1, 2, 10):
+        Image.fromarray(VALUES[0].astype("u1")).save(tmp_path / f"{k}.png")
+    archive, _ = archived([tmp_path / f"{k}.png" for k in (1, 2, 10)], tmp_path, cadence="1h")
+    (name,) = archive.sequences
+    assert [archive.calendar.text(time) for time in archive.times(name)] == ["0s", "1h", "9h"]
+
+
+@pytest.mark.parametrize("kind", ["i1", "u4"])
+def test_numbers_of_tiff_files_keep_their_sign(kind, tmp_path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    info = np.iinfo(kind)
+    values = np.linspace(info.min, info.max, 80).astype(kind).reshape(1, 8, 10).repeat(2, axis=0)
+    tifffile.imwrite(tmp_path / "x.tif", values)
+    archive, _ = archived(tmp_path / "x.tif", tmp_path, cadence="1h")
+    np.testing.assert_allclose(archive.read("x")[0], values[:, ::-1], rtol=1e-6)
+
+
+def test_colours_of_16_bits_are_refused_however_they_are_stored(tmp_path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    for planes in ("separate", "contig"):
+        values = np.full((2, 3, 8, 10) if planes == "separate" else (2, 8, 10, 3), 1000, "u2")
+        tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb", planarconfig=planes)
+        with pytest.raises(DataError, match="colours of 16 bits"):
+            archived(tmp_path / "x.tif", tmp_path, cadence="1h")
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome", "plain"])
+def test_pages_of_several_channels_are_not_read_as_frames(kind, tmp_path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    values = np.arange(6 * 2 * 80, dtype="u2").reshape(6, 2, 8, 10)
+    told = {} if kind == "plain" else {kind: True, "metadata": {"axes": "TCYX"}}
+    tifffile.imwrite(tmp_path / "x.tif", values, **told)
+    with pytest.raises(DataError, match=r"the 12 pages of .*--dims time,channel,y,x"):
+        archived(tmp_path / "x.tif", tmp_path, cadence="1h")
+    told = {} if kind == "plain" else {kind: True, "metadata": {"axes": "TYX"}}
+    tifffile.imwrite(tmp_path / "x.tif", values[:, 0], **told)
+    archive, _ = archived(tmp_path / "x.tif", tmp_path, cadence="1h")
+    np.testing.assert_array_equal(archive.read("x")[0], values[:, 0, ::-1])
 
 
 def test_pictures_that_are_numbered_and_one_without_a_number(tmp_path) -> None:
@@ -376,6 +454,34 @@ def test_geotiff(tmp_path) -> None:
         file.write(VALUES)
     archive, _ = archived(tmp_path / "stack.tif", tmp_path, unit="K", time="band", cadence="1h")
     np.testing.assert_array_equal(archive.read("stack")[0], VALUES[:, ::-1])
+
+
+def test_bands_of_a_geotiff_have_their_own_units_and_scales(tmp_path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    pytest.importorskip("rioxarray")
+    place = rasterio.transform.from_origin(10, 50, 0.5, 0.25)
+    codes = VALUES.astype("i2").reshape(3, 2, 8, 10)
+
+    def written(transform: object = place, **told: object) -> Path:
+        (tmp_path / "in").mkdir(exist_ok=True)
+        about = {"driver": "GTiff", "height": 8, "width": 10, "count": 2, "dtype": "int16", "crs": "EPSG:4326"}
+        for k, bands in enumerate(codes):
+            with rasterio.open(tmp_path / "in" / f"2020-01-0{k + 1}.tif", "w", transform=transform, **about) as file:
+                file.write(bands)
+                for key, values in told.items():
+                    setattr(file, key, values)
+        return tmp_path / "in"
+
+    expected = codes[:, :, ::-1].swapaxes(0, 1)
+    archive, _ = archived(written(units=("K", "K")), tmp_path)
+    assert archive.unit == "K"
+    np.testing.assert_array_equal(archive.read("in"), expected)
+    archive, _ = archived(written(units=("K", "K"), scales=(0.5, 2.0), offsets=(0.0, 3.0)), tmp_path)
+    np.testing.assert_allclose(archive.read("in"), [expected[0] * 0.5, expected[1] * 2 + 3])
+    archive, _ = archived(written(units=("K", "m")), tmp_path, variables=("band_1", "band_2"))
+    assert (archive.channels, archive.unit) == (("band_1", "band_2"), "K, m")
+    with pytest.raises(DataError, match=r"rotated .* gdalwarp"):
+        archived(written(place * rasterio.Affine.rotation(10), units=("K", "K")), tmp_path)
 
 
 @pytest.mark.slow

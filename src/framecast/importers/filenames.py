@@ -12,10 +12,12 @@ import numpy.typing as npt
 from framecast.core.errors import DataError
 
 _YEAR = r"(?P<Y>(?:19|20|21)\d\d)"
-_CLOCK = r"(?:[-_./ T]*(?P<H>[01]\d|2[0-3])(?P<c>[-_.:h]?)(?P<M>[0-5]\d)(?:(?P=c)(?P<S>[0-5]\d))?)?"
+_DAY = r"(?P<s>[-_./]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01])"
+_CLOCK = r"[-_./ T]*(?P<H>[01]\d|2[0-3])(?P<c>[-_.:h]?)(?P<M>[0-5]\d)(?:(?P=c)(?P<S>[0-5]\d))?"
+_HOUR = r"T?(?P<h>[01]\d|2[0-3])"
 _PATTERNS = (
-    re.compile(rf"(?<!\d){_YEAR}(?P<s>[-_./]?)(?P<m>0[1-9]|1[0-2])(?P=s)(?P<d>0[1-9]|[12]\d|3[01]){_CLOCK}(?!\d)"),
-    re.compile(rf"(?<!\d){_YEAR}[-_.]?(?P<j>[0-3]\d\d){_CLOCK}(?!\d)"),
+    re.compile(rf"(?<!\d){_YEAR}{_DAY}(?:{_CLOCK}|{_HOUR})?(?!\d)"),
+    re.compile(rf"(?<!\d){_YEAR}[-_.]?(?P<j>[0-3]\d\d)(?:{_CLOCK})?(?!\d)"),
     re.compile(r"(?<!\d)(?P<y>\d\d)(?P<j>[0-3]\d\d)(?P<H>[01]\d|2[0-3])(?P<M>[0-5]\d)(?!\d)"),
 )
 
@@ -79,6 +81,7 @@ def _found(expression: re.Pattern[str], text: str, back: int) -> datetime | None
     part = matches[-back].groupdict()
     year = int(part["Y"]) if "Y" in part else (lambda y: 1900 + y if y > 68 else 2000 + y)(int(part["y"]))
     hour, minute, second = (int(part.get(name) or 0) for name in ("H", "M", "S"))
+    hour = int(part.get("h") or hour)
     clock = timedelta(hours=hour, minutes=minute, seconds=second)
     try:
         if "j" in part:

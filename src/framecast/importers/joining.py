@@ -14,8 +14,12 @@ from framecast.importers.axes import CHANNEL_NAMES, TIME_NAMES
 from framecast.importers.decoding import Decoded
 from framecast.importers.lazy import stacked
 from framecast.videos.calendar import Calendar
+from framecast.videos.directions import is_angle
 
 TIME = "time"
+
+_LEVELS = ("level", "lev", "plev", "pressure", "height", "altitude", "depth", "isobaricinhpa", "number", "member")
+"""Names of coordinates with levels, or the numbers of members."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,7 @@ class File:
             str(name)
             for name, variable in data.data_vars.items()
             if variable.dtype.kind in "fiub"
+            and not is_angle(variable)
             and len([d for d in variable.dims if d != frame and str(d).lower() not in CHANNEL_NAMES]) >= 2
             and (frame is None or frame in variable.dims)
         )
@@ -154,13 +159,26 @@ def _check_alike(first: File, other: File) -> None:
             raise DataError(
                 f"{name} is in {units[0]} in {first.path} and in {units[1]} in {other.path}: import them separately"
             )
-    for name in map(str, set(a.coords) & set(b.coords) - set(first.decoded.calendars)):
-        same = a[name].dims == b[name].dims and first.frame not in a[name].dims
-        if same and a[name].ndim and not a[name].variable.equals(b[name].variable):
+    for name in map(str, set(a.variables) & set(b.variables) - set(first.decoded.calendars)):
+        if not (name in a.coords or is_angle(a[name])) or first.frame in a[name].dims or a[name].dims != b[name].dims:
+            continue
+        equal = a[name].variable.equals(b[name].variable)
+        if not a[name].ndim and _is_level(a[name]) and not equal:
+            raise DataError(
+                f"{name} is {a[name].values:g} in {first.path} and {b[name].values:g} in {other.path}: import them "
+                "separately, or as sequences with --sequence file"
+            )
+        if a[name].ndim and not equal:
             raise DataError(
                 f"{name} differs between {first.path} and {other.path}: they are on different grids, import them "
                 "separately"
             )
+
+
+def _is_level(variable: xr.DataArray) -> bool:
+    """Whether a coordinate of one number is a height or the number of a member, which frames of a video share."""
+    known = {"axis", "positive"} & set(variable.attrs) or str(variable.name).lower() in _LEVELS
+    return variable.dtype.kind in "fiu" and bool(known)
 
 
 def _best(data: xr.Dataset, scalars: Sequence[str]) -> str | None:

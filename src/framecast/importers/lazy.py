@@ -64,7 +64,7 @@ def stacked(parts: Sequence[xr.Variable], dim: str) -> xr.Variable:
             part = parts[owner]
             local = rows[owners == owner] - (ends[owner] - lengths[owner])
             found = part.isel(rest | ({dim: local} if dim in part.dims else {}))
-            left = [name for name in found.dims if name != dim]
+            left = [name for name in inner if name in found.dims]
             values = found.transpose(*([dim] if dim in part.dims else []), *left).values
             pieces.append(values if dim in part.dims else values[None])
         return np.concatenate(pieces)

@@ -5,6 +5,8 @@ Values are those of the file, not stretched. Colours that are not all equal beco
 """
 
 import gzip
+import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,6 +32,9 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "PPM", "BMP", "WEBP", "JPEG2000")
 _GEOREFERENCED = (33550, 34264)
 """TIFF tags with the position of pixels."""
 
+_SIGNS = {(8, 2): np.int8, (32, 0): np.uint32, (32, 1): np.uint32}
+"""Types that Pillow reads with the wrong sign, by bits and sample format of TIFF (2 is signed, 1 or none unsigned)."""
+
 
 def open_picture(path: Path, options: ImportOptions) -> xr.Dataset:
     """Return the picture, or the pictures, in a file as ``[y, x]`` or ``[time, y, x]``, with ``colour`` last.
@@ -42,6 +47,7 @@ def open_picture(path: Path, options: ImportOptions) -> xr.Dataset:
         with _opened(path) as picture:
             check_frame(path, picture.height, picture.width)
             count = getattr(picture, "n_frames", 1)
+            _check_pages(path, str(getattr(picture, "tag_v2", {}).get(TiffImagePlugin.IMAGEDESCRIPTION, "")), count)
             first, physical = _pixels(picture), picture.mode == "F"
             shown = [_duration(picture, k) for k in range(count)] if count > 1 else []
     except UnidentifiedImageError:
@@ -129,12 +135,16 @@ def _layout(picture: Image.Image) -> Any:
 def _pixels(picture: Image.Image) -> npt.NDArray[Any]:
     """Return ``[y, x]``, or ``[y, x, colour]`` where the colours differ; NaN where a picture is transparent."""
     most = _maximum(picture)
-    if ";16" in str(_layout(picture)) and picture.mode in ("RGB", "RGBA", "LA"):
+    tags = getattr(picture, "tag_v2", {})  # of TIFF
+    bits, kind = (np.max(tags.get(tag, 0)) for tag in (TiffImagePlugin.BITSPERSAMPLE, TiffImagePlugin.SAMPLEFORMAT))
+    if (";16" in str(_layout(picture)) or bits > 8) and picture.mode in ("RGB", "RGBA", "LA"):
         raise DataError("colours of 16 bits, of which half would be lost: save grey pictures, or NetCDF")
     if picture.mode in ("1", "L", "F", "I") or picture.mode.startswith("I;16"):
         values = np.asarray(picture)
         if most is not None and most not in (255, 65535):  # Pillow has stretched the values to 8 or 16 bits
             values = np.rint(values * (most / (65535 if picture.mode == "I" else 255))).astype(np.int32)
+        if (bits, kind) in _SIGNS:  # Pillow has changed the sign
+            return values.astype(_SIGNS[bits, kind])
         return values.astype(np.uint8) if picture.mode == "1" else values
     clear = "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA", "La", "RGBa")
     colours = np.asarray(picture.convert("RGBA" if clear else "RGB"))
@@ -155,11 +165,34 @@ def _maximum(picture: Image.Image) -> int | None:
     return int(layout[3][-1] if isinstance(layout[3], tuple) else layout[3])
 
 
+def _check_pages(path: Path, description: str, pages: int) -> None:
+    """Raise `DataError` if the pages of a TIFF file are more than the frames of one channel, as its description says.
+
+    ImageJ writes ``channels=2``, OME ``SizeC="2"``, tifffile ``{"shape": [7, 2, 64, 64]}``.
+    """
+    names = {"channels": r"\bchannels=(\d+)|\bSizeC=\"(\d+)", "slices": r"\bslices=(\d+)|\bSizeZ=\"(\d+)"}
+    names |= {"frames": r"\bframes=(\d+)|\bSizeT=\"(\d+)"}
+    found = {name: re.search(pattern, description) for name, pattern in names.items()}
+    sizes = {name: int(match[1] or match[2]) for name, match in found.items() if match}
+    if shape := re.match(r'\{"shape": \[([\d, ]+)\]', description):
+        axes = [int(size) for size in shape[1].split(",")]
+        leading = next((axes[:k] for k in range(1, len(axes) - 1) if math.prod(axes[:k]) == pages), [])
+        sizes = {f"axis {k}": size for k, size in enumerate(leading)}
+    several = {name: size for name, size in sizes.items() if size > 1}
+    if math.prod(sizes.values()) == pages > 1 and (len(several) > 1 or "channels" in several):
+        listed = " × ".join(f"{size} ({name})" for name, size in several.items())
+        raise DataError(
+            f"the {pages} pages of {path} are {listed}, and pages are read as frames of one channel: save each channel "
+            "as a file, or all as .npy with --dims time,channel,y,x"
+        )
+
+
 def _by_tifffile(path: Path) -> xr.Dataset:
     """Return TIFF files of types that Pillow does not support, and their pages."""
     tifffile = needed("tifffile", "pictures", f"{path.name}, which Pillow cannot read")
     try:
         with tifffile.TiffFile(path) as file:
+            _check_pages(path, file.pages[0].description, len(file.pages))
             pages, planes = len(file.pages), file.pages[0].axes[:1] == "S"  # whole planes instead of values by pixel
             first = np.moveaxis(file.pages[0].asarray(), 0, -1) if planes else file.pages[0].asarray()
     except tifffile.TiffFileError as error:

@@ -27,6 +27,11 @@ def is_longitude(variable: xr.DataArray) -> bool:
     return _is_angle(variable, _LONGITUDE_UNITS, "longitude", ("lon", "longitude", "xlong", "nav_lon"))
 
 
+def is_angle(variable: xr.DataArray) -> bool:
+    """Whether ``variable`` contains latitudes or longitudes."""
+    return is_latitude(variable) or is_longitude(variable)
+
+
 def _is_angle(variable: xr.DataArray, units: tuple[str, ...], standard: str, names: tuple[str, ...]) -> bool:
     attrs = variable.attrs
     if str(attrs.get("units", "")).lower() in units or attrs.get("standard_name") == standard:
