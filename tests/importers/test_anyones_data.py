@@ -130,6 +130,26 @@ def test_a_direction_that_is_contradicted_is_refused(tmp_path) -> None:
     np.testing.assert_array_equal(archive.read("in", [0])[0, 0, :, 0], [3, 2, 1, 0])
 
 
+@pytest.mark.parametrize("carried", ["variable", "each frame", "moving"])
+@pytest.mark.parametrize("rows", [NORTH_FIRST, NORTH_FIRST[::-1]])
+def test_latitudes_that_are_not_declared_as_coordinates(rows, carried, tmp_path) -> None:
+    lat = np.broadcast_to(rows[:, None], (4, 6))
+    frames = np.repeat(lat[None], 24, axis=0) + (np.arange(24)[:, None, None] if carried == "moving" else 0)
+    data = field(lat + np.arange(24)[:, None, None], ("time", "y", "x"))
+    if carried == "variable":  # in files of one frame
+        (tmp_path / "in").mkdir()
+        for k in range(24):
+            frame = data.isel(time=k).assign(lat=(("y", "x"), lat, LATITUDE))
+            frame.to_netcdf(tmp_path / "in" / f"{k:02d}.nc", engine="h5netcdf")
+        archive, imported = archived(tmp_path / "in", tmp_path)
+    else:
+        archive, imported = brought_in(data.assign(lat=(("time", "y", "x"), frames, LATITUDE)), tmp_path)
+    assert imported.channels == ("t",)
+    sequence = archive.sequence("in")
+    np.testing.assert_array_equal(sequence.intensity.values[3, 0, :, 0], NORTH_FIRST[::-1] + 3)
+    assert ("lat" in sequence.coords) == (carried != "moving")
+
+
 # What values mean.
 
 
@@ -163,6 +183,16 @@ def test_missing_values_match_as_they_are_stored_or_it_is_said(tmp_path) -> None
     assert any("--missing -1 matches no stored value" in note for note in imported.notes)
     assert any("24 values are -999.9, far from all others (0 to 3)" in note for note in imported.notes)
     _, imported = brought_in(field(ROWS), tmp_path)
+    assert imported.notes == ()
+
+
+@pytest.mark.parametrize(("kind", "stated"), [("f4", -999.9), ("f8", np.float32(-999.9)), ("f4", 1e20), ("f4", -9999)])
+def test_declared_missing_values_of_another_precision_are_unknown(kind, stated, tmp_path) -> None:
+    written = float(str(stated))
+    values = np.where(ROWS == 0, written, ROWS).astype(kind)
+    data = xr.Dataset({"t": (("time", "y", "x"), values, {"units": "K", "missing_value": stated})}, {"time": HOURS})
+    archive, imported = brought_in(data, tmp_path)
+    np.testing.assert_array_equal(archive.read("in")[0], np.where(ROWS == 0, np.nan, ROWS))
     assert imported.notes == ()
 
 
@@ -264,6 +294,14 @@ def test_times_rounded_to_float32_are_the_even_ones_they_stand_for(since, gap, t
     archive, imported = brought_in(data, tmp_path)
     np.testing.assert_array_equal(archive.times("in"), times)
     assert (imported.cadence, imported.gaps) == (3600, 2 if gap else 0)
+
+
+def test_times_coarser_than_their_step_lose_no_frame(tmp_path) -> None:
+    hours = (1051896 + np.arange(12) / 6).astype("f4")  # every 10 min, stored to 7.5 min
+    archive, imported = brought_in(with_times(hours, units="hours since 1900-01-01"), tmp_path)
+    assert imported.frames == 12
+    apart = archive.times("in") - np.datetime64("2020-01-01") - np.arange(12) * np.timedelta64(10, "m")
+    assert np.abs(apart).max() <= np.timedelta64(225, "s")
 
 
 def test_uneven_times_stay_as_they_are(tmp_path) -> None:

@@ -16,6 +16,7 @@ import xarray as xr
 from framecast.core.errors import ConfigError, DataError
 from framecast.importers.expressions import names_in
 from framecast.importers.options import ImportOptions
+from framecast.videos.directions import is_angle
 
 _Y = ("y", "lat", "latitude", "north_south", "northing", "row", "rows", "height", "j", "nlat", "rlat")
 _X = ("x", "lon", "longitude", "west_east", "easting", "col", "column", "columns", "width", "i", "nlon", "rlon")
@@ -187,7 +188,8 @@ def _find_variables(dataset: xr.Dataset, asked: tuple[str, ...], time: str) -> t
     ]
     known = ", ".join(gridded) or "none"
     if not asked:
-        measured = [name for name in gridded if not {"flag_values", "flag_masks"} & set(dataset[name].attrs)]
+        flags = {"flag_values", "flag_masks"}
+        measured = [name for name in gridded if not (flags & set(dataset[name].attrs) or is_angle(dataset[name]))]
         alike = {(dataset[name].dims, str(dataset[name].attrs.get("units", name))) for name in measured}
         if len(gridded) == 1 or len(alike) == 1:
             return tuple(measured or gridded)

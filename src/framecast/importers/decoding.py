@@ -40,6 +40,9 @@ class Decoded:
 
 def decode(stored: xr.Dataset) -> Decoded:
     """Return ``stored``, opened with ``decode_cf=False``, decoded."""
+    stored = stored.copy()
+    for variable in stored.variables.values():
+        _widen_missing(variable)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # xarray: several fill values, all of which it applies
         dataset = xr.decode_cf(stored, decode_times=False, decode_timedelta=False, decode_coords="all")
@@ -61,6 +64,15 @@ def decode(stored: xr.Dataset) -> Decoded:
     coords = {name: value for name, value in clocks.items() if name in dataset.coords}
     others = {name: value for name, value in clocks.items() if name not in coords}
     return replace(decoded, dataset=dataset.assign_coords(coords).assign(others))
+
+
+def _widen_missing(variable: xr.Variable) -> None:
+    """Add to ``missing_value`` of floating-point numbers what becomes of it in float32 and float64."""
+    stated = [number for name in ("_FillValue", "missing_value") for number in np.ravel(variable.attrs.get(name, ()))]
+    if variable.dtype.kind == "f" and all(np.asarray(number).dtype.kind in "iuf" for number in stated) and stated:
+        with np.errstate(over="ignore"):
+            written = [*stated, *(variable.dtype.type(number) for number in stated), *(float(str(n)) for n in stated)]
+        variable.attrs["missing_value"] = np.unique(np.array(written, np.float64))
 
 
 def as_text(value: Any) -> str:

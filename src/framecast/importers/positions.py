@@ -18,7 +18,7 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.importers.axes import Axes, is_axis
-from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
+from framecast.videos.directions import descends, is_angle, is_latitude, is_longitude, tells_position, unwrap
 
 Coordinates = dict[str, tuple[tuple[str, ...], npt.NDArray[Any], dict[str, Any]]]
 
@@ -126,6 +126,7 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
     """
     notes: list[str] = []
     coordinates: Coordinates = {}
+    dataset, moving = _of_first_frame(dataset, axes)
     rows = _along(dataset, axes.y, axes.x, "Y", is_latitude)
     columns = _along(dataset, axes.x, axes.y, "X", is_longitude)
     turned: dict[str, bool] = {}
@@ -137,7 +138,7 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
                 turned[name] = descends(values, dims.index(name), variable)
             own = variable.ndim == 1 and name not in coordinates
             aux = "lat" if name == "y" else "lon"
-            if own or aux not in coordinates:
+            if variable.name not in moving and (own or aux not in coordinates):
                 coordinates[name if own else aux] = (dims, values, _attributes(variable, dim))
     if flip_y:
         _turn_rows(turned, coordinates, rows)
@@ -151,6 +152,20 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
     )
 
 
+def _of_first_frame(dataset: xr.Dataset, axes: Axes) -> tuple[xr.Dataset, set[str]]:
+    """Return ``dataset`` with latitudes and longitudes of each frame replaced by those of the first, and the names of
+    those that differ in the last.
+    """
+    dims = {axes.frame, axes.y, axes.x}
+    each = [
+        dataset[name] for name, own in dataset.variables.items() if axes.frame in own.dims and set(own.dims) <= dims
+    ]
+    each = [own for own in each if own.ndim >= 2 and is_angle(own)]
+    ends = {str(own.name): (own.isel({axes.frame: 0}), own.isel({axes.frame: -1})) for own in each}
+    moving = {name for name, (first, last) in ends.items() if not np.array_equal(first, last, equal_nan=True)}
+    return dataset.assign({name: first.variable for name, (first, _) in ends.items()}), moving
+
+
 def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.DataArray]) -> None:
     """Flip the rows as requested; a coordinate of row numbers is dropped, a physical one takes precedence."""
     if not rows or not tells_position(rows[0]):
@@ -162,7 +177,7 @@ def _turn_rows(turned: dict[str, bool], coordinates: Coordinates, rows: list[xr.
     turned["y"] = True
 
 
-def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_angle: Any) -> list[xr.DataArray]:
+def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_its_angle: Any) -> list[xr.DataArray]:
     """Return the numeric coordinates along ``dim``, the most informative first."""
     own = [dataset[dim]] if dim in dataset.variables and dataset[dim].dtype.kind in "fiu" else []
     others = [
@@ -170,8 +185,8 @@ def _along(dataset: xr.Dataset, dim: str, other: str, letter: str, is_angle: Any
         for name, variable in dataset.variables.items()
         if name != dim and variable.dtype.kind in "fiu" and set(variable.dims) <= {dim, other} and dim in variable.dims
     ]
-    projected = [v for v in others if v.ndim == 1 and is_axis(v.attrs, str(v.name), letter) and not is_angle(v)]
-    angles = sorted((v for v in others if is_angle(v)), key=lambda v: v.ndim)
+    projected = [v for v in others if v.ndim == 1 and is_axis(v.attrs, str(v.name), letter) and not is_its_angle(v)]
+    angles = sorted((v for v in others if is_its_angle(v)), key=lambda v: v.ndim)
     telling = [v for v in own if tells_position(v)]
     return [*telling, *projected[:1], *angles[:1], *(v for v in own if not tells_position(v))]
 

@@ -111,7 +111,8 @@ def _undated(name: str, values: npt.NDArray[np.generic], units: object, cadence:
                 "--cadence, such as 5min, or, for times in file names, their pattern with --time, such as "
                 "%d%m%Y_%H%M"
             ) from None
-        seconds = (numbers - np.nanmin(numbers)) / (np.median(steps) if len(steps) else 1.0) * cadence
+        step = np.percentile(steps, 50, method="lower") if len(steps) else 1.0  # one that occurs
+        seconds = (numbers - np.nanmin(numbers)) / step * cadence
         note = f"{name} contains frame numbers, not dates: one frame every {format_duration(cadence)}"
     elapsed = np.full(seconds.shape, np.timedelta64("NaT", "ns"))
     known = np.isfinite(seconds)
@@ -205,7 +206,8 @@ def _on_steps(row: Clock, precision: float) -> tuple[Clock, float | None]:
         offset = float(np.median(seconds[order] - counts * even))
         start = next((round(offset / u) * u for u in _NICE if abs(round(offset / u) * u - offset) <= slack), offset)
         put = start + counts * even
-        if np.abs(put - seconds[order]).max() <= slack:
+        merged = (np.diff(counts) == 0) & (np.diff(sorted_) > 0)
+        if np.abs(put - seconds[order]).max() <= slack and not merged.any():
             clock = row.copy()
             nanos = np.rint(put * 1e6).astype(np.int64) * 1000
             clock[known[order]] = _EPOCH + nanos.astype("timedelta64[ns]")
