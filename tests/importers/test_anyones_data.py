@@ -186,7 +186,7 @@ def test_missing_values_match_as_they_are_stored_or_it_is_said(tmp_path) -> None
     assert imported.notes == ()
 
 
-@pytest.mark.parametrize(("kind", "stated"), [("f4", -999.9), ("f8", np.float32(-999.9)), ("f4", 1e20), ("f4", -9999)])
+@pytest.mark.parametrize(("kind", "stated"), [("f4", -999.9), ("f4", 1e20)])
 def test_declared_missing_values_of_another_precision_are_unknown(kind, stated, tmp_path) -> None:
     written = float(str(stated))
     values = np.where(ROWS == 0, written, ROWS).astype(kind)
