@@ -78,6 +78,23 @@ def test_a_file_for_each_member(data, tmp_path):
 
 
 @pytest.mark.thorough
+def test_files_of_members_that_differ_are_refused(data, tmp_path):
+    ensemble, observed, _ = data
+    save(tmp_path / "obs.nc", observed)
+    save(tmp_path / "members/0.nc", ensemble.isel(number=0, drop=True))
+    other = ensemble.isel(number=1, drop=True)
+    for changed, words in (
+        ((other - 273.15).assign_attrs(units="degC"), r"t2m in K and t2m in degC"),
+        (other.assign_coords(lat=ensemble["lat"] + 1), r"the files of .* different grids \(y"),
+    ):
+        save(tmp_path / "members/1.nc", changed)
+        with pytest.raises(DataError, match=words):
+            evaluate(tmp_path / "members", truth=tmp_path / "obs.nc")
+    save(tmp_path / "members/1.nc", other.assign_coords(lat=ensemble["lat"].astype("f4")).assign_attrs(units="kelvin"))
+    assert evaluate(tmp_path / "members", truth=tmp_path / "obs.nc").cases.members["members"] == 2
+
+
+@pytest.mark.thorough
 def test_runs_by_reference_time_and_step(data, tmp_path):
     """As cfgrib and WeatherBench lay them out: ``time`` is the reference time."""
     ensemble, observed, truth = data
@@ -105,6 +122,19 @@ def test_another_grid_is_refused(data, tmp_path):
     coarse = observed.isel(latitude=slice(None, None, 2))
     with pytest.raises(DataError, match=r"different grids.*5 values"):
         evaluate(save(tmp_path / "ens.nc", ensemble), truth=save(tmp_path / "obs.nc", coarse))
+    lat, lon = np.meshgrid(LAT, LON, indexing="ij")
+    numbered = ensemble.drop_vars(["lat", "lon"]).rename(lat="y", lon="x").assign_coords(y=np.arange(6), x=np.arange(8))
+    for moved in (0.0, 2.0):  # the numbers of rows and columns are the same
+        placed = [
+            own.assign_coords(lat=(("y", "x"), lat + k * moved), lon=(("y", "x"), lon))
+            for k, own in enumerate((numbered, numbered.isel(number=0, drop=True)))
+        ]
+        pair = [save(tmp_path / name, own) for name, own in zip(("e.nc", "o.nc"), placed, strict=True)]
+        if moved:
+            with pytest.raises(DataError, match=r"different grids \(lat"):
+                evaluate(pair[0], truth=pair[1])
+        else:
+            evaluate(pair[0], truth=pair[1])
     plain = observed.isel(latitude=slice(1, None)).drop_vars(["latitude", "longitude"])
     with pytest.raises(DataError, match="9×12"):
         evaluate(tmp_path / "ens.nc", truth=save(tmp_path / "plain.nc", plain))

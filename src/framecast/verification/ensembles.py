@@ -264,8 +264,10 @@ def _pixels(own: Video, truth: Video | None, notes: list[str]) -> Callable[[Fram
                 raise DataError(_other_grid(own, truth, name))
             chosen[name], compared = place, True
     for name in ("lat", "lon"):
-        if not compared and name in own.positions and name in truth.positions:
-            ours, theirs = own.positions[name][1], truth.positions[name][1]
+        if name in own.positions and name in truth.positions:
+            ours, (dims, theirs, _) = own.positions[name][1], truth.positions[name]
+            for axis, dim in enumerate(dims):
+                theirs = np.take(theirs, chosen[dim], axis) if dim in chosen else theirs
             step = np.abs(np.diff(ours, axis=-1)).max() if ours.size > 1 else 1.0
             if ours.shape != theirs.shape or np.abs(ours - theirs).max() > _ONE_WAY * max(float(step), 1e-6):
                 raise DataError(_other_grid(own, truth, name))
@@ -287,15 +289,12 @@ def _pixels(own: Video, truth: Video | None, notes: list[str]) -> Callable[[Fram
     return cut
 
 
-def _other_grid(own: Video, truth: Video, name: str) -> str:
+def _other_grid(own: Video, other: Video, name: str, which: str = "forecast and truth") -> str:
     def said(video: Video) -> str:
         values = video.positions[name][1]
         return f"{values.size} values from {np.nanmin(values):g} to {np.nanmax(values):g}"
 
-    return (
-        f"forecast and truth are on different grids ({name}: {said(own)}, and {said(truth)}): regrid them to one "
-        "grid first"
-    )
+    return f"{which} are on different grids ({name}: {said(own)}, and {said(other)}): regrid them to one grid first"
 
 
 def _truths(path: Path) -> dict[str, Video]:
@@ -361,7 +360,24 @@ def _runs(forecast: str, variables: tuple[str, ...], notes: list[str]) -> Iterat
     for runs in zip(*parts, strict=len({len(part) for part in parts}) == 1):
         if len({(run.issue, run.leads) for run in runs}) > 1:
             raise DataError(f"the files of {forecast} have different times: each must contain the same forecasts")
-        yield replace(runs[0], members=[member for run in runs for member in run.members])
+        members = [member for run in runs for member in run.members]
+        for member in members[1:]:
+            _check_like(member, members[0], forecast)
+        yield replace(runs[0], members=members)
+
+
+def _check_like(member: Video, first: Video, forecast: str) -> None:
+    """Raise `DataError` unless two members have the same channels, unit and pixels."""
+    if member.channels != first.channels or not same_unit(member.unit, first.unit):
+        raise DataError(
+            f"the files of {forecast} contain {', '.join(first.channels)} in {first.unit or 'no unit'} and "
+            f"{', '.join(member.channels)} in {member.unit or 'no unit'}: convert them to one unit first"
+        )
+    for name in {"y", "x", "lat", "lon"} & set(first.positions) & set(member.positions):
+        ours, theirs = first.positions[name][1], member.positions[name][1]
+        step = float(np.abs(np.diff(ours, axis=-1)).max()) if ours.size > 1 else 1.0
+        if ours.shape != theirs.shape or np.abs(ours - theirs).max() > _ONE_WAY * max(step, 1e-6):
+            raise DataError(_other_grid(first, member, name, f"the files of {forecast}"))
 
 
 def _own_runs(path: Path) -> Iterator[ForecastRun]:
