@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from framecast.core.errors import DataError
-from framecast.videos.units import by_channel, convert, joined, known, same_unit, select
+from framecast.importers.expressions import evaluate
+from framecast.videos.units import by_channel, convert, joined, known, same_unit, select, unit_of_expression
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,14 @@ def test_units_of_several_channels_are_one_text_and_come_apart_again():
     assert same_unit(unit, "m/s, kelvin")
     assert not same_unit(unit, "K, m/s")
     assert not same_unit(unit, "K")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [("hPa", "hPa", "hPa"), ("hPa", "Pa", ""), ("K", "degC", ""), ("m/s", "m s-1", "m/s"), ("m", "km", "")],
+)
+def test_differences_of_other_units_have_none(a, b, expected):
+    assert unit_of_expression("a - b", {"a": a, "b": b}, evaluate) == expected
 
 
 @pytest.mark.parametrize(("unit", "says"), [("K", True), ("mm/h", True), ("1", False), ("", False), ("counts!", False)])

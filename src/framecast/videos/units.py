@@ -73,8 +73,13 @@ def unit_of_expression(
     """Return the unit of what ``evaluate`` makes of values in ``units``; empty where units do not tell it."""
     if not all(known(unit) for unit in units.values()) or not units:
         return ""
+    numbers = {name: 2.0 + k for k, name in enumerate(units)}
     try:
-        found = evaluate(expression, {name: _registry().Quantity(1.0, _parsed(unit)) for name, unit in units.items()})
+        found = evaluate(
+            expression, {name: _registry().Quantity(numbers[name], _parsed(unit)) for name, unit in units.items()}
+        )
+        if not np.isclose(found.magnitude, evaluate(expression, numbers)):
+            return ""  # hPa - Pa: what is computed is in neither
         return next((unit for unit in units.values() if found.units == _parsed(unit)), f"{found.units:~C}")
     except Exception:  # of pint, for units that do not go together
         return ""
