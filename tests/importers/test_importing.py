@@ -1,5 +1,6 @@
 """Gridded files as archives: every value in its place, nothing invented, one line where it cannot be."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from framecast.cli import app
 from framecast.core.errors import DataError, FramecastError
 from framecast.data.archive.reader import Archive
+from framecast.importers.base import Recording
 from framecast.importers.importing import import_data
 from framecast.videos.units import by_channel
 
@@ -231,3 +233,30 @@ def test_a_coordinate_with_unknown_values_is_refused(tmp_path: Path) -> None:
     data.to_netcdf(tmp_path / "rain.nc", engine="h5netcdf")
     with pytest.raises(DataError, match="1 of the 3 values of lat"):
         import_data(tmp_path / "rain.nc", tmp_path / "rain.zarr", progress=False)
+
+
+def test_the_cadence_of_sequences_with_other_steps_is_one_of_them(tmp_path: Path) -> None:
+    for minutes in (5, 10):
+        times = TIMES[0] + np.arange(6) * np.timedelta64(minutes, "m")
+        rain().assign_coords(time=times).to_netcdf(tmp_path / f"{minutes}.nc", engine="h5netcdf")
+    files = sorted(tmp_path.glob("*.nc"))
+    imported = import_data(files, tmp_path / "out.zarr", sequence="file", progress=False)
+    assert (imported.cadence, imported.uneven) == (300.0, 0.0)
+
+
+def test_masked_frames_of_an_importer_are_counted_as_unknown(tmp_path: Path) -> None:
+    class Masked(Recording):
+        channels, unit, height, width = ("rain",), "mm/h", 5, 8
+
+        def times(self, sequence: int) -> np.ndarray:
+            return TIMES
+
+        def frames(self, sequence: int, indices: np.ndarray) -> Iterator[np.ndarray]:
+            yield from (np.ma.masked_less(VALUES[index : index + 1], 0) for index in indices)
+
+    (tmp_path / "a").touch()
+    imported = import_data(tmp_path / "a", tmp_path / "out.zarr", importer=lambda path: Masked(), progress=False)
+    assert imported.unknown == pytest.approx((VALUES < 0).mean())
+    np.testing.assert_array_equal(
+        Archive.open(tmp_path / "out.zarr").read("a")[0], np.where(VALUES < 0, np.nan, VALUES)
+    )

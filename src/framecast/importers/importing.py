@@ -31,6 +31,7 @@ from framecast.importers.gridded import Gridded
 from framecast.importers.interpolated import Interpolated
 from framecast.importers.options import ImportOptions
 from framecast.videos.calendar import Calendar
+from framecast.videos.frames import as_float32
 from framecast.videos.units import by_channel, joined
 
 _GAP = 1.5
@@ -245,6 +246,7 @@ def _write(
             done += int(written.sum())
             missing = np.flatnonzero(~written)
             for index, frame in zip(missing.tolist(), data.frames(k, order[missing]), strict=True):
+                frame = as_float32(frame)
                 writer.remember(f"{labels[k]} {index}", _values(frame))
                 writer.write(labels[k], index, frame)
                 done += 1
@@ -325,7 +327,7 @@ def _middle_step(times: list[npt.NDArray[np.datetime64]]) -> float:
     steps = np.concatenate([np.diff(each) for each in times])
     if not len(steps):
         raise DataError("each sequence has at most one frame: a video has at least two")
-    middle = float(np.median(steps.astype(np.int64))) / 1e9
+    middle = float(np.percentile(steps.astype(np.int64), 50, method="lower")) / 1e9  # one that occurs
     # Steps that scatter have a median that is none of theirs on average: windows would drift away from the frames.
     near = steps[steps <= np.timedelta64(round(1.5e9 * middle), "ns")].astype(np.int64) / 1e9
     mean = float(near.mean())
