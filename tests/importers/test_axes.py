@@ -103,3 +103,11 @@ def test_what_is_uncertain_is_not_guessed(make: Callable[[], xr.Dataset], names:
     with pytest.raises(DataError, match=words) as error:
         find_axes(make(), names)
     assert "\n" not in str(error.value)
+
+
+def test_the_valid_time_is_taken_where_the_reference_time_is_called_time() -> None:
+    attrs = {"standard_name": "time"}  # both, as cfgrib writes them
+    data = grid("time", "y", "x", valid_time=("time", TIMES + np.timedelta64(6, "h"), attrs))
+    data["time"].attrs = attrs
+    assert find_axes(data, ImportOptions()).time == "valid_time"
+    assert find_axes(data, ImportOptions(time="time")).time == "time"

@@ -240,6 +240,17 @@ def test_a_file_with_its_dimensions_in_another_order(tmp_path) -> None:
     np.testing.assert_array_equal(archive.read("in")[0], square)
 
 
+def test_files_of_one_run_are_joined_by_their_valid_times(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    attrs = {"standard_name": "time"}
+    for k in range(3):  # as cfgrib writes them
+        frame = grid(VALUES[k : k + 1], HOURS[:1]).isel(time=0)
+        frame = frame.assign_coords(time=((), HOURS[0], attrs), valid_time=((), HOURS[k + 1], attrs))
+        frame.to_netcdf(tmp_path / "in" / f"{k}.nc", engine="h5netcdf")
+    archive, _ = archived(tmp_path / "in", tmp_path)
+    np.testing.assert_array_equal(archive.times("in"), HOURS[1:4])
+
+
 def test_levels_are_not_joined_in_time(tmp_path) -> None:
     (tmp_path / "in").mkdir()
     for k, level in enumerate((500.0, 850.0)):

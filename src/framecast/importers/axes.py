@@ -152,6 +152,7 @@ def _find_time(dataset: xr.Dataset, asked: str | None, undecodable: Mapping[str,
     for candidates in (
         [name for name in dated if dataset[name].attrs.get("axis") == "T"],
         [name for name in dated if dataset[name].attrs.get("standard_name") == "time"],
+        [name for name in dated if name == "valid_time"],  # cfgrib calls the reference time "time"
         [name for name in dated if name in dataset.dims],
         [name for name in dated if name == "time"],
         dated,

@@ -185,7 +185,8 @@ def _best(data: xr.Dataset, scalars: Sequence[str]) -> str | None:
     """Return which of several scalar dates is the time of the frame."""
     for fits in (
         [name for name in scalars if data[name].attrs.get("standard_name") == "time"],
-        [name for name in scalars if name in ("valid_time", TIME)][:1],
+        [name for name in scalars if name == "valid_time"],  # cfgrib calls the reference time "time"
+        [name for name in scalars if name == TIME],
         scalars,
     ):
         if len(fits) == 1:
