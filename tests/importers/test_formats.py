@@ -4,9 +4,11 @@ import gzip
 import http.server
 import os
 import shutil
+import struct
 import sys
 import threading
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -375,6 +377,22 @@ def test_the_values_of_a_pgm_are_not_stretched(tmp_path) -> None:
             file.write(b"P5\n10 8\n1023\n" + counts.tobytes())
     archive, _ = archived(tmp_path / "in", tmp_path)
     np.testing.assert_array_equal(archive.read("in")[0, 2], np.arange(80).reshape(8, 10)[::-1] * 12 + 2)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_the_values_of_a_png_of_few_bits_are_not_stretched(bits, tmp_path) -> None:
+    values = np.arange(80).reshape(8, 10) % 2**bits
+    packed = np.packbits(((values[..., None] >> np.arange(bits)[::-1]) & 1).reshape(8, -1), axis=1)
+    rows = np.insert(packed, 0, 0, axis=1).tobytes()  # no filter
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 10, 8, bits, 0, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
+    content = b"".join(
+        struct.pack(">I", len(part)) + name + part + struct.pack(">I", zlib.crc32(name + part))
+        for name, part in parts.items()
+    )
+    for k in range(2):
+        (tmp_path / f"2020010{k + 1}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    archive, _ = archived([tmp_path / "20200101.png", tmp_path / "20200102.png"], tmp_path)
+    np.testing.assert_array_equal(archive.read(archive.sequences[0])[0, 1], values[::-1])
 
 
 def test_an_animation_knows_its_times(tmp_path) -> None:

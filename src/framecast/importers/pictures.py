@@ -158,8 +158,10 @@ def _pixels(picture: Image.Image) -> npt.NDArray[Any]:
 
 
 def _maximum(picture: Image.Image) -> int | None:
-    """Return the value of white in a PGM file, where Pillow stretches the values to it."""
+    """Return the value of white in a PGM file or one of 2 or 4 bits, where Pillow stretches the values to it."""
     layout = _layout(picture)
+    if few := re.search(r"'L;([24])'", str(layout)):
+        return 2 ** int(few[1]) - 1
     if layout is None or not str(layout[0]).startswith("ppm"):
         return None
     return int(layout[3][-1] if isinstance(layout[3], tuple) else layout[3])

@@ -111,3 +111,16 @@ def descends(values: npt.NDArray[np.float64], axis: int, variable: xr.DataArray)
     if values.ndim == 1 and falling and rising:
         raise DataError(f"{variable.name} is not monotonic: sort the file along {variable.dims[axis]} first")
     return falling > rising
+
+
+def falling_axes(coords: Mapping[Any, xr.DataArray]) -> list[int]:
+    """Return the axes of ``[..., y, x]``, from the end, along which the coordinates run to the south or west."""
+    found = []
+    for axis, dim, is_its_angle in ((-2, "y", is_latitude), (-1, "x", is_longitude)):
+        own = [coords[dim]] if dim in coords and coords[dim].dtype.kind in "fiu" else []
+        angles = [c for name, c in coords.items() if name != dim and is_its_angle(c) and dim in c.dims]
+        angles = [c for c in sorted(angles, key=lambda c: c.ndim) if set(c.dims) <= {"y", "x"}]
+        telling = [*(c for c in own if tells_position(c)), *angles, *own]
+        if telling and descends(unwrap(telling[0]), telling[0].dims.index(dim), telling[0]):
+            found.append(axis)
+    return found

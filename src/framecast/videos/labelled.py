@@ -12,7 +12,7 @@ from torch import Tensor
 from framecast.core.errors import DataError
 from framecast.core.options import format_duration
 from framecast.videos.calendar import to_clock
-from framecast.videos.directions import descends, is_latitude, is_longitude, tells_position, unwrap
+from framecast.videos.directions import falling_axes
 from framecast.videos.forcings import frame_times
 from framecast.videos.frames import FrameSpec, as_float32, listed
 from framecast.videos.units import by_channel, convert, joined, select
@@ -212,17 +212,7 @@ def _valid_times(times: np.ndarray, lead: np.ndarray) -> np.ndarray:
 
 def turned_axes(video: Video) -> list[int]:
     """Return the axes, from the end, along which a past runs to the south or west."""
-    if not isinstance(video, xr.DataArray):
-        return []
-    turned = []
-    for axis, dim, is_angle in ((-2, "y", is_latitude), (-1, "x", is_longitude)):
-        own = [video[dim]] if dim in video.coords and video[dim].dtype.kind in "fiu" else []
-        angles = [c for name, c in video.coords.items() if name != dim and is_angle(c) and dim in c.dims]
-        angles = [c for c in sorted(angles, key=lambda c: c.ndim) if set(c.dims) <= {"y", "x"}]
-        telling = [*(c for c in own if tells_position(c)), *angles, *own]
-        if telling and descends(unwrap(telling[0]), telling[0].dims.index(dim), telling[0]):
-            turned.append(axis)
-    return turned
+    return falling_axes(video.coords) if isinstance(video, xr.DataArray) else []
 
 
 def _checked(video: np.ndarray | Tensor) -> Tensor:

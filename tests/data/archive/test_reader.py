@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,36 @@ class TestFrameByFrame:
         np.testing.assert_array_equal(archive.read("s"), archive.read("t"))
         np.testing.assert_array_equal(archive.quality("s"), 0)
         np.testing.assert_array_equal(archive.sequence("s")["angle"], np.arange(23.0))
+
+    def test_masked_pixels_are_unknown(self, tmp_path):
+        with writer(tmp_path / "a.zarr") as w:
+            w.create("s", hours(2))
+            w.write("s", 0, np.ma.masked_less(np.arange(12.0).reshape(1, 3, 4), 5))
+        np.testing.assert_array_equal(
+            np.isnan(Archive.open(tmp_path / "a.zarr").read("s", [0])).ravel(), np.arange(12) < 5
+        )
+
+    @pytest.mark.parametrize(
+        ("coords", "axis"),
+        [
+            ({"y": ("y", [52.0, 51, 50], {"units": "degrees_north"})}, "y"),
+            ({"x": ("x", [2.0, 1, 0, 359], {"units": "degrees_east"})}, "x"),
+            ({"lat": (("y", "x"), np.repeat([[52.0], [51], [50]], 4, 1), {"units": "degrees_north"})}, "y"),
+            ({"x": ("x", [358.0, 359, 0, 1], {"units": "degrees_east"})}, None),
+        ],
+    )
+    def test_rows_run_upward_and_columns_to_the_right(self, coords, axis, tmp_path):
+        refused = pytest.raises(DataError, match=rf"s has coordinates that fall along {axis}: .*flip")
+        with refused if axis else nullcontext(), writer(tmp_path / "a.zarr") as w:
+            w.create("s", hours(2), coords=coords)
+
+    def test_frames_in_another_unit_are_refused(self, tmp_path):
+        data = sequence()
+        for unit, words in (("kelvin", None), ("counts", None), ("degC", "in degC, and the archive in K")):
+            data.intensity.attrs["units"] = unit
+            refused = pytest.raises(DataError, match=words) if words else nullcontext()
+            with refused, writer(tmp_path / f"{unit}.zarr", unit="K") as w:
+                w.add("s", data)
 
     def test_frames_that_never_come_are_missing_and_masked(self, tmp_path):
         with writer(tmp_path / "a.zarr") as w:

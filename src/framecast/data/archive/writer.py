@@ -36,7 +36,9 @@ from framecast.data.archive.groups import GroupWriter
 from framecast.data.archive.identity import CONTENT, LABELS, content_digest
 from framecast.data.archive.pending import PendingBlock, PendingSequence
 from framecast.videos.calendar import Calendar
+from framecast.videos.directions import falling_axes
 from framecast.videos.frames import as_float32
+from framecast.videos.units import known, same_unit
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 _NANOSECONDS = {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
@@ -186,6 +188,9 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
         check_intensity(name, tuple(map(str, intensity.dims)), intensity.shape, intensity.dtype, self.header)
         if "time" not in dataset.coords:
             raise DataError(f"{name} has no coordinate 'time': give each frame its observation time")
+        own, unit = str(intensity.attrs.get("units", "")), self.header.unit
+        if not same_unit(own, unit) and known(own) and known(unit):
+            raise DataError(f"{name} is in {own}, and the archive in {unit}: convert it first")
         count = intensity.shape[0]
         if "channel" in dataset.coords:
             check_channels(name, [str(value) for value in dataset["channel"].values], self.header)
@@ -294,6 +299,11 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter"]):
                 raise DataError(
                     f"{name} has a coordinate or variable with {others.sizes[axis]} {axis}; it must be {size}"
                 )
+        if falling := falling_axes(others.coords):
+            raise DataError(
+                f"{name} has coordinates that fall along {' and '.join('yx'[axis] for axis in falling)}: row 0 of a "
+                "frame is the lowest y and column 0 the lowest x: flip the frames and the coordinates"
+            )
         frame_bytes = 4 * h.height * h.width
         chunk = min(count, max(1, _CHUNK_BYTES // frame_bytes))
         per_block = max(1, block_bytes // (chunk * frame_bytes * len(h.channels)))
