@@ -41,6 +41,7 @@ def ensemble(given: xr.DataArray, frames: FrameSpec = FRAMES) -> tuple[np.ndarra
         ({"y": [53.0, 52, 51, 50], "x": [5, 4, 3, 2, 1, 0]}, True, True),
         ({"lat": ("y", [53.0, 52, 51, 50], LATITUDE)}, True, False),
         ({"y": range(4), "lat": (("y", "x"), np.repeat([[4.0], [3], [2], [1]], 6, 1), LATITUDE)}, True, False),
+        ({"y": [3, 2, 1, 0], "lat": (("y", "x"), np.repeat([[1.0], [2], [3], [4]], 6, 1), LATITUDE)}, False, False),
         ({"x": ("x", [357.0, 358, 359, 0, 1, 2], {"units": "degrees_east"})}, False, False),
         ({"x": ("x", [2.0, 1, 0, 359, 358, 357], {"units": "degrees_east"})}, False, True),
     ],

@@ -74,7 +74,7 @@ def tells_position(variable: xr.DataArray) -> bool:
     if is_latitude(variable) or is_longitude(variable):
         return True
     steps = np.diff(variable.values.astype(np.float64))
-    return bool(len(steps)) and not bool(np.all(steps == 1))
+    return bool(len(steps)) and not bool(np.all(steps == 1) or np.all(steps == -1))
 
 
 def unwrap(variable: xr.DataArray) -> npt.NDArray[np.float64]:
