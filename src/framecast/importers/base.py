@@ -9,7 +9,8 @@ A function that returns a `Recording` does everything itself. Pass it to `framec
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ class Recording(ABC):
         height: rows of a frame.
         width: columns of a frame.
         calendar: of the times.
+        sequences: number of videos.
+        sequence_name: prefix of the names of unnamed videos; by default ``sequence`` where there are several.
+        understood: how the source was interpreted, on one line; empty if there was nothing to interpret.
+        attrs: provenance of the values for the archive, JSON values.
     """
 
     channels: Sequence[str]
@@ -36,31 +41,15 @@ class Recording(ABC):
     height: int
     width: int
     calendar: Calendar = Calendar()
-
-    @property
-    def understood(self) -> str:
-        """How the source was interpreted, on one line; empty if there was nothing to interpret."""
-        return ""
-
-    @property
-    def sequence_name(self) -> str | None:
-        """Prefix of the names of unnamed videos."""
-        return "sequence" if self.sequences > 1 else None
+    sequences: int = 1
+    sequence_name: str | None = None
+    understood: str = ""
+    attrs: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on how the source was read, one line each; complete when all frames are read."""
         return ()
-
-    @property
-    def sequences(self) -> int:
-        """Number of videos."""
-        return 1
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """Provenance of the values for the archive, JSON values."""
-        return {}
 
     def label(self, sequence: int) -> str | None:
         """Return the name of a video, if the source has one; a single video is called like the source."""

@@ -63,6 +63,8 @@ class Gridded(Recording):
         self.height, self.width = len(self._rows) // options.coarsen, len(self._columns) // options.coarsen
         self._times = frame_times(decoded, axes, options.seconds)
         self.calendar = self._times.calendar
+        self.sequences = int(self._dataset.sizes[axes.sequence]) if axes.sequence is not None else 1
+        self.sequence_name = axes.sequence
         self._chosen = [within(self._clock(k), self.calendar, options) for k in range(self.sequences)]
         self._watches = {
             name: ValueWatch(options.missing, _valid_limits(self._dataset[name])) for name in axes.variables
@@ -70,10 +72,10 @@ class Gridded(Recording):
         self._extremes = np.full((2, len(self.channels)), np.nan, np.float32)
         own = [self._dataset[name].attrs.get("import_note") for name in axes.variables]
         self._notes = (*found, *map(str, filter(None, own)), *self._positions.notes, *self._times.notes)
+        self.understood, self.attrs = self._understood(), self._provenance()
 
-    @property
-    def understood(self) -> str:
-        """Meaning of the dimensions, unit and calendar."""
+    def _understood(self) -> str:
+        """Return the meaning of the dimensions, unit and calendar."""
         axes, positions = self.axes, self._positions
         rows = f"rows {axes.y}" + (" (flipped to increase upward)" if positions.rows_turned else "")
         columns = f"columns {axes.x}" + (" (flipped to increase to the right)" if positions.columns_turned else "")
@@ -88,11 +90,8 @@ class Gridded(Recording):
         """What was decided about the source, one line each; complete when all frames have been read."""
         stored = [int(self._dataset[self.axes.variables[0]].sizes[dim]) for dim in (self.axes.y, self.axes.x)]
         kept = len(self._rows), len(self._columns)
-        cut = (
-            ()
-            if tuple(stored) == kept
-            else (f"trimmed from {stored[0]}×{stored[1]} to {kept[0]}×{kept[1]} stored pixels",)
-        )
+        trimmed = f"trimmed from {stored[0]}×{stored[1]} to {kept[0]}×{kept[1]} stored pixels"
+        cut = () if tuple(stored) == kept else (trimmed,)
         frames = sum(map(len, self._chosen))
         strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
         beyond = filter(None, map(self._beyond, range(len(self.channels))))
@@ -110,25 +109,14 @@ class Gridded(Recording):
         words = [f"{key}: {as_text(attrs[key])}" for key in attrs if "scale" in key.lower() or "note" in key.lower()]
         return f" ({'; '.join(words)})" if words else ""
 
-    @property
-    def sequence_name(self) -> str | None:
-        """The dimension that numbers videos."""
-        return self.axes.sequence
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """What was done with the stored values."""
+    def _provenance(self) -> dict[str, Any]:
+        """Return what was done with the stored values."""
         options = self._options
         computed: dict[str, Any] = {"computed": options.expressions} if options.expressions else {}
         said = {channel: own.said for channel, own in zip(self.channels, self._conversions, strict=True) if own.convert}
         computed |= {"converted": said} if said else {}
         computed |= {"dry_below": options.dry_below} if options.dry_below is not None else {}
         return {"scale": options.scale, "offset": options.offset, "coarsened": options.coarsen, **computed}
-
-    @property
-    def sequences(self) -> int:
-        """How many videos it holds."""
-        return int(self._dataset.sizes[self.axes.sequence]) if self.axes.sequence is not None else 1
 
     def label(self, sequence: int) -> str | None:
         """Return the source's name of a video, if there is one."""
@@ -289,6 +277,8 @@ class Several(Recording):
         first = parts[0]
         self.channels, self.unit, self.calendar = first.channels, first.unit, first.calendar
         self.height, self.width, self.axes = first.height, first.width, first.axes
+        self.sequences, self.sequence_name, self.attrs = len(self._places), "video", first.attrs
+        self.understood = f"{first.understood}; {len(parts)} sources, each a sequence of its own"
         for part, name in zip(parts, names, strict=True):
             for what in ("channels", "unit", "height", "width", "calendar"):
                 if getattr(part, what) != getattr(first, what):
@@ -298,29 +288,9 @@ class Several(Recording):
                     )
 
     @property
-    def understood(self) -> str:
-        """How the first was read."""
-        return f"{self._parts[0].understood}; {len(self._parts)} sources, each a sequence of its own"
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What was decided, each line once."""
         return tuple(dict.fromkeys(note for part in self._parts for note in part.notes))
-
-    @property
-    def sequence_name(self) -> str:
-        """What numbers the videos."""
-        return "video"
-
-    @property
-    def sequences(self) -> int:
-        """How many videos there are."""
-        return len(self._places)
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """What was done with the stored values."""
-        return self._parts[0].attrs
 
     def label(self, sequence: int) -> str:
         """Return the name of a video: that of its source, and its own where the source holds several."""

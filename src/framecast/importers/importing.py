@@ -345,10 +345,11 @@ def _whole(seconds: float, unit: float) -> bool:
 
 def _labels(data: Recording, name: str) -> list[str]:
     """Return a name for each sequence: that of the file, or the dimension and a number."""
-    if data.sequence_name is None:
+    prefix = data.sequence_name or ("sequence" if data.sequences > 1 else None)
+    if prefix is None:
         return [_safe(data.label(0) or name)]
     digits = len(str(data.sequences - 1))
-    numbered = [f"{data.sequence_name}-{k:0{digits}d}" for k in range(data.sequences)]
+    numbered = [f"{prefix}-{k:0{digits}d}" for k in range(data.sequences)]
     names = [_safe(label) if (label := data.label(k)) else numbered[k] for k in range(data.sequences)]
     return names if len(set(names)) == len(names) else list(map(_safe, numbered))
 

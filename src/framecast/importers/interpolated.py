@@ -1,7 +1,6 @@
 """Frames at even times from frames at uneven ones, by linear interpolation between neighbours."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,33 +27,15 @@ class Interpolated(Recording):
         self._data = data
         self._step = round(cadence * 1e9)
         self.channels, self.unit, self.calendar = data.channels, data.unit, data.calendar
-        self.height, self.width = data.height, data.width
-
-    @property
-    def understood(self) -> str:
-        """How the source was read."""
-        return self._data.understood
-
-    @property
-    def sequence_name(self) -> str | None:
-        """What a video without a name is called."""
-        return self._data.sequence_name
+        self.height, self.width, self.sequences = data.height, data.width, data.sequences
+        self.sequence_name, self.understood = data.sequence_name, data.understood
+        self.attrs = {**data.attrs, "times": "interpolated linearly between frames"}
 
     @property
     def notes(self) -> tuple[str, ...]:
         """The notes of the source, and a note on the interpolation."""
         seconds = self._step / 1e9
         return (*self._data.notes, f"frames were interpolated linearly to whole multiples of {seconds:g} s")
-
-    @property
-    def sequences(self) -> int:
-        """How many videos it holds."""
-        return self._data.sequences
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """The provenance of the source, with the interpolation."""
-        return {**self._data.attrs, "times": "interpolated linearly between frames"}
 
     def label(self, sequence: int) -> str | None:
         """Return the name of a video."""
