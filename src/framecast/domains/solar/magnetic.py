@@ -14,6 +14,8 @@ References:
     (2015), ApJ 798, 135 (unsigned and net flux as features of active regions).
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, cat, minimum, nanmedian, where
 
 from framecast.verification.quantities import Cadence, Quantity, total
@@ -28,21 +30,6 @@ def unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     return total(video.abs())
 
 
-def peak_unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
-    """Return the largest `unsigned_flux` over the frames of ``[..., time, height, width]``."""
-    return unsigned_flux(video).amax(-1)
-
-
-def final_unsigned_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
-    """Return the `unsigned_flux` of the last frame of ``[..., time, height, width]``."""
-    return unsigned_flux(video[..., -1, :, :])
-
-
-def final_net_flux(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
-    """Return ΣB of the last frame of ``[..., time, height, width]``."""
-    return total(video[..., -1, :, :])
-
-
 def neutral_line_gradient(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     """Return the gradient at the neutral line of each frame of ``[..., height, width]``; see the module."""
     upper, lower = video[..., 1:, :].flatten(-2), video[..., :-1, :].flatten(-2)
@@ -53,38 +40,28 @@ def neutral_line_gradient(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
     return where((first * second < 0) & (lesser > _SIGNIFICANT * noise), steps, 0.0).sum(-1)
 
 
-def peak_gradient(video: Tensor, cadence: Cadence = 0.0) -> Tensor:
-    """Return the largest `neutral_line_gradient` over the frames of ``[..., time, height, width]``."""
-    return neutral_line_gradient(video).amax(-1)
+def _last(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Cadence], Tensor]:
+    """Return the function that gives ``of`` in the last frame of ``[..., time, height, width]``."""
+    return lambda video, cadence: of(video[..., -1, :, :])
+
+
+def _largest(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Cadence], Tensor]:
+    """Return the function that gives the largest ``of`` over the frames of ``[..., time, height, width]``."""
+    return lambda video, cadence: of(video).amax(-1)
+
+
+def _headline(name: str, label: str, function: Callable[[Tensor, Cadence], Tensor], **more: bool) -> Quantity:
+    return Quantity(name=name, label=label, function=function, headline=True, **more)
 
 
 MAGNETIC_QUANTITIES = (
     Quantity(name="unsigned_flux", label="Unsigned flux", function=unsigned_flux, summed=True, by_lead=True),
-    Quantity(
-        name="final_unsigned_flux",
-        label="Unsigned flux at the end",
-        function=final_unsigned_flux,
-        summed=True,
-        headline=True,
-    ),
-    Quantity(
-        name="peak_unsigned_flux",
-        label="Maximum unsigned flux",
-        function=peak_unsigned_flux,
-        summed=True,
-        headline=True,
-    ),
+    _headline("final_unsigned_flux", "Unsigned flux at the end", _last(unsigned_flux), summed=True),
+    _headline("peak_unsigned_flux", "Maximum unsigned flux", _largest(unsigned_flux), summed=True),
     Quantity(name="net_flux", label="Net flux", function=total, summed=True, by_lead=True, relative=False),
-    Quantity(
-        name="final_net_flux",
-        label="Net flux at the end",
-        function=final_net_flux,
-        summed=True,
-        relative=False,
-        headline=True,
-    ),
+    _headline("final_net_flux", "Net flux at the end", _last(total), summed=True, relative=False),
     Quantity(
         name="neutral_line_gradient", label="Gradient at the neutral line", function=neutral_line_gradient, by_lead=True
     ),
-    Quantity(name="peak_gradient", label="Maximum gradient at the neutral line", function=peak_gradient, headline=True),
+    _headline("peak_gradient", "Maximum gradient at the neutral line", _largest(neutral_line_gradient)),
 )
