@@ -31,9 +31,7 @@ def events(tmp_path: Path) -> Path:
 
 
 def test_labels_are_those_of_each_regions_own_flares(hourly_regions: Archive, events: Path) -> None:
-    labels = labels_from_flares(
-        hourly_regions, assign_flares(hourly_regions, read_flares(events)).own, horizon=2 * 3600
-    )
+    labels = labels_from_flares(hourly_regions, assign_flares(hourly_regions, read_flares(events))[0], horizon=2 * 3600)
     # Frames are exposed at 9 s before the hour. X2.2 at 8:57, X9.3 at 11:53, M2.5 at 15:51.
     assert labels["AR12673"].tolist() == [0] * 7 + [3, 3, 0, 3, 3, 0, 0, 2, 2] + [0] * 8
     assert labels["second"].tolist() == [0, 0, 1, 1] + [0] * 20  # 3:00 is 2 h 9 s after the frame of 1:00
@@ -42,7 +40,7 @@ def test_labels_are_those_of_each_regions_own_flares(hourly_regions: Archive, ev
 def test_outside_of_what_the_list_covers_nothing_is_known(hourly_regions: Archive, events: Path) -> None:
     limits = START + 2 * HOUR, START + 18 * HOUR
     labels = labels_from_flares(
-        hourly_regions, assign_flares(hourly_regions, read_flares(events)).own, horizon=2 * 3600, covered=limits
+        hourly_regions, assign_flares(hourly_regions, read_flares(events))[0], horizon=2 * 3600, covered=limits
     )["AR12673"]
     assert labels.tolist()[:4] == [-1, -1, -1, 0]
     assert labels.tolist()[15:18] == [2, 0, -1]
@@ -82,7 +80,7 @@ def test_a_flare_without_a_number_is_of_every_region_that_shows_it(grid: Archive
         "2017-09-06T07:59,M9.0,,320,60\n"  # in the second as it moves on after its last frame
         "2017-09-08T08:00,X9.0,,200,60\n"
     )
-    labels = labels_from_flares(grid, assign_flares(grid, read_flares(tmp_path / "hek.csv")).own, horizon=3 * 3600)
+    labels = labels_from_flares(grid, assign_flares(grid, read_flares(tmp_path / "hek.csv"))[0], horizon=3 * 3600)
     assert labels["lon100.0_lat+10.0"].tolist() == [1, 2, 2, 2, 0, 0]
     assert labels["lon110.0_lat+10.0"].tolist() == [0, 2, 2, 2, 0, 2]
 
@@ -90,7 +88,7 @@ def test_a_flare_without_a_number_is_of_every_region_that_shows_it(grid: Archive
 def test_a_number_of_the_archive_goes_before_a_position(hourly_regions: Archive, tmp_path: Path) -> None:
     (tmp_path / "goes.csv").write_text("start,class,region,location\n2017-09-06T02:00,M1,12674,N90W90\n")
     labels = labels_from_flares(
-        hourly_regions, assign_flares(hourly_regions, read_flares(tmp_path / "goes.csv")).own, horizon=3600
+        hourly_regions, assign_flares(hourly_regions, read_flares(tmp_path / "goes.csv"))[0], horizon=3600
     )
     assert labels["second"].tolist()[:4] == [0, 0, 2, 0]
     assert not labels["AR12673"].any()

@@ -174,11 +174,11 @@ def label(
     opened = Archive.open(archive)
     if given.events is not None:
         flares = read_flares(given.events)
-        assigned = assign_flares(opened, flares)
-        found = labels_from_flares(opened, assigned.own, **vars(labels), covered=given.covers or (None, None))
-        if assigned.unassigned:
+        own, unassigned = assign_flares(opened, flares)
+        found = labels_from_flares(opened, own, **vars(labels), covered=given.covers or (None, None))
+        if unassigned:
             note(
-                f"{assigned.unassigned} of {len(flares)} events were left out: they have no position and no region "
+                f"{unassigned} of {len(flares)} events were left out: they have no position and no region "
                 f"number of {archive}"
             )
     else:

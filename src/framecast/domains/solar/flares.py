@@ -54,19 +54,6 @@ class Flare:
     place: Place | None = None
 
 
-@dataclass(frozen=True)
-class FlareAssignment:
-    """Which flares belong to which sequence of an archive.
-
-    Attributes:
-        own: name of each sequence -> its flares.
-        unassigned: how many flares belong to none, having neither a position nor the number of a region.
-    """
-
-    own: dict[str, list[Flare]]
-    unassigned: int
-
-
 def peak_flux(text: str) -> float:
     """Return the peak flux in W/m² that the class ``text`` (``M``, ``C4.2``, ``X10``) stands for.
 
@@ -143,8 +130,10 @@ def region_numbers(archive: Archive) -> dict[str, str]:
     return {name: region_number(str(archive.sequence(name).attrs.get("region", name))) for name in archive.sequences}
 
 
-def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
-    """Assign to each sequence the flares with its number, and those without a region that are in its field of view.
+def assign_flares(archive: Archive, flares: Sequence[Flare]) -> tuple[dict[str, list[Flare]], int]:
+    """Return the flares of each sequence: those with its number, and those without a region in its field of view.
+
+    Second, how many flares belong to none, having neither a position nor the number of a region.
 
     Raises:
         DataError: no flare belongs to a region of the archive, and the flares or the sequences have no positions.
@@ -167,7 +156,7 @@ def assign_flares(archive: Archive, flares: Sequence[Flare]) -> FlareAssignment:
         + [flare for flare, shown in zip(placed, _shows(sequences[name], times, points), strict=True) if shown]
         for name, number in numbers.items()
     }
-    return FlareAssignment(own, unassigned=len(flares) - len(named) - len(placed))
+    return own, len(flares) - len(named) - len(placed)
 
 
 def labels_from_flares(
