@@ -16,7 +16,6 @@ from framecast.domains.solar.projection import (
     ARCSEC,
     SOLAR_RADIUS,
     Observer,
-    Viewpoints,
     from_centre,
     project,
     unproject,
@@ -40,7 +39,7 @@ def test_project_agrees_with_sunpy_for_any_observer() -> None:
                 SOLAR_RADIUS * u.m,
                 frame=HeliographicCarrington(observer=observer, obstime=observer.obstime),
             ).transform_to(Helioprojective(observer=observer, obstime=observer.obstime))
-        place = Viewpoints(own.lon.to_value(u.deg), b, distance * 149_597_870_700.0)
+        place = Observer(longitude=own.lon.to_value(u.deg), latitude=b, distance=distance * 149_597_870_700.0)
         x, y, mu = project(longitude, latitude, place)
         assert np.abs(x - points.Tx.to_value(u.arcsec)).max() < 1e-3
         assert np.abs(y - points.Ty.to_value(u.arcsec)).max() < 1e-3
@@ -68,7 +67,9 @@ def test_following_a_point_for_a_day_agrees_with_sunpys_solar_surface() -> None:
         with propagate_with_solar_surface():
             later = start.transform_to(Helioprojective(observer=observers[1], obstime=observers[1].obstime))
     drifted = longitude + drift_rate(latitude) * days_between(times[0], times)[1]
-    x, y, _ = project(drifted, latitude, Viewpoints(middles[1], 6.4, 1.0135 * 149_597_870_700.0))
+    x, y, _ = project(
+        drifted, latitude, Observer(longitude=middles[1], latitude=6.4, distance=1.0135 * 149_597_870_700.0)
+    )
     away = np.hypot(x - later.Tx.to_value(u.arcsec), y - later.Ty.to_value(u.arcsec))
     assert away.max() < 0.02  # arcsec: less than a hundredth of a pixel of AIA's synoptic images
 

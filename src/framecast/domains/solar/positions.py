@@ -10,7 +10,7 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.domains.solar.image import FrameHeader
-from framecast.domains.solar.projection import Observer, Viewpoints, project, unproject
+from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.tables import Observers
 from framecast.domains.solar.tracks import days_between, drift_rate
 
@@ -43,8 +43,8 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
     seen = [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T]
     observers = Observers(own, seen)
     places = [observers.at(time) for time in times]
-    seen_from = Viewpoints.of(places)
-    found = {f"observer_{name}": np.asarray(values) for name, values in seen_from._asdict().items()}
+    seen_from = Observer.of(places)
+    found = {f"observer_{name}": np.asarray(values) for name, values in vars(seen_from).items()}
     if "pointing_arcsec" in sequence.attrs:
         pointing = sequence.attrs["pointing_arcsec"]
         if not isinstance(pointing, Sequence | np.ndarray) or [isinstance(v, Real) for v in pointing] != [True, True]:
@@ -91,5 +91,5 @@ def along_time(**positions: Any) -> dict[str, tuple[str, Any, dict[str, str]]]:
 
 def observed_from(frames: Sequence[FrameHeader]) -> dict[str, tuple[str, Any, dict[str, str]]]:
     """Return positions of observers as coordinates of a Dataset."""
-    places = Viewpoints.of([frame.observer for frame in frames])
-    return along_time(**{f"observer_{name}": values for name, values in places._asdict().items()})
+    places = Observer.of([frame.observer for frame in frames])
+    return along_time(**{f"observer_{name}": values for name, values in vars(places).items()})

@@ -6,7 +6,7 @@ are in degrees, positions in the sky (helioprojective) in arcsec: ``x`` to solar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ ARCSEC = np.degrees(1.0) * 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Observer:
-    """The position of an observer.
+    """The position of an observer, or those of several as arrays.
 
     Attributes:
         longitude: Carrington longitude of the point below the observer, in degrees (FITS: CRLN_OBS).
@@ -30,9 +30,15 @@ class Observer:
         distance: from the Sun's centre, in metres (DSUN_OBS).
     """
 
-    longitude: float
-    latitude: float
-    distance: float
+    longitude: Any
+    latitude: Any
+    distance: Any
+
+    @classmethod
+    def of(cls, observers: "Sequence[Observer]") -> "Observer":
+        """Return the positions of ``observers`` as arrays."""
+        places = np.array([(each.longitude, each.latitude, each.distance) for each in observers], np.float64)
+        return cls(**dict(zip(("longitude", "latitude", "distance"), places.reshape(-1, 3).T, strict=True)))
 
     @property
     def limb(self) -> float:
@@ -40,23 +46,7 @@ class Observer:
         return float(np.arcsin(SOLAR_RADIUS / self.distance) * ARCSEC)
 
 
-class Viewpoints(NamedTuple):
-    """The positions of several observers, as arrays; see `Observer`."""
-
-    longitude: npt.ArrayLike
-    latitude: npt.ArrayLike
-    distance: npt.ArrayLike
-
-    @classmethod
-    def of(cls, observers: Sequence[Observer]) -> "Viewpoints":
-        """Return the positions of ``observers`` as arrays."""
-        places = np.array([(each.longitude, each.latitude, each.distance) for each in observers])
-        return cls(*places.reshape(-1, 3).T)
-
-
-def project(
-    longitude: npt.ArrayLike, latitude: npt.ArrayLike, observer: Observer | Viewpoints
-) -> tuple[Array, Array, Array]:
+def project(longitude: npt.ArrayLike, latitude: npt.ArrayLike, observer: Observer) -> tuple[Array, Array, Array]:
     """Return the apparent positions of points of the surface (x and y in arcsec), and μ.
 
     μ is the cosine of the heliocentric angle, 1 at disk centre and negative behind the limb. Angles are in degrees,

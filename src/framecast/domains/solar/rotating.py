@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from framecast.data.archive.reader import Archive
 from framecast.domains.solar.cut import offsets
-from framecast.domains.solar.projection import SOLAR_RADIUS, Observer, project, unproject
+from framecast.domains.solar.fits_header import earth_observer
+from framecast.domains.solar.projection import project, unproject
 from framecast.domains.solar.tracks import drift_rate
 from framecast.videos.frames import FrameSpec
 
@@ -42,7 +43,7 @@ def rotation_flow(archive: Archive, window: "Window", *, frames: FrameSpec) -> n
     """
     sequence, index = archive.sequence(window.sequence), window.indices[frames.past - 1]
     x0, y0 = (float(sequence[name].values[index]) for name in ("hpc_x", "hpc_y"))
-    observer, pixel = _observer(window.issue_time), float(archive.attrs["pixel_arcsec"])
+    observer, pixel = earth_observer(window.issue_time), float(archive.attrs["pixel_arcsec"])
     law, fixed = sequence.attrs.get("rotation", "howard"), "pointing_arcsec" in sequence.attrs
 
     def seen(longitude: npt.ArrayLike, latitude: npt.ArrayLike, days: float) -> npt.NDArray[np.float64]:
@@ -59,14 +60,3 @@ def rotation_flow(archive: Archive, window: "Window", *, frames: FrameSpec) -> n
     surface = unproject(x + offsets(frames.width, pixel), (y + offsets(frames.height, pixel))[:, None], observer)
     before, after = (seen(*surface, days) - middle(halfway + days) for days in (-half, half))
     return np.nan_to_num((after - before) / pixel).astype(np.float32)
-
-
-def _observer(time: np.datetime64) -> Observer:
-    """Return an observer at the Earth, whose meridian is longitude 0."""
-    import astropy.units as u
-    from sunpy.coordinates import sun
-
-    when = str(time.astype("datetime64[s]"))
-    distance = sun.earth_distance(when).to_value(u.m)
-    assert distance > SOLAR_RADIUS
-    return Observer(longitude=0.0, latitude=float(sun.B0(when).to_value(u.deg)), distance=float(distance))

@@ -14,6 +14,7 @@ A region with one line is a point that rotates with the Sun; one with several mo
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from framecast.data.tables import Record, TextTable, read_table
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.places import Arcsec, Carrington, Place, Stonyhurst, parse_location
-from framecast.domains.solar.projection import Observer, Viewpoints, project, unproject
+from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.times import EXPECTED, moment
 from framecast.domains.solar.tracks import TURN, Fix, Track, ahead_of_earth, days_between
 
@@ -126,7 +127,7 @@ def seen_from_earth(places: Sequence[Place], times: npt.NDArray[np.datetime64]) 
         with offline():
             when = Time(times[rows].astype("datetime64[ns]").astype(str))
             tilt, distance = B0(when).to_value("deg"), earth_distance(when).to_value("m")
-        x, y, mu = project(degrees[:, 0], degrees[:, 1], Viewpoints(0.0, tilt, distance))
+        x, y, mu = project(degrees[:, 0], degrees[:, 1], Observer(longitude=0.0, latitude=tilt, distance=distance))
         seen[rows] = np.where(mu > 0, [x, y], np.nan).T
     return seen
 
@@ -154,15 +155,7 @@ def read_pointings(path: str | Path) -> list[Track]:
 
 def fixed(region: str, pointing: tuple[float, float], time: np.datetime64, *, prefix: str = "") -> Track:
     """Return the field of view around ``pointing`` (arcsec) that does not move."""
-    number = region_number(region)
-    return Track(
-        name=f"{prefix}{number}" if number.isdecimal() else sequence_name(region),
-        longitude=float("nan"),
-        latitude=float("nan"),
-        reference=time,
-        region=number,
-        pointing=pointing,
-    )
+    return replace(_track(region, prefix, [Fix(time=time, longitude=np.nan, latitude=np.nan)]), pointing=pointing)
 
 
 def read_regions(path: str | Path, frames: Sequence[FrameHeader]) -> list[Track]:

@@ -17,7 +17,7 @@ from framecast.core.errors import ConfigError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import Rotation
-from framecast.domains.solar.projection import Viewpoints, project, unproject
+from framecast.domains.solar.projection import Observer, project, unproject
 
 Array = npt.NDArray[np.float64]
 
@@ -193,7 +193,7 @@ def follow(
         if limit is not None and not 0 < limit <= 90:
             raise ConfigError(f"{name} is limited to {limit:g}°; a limit is more than 0 and up to 90°")
     times = np.array([frame.time for frame in frames])
-    observers = np.array(Viewpoints.of([frame.observer for frame in frames]))
+    observers = Observer.of([frame.observer for frame in frames])
     partial = np.array([not _shows_disk(frame) for frame in frames])
     rates = drift_rate([track.mean_latitude for track in tracks], rotation=rotation)
     passages = []
@@ -201,15 +201,16 @@ def follow(
         if track.pointing is not None:
             passages.append(_stare(track, track.pointing, frames))
             continue
-        first, last = np.searchsorted(times, _span(track, times, observers[0]))
+        first, last = np.searchsorted(times, _span(track, times, observers.longitude))
         if first == last:
             continue
         here = slice(first, last)
         lon, lat = track.path(times[here], float(rate))
-        x, y, mu = project(lon, lat, Viewpoints(*observers[:, here]))
+        seen_from = Observer(**{name: values[here] for name, values in vars(observers).items()})
+        x, y, mu = project(lon, lat, seen_from)
         visible = mu >= np.cos(np.radians(angle))
         if longitude is not None:
-            visible &= np.abs(_wrapped(lon - observers[0, here])) <= longitude
+            visible &= np.abs(_wrapped(lon - seen_from.longitude)) <= longitude
         if latitude is not None:
             visible &= np.abs(lat) <= latitude
         for k in np.flatnonzero(visible & partial[here]):
@@ -235,7 +236,7 @@ def _stare(track: Track, pointing: tuple[float, float], frames: Sequence[FrameHe
     indices = np.array([k for k, frame in enumerate(frames) if _contains(frame, x, y)], np.int64)
     below = np.array([unproject(x, y, frames[k].observer) for k in indices]).reshape(-1, 2)
     # NaN above the limb, where the line of sight meets no surface.
-    *_, mu = project(below[:, 0], below[:, 1], Viewpoints.of([frames[k].observer for k in indices]))
+    *_, mu = project(below[:, 0], below[:, 1], Observer.of([frames[k].observer for k in indices]))
     still = np.full(len(indices), 1.0)
     return Passage(track=track, indices=indices, x=x * still, y=y * still, mu=mu, longitude=below[:, 0])
 
