@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_pixels_come_back_in_physical_units_and_north_is_up(folder: Path, tmp_path: Path) -> None:
     made = import_pictures(folder, tmp_path / "a.zarr")
-    assert (made.sequences, made.frames, made.cadence, made.ignored) == (2, 10, 7200.0, 1)
+    assert (len(made.archive), made.frames, made.archive.cadence, made.ignored) == (2, 10, 7200.0, 1)
     assert [path.name for path, _ in made.rejected] == ["377_20110214_1200_193x211x94.png"]
     archive = Archive.open(tmp_path / "a.zarr")
     assert archive.sequences == ("1234", "377")

@@ -138,9 +138,10 @@ def import_png(
     table = None if samples is None else read_label_table(samples, **vars(labels))
     with progress("pictures") as task:
         made = import_pictures(source, out, **vars(options), samples=table, overwrite=overwrite, progress=task.reach)
+    archive = made.archive
     rows = [
-        ("regions", f"{made.sequences} with {made.frames} frames together, every {format_duration(made.cadence)}"),
-        ("channels", ", ".join(f"{channel} Å" for channel in made.channels)),
+        ("regions", f"{len(archive)} with {made.frames} frames together, every {format_duration(archive.cadence)}"),
+        ("channels", ", ".join(f"{channel} Å" for channel in archive.channels)),
         ("row 0", f"{'south' if made.origin == 'lower' else 'north'} ({made.origin_from})"),
     ]
     if made.excluded:

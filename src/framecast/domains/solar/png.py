@@ -15,7 +15,8 @@ is assumed. `import_pictures` reports the orientation and its source. Row 0 of a
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ from PIL import Image, UnidentifiedImageError
 
 from framecast.core.domain import ATTRIBUTE
 from framecast.core.errors import ConfigError, DataError
+from framecast.core.options import options_of
+from framecast.core.text import one_line
 from framecast.data.archive.guard import check_frame
 from framecast.data.archive.reader import Archive, ArchiveWriter
 from framecast.domains.solar import NAME
 from framecast.domains.solar.labels import LabelTable, check_some_known
-from framecast.domains.solar.options import Origin
+from framecast.domains.solar.options import Origin, PngImportOptions
 from framecast.domains.solar.tables import read_exclusions, region_number, sequence_name
 from framecast.videos.frames import nanoseconds
 
@@ -59,13 +62,11 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class ImportedPictures:
-    """Result of `import_pictures`.
+    """Result of `import_pictures`: the archive, the number of its frames, and what was left out.
 
     Attributes:
-        sequences: regions.
+        archive: one sequence for each region.
         frames: of all regions together.
-        channels: wavelengths.
-        cadence: seconds.
         ignored: files with other names.
         rejected: files that could not be read, with the reason.
         excluded: files left out because of the list of exclusions.
@@ -73,10 +74,8 @@ class ImportedPictures:
         origin_from: its source.
     """
 
-    sequences: int
+    archive: Archive
     frames: int
-    channels: tuple[int, ...]
-    cadence: float
     ignored: int
     rejected: list[tuple[Path, str]]
     excluded: int
@@ -131,13 +130,10 @@ def find_origin(source: Path, pictures: Sequence[PictureFile]) -> tuple[Origin, 
     if note.is_file():
         said[note.read_text(encoding="utf-8", errors="replace")[:100].strip().lower()] = note.name
     for picture in pictures[:: max(1, len(pictures) // 100)]:
-        try:
-            with Image.open(picture.path, formats=["PNG"]) as image:
-                texts = {str(name).lower(): value for name, value in image.info.items() if isinstance(value, str)}
-        except _DAMAGED:
-            continue
-        if "origin" in texts:
-            said.setdefault(texts["origin"].strip().lower(), picture.path.name)
+        with suppress(DataError), _opened(picture.path) as image:
+            texts = {str(name).lower(): value for name, value in image.info.items() if isinstance(value, str)}
+            if "origin" in texts:
+                said.setdefault(texts["origin"].strip().lower(), picture.path.name)
     if not said:
         return "lower", "not stated, so assumed as in the folders of Francisco et al. (2024): --origin changes it"
     if len(said) > 1 or not set(said) <= {"lower", "upper"}:
@@ -157,14 +153,8 @@ def read_picture(
     Raises:
         DataError: the file is not an 8-bit PNG, too large, or has not one colour for each wavelength.
     """
-    try:
-        with Image.open(picture.path, formats=["PNG"]) as image:
-            check_frame(picture.path, image.height, image.width)
-            pixels = _colours(image)
-    except DataError:
-        raise
-    except _DAMAGED as error:
-        raise DataError(f"{picture.path} cannot be read as PNG: {' '.join(str(error).split())}") from None
+    with _opened(picture.path) as image:
+        pixels = _colours(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.dtype != np.uint8:
         raise DataError(f"{picture.path} has pixels of {pixels.dtype}; they must have 8 bits")
@@ -177,6 +167,19 @@ def read_picture(
         )
     pixels = pixels[::-1] if origin == "upper" else pixels
     return unstretch(pixels.transpose(2, 0, 1), saturation)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Yield the picture in a file; what is damaged or too large is a `DataError`."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            check_frame(path, image.height, image.width)
+            yield image
+    except DataError:
+        raise
+    except _DAMAGED as error:
+        raise DataError(f"{path} cannot be read as PNG: {one_line(error)}") from None
 
 
 def _colours(image: Image.Image) -> npt.NDArray[Any]:
@@ -197,50 +200,44 @@ def import_pictures(
     source: str | Path,
     destination: str | Path,
     *,
-    saturation: Mapping[int, float] | None = None,
-    origin: Origin | None = None,
-    cadence: float | None = None,
     samples: LabelTable | None = None,
-    exclude: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> ImportedPictures:
     """Write the archive ``destination`` from the pictures below ``source``, one sequence for each region.
 
     Args:
         source: folder with a folder for each region.
         destination: the archive.
-        saturation: DN/s of the byte 255 by wavelength, if not that of `SATURATION`.
-        origin: position of row 0 of the pictures, ``lower`` (south) or ``upper``; None determines it (`find_origin`).
-        cadence: seconds between frames; None means the most frequent step.
         samples: labels of the frames, if any.
-        exclude: a table of times whose pictures are left out.
         overwrite: whether an existing archive may be replaced.
         progress: called with the number of pictures done, and of all.
+        options: fields of `framecast.domains.solar.options.PngImportOptions`.
 
     Raises:
         ConfigError: the saturation of a wavelength is not known, or given for one that the pictures lack.
         DataError: there is nothing to import, or no sample matches a picture.
     """
-    pictures, ignored = find_pictures(source)
-    channels = pictures[0].channels
-    known = SATURATION | dict(saturation or {})
+    chosen, (pictures, ignored) = options_of(PngImportOptions, options), find_pictures(source)
+    channels, saturation = pictures[0].channels, chosen.saturation or {}
+    known = SATURATION | saturation
     if absent := [channel for channel in channels if channel not in known]:
         raise ConfigError(
             f"the saturation of {', '.join(map(str, absent))} Å is not known: give it as --saturation {absent[0]}=VALUE"
         )
-    if strange := sorted(set(saturation or {}) - set(channels)):
+    if strange := sorted(set(saturation) - set(channels)):
         raise ConfigError(
             f"--saturation names {', '.join(map(str, strange))} Å, and the pictures are of "
             f"{', '.join(map(str, channels))} Å"
         )
     scale = [float(known[channel]) for channel in channels]
-    spans = read_exclusions(exclude) if exclude is not None else ()
+    spans = read_exclusions(chosen.exclude) if chosen.exclude is not None else ()
     kept = [p for p in pictures if not any(start <= p.time <= end for start, end in spans)]
     regions = {region: [p for p in kept if p.region == region] for region in sorted({p.region for p in kept})}
-    step = _cadence(regions) if cadence is None else cadence
+    step = _cadence(regions) if chosen.cadence is None else chosen.cadence
     rejected: list[tuple[Path, str]] = []
-    origin, told = find_origin(Path(source), kept) if origin is None else (origin, "--origin")
+    origin, told = (chosen.origin, "--origin") if chosen.origin else find_origin(Path(source), kept)
     turned = "flipped, so that row 0 is south" if origin == "upper" else "row 0 is south, as in the pictures"
     size, excluded = _size(kept), len(pictures) - len(kept)
     with ArchiveWriter(
@@ -283,7 +280,7 @@ def import_pictures(
             check_some_known(labels, str(source))
     archive = Archive.open(destination)
     count = sum(len(archive.times(name)) for name in archive.sequences)
-    return ImportedPictures(len(archive), count, channels, step, ignored, rejected, excluded, origin, told)
+    return ImportedPictures(archive, count, ignored, rejected, excluded, origin, told)
 
 
 def _read_of_size(
@@ -319,9 +316,6 @@ def _cadence(regions: Mapping[str, Sequence[PictureFile]]) -> float:
 def _size(pictures: Sequence[PictureFile]) -> tuple[int, int]:
     """Return rows and columns of the first picture that can be opened."""
     for picture in pictures:
-        try:
-            with Image.open(picture.path, formats=["PNG"]) as image:
-                return image.height, image.width
-        except _DAMAGED:
-            continue
+        with suppress(DataError), _opened(picture.path) as image:
+            return image.height, image.width
     raise DataError(f"none of {len(pictures)} pictures can be read as PNG")
