@@ -68,6 +68,7 @@ _OPTIONAL = {
     "occasion_time": ("occasion",),
     **dict.fromkeys(("label", "unlike_training"), ("sample",)),
 }
+_DIMENSIONS = {**_REQUIRED, **_OPTIONAL}
 """Dimensions of the variables of a forecast file."""
 
 
@@ -129,18 +130,13 @@ class ForecastWriter:
                 climatology has it.
             baselines: name -> members of a baseline, likewise, for files opened with it.
         """
-        self._array("past")[sample] = np.moveaxis(past, -4, -3)
-        self._array("truth")[sample] = np.moveaxis(truth, -4, -3)
-        if oracle is not None:
-            self._array("oracle")[sample] = np.moveaxis(oracle, -4, -3)
+        given = {f"baseline_{name}": own if len(own) > 1 else own[0] for name, own in (baselines or {}).items()}
+        given |= {"past": past, "truth": truth, "oracle": oracle, "moved": moved, "forecast": forecast}
+        for name, values in given.items():
+            if values is not None:
+                self._array(name)[sample] = np.moveaxis(values, -4, -3)
         if motion is not None:
             self._array("motion")[sample] = motion
-        if moved is not None:
-            self._array("moved")[sample] = np.moveaxis(moved, -4, -3)
-        for name, members in (baselines or {}).items():
-            own = np.moveaxis(members, -4, -3)
-            self._array(f"baseline_{name}")[sample] = own if len(own) > 1 else own[0]
-        self._array("forecast")[sample] = np.moveaxis(forecast, -4, -3)
         self._array("complete")[sample] = True
 
     def _array(self, name: str) -> zarr.Array:
@@ -217,18 +213,28 @@ def write_forecast(
             coordinates = _coordinates(frames, samples, members, header, positions or {}, calendar)
             coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
-            _allocate(group, frames, len(samples), members, oracle=oracle, baselines=baselines or {})
-            if motion:
-                _allocate_motion(group, frames, len(samples))
-            _describe_values(group, unit, positions or {})
+            sizes = dict(coordinates.sizes) | {"sample": len(samples), "component": 2, "draw": draws}
+            sizes |= {"y": frames.height, "x": frames.width}
+            moving = climatology is not None and climatology.moved is not None
+            wanted = {"oracle": oracle, "motion": motion, "moved": moving, "dressing": draws > 0}
+            dims = {name: _DIMENSIONS[name] for name in ("forecast", "truth", "past")}
+            dims |= {name: _DIMENSIONS[name] for name, given in wanted.items() if given}
+            for name, count in (baselines or {}).items():
+                dims[f"baseline_{name}"] = _MEMBERS if count > 1 else _DIMENSIONS["truth"]
+            arrays = {name: _create(group, name, own, sizes) for name, own in dims.items()}
+            group.create_array(
+                "complete",
+                shape=(len(samples),),
+                dtype=bool,
+                chunks=(1,),
+                dimension_names=("sample",),
+                fill_value=False,
+            )
+            _describe_values(arrays, unit, positions or {})
             if dressing is not None:
-                values = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
-                _create(group, "dressing", ("draw", *_SAMPLE), values.shape)[:] = values
+                arrays["dressing"][:] = np.moveaxis(np.asarray(dressing, dtype=np.float32), -4, -3)
             if climatology is not None:
                 _write_climatology(partial, climatology)
-                if climatology.moved is not None:
-                    shape = (len(samples), frames.future, len(frames.future_channels), frames.height, frames.width)
-                    _create(group, "moved", ("sample", *_SAMPLE), shape)
             group.attrs[_UNFINISHED] = True
             record.begin()
         writer = ForecastWriter(group)
@@ -286,7 +292,7 @@ def open_forecast(path: str | Path) -> xr.Dataset:
         stored = xr.open_zarr(GuardedStore(path, read_only=True), chunks=None, decode_timedelta=False)
     if missing := [name for name in _REQUIRED if name not in stored]:
         raise DataError(f"{path} lacks {', '.join(missing)}: it is not a complete forecast file: make it again")
-    for name, dims in {**_REQUIRED, **_OPTIONAL}.items():
+    for name, dims in _DIMENSIONS.items():
         own = stored[name].variable if name in stored else None
         if own is not None and (set(own.dims) != set(dims) or (own.ndim > 1 and own.dtype.kind != "f")):
             raise DataError(
@@ -363,14 +369,16 @@ def _coordinates(
     )
 
 
-def _describe_values(group: zarr.Group, unit: str, positions: Mapping[str, Any]) -> None:
-    """Give the arrays of values the CF attributes that place them; a unit of time would be read as a duration."""
+def _describe_values(arrays: Mapping[str, zarr.Array], unit: str, positions: Mapping[str, Any]) -> None:
+    """Give the arrays the CF attributes of their values and places; a unit of time would be read as a duration."""
     attrs = {} if is_time(unit) else {"units": unit}
-    if "crs" in positions:
-        attrs["grid_mapping"] = "crs"
-    for name in group.array_keys():
+    attrs |= {"grid_mapping": "crs"} if "crs" in positions else {}
+    for name, array in arrays.items():
         if name in ("forecast", "oracle", "truth", "past") or name.startswith("baseline_"):
-            group[name].attrs.update(attrs)
+            array.attrs.update(attrs)
+        if name == "motion":
+            described = "motion along which the last frame is advected, first along x and then along y"
+            array.attrs.update({"long_name": described, "units": "pixels per frame"})
 
 
 def _write_climatology(path: Path, climatology: Climatology) -> None:
@@ -392,44 +400,12 @@ def _timedelta(seconds: Sequence[float]) -> np.ndarray:
     return np.array([round(value * 1e9) for value in seconds], dtype="timedelta64[ns]")
 
 
-def _allocate(
-    group: zarr.Group, frames: FrameSpec, samples: int, members: int, *, oracle: bool, baselines: Mapping[str, int]
-) -> None:
-    sample = (frames.future, len(frames.future_channels), frames.height, frames.width)
-    per_chunk = max(1, min(members, _CHUNK_BYTES // (4 * int(np.prod(sample)))))
-    ensembles = ["forecast", *["oracle"] * oracle, *(f"baseline_{name}" for name, own in baselines.items() if own > 1)]
-    for name in ensembles:
-        _create(group, name, _MEMBERS, (samples, members, *sample), (1, per_chunk, *sample))
-    for name in (f"baseline_{name}" for name, own in baselines.items() if own == 1):
-        _create(group, name, ("sample", *_SAMPLE), (samples, *sample), (1, *sample))
-    _create(group, "truth", ("sample", *_SAMPLE), (samples, *sample), (1, *sample))
-    past = (frames.past, len(frames.past_channels), frames.height, frames.width)
-    dims = ("sample", "past_time", "past_channel", "y", "x")
-    _create(group, "past", dims, (samples, *past), (1, *past))
-    group.create_array(
-        "complete", shape=(samples,), dtype=bool, chunks=(1,), dimension_names=("sample",), fill_value=False
-    )
-
-
-def _allocate_motion(group: zarr.Group, frames: FrameSpec, samples: int) -> None:
-    shape = (samples, len(frames.future_channels), 2, frames.height, frames.width)
-    array = _create(group, "motion", ("sample", "channel", "component", "y", "x"), shape)
-    array.attrs["long_name"] = "motion along which the last frame is advected, first along x and then along y"
-    array.attrs["units"] = "pixels per frame"
-
-
-def _create(
-    group: zarr.Group,
-    name: str,
-    dims: tuple[str, ...],
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...] | None = None,
-) -> zarr.Array:
+def _create(group: zarr.Group, name: str, dims: tuple[str, ...], sizes: Mapping[str, int]) -> zarr.Array:
+    """Return a new array, one entry of its first dimension in a chunk, and as many members as fit into one."""
+    shape = tuple(sizes[dim] for dim in dims)
+    chunks = [1, *shape[1:]]
+    if dims[1] == "member":
+        chunks[1] = max(1, min(shape[1], _CHUNK_BYTES // (4 * int(np.prod(shape[2:])))))
     return group.create_array(
-        name,
-        shape=shape,
-        chunks=chunks or (1, *shape[1:]),
-        dtype="float32",
-        fill_value=float("nan"),
-        dimension_names=dims,
+        name, shape=shape, chunks=tuple(chunks), dtype="float32", fill_value=float("nan"), dimension_names=dims
     )
