@@ -199,9 +199,6 @@ class EnsembleLoss:
         Only pixels that are ``known`` count, and only there must the truth be finite: elsewhere truth and members are
         set to the same, so that no spread there is rewarded. Spectra count in windows that are known to 98 %. Without
         any known pixel the loss is 0.
-
-        Raises:
-            ConfigError: a term needs ``scales`` and there are none.
         """
         truth, members = torch.where(known, truth, 0.0), torch.where(known, members, 0.0)
         fraction = known.flatten(1).float().mean(dim=1)

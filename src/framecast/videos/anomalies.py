@@ -57,11 +57,7 @@ class Anomalies:
     def forward(
         self, video: Float[Tensor, "*batch channel frame height width"], channels: Sequence[str], angles: Angles
     ) -> Tensor:
-        """Return the standardised anomalies of a video in physical units; NaN stays NaN.
-
-        Raises:
-            DataError: the frames are of another size, or a channel was not among those of the training.
-        """
+        """Return the standardised anomalies of a video in physical units; NaN stays NaN."""
         mean, std = self._at(video, channels, angles)
         return (video - mean) / std
 

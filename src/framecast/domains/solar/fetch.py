@@ -148,11 +148,7 @@ def fetch(
 
 
 def read_record(folder: Path) -> dict[str, ImageRequest]:
-    """Return the frames recorded in ``folder`` by path; none if there is no record.
-
-    Raises:
-        DataError: it is damaged, or of a newer version.
-    """
+    """Return the frames recorded in ``folder`` by path; none if there is no record."""
     try:
         return {frame.path: frame for frame in FORMAT.read(folder / FILE_NAME, _Record).frames}
     except FileNotFoundError:

@@ -77,11 +77,7 @@ class DisplayCurve:
 
 
 def read_jp2_header(path: Path) -> FrameHeader:
-    """Return the header in the file.
-
-    Raises:
-        DataError: as `framecast.domains.solar.reader.read_header`.
-    """
+    """Return the header in the file."""
     return _header(path)[0]
 
 
