@@ -67,15 +67,14 @@ class SpatialConv(nn.Conv2d):
 class TemporalConv(nn.Conv2d):
     """A convolution over time (3×1×1), the same at every pixel, zeros before the first and after the last frame."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, bias: bool = False):
-        super().__init__(in_channels, out_channels, (3, 1), padding=(1, 0), bias=bias)
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__(in_channels, out_channels, (3, 1), padding=(1, 0), bias=False)
 
     def forward(self, x: Video) -> Video:
         """Convolve along time, on the view ``[B, C, T, H·W]``."""
         batch, time, height, width, channels = x.shape
         image = x.reshape(batch, time, height * width, channels).permute(0, 3, 1, 2)
-        convolved = super().forward(image) if self.bias is not None else temporal_convolution(image, self.weight)
-        return convolved.permute(0, 2, 3, 1).reshape(batch, time, height, width, -1)
+        return temporal_convolution(image, self.weight).permute(0, 2, 3, 1).reshape(batch, time, height, width, -1)
 
 
 class SpaceTimeConv(nn.Conv2d):
@@ -95,23 +94,23 @@ class SpaceTimeConv(nn.Conv2d):
 
 
 class VideoNorm(nn.GroupNorm):
-    """`GroupNorm` with statistics over the channels of a group, all frames and all pixels of a sample together."""
+    """`GroupNorm` of one group: statistics over the channels, frames and pixels of a sample together."""
 
-    def __init__(self, channels: int, *, groups: int = 1):
-        super().__init__(groups, channels)
+    def __init__(self, channels: int):
+        super().__init__(1, channels)
 
     def forward(self, x: Video, scale: Tensor | None = None, shift: Tensor | None = None) -> Video:
-        """Normalise: in float32 on a CPU with one group by `kernels.norm`, the affine maps as one.
+        """Normalise: in float32 on a CPU by `kernels.norm`, the affine maps as one.
 
         Elsewhere on a CPU on the view ``[B, C, T·H, W]``, for which it has a native channels-last kernel; in inference
-        with one group as the norm of one row per sample: no row is divided among threads.
+        as the norm of one row per sample: no row is divided among threads.
 
         Args:
             x: the video.
             scale: per sample and channel, that the result is multiplied by, ``[B, 1, 1, 1, C]``.
             shift: that is then added to it, of the same shape.
         """
-        if self.num_groups == 1 and (exact(x) or for_each_sample(x)):
+        if exact(x) or for_each_sample(x):
             weight, bias = (value.to(x.dtype)[None, None, None, None] for value in (self.weight, self.bias))
             if scale is not None and shift is not None:
                 weight, bias = weight * scale, torch.addcmul(shift, bias, scale)
@@ -134,11 +133,9 @@ class VideoNorm(nn.GroupNorm):
 
         PyTorch's GroupNorm on a GPU copies channels in front of pixels and back, and autocast makes it float32.
         """
-        grouped = x.unflatten(4, (self.num_groups, -1))
-        variance, mean = torch.var_mean(grouped.float(), dim=(1, 2, 3, 5), correction=0, keepdim=True)
-        scale = (variance + self.eps).rsqrt() * self.weight.unflatten(0, (self.num_groups, -1))
-        shift = self.bias.unflatten(0, (self.num_groups, -1)) - mean * scale
-        return torch.addcmul(shift, grouped, scale).to(x.dtype).reshape(x.shape)
+        variance, mean = torch.var_mean(x.float(), dim=(1, 2, 3, 4), correction=0, keepdim=True)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return torch.addcmul(self.bias - mean * scale, x, scale).to(x.dtype)
 
 
 class SampleLinear(nn.Linear):
