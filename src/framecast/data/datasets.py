@@ -223,7 +223,9 @@ class WindowDataset(Samples):
         self._future = [self._channels.index(channel) for channel in frames.future_channels]
         self._flips = tuple(sorted(set(flips)))
         self._seed = seed
-        self._motion, self._flows, self._whole = motion, _Flows(cache_bytes), whole
+        self._motion, self._whole = motion, whole
+        self._flows: dict[int, Tensor] = {}
+        self._room_for_flows = cache_bytes
         total = sum(len(archive.times(name)) for name in {window.sequence for window in windows})
         self.cached = total * len(self._channels) * archive.height * archive.width * 4 <= cache_bytes
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
@@ -248,12 +250,8 @@ class WindowDataset(Samples):
         past = torch.from_numpy(video[self._past, : self.frames.past])
         future = torch.from_numpy(video[self._future, self.frames.past :])
         axes = [] if epoch is None else self._mirrored(index, epoch)
-        if axes:
-            past, future = past.flip(axes), future.flip(axes)
-            moved = moved.flip(axes) if moved.numel() else moved
-        forcing = self._forcing(video, window)
-        if axes and forcing.numel():
-            forcing = forcing.flip(axes)
+        videos = past, future, moved, self._forcing(video, window)
+        past, future, moved, forcing = (own.flip(axes) if axes and own.numel() else own for own in videos)
         return Sample(past, future, torch.tensor(self.label(index)), moved, forcing)
 
     def label(self, index: int) -> int:
@@ -287,8 +285,10 @@ class WindowDataset(Samples):
         if flow is None:
             seen = seen_before(past, self.frames)
             flow = self._motion.of_window(seen, self.archive, self.windows[index], self._whole)
-            self._flows.keep(index, flow)
-        return advected_frames(past, self.frames, flow, part=part)
+            if 2 * flow.numel() <= self._room_for_flows:
+                self._room_for_flows -= 2 * flow.numel()
+                self._flows[index] = flow.half()
+        return advected_frames(past, self.frames, flow.float(), part=part)
 
     def _read(self, window: Window) -> npt.NDArray[np.float32]:
         """Return ``[channel, time, y, x]`` of the channels in use."""
@@ -326,23 +326,6 @@ class WindowDataset(Samples):
     def _mirrored(self, index: int, epoch: int) -> list[int]:
         bits = int(np.random.Philox(key=[self._seed, epoch], counter=[index, 0, 0, 1]).random_raw())
         return [-1 if axis == "x" else -2 for place, axis in enumerate(self._flips) if bits >> place & 1]
-
-
-class _Flows:
-    """Cache of the motion of windows by their index, of limited size."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._kept: dict[int, Tensor] = {}
-
-    def get(self, index: int) -> Tensor | None:
-        flow = self._kept.get(index)
-        return None if flow is None else flow.float()
-
-    def keep(self, index: int, flow: Tensor) -> None:
-        if flow.numel() * 2 <= self._left:
-            self._left -= flow.numel() * 2
-            self._kept[index] = flow.half()
 
 
 @lru_cache(maxsize=4)
