@@ -8,7 +8,7 @@ map centres them:
 The statistics are those of training pixels; they are stored in the checkpoint. This file is independent of diffusion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,14 @@ from framecast.videos.curves import FLOORED, Curve, describe_stretch
 
 TRACE = 1e-3
 """Fraction of the variance that a curve with a floor may lose: read noise, not signal."""
+
+_CURVES: dict[Curve, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "linear": (lambda x: x, lambda y: y),
+    "sqrt": (torch.sqrt, lambda y: torch.square(y.clamp(min=0.0))),
+    "log1p": (torch.log1p, torch.expm1),
+    "asinh": (torch.asinh, torch.sinh),
+}
+"""Each curve and its inverse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,31 +75,13 @@ class Stretch:
 
     def forward(self, physical: Tensor) -> Tensor:
         """Return normalised values of the same shape; NaN stays NaN."""
-        x = self._clip(physical) / self.softening
-        match self.curve:
-            case "linear":
-                y = x
-            case "sqrt":
-                y = torch.sqrt(x)
-            case "log1p":
-                y = torch.log1p(x)
-            case "asinh":
-                y = torch.asinh(x)
-        return (y - self.mean) / self.std
+        bent, _ = _CURVES[self.curve]
+        return (bent(self._clip(physical) / self.softening) - self.mean) / self.std
 
     def inverse(self, normalised: Tensor) -> Tensor:
         """Return physical values of the same shape, within the limits of `forward`."""
-        y = normalised * self.std + self.mean
-        match self.curve:
-            case "linear":
-                x = y
-            case "sqrt":
-                x = torch.square(y.clamp(min=0.0))
-            case "log1p":
-                x = torch.expm1(y)
-            case "asinh":
-                x = torch.sinh(y)
-        return self._clip(x * self.softening)
+        _, straightened = _CURVES[self.curve]
+        return self._clip(straightened(normalised * self.std + self.mean) * self.softening)
 
     def _clip(self, physical: Tensor) -> Tensor:
         if self.dry is not None:
