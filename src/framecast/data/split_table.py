@@ -7,7 +7,7 @@ Two people whose tables have the same checksums divided the same windows in the 
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -43,7 +43,6 @@ class TableSplit(Split):
     Attributes:
         table: path of the CSV file, with columns ``window`` or ``sequence``, and ``side``: train, validation or test.
         sha256: checksum of that file; when it is given, another content is refused.
-        kind: identifies this kind of split in configurations.
     """
 
     table: str
@@ -69,16 +68,24 @@ class TableSplit(Split):
                 "restore the table that was used"
             )
         sides = read_sides(self.table)
-        chosen: dict[str, list[Window]] = {side: [] for side in (*SIDES, DROPPED)}
-        for window in windows:
-            chosen[
-                next((sides[name] for name in (window.id, window.key, window.sequence) if name in sides), DROPPED)
-            ].append(window)
-        if windows and not any(chosen[side] for side in SIDES):
+
+        def side(window: Window) -> str:
+            names = (window.id, window.key, window.sequence)
+            return next((sides[name] for name in names if name in sides), DROPPED)
+
+        division = divided(windows, side)
+        if windows and not any(division[name] for name in SIDES):
             raise DataError(f"{self.table} lists none of these windows, such as {windows[0].id}")
-        division = {side: replace(windows, windows=tuple(members)) for side, members in chosen.items()}
         _check_apart(division, self.table)
         return division
+
+
+def divided(windows: WindowList, side: Callable[[Window], str]) -> Division:
+    """Return the windows by what ``side`` says of each."""
+    chosen: dict[str, list[Window]] = {name: [] for name in (*SIDES, DROPPED)}
+    for window in windows:
+        chosen[side(window)].append(window)
+    return {name: replace(windows, windows=tuple(part)) for name, part in chosen.items()}
 
 
 def write_split(path: str | Path, division: Mapping[str, WindowList]) -> None:

@@ -11,8 +11,8 @@ import difflib
 import hashlib
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ from pydantic import BeforeValidator
 from framecast.core.configuration import OneOf
 from framecast.core.errors import ConfigError, DataError
 from framecast.core.options import parse_duration
-from framecast.data.split_table import DROPPED, SIDES, Division, Split, TableSplit
+from framecast.data.split_table import DROPPED, SIDES, Division, Split, TableSplit, divided
 from framecast.data.windows import Window, WindowList
 from framecast.videos.calendar import Calendar
 from framecast.videos.frames import nanoseconds, span
@@ -50,7 +50,6 @@ class TimeSplit(Split):
         validation_start: validation frames are not earlier than this.
         validation_end: and earlier than this; by default ``test_start``, or no limit.
         test_start: test frames are not earlier than this; without it there is no test side.
-        kind: identifies this kind of split in configurations.
     """
 
     train_end: IsoDate
@@ -94,7 +93,7 @@ class TimeSplit(Split):
                 return "test"
             return DROPPED
 
-        return _divide(windows, side)
+        return divided(windows, side)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,6 @@ class RegionSplit(Split):
         validation: fraction of the sequences, or their names.
         test: fraction of the sequences, or their names.
         seed: which sequences make up a fraction; a sequence added to the archive moves hardly any other.
-        kind: identifies this kind of split in configurations.
     """
 
     validation: float | tuple[str, ...] = 0.15
@@ -143,7 +141,7 @@ class RegionSplit(Split):
                 count = max(1, round(value * len(names)))
                 sides |= dict.fromkeys(free[:count], side)
                 free = free[count:]
-        return _divide(windows, lambda window: sides.get(window.sequence, "train"))
+        return divided(windows, lambda window: sides.get(window.sequence, "train"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +156,6 @@ class RandomSplit(Split):
         test: fraction of the blocks.
         block: length of a block such as ``2d``; by default four times that of a window.
         seed: which blocks.
-        kind: identifies this kind of split in configurations.
     """
 
     validation: float = 0.15
@@ -200,7 +197,7 @@ class RandomSplit(Split):
             found = {sides.get(k, "train") for k in covered}
             return found.pop() if len(found) == 1 else DROPPED
 
-        return _divide(windows, choose)
+        return divided(windows, choose)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +209,6 @@ class AutoSplit(Split):
 
     Attributes:
         seed: of the division by sequence.
-        kind: identifies this kind of split in configurations.
     """
 
     seed: int = 0
@@ -291,13 +287,6 @@ def _moment(text: str, name: str, calendar: Calendar) -> np.datetime64:
     if (own["calendar"] or "none") != calendar.name:
         raise ConfigError(f"{name} is {text!r}, but the archive uses the calendar {calendar.name}")
     return calendar.parse(own["date"] or text)
-
-
-def _divide(windows: WindowList, side: Callable[[Window], str]) -> Division:
-    chosen: dict[str, list[Window]] = {name: [] for name in (*SIDES, DROPPED)}
-    for window in windows:
-        chosen[side(window)].append(window)
-    return {name: replace(windows, windows=tuple(part)) for name, part in chosen.items()}
 
 
 def _extent(windows: Sequence[Window]) -> tuple[np.datetime64, np.datetime64]:
