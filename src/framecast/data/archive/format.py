@@ -78,19 +78,16 @@ def read_header(path: Path, attrs: Mapping[str, Any]) -> Header:
     missing = [name for name in ROOT_ATTRIBUTES if name not in attrs]
     if missing:
         raise DataError(f"{path} lacks the root attributes {', '.join(missing)}: see docs/data-format.md")
-    channels = attrs["channels"]
     try:
-        if not isinstance(channels, list) or not all(isinstance(name, str) for name in channels):
-            raise ConfigError(f"channels are {channels!r}; they must be a list of strings")
         if int(attrs["height"]) != attrs["height"] or int(attrs["width"]) != attrs["width"]:
             raise ConfigError("height and width must be whole numbers")
         return Header(
-            channels=tuple(channels),
+            channels=_names("channels", attrs["channels"]),
             unit=str(attrs["unit"]),
             cadence=float(attrs["cadence"]),
             height=int(attrs["height"]),
             width=int(attrs["width"]),
-            classes=_classes(attrs.get(CLASSES, [])),
+            classes=_names("classes", attrs.get(CLASSES, [])),
         )
     except (ConfigError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} has unusable root attributes: {error}") from None
@@ -102,9 +99,9 @@ def check_classes(classes: Sequence[str]) -> None:
         raise ConfigError(f"classes are {list(classes)}; name up to 127, each once")
 
 
-def _classes(names: Any) -> tuple[str, ...]:
+def _names(what: str, names: Any) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"classes are {names!r}; they must be a list of strings")
+        raise ConfigError(f"{what} are {names!r}; they must be a list of strings")
     return tuple(names)
 
 
@@ -144,12 +141,14 @@ def check_times(place: str, times: npt.NDArray[Any], count: int) -> npt.NDArray[
     except ValueError as error:
         raise DataError(f"time of {place}: {error}") from None
     steps = np.diff(times)
-    if (steps == np.timedelta64(0)).any():
-        k = int((steps == np.timedelta64(0)).argmax())
-        raise DataError(f"time of {place} has {_iso(times[k])} twice (frames {k} and {k + 1}): drop one of them")
-    if (steps < np.timedelta64(0)).any():
-        k = int((steps < np.timedelta64(0)).argmax())
-        raise DataError(f"time of {place} runs backwards after frame {k} ({_iso(times[k])}): sort the frames by time")
+    for wrong, what in (
+        (steps == np.timedelta64(0), "has {time} twice (frames {k} and {after}): drop one of them"),
+        (steps < np.timedelta64(0), "runs backwards after frame {k} ({time}): sort the frames by time"),
+    ):
+        if wrong.any():
+            k = int(wrong.argmax())
+            time = np.datetime_as_string(times[k], unit="s")
+            raise DataError(f"time of {place} {what.format(time=time, k=k, after=k + 1)}")
     return times
 
 
@@ -266,7 +265,3 @@ def plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
         raise DataError(
             f"attributes must be text, numbers, true, false, null, lists or mappings of these: {error}"
         ) from None
-
-
-def _iso(time: np.datetime64) -> str:
-    return str(np.datetime_as_string(time, unit="s"))
