@@ -130,9 +130,13 @@ def lacks_bf16(device: "torch.device") -> str | None:
     """
     if device.type == "cpu":
         return _processor_lacks_bf16()
-    if device.type == "cuda":
-        return _gpu_lacks_bf16(device)
-    return f"bf16 is untested on devices of type {device.type}"
+    if device.type != "cuda":
+        return f"bf16 is untested on devices of type {device.type}"
+    import torch
+
+    with torch.cuda.device(device):
+        capable = torch.cuda.is_bf16_supported(including_emulation=False)
+    return None if capable else f"{torch.cuda.get_device_name(device)} has no bf16 instructions"
 
 
 def _processor_lacks_bf16() -> str | None:
@@ -153,15 +157,6 @@ def _processor_lacks_bf16() -> str | None:
         if not allowed.startswith(_ISA_WITH_BF16):
             return f"{variable}={allowed} disables the processor's bf16 instructions in oneDNN"
     return None
-
-
-def _gpu_lacks_bf16(device: "torch.device") -> str | None:
-    import torch
-
-    with torch.cuda.device(device):
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return None
-    return f"{torch.cuda.get_device_name(device)} has no bf16 instructions"
 
 
 def _answers(place: object, name: str) -> bool:

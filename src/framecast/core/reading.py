@@ -90,11 +90,8 @@ def parse_json(text: str | bytes, *, where: str) -> Any:
     Raises:
         DataError: it is not valid JSON, or too deep (`check_document`); the message begins with ``where``.
     """
-    if isinstance(text, bytes):
-        marks = sum(text.count(mark) for mark in (b",", b"[", b"{"))
-    else:
-        marks = sum(text.count(mark) for mark in (",", "[", "{"))
-    if marks > MOST_MARKS:
+    marks: Any = (b",", b"[", b"{") if isinstance(text, bytes) else (",", "[", "{")
+    if sum(map(text.count, marks)) > MOST_MARKS:
         raise DataError(f"{where} contains more than {MOST_MARKS} values")
     try:
         document = json.loads(text)
