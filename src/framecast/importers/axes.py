@@ -20,36 +20,13 @@ from framecast.videos.directions import is_angle
 
 _Y = ("y", "lat", "latitude", "north_south", "northing", "row", "rows", "height", "j", "nlat", "rlat")
 _X = ("x", "lon", "longitude", "west_east", "easting", "col", "column", "columns", "width", "i", "nlon", "rlon")
-CHANNEL_NAMES = (
-    "channel",
-    "channels",
-    "band",
-    "bands",
-    "wavelength",
-    "wavelnth",
-    "wave",
-    "filter",
-    "frequency",
-    "colour",
-)
+CHANNEL_NAMES = ("channel", "channels", "band", "bands", "wavelength", "wavelnth", "wave", "filter", "frequency")
+CHANNEL_NAMES += ("colour",)
 TIME_NAMES = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
 PHONY = "phony_dim_"
 """Prefix of names of unnamed dimensions."""
-_SEQUENCE = (
-    "sample",
-    "samples",
-    "clip",
-    "video",
-    "sequence",
-    "track",
-    "region",
-    "event",
-    "case",
-    "storm",
-    "film",
-    "trajectory",
-    "series",
-)
+_SEQUENCE = ("sample", "samples", "clip", "video", "sequence", "track", "region", "event", "case", "storm", "film")
+_SEQUENCE += ("trajectory", "series")
 _Y_STANDARD = ("latitude", "projection_y_coordinate", "grid_latitude")
 _X_STANDARD = ("longitude", "projection_x_coordinate", "grid_longitude")
 
@@ -98,30 +75,19 @@ def find_axes(dataset: xr.Dataset, options: ImportOptions, undecodable: Mapping[
     def take(asked: str | None, what: str, option: str, fits: Callable[[str], bool]) -> str | None:
         if asked is not None and asked not in dataset[variables[0]].dims:
             raise DataError(f"{variables[0]} has no dimension {asked!r} for {option}: it has {', '.join(left)}")
-        candidates = [asked] if asked is not None else [dim for dim in left if fits(dim)]
+        candidates = [asked] if asked is not None else [dim for dim in left if dim not in named and fits(dim)]
         if len(candidates) > 1:
             raise DataError(f"{', '.join(candidates)} could all be {what}: name one with {option}")
-        for dim in candidates:
-            if dim in left:
-                left.remove(dim)
+        left[:] = [dim for dim in left if dim not in candidates]
         return candidates[0] if candidates else None
 
-    for dim in (frame, sequence):
-        if dim in left:
-            left.remove(dim)
-    asked = {options.y, options.x, options.channel_dimension, options.sequence} - {None}
-    y = take(options.y, "rows", "--y", lambda dim: dim not in asked and _is_dimension(dataset, dim, "Y"))
-    x = take(options.x, "columns", "--x", lambda dim: dim not in asked and _is_dimension(dataset, dim, "X"))
-    channel = take(
-        options.channel_dimension,
-        "channels",
-        "--channel",
-        lambda dim: dim not in asked and dim.lower() in CHANNEL_NAMES,
-    )
+    left = [dim for dim in left if dim not in (frame, sequence)]
+    named = {options.y, options.x, options.channel_dimension, options.sequence} - {None}
+    y = take(options.y, "rows", "--y", lambda dim: _is_dimension(dataset, dim, "Y"))
+    x = take(options.x, "columns", "--x", lambda dim: _is_dimension(dataset, dim, "X"))
+    channel = take(options.channel_dimension, "channels", "--channel", lambda dim: dim.lower() in CHANNEL_NAMES)
     if sequence is None:
-        sequence = take(
-            options.sequence, "sequences", "--sequence", lambda dim: dim not in asked and dim.lower() in _SEQUENCE
-        )
+        sequence = take(options.sequence, "sequences", "--sequence", lambda dim: dim.lower() in _SEQUENCE)
     missing = [option for dim, option in ((y, "--y"), (x, "--x")) if dim is None]
     if y is None or x is None:
         raise DataError(
@@ -233,7 +199,7 @@ def name_dimensions(dataset: xr.Dataset, options: ImportOptions) -> xr.Dataset:
     name, array = max(arrays.items(), key=lambda item: item[1].size)
     dims, names = [str(dim) for dim in array.dims], options.dimension_names
     if names and len(names) != len(dims):
-        raise ConfigError(f"--dims names {len(names)} dimensions and {name} has {len(dims)}: {_shape(array)}")
+        raise ConfigError(f"--dims names {len(names)} dimensions and {name} has {len(dims)}: {shape_text(array)}")
     if not names and not all(dim.startswith(PHONY) for dim in dims):
         return dataset
     if not names:
@@ -243,14 +209,15 @@ def name_dimensions(dataset: xr.Dataset, options: ImportOptions) -> xr.Dataset:
         elif len(dims) not in usual:
             likely = "sample,y,x,time" if array.shape[1:2] == array.shape[2:3] else "sample,time,y,x"
             raise DataError(
-                f"{name} has the shape {_shape(array)} and no names of dimensions: give them with --dims, such as "
+                f"{name} has the shape {shape_text(array)} and no names of dimensions: give them with --dims, such as "
                 f"--dims {likely if len(dims) == 4 else 'sample,time,channel,y,x'}"
             )
         names = names or usual[len(dims)]
     return dataset.rename({old: new for old, new in zip(dims, names, strict=True) if old != new})
 
 
-def _shape(array: xr.DataArray) -> str:
+def shape_text(array: xr.DataArray) -> str:
+    """Return the shape as ``12×64×64``."""
     return "×".join(str(size) for size in array.shape)
 
 

@@ -23,16 +23,12 @@ def open_geotiff(path: Path, options: ImportOptions) -> xr.Dataset:
     raster = rioxarray.open_rasterio(path, driver="GTiff", masked=False, mask_and_scale=False, cache=False)
     if any(raster.rio.transform()[1:4:2]):
         raise DataError(f"{path} is rotated against the axes of its reference system: warp it with gdalwarp first")
-    attrs = {
-        key: value
-        for key, value in raster.attrs.items()
-        if (key, value) not in (("scale_factor", 1.0), ("add_offset", 0.0))
-    }
+    undone = (("scale_factor", 1.0), ("add_offset", 0.0))
+    attrs = {key: value for key, value in raster.attrs.items() if (key, value) not in undone}
     names = attrs.pop("long_name", ())
     by_band = {own: attrs.pop(key) for key, own in _BY_BAND.items() if isinstance(attrs.get(key), tuple)}
     attrs |= {key: values[0] for key, values in by_band.items() if len(set(values)) == 1}
     by_band = {key: values for key, values in by_band.items() if len(set(values)) > 1}
-    raster = raster.assign_attrs(attrs)
     raster.attrs = attrs
     if raster.sizes["band"] == 1:
         raster = raster.isel(band=0, drop=True)

@@ -1,6 +1,7 @@
 """GRIB 1 and 2, by cfgrib. No index is written beside the file."""
 
 import warnings
+from collections.abc import Hashable
 from pathlib import Path
 
 import xarray as xr
@@ -26,16 +27,7 @@ def open_grib(path: Path, options: ImportOptions) -> xr.Dataset:
         known = ", ".join(f"{name} ({_levels(part)})" for part in parts for name in part.data_vars)
         raise DataError(f"{path} holds {known}: name one with --variable")
     if len(asked) > 1:
-        asked = [
-            part.drop_vars(
-                [
-                    name
-                    for name in part.coords
-                    if name not in part.dims and part[name].ndim == 0 and name not in ("time", "valid_time")
-                ]
-            )
-            for part in asked
-        ]
+        asked = [part.drop_vars([name for name in part.coords if _is_level(part, name)]) for part in asked]
     try:
         return xr.merge(asked, compat="equals", join="exact")
     except (xr.MergeError, ValueError):
@@ -43,6 +35,11 @@ def open_grib(path: Path, options: ImportOptions) -> xr.Dataset:
             f"{', '.join(str(name) for part in asked for name in part.data_vars)} of {path} are at several levels "
             "or times: select one with grib_copy (ecCodes), or import them separately"
         ) from None
+
+
+def _is_level(part: xr.Dataset, name: Hashable) -> bool:
+    """Whether a coordinate is one number of all values, other than their time."""
+    return name not in part.dims and part[name].ndim == 0 and name not in ("time", "valid_time")
 
 
 def _asked(part: xr.Dataset, options: ImportOptions) -> tuple[str, ...]:

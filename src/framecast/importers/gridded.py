@@ -58,8 +58,8 @@ class Gridded(Recording):
         if options.region:
             self._positions = self._positions.within(options.region, size)
         step = options.coarsen * options.multiple
-        self._rows = _trimmed(self._positions.rows(size[0]), step, axes.y)
-        self._columns = _trimmed(self._positions.columns(size[1]), step, axes.x)
+        self._rows = _trimmed(self._positions.pixels("y", size[0]), step, axes.y)
+        self._columns = _trimmed(self._positions.pixels("x", size[1]), step, axes.x)
         self.height, self.width = len(self._rows) // options.coarsen, len(self._columns) // options.coarsen
         self._times = frame_times(decoded, axes, options.seconds)
         self.calendar = self._times.calendar

@@ -357,14 +357,7 @@ def _labels(data: Recording, name: str) -> list[str]:
 def _safe(name: str) -> str:
     """Return ``name`` as a valid name of a sequence: letters without accents, others by their code."""
     plain = unicodedata.normalize("NFKD", name.translate(_LETTERS))
-    spelt = "".join(
-        each
-        if each.isascii()
-        else ""
-        if unicodedata.combining(each)
-        else f"u{ord(each):04x}"
-        if each.isalnum()
-        else "-"
-        for each in plain
-    )
+    kept = "".join(each for each in plain if not unicodedata.combining(each))
+    spelt = re.sub(r"[^\W\x00-\x7f_]", lambda letter: f"u{ord(letter[0]):04x}", kept)
+    spelt = re.sub(r"[^\x00-\x7f]", "-", spelt)
     return (re.sub(r"[^A-Za-z0-9_.+-]+", "-", spelt).strip("_.+-") or "sequence")[:100]

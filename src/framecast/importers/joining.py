@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from framecast.core.errors import DataError
-from framecast.importers.axes import CHANNEL_NAMES, TIME_NAMES
+from framecast.importers.axes import CHANNEL_NAMES, TIME_NAMES, shape_text
 from framecast.importers.decoding import Decoded
 from framecast.importers.lazy import stacked
 from framecast.videos.calendar import Calendar
@@ -151,8 +151,8 @@ def _check_alike(first: File, other: File) -> None:
             d: n for d, n in b[name].sizes.items() if d != other.frame
         }:
             raise DataError(
-                f"{name} of {other.path} has the size {_size(b[name])} and that of {first.path} {_size(a[name])}: "
-                "all files must have the same size; leave out those that do not"
+                f"{name} of {other.path} has the size {shape_text(b[name])} and that of {first.path} "
+                f"{shape_text(a[name])}: all files must have the same size; leave out those that do not"
             )
         units = [str(data[name].attrs.get("units", "")) for data in (a, b)]
         if units[0] != units[1]:
@@ -194,7 +194,3 @@ def _best(data: xr.Dataset, scalars: Sequence[str]) -> str | None:
     if scalars:
         raise DataError(f"{', '.join(scalars)} all contain dates of a frame: name one with --time")
     return None
-
-
-def _size(array: xr.DataArray) -> str:
-    return "×".join(str(size) for size in array.shape)

@@ -79,10 +79,8 @@ def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: 
         found = outer(read(np.atleast_1d(rows)), (slice(None), *key[1:]))
         return found if rows.ndim else found[0]
 
-    if count > 1:
-        variable = unread(["time", *dims], (count, *first.shape), first.dtype, values, attrs)
-    else:
-        variable = unread(dims, first.shape, first.dtype, values, attrs)
+    several = count > 1
+    variable = unread(["time"] * several + dims, (count,) * several + first.shape, first.dtype, values, attrs)
     down = np.arange(first.shape[0] - 1, -1, -1, dtype=np.float64)
     data = xr.Dataset({"grey" if first.ndim == 2 else "colours": variable})
     data = data.assign_coords(y=("y", down, {"units": "pixel", "axis": "Y"}))

@@ -44,13 +44,9 @@ class Positions:
     notes: tuple[str, ...] = ()
     wanted: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
-    def rows(self, size: int) -> npt.NDArray[np.int64]:
-        """Return which of ``size`` rows are wanted, counted upward."""
-        return self.wanted.get("y", np.arange(size))
-
-    def columns(self, size: int) -> npt.NDArray[np.int64]:
-        """Return which of ``size`` columns are wanted, counted from the left, in the order in which they are wanted."""
-        return self.wanted.get("x", np.arange(size))
+    def pixels(self, dim: str, size: int) -> npt.NDArray[np.int64]:
+        """Return which of ``size`` rows (``y``) or columns (``x``) are wanted, counted upward and to the right."""
+        return self.wanted.get(dim, np.arange(size))
 
     def within(self, region: tuple[float, ...], size: tuple[int, int]) -> "Positions":
         """Return the selection of a region: west, south, east and north edge.
