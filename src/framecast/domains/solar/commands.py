@@ -351,23 +351,25 @@ def _print_summary(summary: "Summary", source: Path) -> None:
         ("channels", ", ".join(f"{channel} Å" for channel in series.channels)),
         ("regions", f"{summary.sequences} with {summary.region_frames} frames together"),
     ]
-    if summary.short:
-        rows.append(("too short", f"{summary.short} regions seen in too few frames, left out"))
     gaps = [f"{gap.frames} frames between {minute(gap.before)} and {minute(gap.after)}" for gap in series.gaps]
-    rows += [("gap", text) for text in gaps[:20]]
-    if len(gaps) > 20:
-        rows.append(("gap", f"and {len(gaps) - 20} more"))
-    if summary.missing_pixels:
-        files = summary.files_with_missing_pixels
-        rows.append(("missing pixels", f"{summary.missing_pixels} in {files} files, masked"))
-    if summary.saturated_pixels:
-        files = summary.files_with_saturated_pixels
-        rows.append(("saturated pixels", f"{summary.saturated_pixels} in {files} files, masked with a margin"))
-    for wavelength, count in sorted(summary.other_wavelengths.items()):
-        rows.append(("not selected", f"{count} files of {wavelength} Å"))
-    for wavelength, count in sorted(series.unmatched.items()):
-        rows.append(("not in the series", f"{count} files of {wavelength} Å: at other times, or duplicates"))
-    rows += [("note", f"{count} files: {text}") for text, count in summary.notes.items()]
+    missing, saturated = summary.missing_pixels, summary.saturated_pixels
+    optional = [
+        ("too short", summary.short and f"{summary.short} regions seen in too few frames, left out"),
+        *(("gap", text) for text in gaps[:20]),
+        ("gap", gaps[20:] and f"and {len(gaps) - 20} more"),
+        ("missing pixels", missing and f"{missing} in {summary.files_with_missing_pixels} files, masked"),
+        (
+            "saturated pixels",
+            saturated and f"{saturated} in {summary.files_with_saturated_pixels} files, masked with a margin",
+        ),
+        *(("not selected", f"{n} files of {w} Å") for w, n in sorted(summary.other_wavelengths.items())),
+        *(
+            ("not in the series", f"{n} files of {w} Å: at other times, or duplicates")
+            for w, n in sorted(series.unmatched.items())
+        ),
+        *(("note", f"{n} files: {text}") for text, n in summary.notes.items()),
+    ]
+    rows += [(name, str(text)) for name, text in optional if text]
     print_table("Prepared", rows)
     for title, items in (("Doubtful frames", summary.doubtful), ("Files left out", summary.rejected)):
         print_list(title, [(_relative(item.path, source), item.reason) for item in items])

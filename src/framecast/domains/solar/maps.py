@@ -265,21 +265,21 @@ def _one(forecast: xr.Dataset | str | Path, sample: int) -> xr.Dataset:
 
 def _maps(forecast: xr.Dataset, statistics: Sequence[str | float]) -> Iterator[tuple[str, Iterator[Any]]]:
     members = forecast["forecast"]
+    one = members.sizes["member"] == 1
+    of_members: dict[str | float, Callable[[], tuple[str, xr.DataArray]]] = {
+        "mean": lambda: ("mean", members.mean("member", skipna=False)),
+        "spread": lambda: ("standard deviation", members.std("member", ddof=0 if one else 1, skipna=False)),
+    }
+    if "truth" in forecast:
+        known = forecast["truth"].notnull().any(("channel", "y", "x"))
+        of_members["observed"] = lambda: ("observed", forecast["truth"].isel(lead_time=known))
     for statistic in statistics:
         if statistic == "members":
-            for member in members["member"].values:
-                yield f"member{int(member):02d}", _of(forecast, members.sel(member=member), f"member {int(member)}")
-        elif statistic == "mean":
-            yield "mean", _of(forecast, members.mean("member", skipna=False), "mean")
-        elif statistic == "spread":
-            spread = members.std("member", ddof=1 if members.sizes["member"] > 1 else 0, skipna=False)
-            yield "spread", _of(forecast, spread, "standard deviation")
-        elif statistic == "observed" and "truth" in forecast:
-            truth = forecast["truth"]
-            yield (
-                "observed",
-                _of(forecast, truth.isel(lead_time=truth.notnull().any(("channel", "y", "x"))), "observed"),
-            )
+            for number in members["member"].values:
+                yield f"member{int(number):02d}", _of(forecast, members.sel(member=number), f"member {int(number)}")
+        elif statistic in of_members:
+            name, values = of_members[statistic]()
+            yield str(statistic), _of(forecast, values, name)
         else:
             level = _quantile(statistic)
             yield f"q{level:g}", _of(forecast, members.quantile(level, "member", skipna=False), f"quantile {level:g}")
@@ -307,10 +307,8 @@ def _of(forecast: xr.Dataset, values: xr.DataArray, statistic: str) -> Iterator[
         for lead in values["lead_time"].values:
             at = forecast.sel(lead_time=lead)
             frame = values.sel(channel=channel, lead_time=lead).transpose("y", "x")
-            header = _header(at, channel, unit) | {
-                "stat": statistic,
-                "lead_h": float(lead / np.timedelta64(1, "s")) / 3600,
-            }
+            hours = float(lead / np.timedelta64(1, "s")) / 3600
+            header = _header(at, channel, unit) | {"stat": statistic, "lead_h": hours}
             with offline():
                 yield Map(frame.values.astype(np.float32), header)
 
@@ -344,7 +342,4 @@ def _header(at: xr.Dataset, channel: str, unit: str) -> dict[str, Any]:
     }
     if channel.isdecimal():
         cards |= {"wavelnth": int(channel), "waveunit": "angstrom"}
-    for card, attribute in (("model", "model"), ("created", "created"), ("seed", "seed")):
-        if attribute in at.attrs:
-            cards[card] = at.attrs[attribute]
-    return cards
+    return cards | {name: at.attrs[name] for name in ("model", "created", "seed") if name in at.attrs}

@@ -66,6 +66,11 @@ class Slot:
     time: np.datetime64
     frames: tuple[FrameHeader | None, ...]
 
+    @property
+    def present(self) -> list[FrameHeader]:
+        """The observations that there are."""
+        return [frame for frame in self.frames if frame is not None]
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -193,7 +198,7 @@ def match(
             "choose --wavelengths that were observed together, or raise --tolerance"
         )
     slots = tuple(Slot(time, tuple(column[k] for column in columns)) for k, time in enumerate(kept))
-    used = Counter(frame.wavelength for slot in slots for frame in slot.frames if frame is not None)
+    used = Counter(frame.wavelength for slot in slots for frame in slot.present)
     return Series(
         channels=tuple(channels),
         cadence=cadence,

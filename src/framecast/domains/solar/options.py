@@ -1,5 +1,6 @@
 """Options for solar data. Without heavy imports, so that the command line starts quickly."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -47,14 +48,16 @@ def _when(text: str) -> Any:
     return moment_or_latest(text)
 
 
-def _pair(text: str) -> tuple[float, float]:
-    first, second = map(float, text.split(","))
-    return first, second
+def _numbers(count: int) -> Callable[[str], Any]:
+    """Return the function that reads so many numbers separated by commas."""
 
+    def read(text: str) -> tuple[float, ...]:
+        numbers = tuple(map(float, text.split(",")))
+        if len(numbers) != count:
+            raise ValueError(text)
+        return numbers
 
-def _disk(text: str) -> tuple[float, float, float]:
-    column, row, radius = map(float, text.split(","))
-    return column, row, radius
+    return read
 
 
 def _covered(text: str) -> tuple[Any, Any]:
@@ -163,13 +166,13 @@ class PictureOptions(RadiometryOptions):
     disk: (
         Annotated[
             tuple[float, float, float],
-            Written(_disk, "column, row and radius in pixels such as 255.5,255.5,202.5", "X,Y,RADIUS"),
+            Written(_numbers(3), "column, row and radius in pixels such as 255.5,255.5,202.5", "X,Y,RADIUS"),
         ]
         | None
     ) = None
     levels: Annotated[
         tuple[float, float],
-        Written(_pair, "a value and a step such as 128,1", "ZERO,STEP", write="{0[0]:g},{0[1]:g}".format),
+        Written(_numbers(2), "a value and a step such as 128,1", "ZERO,STEP", write="{0[0]:g},{0[1]:g}".format),
     ] = (0.0, 1.0)
     unit: str = "level"
     time_pattern: str | None = field(default=None, metadata={"metavar": "PATTERN"})

@@ -96,7 +96,7 @@ class _Plan:
     @property
     def present(self) -> list[FrameHeader]:
         """The observations that are used."""
-        return [frame for slot in self.series.slots for frame in slot.frames if frame is not None]
+        return [frame for slot in self.series.slots for frame in slot.present]
 
 
 def prepare(
@@ -185,7 +185,7 @@ def _plan(
     summary.excluded = len(observations.frames) - len(frames)
     if options.strict and summary.rejected:
         raise DataError(f"{len(summary.rejected)} files cannot be used; the first: {summary.rejected[0].reason}")
-    leaders = [next(frame for frame in slot.frames if frame is not None) for slot in series.slots]
+    leaders = [slot.present[0] for slot in series.slots]
     if options.regions is not None:
         fixed = options.pointing == "fixed"
         tracks = read_pointings(options.regions) if fixed else read_regions(options.regions, leaders)
@@ -218,18 +218,15 @@ def _fill(writer: ResumableArchiveWriter, plan: _Plan, pool: WorkerPool, progres
             if done is None or not done[position]:
                 missing[index].append((number, position))
     busy = [index for index, members in enumerate(missing) if members]
-    moments = (
-        Moment(
-            slots[index].frames,
-            np.array([passages[number].x[position] for number, position in missing[index]]),
-            np.array([passages[number].y[position] for number, position in missing[index]]),
-            plan.options.view,
-            plan.radiometry,
-        )
-        for index in busy
-    )
+
+    def work(index: int) -> Moment:
+        x, y = np.array([(passages[number].x[place], passages[number].y[place]) for number, place in missing[index]]).T
+        return Moment(slots[index].frames, x, y, plan.options.view, plan.radiometry)
+
     summary.resumed = len(everywhere) - len(busy)
-    for count, (index, result) in enumerate(zip(busy, pool(extract, moments), strict=True), start=summary.resumed + 1):
+    for count, (index, result) in enumerate(
+        zip(busy, pool(extract, map(work, busy)), strict=True), start=summary.resumed + 1
+    ):
         if result.failed and plan.options.strict:
             raise DataError(result.failed[0].reason)
         told = {
@@ -303,6 +300,13 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
         return ("time", "channel"), np.array(rows, kind), {**attrs, "long_name": long_name}
 
     p, arcsec = passage, {"units": "arcsec"}
+    exposure = "exposure time that was divided out, NaN where none was"
+    degradation = "fraction of the light still registered that was divided out; 1 where none was"
+    moving = {
+        "carrington_longitude": track.longitude,
+        "latitude": track.latitude,
+        "rotation": plan.options.rotation,
+    }
     writer.create(
         track.name,
         np.array([slot.time for slot in slots]),
@@ -310,37 +314,18 @@ def _announce(writer: ResumableArchiveWriter, passage: Passage, plan: _Plan) -> 
             "y": ("y", offsets(view.height, view.pixel), {**arcsec, "long_name": "north of the middle"}),
             "x": ("x", offsets(view.width, view.pixel), {**arcsec, "long_name": "west of the middle"}),
             **along_time(hpc_x=p.x, hpc_y=p.y, mu=p.mu, carrington_longitude=p.longitude),
-            **observed_from([next(frame for frame in slot.frames if frame is not None) for slot in slots]),
+            **observed_from([slot.present[0] for slot in slots]),
         },
         variables={
             "observed": told(lambda f: f.time, not_a_time, None, "start of the exposure, UTC"),
-            "exposure": told(
-                lambda f: f.divided_out,
-                np.nan,
-                None,
-                "exposure time that was divided out, NaN where none was",
-                units="s",
-            ),
-            "degradation": told(
-                plan.radiometry.factor,
-                np.nan,
-                None,
-                "fraction of the light still registered that was divided out; 1 where none was",
-            ),
+            "exposure": told(lambda f: f.divided_out, np.nan, None, exposure, units="s"),
+            "degradation": told(plan.radiometry.factor, np.nan, None, degradation),
             "source": told(lambda f: f.path.name, "", object, "name of the file"),
         },
         attrs={
             **({"region": track.region} if track.region else {}),
             "reference_time": str(track.reference),
-            **(
-                {
-                    "carrington_longitude": track.longitude,
-                    "latitude": track.latitude,
-                    "rotation": plan.options.rotation,
-                }
-                if track.pointing is None
-                else {"pointing_arcsec": list(track.pointing)}
-            ),
+            **(moving if track.pointing is None else {"pointing_arcsec": list(track.pointing)}),
         },
     )
 
@@ -425,7 +410,7 @@ def _quality(frames: Sequence[FrameHeader | None], lost: set[Path], accepted: Se
 
 
 def _summarise(observations: Observations, series: Series, accepted: Sequence[int]) -> Summary:
-    used = [frame for slot in series.slots for frame in slot.frames if frame is not None]
+    used = [frame for slot in series.slots for frame in slot.present]
     suspects = [(frame, doubts(frame.quality, accepted=accepted)) for frame in used]
     return Summary(
         series,
