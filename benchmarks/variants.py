@@ -25,7 +25,7 @@ from ablations import COMMON, DIFFUSION, RUNS, STRUCTURE, Trained, Variant, argu
 from framecast.data.datasets import Sample, WindowDataset
 from framecast.generators.generator import Generator
 from framecast.models.config import build_network
-from framecast.networks.attention import SpaceTimeAttention
+from framecast.networks.palette import SpaceTimeAttention
 from framecast.training.prepare import Prepared, prepare
 from framecast.training.recipe import load_recipe
 from framecast.videos.conditioning import Conditioning, Example
