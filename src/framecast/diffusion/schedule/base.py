@@ -1,11 +1,14 @@
 """What a schedule is: a function from diffusion time to the weights of the clean video and of the noise."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from framecast.core.errors import ConfigError
 
 
 class Scale(NamedTuple):
@@ -60,3 +63,14 @@ class Schedule(ABC):
     def reaches_pure_noise(self) -> bool:
         """Whether alpha is exactly 0 at ``t = 1``."""
         return bool(self(torch.ones((), dtype=torch.float64)).alpha == 0)
+
+
+def cosine(t: Tensor, s: float) -> Tensor:
+    """Return ``cos((t + s) / (1 + s) · pi / 2)``, written as a sine so that it is exactly 0 at ``t = 1``."""
+    return ((1 - t) * (math.pi / 2 / (1 + s))).sin()
+
+
+def check_offset(s: float) -> None:
+    """Raise if ``s`` cannot be the offset of a cosine schedule."""
+    if not 0 <= s < math.inf:
+        raise ConfigError(f"the cosine offset s is {s}; it must not be negative (0.008 in the paper)")

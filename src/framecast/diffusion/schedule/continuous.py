@@ -9,8 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from framecast.core.errors import ConfigError
-from framecast.diffusion.schedule.base import Scale, Schedule
-from framecast.diffusion.schedule.cosine import check_offset, cosine
+from framecast.diffusion.schedule.base import Scale, Schedule, check_offset, cosine
 
 
 class Continuous(Schedule):
