@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from framecast.domains.corona.background import Background
 from framecast.domains.corona.region import draw_region
+from framecast.domains.corona.rendering import Background
 from framecast.domains.corona.spec import CoronaSpec
 from framecast.domains.corona.state import StateLayout
 from framecast.domains.corona.waves import Waves, patterns
