@@ -13,8 +13,8 @@ from framecast.data.archive.reader import Archive
 from framecast.data.archive.writer import ArchiveWriter
 from framecast.data.datasets import WindowDataset
 from framecast.data.windows import find_windows
-from framecast.training.display import quality
 from framecast.training.estimate import Cost, measure_cost
+from framecast.training.job import quality
 from framecast.training.options import TrainingOptions
 from framecast.training.prepare import fit_to, frame_spec, prepare
 from framecast.training.recipe import load_recipe

@@ -2,10 +2,12 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import torch
@@ -31,7 +33,6 @@ from framecast.training.recipe import Recipe, dump_recipe
 from framecast.training.run import Run
 from framecast.training.sharding import shard
 from framecast.training.snapshots import is_due, save_snapshot
-from framecast.training.spikes import Spikes
 from framecast.training.start import load_start
 from framecast.training.watching import Watched, WatchOptions, look
 
@@ -151,6 +152,21 @@ def run_training(
             if processes.count == 1 and state.whole and state.step > session.written:
                 session.save()
             raise
+
+
+class Spikes:
+    """Compares each gradient norm with those of the last hundred steps."""
+
+    def __init__(self) -> None:
+        self._seen: deque[float] = deque(maxlen=100)
+
+    def is_one(self, norm: float) -> bool:
+        """Whether ``norm`` is more than five times the median of those before it; NaN never is, and is not kept."""
+        if norm != norm or norm == float("inf"):
+            return False
+        spike = len(self._seen) >= 20 and norm > 5 * median(self._seen)
+        self._seen.append(norm)
+        return spike
 
 
 class _Session:
