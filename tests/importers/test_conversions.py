@@ -1,11 +1,14 @@
 """A unit that is asked for: converted, named or refused, with a scale of the user's and without."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from framecast.core.errors import ConfigError, DataError
-from framecast.importers.conversions import check_all_used, find_conversion
+from framecast.data.archive.reader import Archive
+from framecast.importers.conversions import check_all_used, find_conversion, from_reflectivity, from_total
 from framecast.importers.importing import import_data
 from framecast.importers.options import ImportOptions
 
@@ -89,3 +92,71 @@ def test_codes_are_no_reflectivity(tmp_path):
     assert not (tmp_path / "z.zarr").exists()
     found = import_data(tmp_path / "z.nc", tmp_path / "z.zarr", unit="mm/h", scale=0.5, offset=-32, progress=False)
     np.testing.assert_allclose(found.high, (10**5.85 / 200) ** (1 / 1.6), rtol=1e-5)
+
+
+def test_marshall_and_palmer():
+    """23 dBZ are 1 mm/h: 10 log10(200) = 23.01."""
+    said, rate = from_reflectivity("mm/h", (200.0, 1.6))
+    values = rate(np.array([10 * np.log10(200), 10 * np.log10(200 * 10**1.6), np.nan]))
+    np.testing.assert_allclose(values, [1, 10, np.nan])
+    assert "200" in said
+    assert "1.6" in said
+    _, other = from_reflectivity("m/s", (316.0, 1.5))
+    np.testing.assert_allclose(other(np.array([25.0])), (10**2.5 / 316) ** (1 / 1.5) / 3.6e6)
+
+
+@pytest.mark.parametrize("unit", ["mm", "kg m-2", "m"])
+def test_a_total_over_its_interval(unit):
+    _, rate = from_total(unit, "mm/h", 300.0, "rain")
+    amount = 0.001 if unit == "m" else 1.0
+    np.testing.assert_allclose(rate(np.array([0.0, amount])), [0, 12])
+
+
+def test_a_total_over_an_unknown_interval_is_refused():
+    with pytest.raises(DataError, match="--collected-over"):
+        from_total("mm", "mm/h", None, "rain")
+
+
+def stored(path: Path, unit: str, values: np.ndarray) -> Path:
+    times = np.datetime64("2020-01-01", "ns") + np.arange(len(values)) * np.timedelta64(5, "m")
+    data = xr.Dataset({"rain": (("time", "y", "x"), values, {"units": unit})}, coords={"time": times})
+    data.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def test_an_import_converts_dries_and_then_averages(tmp_path):
+    values = np.zeros((3, 4, 4), np.float32)
+    values[:, :2, :2] = [[1.0, 0.004], [0.0, 0.5]]  # 12, 0.048, 0 and 6 mm/h
+    source = stored(tmp_path / "rain.nc", "mm", values)
+    out = tmp_path / "rain.zarr"
+    import_data(source, out, unit="mm/h", collected_over="5min", dry_below=0.1, coarsen=2, progress=False)
+    archive = Archive.open(out)
+    assert archive.unit == "mm/h"
+    frame = archive.read(archive.sequences[0])[0, 0]
+    np.testing.assert_allclose(frame, [[4.5, 0], [0, 0]], rtol=1e-6)
+    assert archive.attrs["converted"] == {"rain": "converted from mm over 5 min"}
+    assert archive.attrs["dry_below"] == 0.1
+
+
+def test_impossible_options_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="zr"):
+        import_data(tmp_path, tmp_path / "out.zarr", zr=(200.0,))
+    with pytest.raises(ConfigError):
+        import_data(tmp_path, tmp_path / "out.zarr", collected_over="soon")
+
+
+@pytest.mark.slow
+def test_the_files_of_three_services(real_data, tmp_path):
+    """The rates are those of pysteps' own readers and formulas."""
+    pytest.importorskip("pysteps")
+    for name, unit in (("fmi/20160928", "dBZ"), ("mch/20150515", "mm"), ("knmi", "mm")):
+        folder = real_data / "radar-rain" / name
+        files = sorted(folder.iterdir())[:2]
+        import_data(files, tmp_path / "raw.zarr", overwrite=True, progress=False, cadence="5min")
+        import_data(files, tmp_path / "rate.zarr", unit="mm/h", overwrite=True, progress=False, cadence="5min")
+        raw, rate = (Archive.open(tmp_path / each) for each in ("raw.zarr", "rate.zarr"))
+        assert raw.unit == unit
+        assert rate.channels == ("rain_rate",)  # of every service, so that one model takes them all
+        values = raw.read(raw.sequences[0])
+        expected = 12 * values if unit == "mm" else (10 ** (values.astype(float) / 10) / 200) ** (1 / 1.6)
+        np.testing.assert_allclose(rate.read(rate.sequences[0]), expected, rtol=1e-5)

@@ -12,12 +12,11 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.guard import check_frame, undamaged
 from framecast.importers.axes import find_axes
 from framecast.importers.base import Recording
-from framecast.importers.conversions import Conversion, check_all_used, find_conversion
+from framecast.importers.conversions import COLLECTED_OVER, Conversion, check_all_used, find_conversion, is_reflectivity
 from framecast.importers.decoding import Decoded, as_text
 from framecast.importers.expressions import evaluate, names_in
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
-from framecast.importers.rain import COLLECTED_OVER, is_reflectivity
 from framecast.importers.times import frame_times, within
 from framecast.importers.values import ValueWatch, implausible, means, to_float32
 from framecast.videos.units import joined, unit_of_expression

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from framecast.importers.conversions import COLLECTED_OVER, is_depth, is_rate, is_reflectivity
 from framecast.importers.lazy import outer, unread
 from framecast.importers.netcdf import check_hdf5
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
-from framecast.importers.rain import COLLECTED_OVER, is_depth, is_rate, is_reflectivity
 
 _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (r"_fmi\.radar\.composite.*\.pgm(\.gz)?", "fmi_pgm", {}),
