@@ -20,11 +20,11 @@ from framecast.diffusion.sampling import SamplingOptions
 from framecast.domains.solar.observations import scan
 from framecast.domains.solar.options import PredictOptions, PrepareOptions
 from framecast.domains.solar.predict import page
-from framecast.domains.solar.predict.ensemble import forecast_region
 from framecast.domains.solar.predict.images import Images
 from framecast.domains.solar.predict.region import (
     cut_region,
     find_region,
+    forecast_region,
     issue_frame,
     region_label,
     slack,
