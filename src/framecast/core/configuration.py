@@ -181,8 +181,7 @@ def from_plain(kind: type[T], data: object, *, where: str, trusted: bool = False
     if strange := list(_unusable(data)):
         raise ConfigError(f"{where}: {', '.join(strange)}: numbers must be finite, and text Unicode")
     try:
-        checked: T = _adapter(kind).validate_python(data, context=trusted, extra=others)
-        return checked
+        return _adapter(kind).validate_python(data, context=trusted, extra=others)
     except ValidationError as error:
         findings = _findings(kind, data, error, trusted)
     raise ConfigError(f"{where}: {'; '.join(findings)}")

@@ -114,16 +114,13 @@ class _Several(Processes):
         return wanted if chosen.type == wanted.type == "cpu" else chosen
 
     def together(self, module: "nn.Module") -> "nn.Module":
-        prepared: nn.Module = self._accelerator.prepare_model(module, device_placement=False)
-        return prepared
+        return self._accelerator.prepare_model(module, device_placement=False)
 
     def apart(self, module: "nn.Module") -> AbstractContextManager[Any]:
-        context: AbstractContextManager[Any] = self._accelerator.no_sync(module)
-        return context
+        return self._accelerator.no_sync(module)
 
     def mean(self, value: "Tensor") -> "Tensor":
-        reduced: Tensor = self._accelerator.reduce(value, reduction="mean")
-        return reduced
+        return self._accelerator.reduce(value, reduction="mean")
 
     def gather(self, value: T) -> list[T]:
         from torch.distributed import all_gather_object
@@ -147,8 +144,7 @@ class _Several(Processes):
             raise failure
         if parcel[1] is not None:
             raise ElsewhereError(parcel[1])
-        value: T = parcel[0]
-        return value
+        return parcel[0]
 
     def wait(self) -> None:
         self._accelerator.wait_for_everyone()

@@ -79,8 +79,7 @@ class Domain:
 
 def built_in_domains() -> tuple[Domain, ...]:
     """Return the domains of this package."""
-    found: tuple[Domain, ...] = import_module(GROUP).DOMAINS
-    return found
+    return import_module(GROUP).DOMAINS
 
 
 def domains() -> tuple[Domain, ...]:

@@ -150,12 +150,10 @@ class OneShot(Generator):
             planes = torch.cat([noise(k).flatten(1, 2) for k in range(1, draws)], dim=1)[:, :needed]
             past = torch.cat([past, smooth_fields(planes.unflatten(1, (self.fields, -1))).to(past.dtype)], dim=1)
         if not self.noise_vector:
-            drawn: Tensor = self(first, past, label, tile=tile)
-            return drawn
+            return self(first, past, label, tile=tile)
         count = -(-self.noise_vector // first[0].numel())
         vector = torch.cat([noise(draws + k).flatten(1) for k in range(count)], dim=1)[:, : self.noise_vector]
-        drawn = self(first, past, label, vector, tile=tile)
-        return drawn
+        return self(first, past, label, vector, tile=tile)
 
     def describe(self, options: SamplingOptions) -> dict[str, Any]:
         """Return that there is one step."""

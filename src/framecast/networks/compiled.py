@@ -23,7 +23,6 @@ def compile_network(network: nn.Module) -> None:
         for tensor in inputs:
             if tensor is not None and len(tensor) > 1:
                 torch._dynamo.mark_dynamic(tensor, 0)
-        result: Tensor = compiled(*inputs)
-        return result
+        return compiled(*inputs)
 
     network.forward = forward

@@ -56,8 +56,7 @@ def linear_silu(x: Float[Tensor, "*shape i"], layer: nn.Linear) -> Float[Tensor,
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None, other: Tensor | None = None) -> Tensor:
     """Return x·weightᵀ + bias + other, for an ``x`` that `fuses`."""
     if torch.is_grad_enabled():
-        result: Tensor = _Affine.apply(x, weight, bias, other)
-        return result
+        return _Affine.apply(x, weight, bias, other)
     return _map(x, weight, bias, other)
 
 
@@ -105,8 +104,7 @@ def norm(x: Video, weight: PerChannel, bias: PerChannel, *, eps: float) -> Video
     Every sum runs over whole rows of a sample, so that it is the same in whatever batch and on however many threads.
     """
     if torch.is_grad_enabled():
-        result: Tensor = _Norm.apply(x, weight, bias, eps)
-        return result
+        return _Norm.apply(x, weight, bias, eps)
     return _normalise(x, weight, bias, eps)[0]
 
 
@@ -168,8 +166,7 @@ def temporal_convolution(x: Image, weight: Float[Tensor, "o i 3 1"]) -> Image:
     """
     trained = torch.is_grad_enabled() and weight.requires_grad
     if trained and exact(x):
-        result: Tensor = _TemporalConvolution.apply(x, weight)
-        return result
+        return _TemporalConvolution.apply(x, weight)
     return functional.conv2d(x, weight, padding=(1, 0))
 
 

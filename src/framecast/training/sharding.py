@@ -39,8 +39,7 @@ def whole(tensor: Tensor) -> Tensor:
     """Return a divided tensor as a whole one; every process must call this. Others are returned as they are."""
     if not _is_divided(tensor):
         return tensor
-    gathered: Tensor = tensor.full_tensor()  # type: ignore[attr-defined]
-    return gathered
+    return tensor.full_tensor()  # type: ignore[attr-defined]
 
 
 def like(value: Tensor, example: Tensor) -> Tensor:

@@ -67,8 +67,7 @@ class GroupWriter:
 
 
 def _read(group: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((group / "zarr.json").read_bytes())
-    return document
+    return json.loads((group / "zarr.json").read_bytes())
 
 
 def _write(group: Path, document: dict[str, Any], attributes: Mapping[str, Any]) -> None:

@@ -80,8 +80,7 @@ def _time(path: Path, disk: Disk) -> np.datetime64:
             f"{path} has no time in its name ({how}): give the pattern of the names with --time-pattern, such as "
             "HMI.m%Y.%m.%d_%H.%M.%S"
         )
-    found: np.datetime64 = times[0]
-    return found
+    return times[0]
 
 
 def _pixels(path: Path) -> npt.NDArray[np.generic]:
@@ -91,5 +90,4 @@ def _pixels(path: Path) -> npt.NDArray[np.generic]:
         raise DataError(f"{path} cannot be read as a picture: {' '.join(str(error).split())}") from None
     if "grey" not in picture or picture["grey"].ndim != 2:
         raise DataError(f"{path} is not a single picture in shades of grey: with --disk all files must be")
-    pixels: npt.NDArray[np.generic] = picture["grey"].values
-    return pixels
+    return picture["grey"].values

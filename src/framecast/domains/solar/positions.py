@@ -12,7 +12,7 @@ from framecast.core.errors import DataError
 from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.projection import Observer, project, unproject
 from framecast.domains.solar.tables import Observers
-from framecast.domains.solar.tracks import days_between, drift_rate
+from framecast.domains.solar.tracks import along_surface, days_between, drift_rate
 
 UNITS = {
     "hpc_x": ("arcsec", "helioprojective x of the middle"),
@@ -40,26 +40,21 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
         return {}
     own = sequence["time"].values.astype("datetime64[ns]")
     given = np.array([sequence[name].values for name in _NEEDED], np.float64)
-    seen = [Observer(longitude=a, latitude=b, distance=c) for a, b, c in given[2:].T]
-    observers = Observers(own, seen)
-    places = [observers.at(time) for time in times]
-    seen_from = Observer.of(places)
+    seen = Observer(longitude=given[2], latitude=given[3], distance=given[4])
+    seen_from = Observers(own, seen).at(times)
     found = {f"observer_{name}": np.asarray(values) for name, values in vars(seen_from).items()}
     if "pointing_arcsec" in sequence.attrs:
         pointing = sequence.attrs["pointing_arcsec"]
         if not isinstance(pointing, Sequence | np.ndarray) or [isinstance(v, Real) for v in pointing] != [True, True]:
             raise DataError(f"pointing_arcsec is {pointing}; it must be two numbers: prepare the archive again")
         x, y = (np.full(len(times), value) for value in pointing)
-        longitude, latitude = np.array([unproject(x[0], y[0], place) for place in places]).T
+        longitude, latitude = unproject(x, y, seen_from)
         *_, mu = project(longitude, latitude, seen_from)
         return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": longitude, "latitude": latitude}
-    surface = np.array([unproject(x, y, place) for x, y, place in zip(*given[:2], seen, strict=True)])
-    latitude, days = surface[:, 1], days_between(own[0], own)
-    asked = days_between(own[0], times.astype("datetime64[ns]"))
-    law = sequence.attrs.get("rotation", "howard")
-    rate = float(drift_rate(float(latitude.mean()), rotation=law))
-    steady = np.unwrap(surface[:, 0] - rate * days, period=360)
-    lon, lat = np.interp(asked, days, steady) + rate * asked, np.interp(asked, days, latitude)
+    longitude, latitude = unproject(*given[:2], seen)
+    rate = float(drift_rate(float(latitude.mean()), rotation=sequence.attrs.get("rotation", "howard")))
+    known, asked = (days_between(own[0], moments) for moments in (own, times))
+    lon, lat = along_surface(asked, known, longitude, latitude, rate)
     x, y, mu = project(lon, lat, seen_from)
     return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": lon % 360, "latitude": lat}
 

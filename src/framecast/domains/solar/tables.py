@@ -191,34 +191,32 @@ class Observers:
 
     Args:
         times: of the images, in order.
-        places: the observer of each.
+        places: the observers, as arrays.
         ahead_of_earth: degrees by which they are west of the Earth.
     """
 
-    def __init__(
-        self, times: npt.NDArray[np.datetime64], places: Sequence[Observer], *, ahead_of_earth: float = 0.0
-    ) -> None:
+    def __init__(self, times: npt.NDArray[np.datetime64], places: Observer, *, ahead_of_earth: float = 0.0) -> None:
         self._start = times[0]
         self._days = days_between(self._start, times)
         # What is left of the longitude when a steady turn is taken off does not wind up, whatever gaps there are.
-        self._rest = np.unwrap([p.longitude for p in places] + TURN * self._days, period=360)
-        self._latitude = [place.latitude for place in places]
-        self._distance = [place.distance for place in places]
+        self._rest = np.unwrap(places.longitude + TURN * self._days, period=360)
+        self._latitude, self._distance = places.latitude, places.distance
         self.ahead_of_earth = ahead_of_earth
 
     @classmethod
     def of(cls, frames: Sequence[FrameHeader]) -> "Observers":
         """Return the observers of ``frames``, in order of time."""
         times = np.array([frame.time for frame in frames])
-        return cls(times, [frame.observer for frame in frames], ahead_of_earth=ahead_of_earth(frames))
+        places = Observer.of([frame.observer for frame in frames])
+        return cls(times, places, ahead_of_earth=ahead_of_earth(frames))
 
-    def at(self, time: np.datetime64) -> Observer:
-        """Return the observer at ``time``."""
-        day = float(days_between(self._start, np.array([time]))[0])
+    def at(self, time: np.datetime64 | npt.NDArray[np.datetime64]) -> Observer:
+        """Return the observer at ``time``, one or several."""
+        day = days_between(self._start, np.asarray(time))
         return Observer(
-            longitude=float(np.interp(day, self._days, self._rest) - TURN * day) % 360,
-            latitude=float(np.interp(day, self._days, self._latitude)),
-            distance=float(np.interp(day, self._days, self._distance)),
+            longitude=(np.interp(day, self._days, self._rest) - TURN * day) % 360,
+            latitude=np.interp(day, self._days, self._latitude),
+            distance=np.interp(day, self._days, self._distance),
         )
 
 

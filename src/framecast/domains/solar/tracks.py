@@ -106,12 +106,18 @@ class Track:
 
     def path(self, times: npt.NDArray[np.datetime64], rate: float) -> tuple[Array, Array]:
         """Return Carrington longitude and latitude in degrees at ``times``; for ``rate`` see `drift_rate`."""
-        days = days_between(self.reference, times)
-        if not self.later:
-            return self.longitude + rate * days, np.full(len(days), self.latitude)
-        known = days_between(self.reference, np.array([fix.time for fix in self.fixes]))
-        own = np.unwrap([fix.longitude for fix in self.fixes] - rate * known, period=360)
-        return np.interp(days, known, own) + rate * days, np.interp(days, known, [fix.latitude for fix in self.fixes])
+        times, own = (days_between(self.reference, of) for of in (times, np.array([fix.time for fix in self.fixes])))
+        longitudes, latitudes = np.array([(fix.longitude, fix.latitude) for fix in self.fixes]).T
+        return along_surface(times, own, longitudes, latitudes, rate)
+
+
+def along_surface(days: Array, known: Array, longitude: Array, latitude: Array, rate: float) -> tuple[Array, Array]:
+    """Return longitude and latitude (degrees) on ``days`` of what was at these places on the ``known`` days.
+
+    It turns by ``rate`` (degrees per day, see `drift_rate`) and is linear in between in what it moves besides.
+    """
+    own = np.unwrap(longitude - rate * known, period=360)
+    return np.interp(days, known, own) + rate * days, np.interp(days, known, latitude)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,11 +240,11 @@ def _stare(track: Track, pointing: tuple[float, float], frames: Sequence[FrameHe
     """Return the passage of a field of view that does not move: all frames that contain its middle."""
     x, y = pointing
     indices = np.array([k for k, frame in enumerate(frames) if _contains(frame, x, y)], np.int64)
-    below = np.array([unproject(x, y, frames[k].observer) for k in indices]).reshape(-1, 2)
+    observers, still = Observer.of([frames[k].observer for k in indices]), np.ones(len(indices))
     # NaN above the limb, where the line of sight meets no surface.
-    *_, mu = project(below[:, 0], below[:, 1], Observer.of([frames[k].observer for k in indices]))
-    still = np.full(len(indices), 1.0)
-    return Passage(track=track, indices=indices, x=x * still, y=y * still, mu=mu, longitude=below[:, 0])
+    longitude, latitude = unproject(x, y, observers)
+    *_, mu = project(longitude, latitude, observers)
+    return Passage(track=track, indices=indices, x=x * still, y=y * still, mu=mu, longitude=longitude)
 
 
 def _span(track: Track, times: npt.NDArray[np.datetime64], longitudes: Array) -> tuple[np.datetime64, np.datetime64]:
