@@ -1,19 +1,15 @@
 """Images of the Sun from the observatories' servers to a folder: a few at a time, verified, and atomically.
 
-sunpy's ``AIASynopsisClient`` reads JSOC's synoptic archive too. It asks for the listing of every hour's folder and then
-hands the addresses to parfive, one wavelength at a time. Here the addresses are computed, since the archive's names
-follow from time and wavelength (the tests compare them with those of sunpy's client), and the transfer is our own,
-because the two lack what a forecast needs:
+sunpy's ``AIASynopsisClient`` reads JSOC's synoptic archive too, by the listing of every hour's folder. Here addresses
+are computed from time and wavelength (the tests compare them with those of sunpy's client), and the transfer is ours:
 
-- parfive writes into the final name: a killed process leaves a partial file there, which the next run takes for a
-  complete one. Here a file is read in full, checked, put on the disk under a hidden name and renamed.
-- A server that is busy, slow or disconnected is tried again; parfive gives up at the first error. The pause before a
-  further attempt doubles, with a random part, so that many clients do not come back in step (Brooker 2015, "Exponential
-  backoff and jitter"); a ``Retry-After`` of the server is honoured by all connections together.
+- A file is read in full, checked, put on the disk under a hidden name and renamed: a killed process leaves no partial
+  file under a final name, as parfive does.
+- A server that is busy, slow or disconnected is tried again. The pause before a further attempt doubles, with a random
+  part, so that many clients do not come back in step (Brooker 2015, "Exponential backoff and jitter"); a
+  ``Retry-After`` of the server is honoured by all connections together.
 - Responses are opened: an error page with status 200, a truncated body, or another wavelength under the right name is
   not an image.
-- The near-real-time branch uses different names, which the client does not know, and its ``Sample`` counts from the
-  first file found, so that one missing file shifts all others.
 
 A frame that is not available ends in the record (`Report.missing`, ``fetch.json``), not in an error.
 """
@@ -27,7 +23,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -134,7 +130,8 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder, doing=f"fetching into {folder}"):
         known = read_record(folder)
-        work = _Fetch(wanted, folder, source, known, transfer, progress or (lambda done, total: None))
+        shown = progress or (lambda done, total: None)
+        work = _Fetch(wanted=wanted, folder=folder, source=source, known=known, transfer=transfer, progress=shown)
         try:
             _run(work.run())
         except KeyboardInterrupt as error:
@@ -199,6 +196,7 @@ class _TryError(Exception):
         self.final, self.wait, self.answered = final, wait, answered
 
 
+@dataclass(kw_only=True)
 class _Fetch:
     """One fetch, with the state shared by its connections.
 
@@ -208,30 +206,26 @@ class _Fetch:
         bytes: how much was downloaded.
     """
 
-    def __init__(
-        self,
-        wanted: Sequence[ImageRequest],
-        folder: Path,
-        source: ImageServer,
-        known: Mapping[str, ImageRequest],
-        transfer: Transfer,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        self.frames: dict[str, ImageRequest] = {}
-        self.kept = self.bytes = 0
-        self._wanted, self._queue = wanted, iter(wanted)
-        self._folder, self._source, self._known = folder, source, known
-        self._transfer, self._progress = transfer, progress
-        self._unreachable = ""
-        self._unanswered = 0
-        self._resume = 0.0
+    wanted: Sequence[ImageRequest]
+    folder: Path
+    source: ImageServer
+    known: Mapping[str, ImageRequest]
+    transfer: Transfer
+    progress: Callable[[int, int], None]
+    frames: dict[str, ImageRequest] = field(default_factory=dict)
+    kept: int = 0
+    bytes: int = 0
+    _unreachable: str = ""
+    _unanswered: int = 0
+    _resume: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._queue = iter(self.wanted)
 
     async def run(self) -> None:
         """Fetch every missing frame, over several parallel connections."""
-        transfer = self._transfer
-        timeout = aiohttp.ClientTimeout(
-            total=transfer.timeout, sock_connect=min(20.0, transfer.timeout), sock_read=transfer.silence
-        )
+        transfer, connect = self.transfer, min(20.0, self.transfer.timeout)
+        timeout = aiohttp.ClientTimeout(total=transfer.timeout, sock_connect=connect, sock_read=transfer.silence)
         # Nothing is unpacked on the way: a kilobyte may become gigabytes.
         agent = {"User-Agent": f"framecast/{__version__}", "Accept-Encoding": "identity"}
         connector = aiohttp.TCPConnector(limit=transfer.connections)
@@ -251,7 +245,7 @@ class _Fetch:
         for item in self._queue:
             if self._unreachable:
                 return
-            path = self._folder / item.path
+            path = self.folder / item.path
             frame = await asyncio.to_thread(self._there, item, path)
             if frame is not None:
                 self.kept += 1
@@ -259,25 +253,25 @@ class _Fetch:
                 frame = await self._bring(item, path)
                 self.bytes += frame.bytes
             self.frames[frame.path] = frame
-            self._progress(len(self.frames), len(self._wanted))
+            self.progress(len(self.frames), len(self.wanted))
 
     def _there(self, item: ImageRequest, path: Path) -> ImageRequest | None:
         """Return the frame if it is in the folder already, complete and as requested."""
         partial_path(path).unlink(missing_ok=True)  # of a process that was killed
         if not path.is_file():
             return None
-        frame = self._known.get(item.path)
+        frame = self.known.get(item.path)
         if frame is not None and not frame.missing and frame.bytes == path.stat().st_size:
             return frame
         try:
-            return _filled(item, path.read_bytes(), _check(path, item, self._source.tolerance))
+            return _filled(item, path.read_bytes(), _check(path, item, self.source.tolerance))
         except (DataError, _TryError):
             return None
 
     async def _bring(self, item: ImageRequest, path: Path) -> ImageRequest:
         """Try until the frame is fetched or further attempts are pointless."""
-        for attempt in range(1, self._transfer.tries + 1):
-            pause = min(_LONGEST_PAUSE, self._transfer.pause * 2 ** (attempt - 2)) if attempt > 1 else 0.0
+        for attempt in range(1, self.transfer.tries + 1):
+            pause = min(_LONGEST_PAUSE, self.transfer.pause * 2 ** (attempt - 2)) if attempt > 1 else 0.0
             if (pause := max(pause * random.uniform(0.5, 1.0), self._resume - time.monotonic())) > 0:
                 await asyncio.sleep(pause)
             try:
@@ -285,7 +279,7 @@ class _Fetch:
                 frame = await asyncio.to_thread(self._keep, item, path, body)
             except _TryError as error:
                 failure = error
-                if error.wait > self._transfer.patience:
+                if error.wait > self.transfer.patience:
                     break
                 self._resume = max(self._resume, time.monotonic() + error.wait)
                 if error.final:
@@ -299,9 +293,9 @@ class _Fetch:
     def _count(self, failure: _TryError) -> None:
         """Stop after as many consecutive frames without any answer as there are connections, or frames."""
         self._unanswered = 0 if failure.answered else self._unanswered + 1
-        if self._unanswered >= min(self._transfer.connections, len(self._wanted)):
+        if self._unanswered >= min(self.transfer.connections, len(self.wanted)):
             self._unreachable = (
-                f"{self._source.base_url} cannot be reached ({failure}): check the connection, or name another server "
+                f"{self.source.base_url} cannot be reached ({failure}): check the connection, or name another server "
                 "with --base-url; the same command resumes"
             )
 
@@ -341,7 +335,7 @@ class _Fetch:
                 stream.write(body)
                 stream.flush()
                 os.fsync(stream.fileno())
-            observed = _check(partial, item, self._source.tolerance)
+            observed = _check(partial, item, self.source.tolerance)
             partial.replace(path)
         except DataError as error:
             raise _TryError(str(error)) from None
@@ -371,11 +365,8 @@ def _check(path: Path, wanted: ImageRequest, tolerance: float) -> str:
 
 def _seconds(retry_after: str) -> float:
     """Return the seconds of a ``Retry-After`` header: a number, or a date (RFC 9110, section 10.2.3)."""
-    try:
+    with suppress(ValueError):
         return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
+    with suppress(TypeError, ValueError):
         return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
+    return 0.0
