@@ -102,7 +102,7 @@ def test_saturated_pixels_are_those_that_the_observatory_counts(real_data: Path,
         (tmp_path / "aia").mkdir(exist_ok=True)
         (tmp_path / "aia" / path.name).symlink_to(path)
     summary = prepare(tmp_path / "aia", tmp_path / "a.zarr", minimum_frames=1, pointing="fixed", **options)
-    assert summary.files_with_saturated_pixels == 4
+    assert len(summary.saturated) == 4
     archive = Archive.open(tmp_path / "a.zarr")
     sequence = archive.sequence("flare")
     masked, words = sequence["saturated"].values[:, 0], sequence["quality_word"].values[:, 0]

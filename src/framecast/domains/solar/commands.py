@@ -352,16 +352,15 @@ def _print_summary(summary: "Summary", source: Path) -> None:
         ("regions", f"{summary.sequences} with {summary.region_frames} frames together"),
     ]
     gaps = [f"{gap.frames} frames between {minute(gap.before)} and {minute(gap.after)}" for gap in series.gaps]
-    missing, saturated = summary.missing_pixels, summary.saturated_pixels
+    missing, saturated = (
+        own and f"{sum(own)} in {len(own)} files, masked" for own in (summary.missing, summary.saturated)
+    )
     optional = [
         ("too short", summary.short and f"{summary.short} regions seen in too few frames, left out"),
         *(("gap", text) for text in gaps[:20]),
         ("gap", gaps[20:] and f"and {len(gaps) - 20} more"),
-        ("missing pixels", missing and f"{missing} in {summary.files_with_missing_pixels} files, masked"),
-        (
-            "saturated pixels",
-            saturated and f"{saturated} in {summary.files_with_saturated_pixels} files, masked with a margin",
-        ),
+        ("missing pixels", missing),
+        ("saturated pixels", saturated and f"{saturated} with a margin"),
         *(("not selected", f"{n} files of {w} Å") for w, n in sorted(summary.other_wavelengths.items())),
         *(
             ("not in the series", f"{n} files of {w} Å: at other times, or duplicates")

@@ -9,7 +9,7 @@ number of processes.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,8 @@ class Summary:
         sequences: regions written.
         region_frames: frames of all regions together.
         short: regions left out because they are seen in too few frames.
-        missing_pixels: pixels without a value in the files used.
-        files_with_missing_pixels: in how many files.
-        saturated_pixels: saturated pixels in the files used, which are masked with a margin.
-        files_with_saturated_pixels: in how many files.
+        missing: pixels without a value, in each of the files used that has any.
+        saturated: saturated pixels, which are masked with a margin, likewise.
         resumed: frames that an interrupted process had prepared before.
     """
 
@@ -75,10 +73,8 @@ class Summary:
     sequences: int = 0
     region_frames: int = 0
     short: int = 0
-    missing_pixels: int = 0
-    files_with_missing_pixels: int = 0
-    saturated_pixels: int = 0
-    files_with_saturated_pixels: int = 0
+    missing: list[int] = field(default_factory=list)
+    saturated: list[int] = field(default_factory=list)
     resumed: int = 0
 
 
@@ -255,10 +251,8 @@ def _fill(writer: ResumableArchiveWriter, plan: _Plan, pool: WorkerPool, progres
     for index in sorted(everywhere):  # what was found when the pixels were read, by whichever process
         counts, failed, overexposed, _ = writer.remembered[f"moment {index}"]
         summary.rejected.extend(Rejected(Path(path), reason) for path, reason in failed)
-        summary.missing_pixels += sum(counts)
-        summary.files_with_missing_pixels += sum(count > 0 for count in counts)
-        summary.saturated_pixels += sum(overexposed)
-        summary.files_with_saturated_pixels += sum(count > 0 for count in overexposed)
+        summary.missing += filter(None, counts)
+        summary.saturated += filter(None, overexposed)
     for passage in passages:
         writer.annotate(passage.track.name, _saturation(writer, passage, plan))
 
