@@ -86,11 +86,6 @@ class TestNormaliser:
         assert some[0] != everything
         assert some[0].stretches["94"].mean == pytest.approx(everything.stretches["94"].mean, rel=0.1)
 
-    @pytest.mark.parametrize("setting", [{"94": "sqrt"}, {"94": "sqrt", "193": "sqrt", "171": "sqrt"}])
-    def test_a_setting_for_other_channels(self, make_archive, setting):
-        with pytest.raises(ConfigError, match="set it for exactly 94, 193"):
-            fit_normaliser(dataset(make_archive(edit=random_pixels())), curve=setting)
-
     def test_a_constant_channel_is_named(self, make_archive):
         def flat(name, data):
             data["intensity"][:, 0] = 0.0

@@ -5,14 +5,15 @@ training side only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeVar
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import DataError
 from framecast.data.datasets import Samples, WindowDataset, epoch_order
 from framecast.videos.anomalies import Anomalies, Regression, basis, packed, resolved_harmonics
 from framecast.videos.forcings import ClockName, channels_of_forcings, clock, frame_times, planes
@@ -20,8 +21,6 @@ from framecast.videos.normalise import Curve, Normaliser, fit_stretch
 from framecast.videos.representation import Representation
 from framecast.videos.stretch_choice import choose_stretch
 from framecast.videos.target import Change
-
-T = TypeVar("T")
 
 _PIXELS = 4_000_000
 """Pixels of one channel that a stretch is fitted on, about."""
@@ -37,9 +36,9 @@ def fit_normaliser(
     train: Samples,
     *,
     curve: Curve | Literal["auto"] | Mapping[str, Curve | Literal["auto"]] = "auto",
-    softening: float | Mapping[str, float | None] | None = None,
-    saturation: float | Mapping[str, float | None] | None = None,
-    dry: float | Mapping[str, float | None] | None = None,
+    softening: Mapping[str, float | None] = MappingProxyType({}),
+    saturation: Mapping[str, float | None] = MappingProxyType({}),
+    dry: Mapping[str, float | None] = MappingProxyType({}),
     seed: int = 0,
     pixels: int = _PIXELS,
 ) -> Normaliser:
@@ -49,24 +48,19 @@ def fit_normaliser(
         train: the training windows.
         curve: for all channels, or by channel; see `Stretch`. ``auto`` chooses it from the pixels; see
             `framecast.videos.stretch_choice`.
-        softening: for all channels, or by channel, physical unit; None is 1, or chosen with the curve.
-        saturation: for all channels, or by channel, physical unit.
-        dry: for all channels, or by channel, physical unit; see `Stretch`.
+        softening: by channel, physical unit; by default 1, or chosen with the curve.
+        saturation: by channel, physical unit.
+        dry: by channel, physical unit; see `Stretch`.
         seed: random seed for the choice of windows.
         pixels: of each channel.
 
     Raises:
-        ConfigError: a channel is set that does not exist, or is not set where others are.
         DataError: a channel is constant or wholly masked, or a curve given by name would lose its negative values.
     """
     frames = train.frames
     forcings = getattr(train, "forcings", ())
     known = channels_of_forcings(forcings)
     channels = tuple(dict.fromkeys((*frames.past_channels, *frames.future_channels, *known)))
-    curves: dict[str, Curve | Literal["auto"]] = _by_channel("curve", curve, channels)
-    softenings = _by_channel("softening", softening, channels)
-    saturations = _by_channel("saturation", saturation, channels)
-    wet = _by_channel("dry", dry, channels)
     per_window = frames.height * frames.width * (frames.past + frames.future)
     chosen = _choose(train, max(16, pixels // per_window), seed)
     values: dict[str, list[npt.NDArray[np.float32]]] = {channel: [] for channel in channels}
@@ -82,14 +76,14 @@ def fit_normaliser(
                 values[name].append(finite[np.isfinite(finite)])
     stretches = {}
     for name in channels:
-        kept, bend, top = np.concatenate(values[name]), softenings[name], saturations[name]
-        chosen_curve = curves[name]
+        kept, bend, top, wet = np.concatenate(values[name]), softening.get(name), saturation.get(name), dry.get(name)
+        own = curve if isinstance(curve, str) else curve.get(name, "auto")
         try:
-            if chosen_curve == "auto":
-                stretches[name] = choose_stretch(kept, softening=bend, saturation=top, dry=wet[name])
+            if own == "auto":
+                stretches[name] = choose_stretch(kept, softening=bend, saturation=top, dry=wet)
             else:
                 bend = 1.0 if bend is None else bend
-                stretches[name] = fit_stretch(kept, curve=chosen_curve, softening=bend, saturation=top, dry=wet[name])
+                stretches[name] = fit_stretch(kept, curve=own, softening=bend, saturation=top, dry=wet)
         except DataError as error:
             raise DataError(f"channel {name}: {error}") from None
     return Normaliser(stretches=stretches)
@@ -194,13 +188,3 @@ def _choose(train: Samples, most: int, seed: int) -> list[int]:
     if len(train) == 0:
         raise DataError("there is no training window to take statistics from")
     return epoch_order(len(train), seed=seed, epoch=0)[:most].tolist()
-
-
-def _by_channel(name: str, value: T | Mapping[str, T], channels: tuple[str, ...]) -> dict[str, T]:
-    if not isinstance(value, Mapping):
-        return dict.fromkeys(channels, value)
-    if set(value) != set(channels):
-        raise ConfigError(
-            f"{name} is set for {', '.join(value)}; set it for exactly {', '.join(channels)}, or once for all"
-        )
-    return dict(value)

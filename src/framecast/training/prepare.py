@@ -1,7 +1,7 @@
 """From a recipe and an archive, or a custom dataset, to everything a training run starts from."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -451,30 +451,18 @@ def _frame_spec(
 
 def _normaliser(train: Samples, options: DataOptions, start: Start | None) -> Normaliser:
     """Return the stretches, fitted to the training windows; by default the curve of the model to start from."""
-    frames, known = train.frames, channels_of_forcings(options.forcings)
-    channels = (*frames.past_channels, *frames.future_channels, *known)
     curve: Any = options.curve
-    softening = _for_all(options.softening, channels)
+    softening: dict[str, Any] = options.softening
     if start is not None and curve == "auto":
-        taken = start.curves(tuple(softening))
+        known = (*channels_of(train.frames), *channels_of_forcings(options.forcings))
+        taken = start.curves(tuple(dict.fromkeys(known)))
         curve = {name: own for name, (own, _) in taken.items()}
-        softening = {name: bend if softening[name] is None else softening[name] for name, (_, bend) in taken.items()}
-    fitted = fit_normaliser(
-        train,
-        curve=curve,
-        softening=softening,
-        saturation=_for_all(options.saturation, channels),
-        dry=_for_all(options.dry, channels),
-    )
+        softening = {name: bend for name, (_, bend) in taken.items()} | softening
+    fitted = fit_normaliser(train, curve=curve, softening=softening, saturation=options.saturation, dry=options.dry)
     stretches = fitted.stretches.items()
     return Normaliser(
         stretches={name: stretch.placed(centre=options.centre, spread=options.spread) for name, stretch in stretches}
     )
-
-
-def _for_all(given: Mapping[str, float], channels: Sequence[str]) -> dict[str, Any]:
-    """Return a value for every channel: the one given, else none."""
-    return {name: given.get(name) for name in channels}
 
 
 def _target(recipe: Recipe, train: Samples, normaliser: Normaliser, anomalies: Anomalies | None) -> AnyTarget:
