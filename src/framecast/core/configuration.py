@@ -19,7 +19,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -56,7 +56,7 @@ class OneOf:
             if not (isinstance(path, str) and ":" in path):
                 return known(value)
             arguments = {name: given for name, given in value.items() if name != "kind"}
-            return (self.own or _own_part(source, trusted=bool(info.context)))(path, arguments)
+            return self.own(path, arguments) if self.own else _own_part(source, path, arguments, trusted=info.context)
 
         return core_schema.with_info_wrap_validator_function(
             check,
@@ -65,7 +65,7 @@ class OneOf:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class OwnCode:
     """A class of the user's and the arguments of its constructor: imported when it is made, and not before.
 
@@ -76,11 +76,6 @@ class OwnCode:
 
     kind: str
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def named(cls, kind: str, arguments: Mapping[str, Any]) -> Self:
-        """Return the object of a file's ``kind`` and other keys."""
-        return cls(kind=kind, arguments=arguments)
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -137,22 +132,18 @@ def import_own(path: str) -> Any:
     return found
 
 
-def _own_part(base: type, *, trusted: bool) -> Callable[[str, dict[str, Any]], Any]:
-    """Return what makes a part of the user's own class, which must be a dataclass derived from ``base``."""
-
-    def make(path: str, arguments: dict[str, Any]) -> Any:
-        if not trusted:
-            raise ConfigError(
-                f"{path} is code that does not come with framecast, and models do not run such code by default: "
-                "pass trust_code=True (--trust-code) if you trust its author"
-            )
-        own = import_own(path)
-        if not (isinstance(own, type) and issubclass(own, base) and dataclasses.is_dataclass(own)):
-            name = f"framecast's {base.__name__} ({base.__module__})"
-            raise ConfigError(f"{path} cannot be used here: it must be a frozen dataclass derived from {name}")
-        return from_plain(own, arguments, where=path, trusted=True)
-
-    return make
+def _own_part(base: type, path: str, arguments: dict[str, Any], *, trusted: bool) -> Any:
+    """Return a part of the user's own class, which must be a dataclass derived from ``base``."""
+    if not trusted:
+        raise ConfigError(
+            f"{path} is code that does not come with framecast, and models do not run such code by default: "
+            "pass trust_code=True (--trust-code) if you trust its author"
+        )
+    own = import_own(path)
+    if not (isinstance(own, type) and issubclass(own, base) and dataclasses.is_dataclass(own)):
+        name = f"framecast's {base.__name__} ({base.__module__})"
+        raise ConfigError(f"{path} cannot be used here: it must be a frozen dataclass derived from {name}")
+    return from_plain(own, arguments, where=path, trusted=True)
 
 
 def _part_to_plain(part: Any) -> Any:

@@ -11,7 +11,7 @@ from framecast.networks.base import Network, NetworkOptions, OwnNetwork, check_s
 from framecast.networks.palette import PaletteModelVideo, PaletteModelVideoDeep, PaletteVideo, PaletteVideoDeep
 from framecast.networks.video_unet import VideoUNet, VideoUNetModule
 
-AnyNetwork = Annotated[NetworkOptions, OneOf(PaletteVideo, PaletteVideoDeep, VideoUNet, own=OwnNetwork.named)]
+AnyNetwork = Annotated[NetworkOptions, OneOf(PaletteVideo, PaletteVideoDeep, VideoUNet, own=OwnNetwork)]
 """Configuration of any network, identified by its ``kind``."""
 
 __all__ = [

@@ -88,7 +88,7 @@ class DataOptions:
     spread: float = 1.0
     labels: bool = False
     split: AnySplit = AutoSplit()
-    windows: Annotated[OwnCode, OneOf(own=OwnCode.named)] | None = None
+    windows: Annotated[OwnCode, OneOf(own=OwnCode)] | None = None
 
     def __post_init__(self) -> None:
         for name in ("past", "future", "stride", "spread"):
