@@ -5,8 +5,8 @@ the data and loss of a step, `state` for the content of a checkpoint, and `fit` 
 """
 
 from framecast.training.fit import Stepped, fit
+from framecast.training.objective import validation_loss
 from framecast.training.options import TrainingOptions
 from framecast.training.state import TrainingState
-from framecast.training.validation import validation_loss
 
 __all__ = ["Stepped", "TrainingOptions", "TrainingState", "fit", "validation_loss"]
