@@ -64,10 +64,9 @@ def total_memory() -> int:
 def keep_freed_blocks() -> bool:
     """Keep freed memory for the next allocation, unless it is to be returned; return whether that is supported.
 
-    glibc takes blocks of up to 32 MB from a heap or from the system, depending on what a program has freed so far. A
-    network frees and allocates the same large blocks in every evaluation: fetched from the system they come page by
+    A network frees and allocates the same large blocks in every evaluation: fetched from the system they come page by
     page, each emptied first, which takes as long as computing what is written into them. Only glibc on Linux supports
-    this, for the rest of the process; elsewhere nothing is changed.
+    this, for the rest of the process.
     """
     return not _returning and _tell_glibc(_M_MMAP_THRESHOLD, 2**25) and _tell_glibc(_M_TRIM_THRESHOLD, 2**31 - 1)
 
@@ -75,11 +74,9 @@ def keep_freed_blocks() -> bool:
 def return_freed_blocks() -> bool:
     """Let blocks above `THRESHOLD` go back to the system as soon as they are freed; return whether that is supported.
 
-    By default glibc soon takes blocks up to 32 MB from a heap, which shrinks only at its end. A training step that
-    computes activations anew leaves gaps in it, and the process holds half as much again as it uses. With a fixed
-    threshold every larger block is mapped separately and returned when it is freed (``man 3 mallopt``). That is less
-    memory for more time: a step takes up to twice as long. Only glibc on Linux supports this; elsewhere nothing is
-    changed.
+    By default glibc takes blocks up to 32 MB from a heap, in which a step that computes activations anew leaves
+    gaps: the process holds half as much again as it uses. With a fixed threshold larger blocks are mapped separately
+    (``man 3 mallopt``): less memory, and a step takes up to twice as long. Only glibc on Linux supports this.
     """
     global _returning
     _returning = _tell_glibc(_M_MMAP_THRESHOLD, THRESHOLD)

@@ -280,20 +280,16 @@ def _faults(
 
 def _nothing(archive: Archive, frames: FrameSpec, rejected: Counter[str], max_masked: float, needed: int) -> str:
     """Return in one line why there is no window."""
-    need = frames.describe_past()
-    if needed > frames.past:
-        need = frames.describe()
+    need = frames.describe() if needed > frames.past else frames.describe_past()
     if not rejected:
-        longest = max(
-            (archive.times(name)[-1] - archive.times(name)[0]) / np.timedelta64(1, "s") for name in archive.sequences
-        )
+        clocks = map(archive.times, archive.sequences)
+        longest = max((times[-1] - times[0]) / np.timedelta64(1, "s") for times in clocks)
         span = [*frames.past_times, *frames.lead_times][needed - 1] - frames.past_times[0]
         return (
             f"{archive.path} is too short for one window: {need} span {span / 3600:g} h and the longest sequence "
             f"spans {longest / 3600:g} h: use fewer frames, a shorter cadence or longer sequences"
         )
-    counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
-    hint = ""
+    counts, hint = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common()), ""
     ratio = frames.cadence / archive.cadence
     missing = archive.domain.reasons.get(MISSING_FRAME, MISSING_FRAME)
     untimely = rejected[missing] + rejected[OFF_TIME]

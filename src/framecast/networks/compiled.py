@@ -11,10 +11,9 @@ def compile_network(network: nn.Module) -> None:
     of frames does: with those dynamic too, the compiler of PyTorch fails on the backward pass (pytorch/pytorch
     185510).
 
-    On a GPU the launches of an evaluation are recorded as a CUDA graph besides, one for each batch that occurs.
-    PyTorch warms up and captures on a stream of its own, copies the inputs to where the graph reads them, and hands out
-    memory that the next evaluation writes again: what is kept of an output must be made of it before, as every step of
-    a sampler does. Noise is drawn and the sampler steps outside of the graph.
+    On a GPU the launches of an evaluation are recorded as a CUDA graph besides, one for each batch that occurs. The
+    next evaluation writes into the same memory: what is kept of an output must be made of it before, as every step of
+    a sampler does.
     """
     on_gpu = all(parameter.is_cuda for parameter in network.parameters())
     compiled = torch.compile(network.forward, mode="reduce-overhead" if on_gpu else "default", dynamic=False)

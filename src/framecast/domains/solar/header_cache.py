@@ -101,15 +101,12 @@ def _plain(header: FrameHeader) -> dict[str, Any]:
 
 def _revived(path: Path, plain: dict[str, Any]) -> FrameHeader:
     def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tuples(own) for name, own in value.items()}
         return tuple(map(tuples, value)) if isinstance(value, list) else value
 
-    plain = {name: tuples(value) for name, value in plain.items()}
-    made = {
-        "path": path,
-        "time": np.datetime64(plain["time"], "ns"),
-        "pointing": Pointing(**{name: tuples(value) for name, value in plain["pointing"].items()}),
-        "observer": Observer(**plain["observer"]),
-    }
-    if plain["disk"] is not None:
-        made["disk"] = Disk(**plain["disk"])
-    return FrameHeader(**plain | made)
+    made = tuples(plain)
+    made |= {"path": path, "time": np.datetime64(made["time"], "ns"), "pointing": Pointing(**made["pointing"])}
+    return FrameHeader(
+        **made | {"observer": Observer(**made["observer"]), "disk": made["disk"] and Disk(**made["disk"])}
+    )

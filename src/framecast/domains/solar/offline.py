@@ -1,8 +1,7 @@
 """Keep astropy from the network, and sunpy from a home directory that cannot be written.
 
-astropy fetches tables of the Earth's rotation and of leap seconds when the included ones are old, and fails where
-there is no network. Nothing framecast computes needs them to better than a millisecond, so within `offline` the
-available tables are used whatever their age; afterwards the user's settings are restored.
+astropy fetches tables of the Earth's rotation and of leap seconds when the included ones are old. Nothing framecast
+computes needs them to better than a millisecond, so within `offline` the available tables are used.
 """
 
 import atexit

@@ -1,11 +1,9 @@
 """A function over many jobs, here or on the workers of a dask cluster: results in order, few in memory at once.
 
-`worker_pool` gives the workers: this process alone, local processes, or a cluster at an address. If a worker dies, its
-jobs are repeated. The results do not depend on the workers.
+If a worker dies, its jobs are repeated. The results do not depend on the workers.
 
 Local workers are processes connected by pipes: no port is opened, so nobody else on the machine can reach them. A dask
-cluster executes whatever is sent to its ports, which are protected as its owner configured it: the certificates that
-dask's configuration names are used for an address that begins with ``tls://``.
+cluster executes whatever is sent to its ports, which are protected as its owner configured it.
 """
 
 import logging
