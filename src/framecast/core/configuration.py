@@ -56,7 +56,11 @@ class OneOf:
             if not (isinstance(path, str) and ":" in path):
                 return known(value)
             arguments = {name: given for name, given in value.items() if name != "kind"}
-            return self.own(path, arguments) if self.own else _own_part(source, path, arguments, trusted=info.context)
+            return (
+                self.own(path, arguments)
+                if self.own
+                else _own_part(source, path, arguments, trusted=bool(info.context))
+            )
 
         return core_schema.with_info_wrap_validator_function(
             check,

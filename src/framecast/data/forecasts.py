@@ -213,8 +213,8 @@ def write_forecast(
             coordinates = _coordinates(frames, samples, members, header, positions or {}, calendar)
             coordinates.to_zarr(partial, mode="w-", consolidated=False)
             group = open_store(partial, mode="r+")
-            sizes = dict(coordinates.sizes) | {"sample": len(samples), "component": 2, "draw": draws}
-            sizes |= {"y": frames.height, "x": frames.width}
+            sizes = {"sample": len(samples), "component": 2, "draw": draws, "y": frames.height, "x": frames.width}
+            sizes |= {str(name): size for name, size in coordinates.sizes.items()}
             moving = climatology is not None and climatology.moved is not None
             wanted = {"oracle": oracle, "motion": motion, "moved": moving, "dressing": draws > 0}
             dims = {name: _DIMENSIONS[name] for name in ("forecast", "truth", "past")}
