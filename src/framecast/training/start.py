@@ -206,10 +206,7 @@ def _slices(network: nn.Module, model: ModelConfig, named: ModelConfig) -> dict[
     pairs = (frames.past_channels, others.past_channels), (frames.future_channels, others.future_channels)
     stands = [{old: new for new, old in _counterparts(before, now).items()} for before, now in pairs]
     past, future = ([own.get(name, name) for name in names] for own, (names, _) in zip(stands, pairs, strict=True))
-    found: dict[str, tuple[int, list[Slice]]] = told(
-        past=_given(model, past, future), future=future, classes=model.labels
-    )
-    return found
+    return told(past=_given(model, past, future), future=future, classes=model.labels)
 
 
 def _given(model: ModelConfig, past: Sequence[str], future: Sequence[str]) -> list[str]:

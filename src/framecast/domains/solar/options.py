@@ -186,17 +186,8 @@ class PictureOptions(RadiometryOptions):
         """Return the description of pictures of a wavelength without a header."""
         if self.disk is None:
             return None
-        (column, row, radius), (zero, step) = self.disk, self.levels
-        return Disk(
-            column=column,
-            row=row,
-            radius=radius,
-            zero=zero,
-            step=step,
-            unit=self.unit,
-            wavelength=wavelength,
-            pattern=self.time_pattern,
-        )
+        numbers = dict(zip(("column", "row", "radius", "zero", "step"), (*self.disk, *self.levels), strict=True))
+        return Disk(**numbers, unit=self.unit, wavelength=wavelength, pattern=self.time_pattern)
 
 
 @dataclass(frozen=True, kw_only=True)
