@@ -21,7 +21,7 @@ from framecast.domains.solar.image import FrameHeader
 from framecast.domains.solar.offline import offline
 from framecast.domains.solar.options import PredictOptions
 from framecast.domains.solar.places import Stonyhurst
-from framecast.domains.solar.predict.region import Spot, find_region, region_label, spot
+from framecast.domains.solar.predict.region import describe_place, find_region, region_label, seen_at
 from framecast.domains.solar.projection import Observer
 from framecast.domains.solar.reader import read_header
 from framecast.domains.solar.times import Latest, moment_or_latest
@@ -71,10 +71,12 @@ def test_the_example_of_the_docs_is_where_the_flare_was(page: str) -> None:
 
 def test_a_place_as_the_earth_sees_it(header: FrameHeader) -> None:
     track = find_region(header, PredictOptions(time=header.time, center=Stonyhurst(7.0, 13.0)))
-    place = spot(track, header)
-    assert (place.x, place.y) == pytest.approx(seen(7.0, 13.0, ISSUE, ISSUE), abs=0.5)
-    assert (place.stonyhurst, place.latitude) == pytest.approx((7.0, 13.0), abs=0.01)
-    assert place.describe().startswith("N13W07, x ")
+    place = seen_at(track, header)
+    assert place == pytest.approx(seen(7.0, 13.0, ISSUE, ISSUE), abs=0.5)
+    said = describe_place(*place, header)
+    assert said.startswith("N13W07, x ")
+    assert "Stonyhurst longitude +7.0°" in said
+    assert "latitude +13.0°" in said
     with pytest.raises(ConfigError, match="behind the limb"):
         find_region(header, PredictOptions(time=header.time, center=Stonyhurst(120.0, 13.0)))
 
@@ -84,11 +86,11 @@ def test_a_region_of_a_table_is_carried_to_the_time(header: FrameHeader, tmp_pat
     table.write_text(f"noaa,time,location\n13848,{FLARE},N13W08\n13849,{FLARE},S20E30\n")
     options = PredictOptions(time=header.time, region="AR13848", regions=table)
     track = find_region(header, options)
-    place = spot(track, header)
-    assert (place.x, place.y) == pytest.approx(seen(8.0, 13.0, FLARE, ISSUE), abs=1.0)
+    place = seen_at(track, header)
+    assert place == pytest.approx(seen(8.0, 13.0, FLARE, ISSUE), abs=1.0)
     assert (region_label(track), track.region) == ("AR13848", "13848")
-    moved = spot(find_region(header, replace(options, offset=(20.0, -35.0))), header)
-    assert (moved.x - place.x, moved.y - place.y) == pytest.approx((20, -35), abs=0.01)
+    moved = seen_at(find_region(header, replace(options, offset=(20.0, -35.0))), header)
+    assert (moved[0] - place[0], moved[1] - place[1]) == pytest.approx((20, -35), abs=0.01)
     with pytest.raises(DataError, match="no region 13900; it contains AR13848, AR13849"):
         find_region(header, replace(options, region="13900"))
     with pytest.raises(ConfigError, match="no position is given"):
@@ -101,8 +103,7 @@ def test_above_the_limb_only_a_fixed_pointing_has_a_place(header: FrameHeader) -
         find_region(header, options)
     track = find_region(header, replace(options, pointing="fixed"))
     assert track.pointing == (1000.0, 300.0)
-    assert "above the limb" in spot(track, header).describe()
-    assert np.isnan(Spot.at(1000.0, 300.0, header).mu)
+    assert "above the limb" in describe_place(*seen_at(track, header), header)
 
 
 def test_times_may_be_the_newest_and_have_an_offset() -> None:

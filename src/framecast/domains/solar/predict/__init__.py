@@ -27,12 +27,13 @@ from framecast.domains.solar.predict import page
 from framecast.domains.solar.predict.images import Images
 from framecast.domains.solar.predict.region import (
     cut_region,
+    describe_place,
     find_region,
     forecast_region,
     issue_frame,
     region_label,
+    seen_at,
     slack,
-    spot,
 )
 from framecast.domains.solar.radiometry import Radiometry
 from framecast.domains.solar.sources import ImageRequest
@@ -217,7 +218,7 @@ def predict(
             "Model": forecaster.name,
             "Issued": _created(forecast),
             "Data cut-off": str(issue.time)[:19].replace("T", " ") + " UTC, the last frame seen",
-            "Region": ", ".join(filter(None, (region_label(track), spot(track, issue).describe()))),
+            "Region": ", ".join(filter(None, (region_label(track), describe_place(*seen_at(track, issue), issue)))),
             "Pointing": "fixed" if track.pointing else f"follows the surface ({settings.rotation})",
             "Seen": f"{', '.join(frames.past_channels)} Å: {frames.describe_past()}",
             "Frame": f"{frames.height} x {frames.width} pixels of {settings.view.pixel:g} arcsec",

@@ -1,6 +1,6 @@
 """One region, selected by the user, followed through solar rotation and cut from the images."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,40 +48,6 @@ def issue_frame(observations: Observations, frames: FrameSpec, time: np.datetime
     if near is None or abs(near.time - time) > slack(frames):
         raise DataError(f"there is no image of {wavelength} Å at {minute(time)}, which is needed to locate the region")
     return near
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spot:
-    """Position of a region in one image: in arcsec and on the surface, NaN above the limb.
-
-    Angles are in degrees; ``stonyhurst`` is the longitude west of the central meridian as the Earth sees it.
-    """
-
-    x: float
-    y: float
-    carrington: float
-    stonyhurst: float
-    latitude: float
-    mu: float
-
-    @classmethod
-    def at(cls, x: float, y: float, header: FrameHeader) -> "Spot":
-        """Return the place in ``header``'s image at ``x`` and ``y`` (arcsec)."""
-        observer = header.observer
-        longitude, latitude = (float(angle) for angle in unproject(x, y, observer))
-        west = (longitude - observer.longitude + ahead_of_earth([header]) + 180) % 360 - 180
-        *_, mu = project(longitude, latitude, observer)
-        return cls(x=x, y=y, carrington=longitude, stonyhurst=west, latitude=latitude, mu=float(mu))
-
-    def describe(self) -> str:
-        """Return the place as text."""
-        where = f"x {self.x:+.1f}″, y {self.y:+.1f}″"
-        if np.isnan(self.carrington):
-            return f"{where}, above the limb"
-        return (
-            f"{place_name(self.stonyhurst, self.latitude)}, {where}; Stonyhurst longitude {self.stonyhurst:+.1f}°, "
-            f"Carrington longitude {self.carrington:.1f}°, latitude {self.latitude:+.1f}°, µ {self.mu:.3f}"
-        )
 
 
 def find_region(header: FrameHeader, options: PredictOptions) -> Track:
@@ -133,13 +99,27 @@ def region_label(track: Track) -> str:
     return track.name if track.region else ""
 
 
-def spot(track: Track, header: FrameHeader) -> Spot:
-    """Return the position of ``track`` in ``header``'s image."""
+def seen_at(track: Track, header: FrameHeader) -> tuple[float, float]:
+    """Return the position of ``track`` in ``header``'s image, x and y in arcsec."""
     if track.pointing is not None:
-        return Spot.at(*track.pointing, header)
-    (longitude,), (latitude,) = track.path(np.array([header.time]), float(drift_rate(track.mean_latitude)))
-    x, y, _ = (float(value) for value in project(longitude, latitude, header.observer))
-    return Spot.at(x, y, header)
+        return track.pointing
+    longitude, latitude = track.path(np.array([header.time]), float(drift_rate(track.mean_latitude)))
+    x, y, _ = (float(value[0]) for value in project(longitude, latitude, header.observer))
+    return x, y
+
+
+def describe_place(x: float, y: float, header: FrameHeader) -> str:
+    """Return a position in ``header``'s image (arcsec) as text, with that on the surface where it is on the disk."""
+    observer, where = header.observer, f"x {x:+.1f}″, y {y:+.1f}″"
+    longitude, latitude = (float(angle) for angle in unproject(x, y, observer))
+    if np.isnan(longitude):
+        return f"{where}, above the limb"
+    west = (longitude - observer.longitude + ahead_of_earth([header]) + 180) % 360 - 180  # as the Earth sees it
+    *_, mu = project(longitude, latitude, observer)
+    return (
+        f"{place_name(west, latitude)}, {where}; Stonyhurst longitude {west:+.1f}°, "
+        f"Carrington longitude {longitude:.1f}°, latitude {latitude:+.1f}°, µ {mu:.3f}"
+    )
 
 
 def _of_table(header: FrameHeader, options: PredictOptions) -> Track:
