@@ -1,13 +1,14 @@
 """A prediction of one region of the Sun as a page: that of any prediction, and the disk with the region."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from framecast.data.archive.reader import Archive
 from framecast.data.windows import TOLERANCE
@@ -92,36 +93,22 @@ def _disk(folder: Path, sample: Sample, radiometry: Radiometry, label: str, disk
     wavelength = int(next((name for name in sample.channels if name in archive.channels), archive.channels[0]))
     last = scan(folder / "images", disk=disk).nearest(wavelength, sample.issue)
     assert last is not None  # it was found before
-    pixel = float(archive.attrs["pixel_arcsec"])
-    box = RegionBox(
-        x=region["hpc_x"].values.tolist(),
-        y=region["hpc_y"].values.tolist(),
-        now=int(np.abs(region["time"].values - sample.issue).argmin()),
-        width=archive.width * pixel,
-        height=archive.height * pixel,
-        label=label,
-    )
     image = read_image(last.path) if last.disk is None else read_picture(last)
-    return disk_picture(image, box, radiometry=radiometry)
+    figure, axes = _disk_picture(image, radiometry)
+    pixel, x, y = float(archive.attrs["pixel_arcsec"]), region["hpc_x"].values, region["hpc_y"].values
+    width, height = archive.width * pixel, archive.height * pixel
+    now = int(np.abs(region["time"].values - sample.issue).argmin())
+    left, low = x[now] - width / 2, y[now] - height / 2
+    axes.add_patch(Rectangle((left, low), width, height, fill=False, edgecolor=_BOX, linewidth=1.6))
+    axes.plot(x, y, color=_BOX, linewidth=1.2, linestyle=":")
+    axes.plot(x[-1], y[-1], color=_BOX, marker=".", markersize=6)
+    if label:
+        axes.text(left + width / 2, low + height * 1.06, label, color=_BOX, fontsize=9, ha="center")
+    return figure
 
 
-@dataclass(frozen=True, kw_only=True)
-class RegionBox:
-    """A region in the image.
-
-    Its centre at successive times, in arcsec, which of them is that of the image, its sides, and its name.
-    """
-
-    x: Sequence[float]
-    y: Sequence[float]
-    now: int
-    width: float
-    height: float
-    label: str = ""
-
-
-def disk_picture(image: SolarImage, box: RegionBox, *, radiometry: Radiometry = Radiometry()) -> Figure:
-    """Return the observation ``image``, north up, with the limb, the ``box`` and the path of its middle."""
+def _disk_picture(image: SolarImage, radiometry: Radiometry) -> tuple[Figure, Axes]:
+    """Return the observation ``image``, north up, with the limb."""
     header = image.header
     limb = header.observer.limb
     pixel = 2.4 * limb / _ACROSS
@@ -137,13 +124,6 @@ def disk_picture(image: SolarImage, box: RegionBox, *, radiometry: Radiometry = 
     axes.imshow(shown, origin="lower", extent=(-edge, edge, -edge, edge), cmap=sky, vmin=0, vmax=1)
     around = np.radians(np.arange(361))
     axes.plot(limb * np.cos(around), limb * np.sin(around), color="white", linewidth=0.7, alpha=0.7)
-    left, low = box.x[box.now] - box.width / 2, box.y[box.now] - box.height / 2
-    corners = [(left, low), (left + box.width, low), (left + box.width, low + box.height), (left, low + box.height)]
-    axes.plot(*zip(*corners, corners[0], strict=True), color=_BOX, linewidth=1.6)
-    axes.plot(box.x, box.y, color=_BOX, linewidth=1.2, linestyle=":")
-    axes.plot(box.x[-1], box.y[-1], color=_BOX, marker=".", markersize=6)
-    if box.label:
-        axes.text(left + box.width / 2, low + box.height * 1.06, box.label, color=_BOX, fontsize=9, ha="center")
     axes.set_title(
         f"{header.instrument} {header.wavelength} Å, {str(header.time)[:19].replace('T', ' ')} UTC", fontsize=9
     )
@@ -151,4 +131,4 @@ def disk_picture(image: SolarImage, box: RegionBox, *, radiometry: Radiometry = 
     axes.set_ylim(-edge, edge)
     axes.set_xlabel("Solar X (arcsec)", fontsize=9.5)
     axes.set_ylabel("Solar Y (arcsec)", fontsize=9.5)
-    return figure
+    return figure, axes
