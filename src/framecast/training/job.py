@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -89,11 +89,11 @@ def train(
     place = choose_device(device)
     processes = join(cpu=place.type == "cpu")
     prepared = prepare(wanted, open_data(wanted, data, validation))
-    cost = None
+    cost: Cost | None = None
     if prepared.recipe.training.budget is not None:
         whole = prepared
-        fitted = processes.share(lambda: _fit_to_budget(whole, Run(out), place, overwrite=overwrite))
-        prepared, cost = whole.of_length(fitted.steps, width=fitted.width), fitted.cost
+        steps, width, cost = processes.share(lambda: _fit_to_budget(whole, Run(out), place, overwrite=overwrite))
+        prepared = whole.of_length(steps, width=width)
     last = prepared.recipe.training.last_step
     with ExitStack() as stack:
         task = stack.enter_context(track("training", last, progress))
@@ -130,30 +130,27 @@ def train(
     return Run(out)
 
 
-class _Fitted(NamedTuple):
-    """The training that a budget allows, and the cost of its steps; None if not measured."""
+def _fit_to_budget(
+    prepared: Prepared, run: Run, place: torch.device, *, overwrite: bool
+) -> tuple[int, int | None, Cost | None]:
+    """Return the steps that a budget allows and the width of the network, and the cost of its steps.
 
-    steps: int
-    width: int | None
-    cost: Cost | None
-
-
-def _fit_to_budget(prepared: Prepared, run: Run, place: torch.device, *, overwrite: bool) -> _Fitted:
-    """Return the steps that a budget allows and the width of the network; those of a run that has already started."""
+    Of a run that has already started they are those of its recipe, and the cost is not measured.
+    """
     training, own = prepared.recipe.training, {} if overwrite else run.settings()
     width: int | None = getattr(prepared.recipe.network, "width", None)
     steps, begun = (own.get(section) for section in ("training", "network"))
     if isinstance(steps, dict) and isinstance(steps.get("steps"), int):
         if training.least_steps is not None and isinstance(begun, dict):
             width = begun.get("width", width)
-        return _Fitted(steps["steps"], width, None)
+        return steps["steps"], width, None
     budget, least = str(training.budget), training.least_steps or 0
     while True:
         cost = measure_cost(prepared.of_length(1, width=width), place)
         if cost is None:
             raise ConfigError("training.budget needs a network that framecast builds: give training.steps")
         if width is None or width // 2 < _NARROWEST or cost.allows(budget) >= least:
-            return _Fitted(cost.steps_in(budget), width, cost)
+            return cost.steps_in(budget), width, cost
         width //= 2
 
 
