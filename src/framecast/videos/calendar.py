@@ -147,7 +147,10 @@ def to_clock(times: npt.ArrayLike) -> tuple[Clock, Calendar]:
             return nanoseconds(values), Calendar()
         except ValueError:
             known = ~np.isnat(values)
-            dates = [cftime.DatetimeProlepticGregorian(*_fields(time)) for time in values[known].tolist()]
+            dates = [
+                cftime.DatetimeProlepticGregorian(*time.timetuple()[:6], time.microsecond)
+                for time in values[known].tolist()
+            ]
             return _from_cftime(dates, known)
     known = np.array([isinstance(time, cftime.datetime) for time in values.ravel()], dtype=bool).reshape(values.shape)
     if not known.any():
@@ -176,10 +179,6 @@ def _from_cftime(dates: list[Any], known: npt.NDArray[np.bool_]) -> tuple[Clock,
             "contain: import parts of them"
         ) from None
     return clock, calendar
-
-
-def _fields(time: Any) -> tuple[int, ...]:
-    return time.year, time.month, time.day, time.hour, time.minute, time.second, time.microsecond
 
 
 def decode_clock(numbers: npt.NDArray[Any], attrs: Mapping[str, Any]) -> tuple[Clock, Calendar]:

@@ -95,8 +95,7 @@ def to_tensor(video: Video, frames: FrameSpec, *, unit: str | None = None) -> Te
         DataError: a DataArray lacks a dimension or a channel, its times have another cadence, its unit cannot be
             converted, or the values are not finite numbers or NaN.
     """
-    if isinstance(video, xr.Dataset):
-        video = _as_channels(video)
+    video = one_video(video)
     if not isinstance(video, xr.DataArray):
         return _checked(video)
     missing = set(_NAMED) - set(map(str, video.dims))
