@@ -20,13 +20,36 @@ from framecast.videos.directions import is_angle
 
 _Y = ("y", "lat", "latitude", "north_south", "northing", "row", "rows", "height", "j", "nlat", "rlat")
 _X = ("x", "lon", "longitude", "west_east", "easting", "col", "column", "columns", "width", "i", "nlon", "rlon")
-CHANNEL_NAMES = ("channel", "channels", "band", "bands", "wavelength", "wavelnth", "wave", "filter", "frequency")
-CHANNEL_NAMES += ("colour",)
+CHANNEL_NAMES = (
+    "channel",
+    "channels",
+    "band",
+    "bands",
+    "wavelength",
+    "wavelnth",
+    "wave",
+    "filter",
+    "frequency",
+    "colour",
+)
 TIME_NAMES = ("time", "times", "t", "step", "steps", "timestep", "frame", "frames", "iteration", "snapshot")
 PHONY = "phony_dim_"
 """Prefix of names of unnamed dimensions."""
-_SEQUENCE = ("sample", "samples", "clip", "video", "sequence", "track", "region", "event", "case", "storm", "film")
-_SEQUENCE += ("trajectory", "series")
+_SEQUENCE = (
+    "sample",
+    "samples",
+    "clip",
+    "video",
+    "sequence",
+    "track",
+    "region",
+    "event",
+    "case",
+    "storm",
+    "film",
+    "trajectory",
+    "series",
+)
 _Y_STANDARD = ("latitude", "projection_y_coordinate", "grid_latitude")
 _X_STANDARD = ("longitude", "projection_x_coordinate", "grid_longitude")
 

@@ -15,6 +15,7 @@ References:
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, cat, minimum, nanmedian, where
 
@@ -50,7 +51,7 @@ def _largest(of: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Cadence], Tens
     return lambda video, cadence: of(video).amax(-1)
 
 
-def _headline(name: str, label: str, function: Callable[[Tensor, Cadence], Tensor], **more: bool) -> Quantity:
+def _headline(name: str, label: str, function: Callable[[Tensor, Cadence], Tensor], **more: Any) -> Quantity:
     return Quantity(name=name, label=label, function=function, headline=True, **more)
 
 

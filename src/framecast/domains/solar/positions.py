@@ -51,7 +51,7 @@ def positions(sequence: xr.Dataset, times: npt.NDArray[np.datetime64]) -> dict[s
         longitude, latitude = unproject(x, y, seen_from)
         *_, mu = project(longitude, latitude, seen_from)
         return found | {"hpc_x": x, "hpc_y": y, "mu": mu, "carrington_longitude": longitude, "latitude": latitude}
-    longitude, latitude = unproject(*given[:2], seen)
+    longitude, latitude = unproject(given[0], given[1], seen)
     rate = float(drift_rate(float(latitude.mean()), rotation=sequence.attrs.get("rotation", "howard")))
     known, asked = (days_between(own[0], moments) for moments in (own, times))
     lon, lat = along_surface(asked, known, longitude, latitude, rate)

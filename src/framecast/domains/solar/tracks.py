@@ -106,9 +106,10 @@ class Track:
 
     def path(self, times: npt.NDArray[np.datetime64], rate: float) -> tuple[Array, Array]:
         """Return Carrington longitude and latitude in degrees at ``times``; for ``rate`` see `drift_rate`."""
-        times, own = (days_between(self.reference, of) for of in (times, np.array([fix.time for fix in self.fixes])))
+        own = np.array([fix.time for fix in self.fixes])
+        asked, known = (days_between(self.reference, moments) for moments in (times, own))
         longitudes, latitudes = np.array([(fix.longitude, fix.latitude) for fix in self.fixes]).T
-        return along_surface(times, own, longitudes, latitudes, rate)
+        return along_surface(asked, known, longitudes, latitudes, rate)
 
 
 def along_surface(days: Array, known: Array, longitude: Array, latitude: Array, rate: float) -> tuple[Array, Array]:
