@@ -191,7 +191,7 @@ def as_float32(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
     if np.iscomplexobj(values):
         raise DataError("the values are complex: give their magnitude, or real and imaginary part as channels")
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float32).filled(np.nan)
+        values = np.ma.filled(values.astype(np.float32), np.nan)
     return np.asarray(values, dtype=np.float32)
 
 
