@@ -123,7 +123,7 @@ class TestMistakes:
         other = FrameSpec(
             past_channels=("94",), future_channels=("94",), past=2, future=2, cadence=7200.0, height=3, width=4
         )
-        with pytest.raises(DataError, match=r"5 frames .* 4"):
+        with pytest.raises(DataError, match=r"5 frames .*; 4 "):
             WindowDataset(archive, find_windows(archive, FRAMES), other)
 
     @pytest.mark.thorough

@@ -32,7 +32,7 @@ def test_pictures_become_frames_in_physical_units(dtype: type, white: int, tmp_p
     made = convert(folder, tmp_path / "film.zarr", "--unit", "K", "--low", "180", "--high", "320")
     assert made.returncode == 0, made.stderr
     archive = Archive.open(tmp_path / "film.zarr")
-    assert (archive.unit, archive.cadence) == ("K", 5400.0)
+    assert (archive.unit, archive.cadence) == ("K", 3600.0)
     frames = archive.read("film", [0, 1, 2], ["grey"])[0]
     assert np.unravel_index(frames.argmax(), frames.shape) == (0, 7, 0)  # upward
     assert [frame.argmax() % 16 for frame in frames] == [0, 1, 3]

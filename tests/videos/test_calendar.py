@@ -28,7 +28,7 @@ def test_steps_are_durations_and_never_dates():
 
 @pytest.mark.parametrize(("calendar", "text"), [(Calendar(), "2021-02-30"), (Calendar(), "soon"), (DAYS, "2000-02-31")])
 def test_what_is_no_date_of_the_calendar_is_refused(calendar, text):
-    with pytest.raises(DataError, match=f"'{text}' is not a time of calendar {calendar.name}"):
+    with pytest.raises(DataError, match=f"'{text}' is not a time of the calendar {calendar.name}"):
         calendar.parse(text)
 
 

@@ -67,7 +67,7 @@ def test_units_are_converted_or_refused() -> None:
     knots.attrs["units"] = "knots"
     np.testing.assert_allclose(to_tensor(knots, FRAMES, unit="m s**-1"), VALUES, rtol=1e-5)
     knots.attrs["units"] = "K"
-    with pytest.raises(DataError, match="in K, the model takes m/s"):
+    with pytest.raises(DataError, match="in K and the model takes m/s"):
         to_tensor(knots, FRAMES, unit="m/s")
     del knots.attrs["units"]
     np.testing.assert_allclose(to_tensor(knots, FRAMES, unit="m/s"), knots, rtol=1e-6)
