@@ -27,6 +27,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing",
     "SECURITY.md": "security",
     "src/framecast/models/released/corona-synth/CARD.md": "cards/corona-synth",
+    "src/framecast/models/released/corona-synth-one-shot/CARD.md": "cards/corona-synth-one-shot",
     "src/framecast/models/released/hmi-los/CARD.md": "cards/hmi-los",
     "src/framecast/models/released/hmi-los-rotation/CARD.md": "cards/hmi-los-rotation",
     "src/framecast/models/released/radar-rain/CARD.md": "cards/radar-rain",
