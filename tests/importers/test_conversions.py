@@ -9,6 +9,7 @@ import xarray as xr
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.reader import Archive
 from framecast.importers.conversions import check_all_used, find_conversion, from_reflectivity, from_total
+from framecast.importers.expressions import rescales
 from framecast.importers.importing import import_data
 from framecast.importers.options import ImportOptions
 
@@ -30,14 +31,21 @@ CODES = {"scale": 0.5, "offset": -32.0, "unit": "mm/h"}
         ("g/kg", {"unit": "kg kg-1"}, None, 5.0, 0.005),
         ("%", {"unit": "1"}, None, 5.0, 0.05),
         ("degrees", {"unit": "rad"}, None, 180.0, np.pi),
-        ("1", {"unit": "%"}, None, 5.0, 5.0),  # plain numbers are named
+        ("1", {"unit": "%"}, None, 0.05, 5.0),
+        ("(0 - 1)", {"unit": "%"}, None, 0.05, 5.0),
+        ("%", {"unit": "fraction"}, None, 5.0, 0.05),
+        ("1", {"unit": "g/kg"}, None, 0.005, 5.0),
+        ("1", {"unit": "K"}, None, 5.0, 5.0),  # plain numbers are named
+        ("1", {"unit": "degrees"}, None, 5.0, 5.0),
+        ("kg m-2 s-1", {"unit": "mm/h"}, None, 1.0, 3600.0),
+        ("kg m**-2", {"unit": "cm"}, None, 1.0, 0.1),
         ("Kelvin", {"unit": "degC"}, None, 273.15, 0.0),
         ("mm/10min", {"unit": "mm/h", "scale": 6.0}, None, 5.0, 5.0),
         ("dBZ", {"scale": 0.5, "offset": -32.0}, None, 5.0, 5.0),
     ],
 )
 def test_scaled_values_become_those_of_the_unit(stored, given, collected, value, expected):
-    found = find_conversion("rain", stored, ImportOptions(**given), collected=collected, source="a.nc")
+    found = find_conversion("rain", stored, ImportOptions(**given), collected=collected, source="a.nc", named=["rain"])
     assert found.unit == given.get("unit", stored)
     values = np.array([value])
     np.testing.assert_allclose(values if found.convert is None else found.convert(values), [expected], rtol=1e-5)
@@ -79,6 +87,23 @@ def test_an_option_for_rain_that_changes_nothing_is_refused(stored, given):
     options = ImportOptions(**given)
     with pytest.raises(ConfigError, match=r"--collected-over|--zr"):
         check_all_used([find_conversion("rain", stored, options, collected=None, source="a.nc")], options)
+
+
+WATER = ["precipitation_flux", "snowfall_flux", "surface_runoff_flux", "water_evapotranspiration_flux", "pr", "mtpr"]
+OTHERS = ["gross_primary_productivity_of_biomass", "terrain_flux", "prx", "downward_mass_flux_of_salt_in_sea_water"]
+
+
+@pytest.mark.parametrize("name", WATER)
+def test_a_mass_of_water_becomes_a_depth(name):
+    options = ImportOptions(unit="mm/h")
+    found = find_conversion("a", "kg m-2 s-1", options, collected=None, source="a.nc", named=[name])
+    assert "1 kg m-2 is 1 mm" in found.said
+
+
+@pytest.mark.parametrize("names", [["gpp"], *([name] for name in OTHERS), ["pr", "gpp"], []])
+def test_the_mass_of_something_else_does_not(names):
+    with pytest.raises(DataError, match="not known to be water"):
+        find_conversion("a", "kg m-2 s-1", ImportOptions(unit="mm/h"), collected=None, source="a.nc", named=names)
 
 
 def test_codes_are_no_reflectivity(tmp_path):
@@ -160,3 +185,30 @@ def test_the_files_of_three_services(real_data, tmp_path):
         values = raw.read(raw.sequences[0])
         expected = 12 * values if unit == "mm" else (10 ** (values.astype(float) / 10) / 200) ** (1 / 1.6)
         np.testing.assert_allclose(rate.read(rate.sequences[0]), expected, rtol=1e-5)
+
+
+def test_a_factor_in_an_expression_is_the_conversion(tmp_path):
+    times = np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(5, "m")
+    values = np.full((3, 4, 4), 0.002, np.float32) * np.arange(1, 4, dtype=np.float32)[:, None, None]
+    data = xr.Dataset({"tp": (("time", "y", "x"), values, {"units": "m"})}, coords={"time": times})
+    data.to_netcdf(tmp_path / "tp.nc", engine="h5netcdf")
+    given = {"channel": "r=tp*1000", "progress": False}
+    found = import_data(tmp_path / "tp.nc", tmp_path / "a.zarr", unit="mm", **given)
+    np.testing.assert_allclose([found.low, found.high], [[2], [6]], rtol=1e-5)
+    assert "--unit names what tp*1000 gives" in found.understood
+    with pytest.raises(DataError, match="has no unit"):
+        import_data(tmp_path / "tp.nc", tmp_path / "b.zarr", **given)
+    given["channel"] = "r=-tp"
+    found = import_data(tmp_path / "tp.nc", tmp_path / "b.zarr", unit="mm", **given)
+    np.testing.assert_allclose([found.low, found.high], [[-6], [-2]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("expression", "yes"),
+    [
+        *((text, True) for text in ("tp * 1000", "tp / 0.001", "0.5 * (u + v)", "2 / u")),
+        *((text, False) for text in ("u ** (1 / 2)", "-1 * u", "u * v", "hypot(u, v)", "u / 1")),
+    ],
+)
+def test_expressions_that_rescale(expression, yes):
+    assert rescales(expression) == yes

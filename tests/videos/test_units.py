@@ -3,7 +3,17 @@ import pytest
 
 from framecast.core.errors import DataError
 from framecast.importers.expressions import evaluate
-from framecast.videos.units import by_channel, convert, joined, known, same_unit, select, unit_of_expression
+from framecast.videos.units import (
+    are_ratios,
+    by_channel,
+    convert,
+    convertible,
+    joined,
+    known,
+    same_unit,
+    select,
+    unit_of_expression,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +78,25 @@ def test_differences_of_other_units_have_none(a, b, expected):
 @pytest.mark.parametrize(("unit", "says"), [("K", True), ("mm/h", True), ("1", False), ("", False), ("counts!", False)])
 def test_units_that_say_nothing_are_told_from_those_that_do(unit, says):
     assert known(unit) == says
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted", "value"),
+    [("kg m-2 s-1", "mm/h", 3600), ("kg/m^2/s", "mm/day", 86400), ("kg m**-2", "cm", 0.1), ("m", "mm", 1000)],
+)
+def test_masses_of_water_are_depths(unit, wanted, value):
+    np.testing.assert_allclose(convert(np.ones(2), unit, wanted, water=True), value)
+
+
+@pytest.mark.parametrize(("unit", "wanted"), [("kg s-1", "m3 s-1"), ("kg m-2", "mm/h"), ("kg m-3", "1"), ("kg", "mm")])
+def test_other_masses_are_no_depths(unit, wanted):
+    assert not convertible(unit, wanted, water=True)
+    assert not convertible("kg m-2 s-1", "mm/h")
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted", "yes"),
+    [("1", "%", True), ("(0 - 1)", "%", True), ("fraction", "g/kg", True), ("1", "degree", False), ("1", "K", False)],
+)
+def test_fractions(unit, wanted, yes):
+    assert are_ratios(unit, wanted) == yes

@@ -4,15 +4,17 @@ What radars give is reflectivity in dBZ or rain collected over some minutes, in 
 rate (``mm/h``) on request. A Z-R relation is a choice, so it is reported whenever it is used.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from framecast.core.errors import ConfigError, DataError
 from framecast.importers.options import ImportOptions
-from framecast.videos.units import convert, convertible, is_multiple, known, same_unit
+from framecast.videos.units import are_ratios, convert, convertible, is_multiple, known, same_unit
 
 Values = npt.NDArray[np.floating]
 Change = Callable[[Values], Values]
@@ -21,8 +23,6 @@ COLLECTED_OVER = "collected_over"
 """Attribute with the accumulation interval of totals in seconds."""
 
 _REFLECTIVITY = ("dbz", "dbzh")
-_DEPTHS = ("kg m-2", "kg m**-2", "kg/m2", "kg/m^2", "kg m^-2")
-"""Mass of water per area, of which 1 kg m⁻² is 1 mm deep."""
 
 
 def is_reflectivity(unit: str) -> bool:
@@ -37,7 +37,7 @@ def is_rate(unit: str) -> bool:
 
 def is_depth(unit: str) -> bool:
     """Whether ``unit`` is a depth of water, or its mass per area."""
-    return unit.strip() in _DEPTHS or convertible(unit, "mm")
+    return convertible(unit, "mm", water=True)
 
 
 def from_reflectivity(wanted: str, zr: Sequence[float]) -> tuple[str, Change]:
@@ -71,11 +71,21 @@ def from_total(stored: str, wanted: str, collected: float | None, channel: str) 
             f"{channel} is a total in {stored}, and a rate in {wanted} needs the accumulation interval, which the "
             "source does not state: give --collected-over, such as 5min"
         )
-    depth, hours = "mm" if stored.strip() in _DEPTHS else stored, collected / 3600
+    hours = collected / 3600
     return (
         f"{stored} over {collected / 60:g} min",
-        lambda total: convert(convert(total, depth, "mm") / hours, "mm/h", wanted),
+        lambda total: convert(convert(total, stored, "mm", water=True) / hours, "mm/h", wanted),
     )
+
+
+PLAIN = "plain_numbers"
+"""Attribute of variables in unit 1 that are not fractions, such as the pixels of pictures."""
+
+_WATER = re.compile(
+    r"(^|[^a-z])(pr|prc|prl|prsn|prw|tp|cp|lsp|mtpr|tprate|apcp|swe|snw|tcwv|pwat|mrros?|mrsos?|evspsbl)([^a-z]|$)"
+    r"|precip|(^|[^a-z])rain|snow|water|evap|transpir|run_?off|melt|graupel|hail"
+)
+"""Names of masses of water, in CF's standard names and those of variables."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,13 @@ class Conversion:
 
 
 def find_conversion(
-    channel: str, stored: str, options: ImportOptions, *, collected: float | None, source: str
+    channel: str,
+    stored: str,
+    options: ImportOptions,
+    *,
+    collected: float | None,
+    source: str,
+    named: Sequence[str] = (),
 ) -> Conversion:
     """Return the conversion of a channel to the requested unit.
 
@@ -109,6 +125,8 @@ def find_conversion(
         options: the user's options.
         collected: accumulation interval of a total in seconds, from the source.
         source: named in errors.
+        named: CF's standard name of each variable that the channel is made from, or its own; from which it follows
+            whether a mass is one of water.
 
     Raises:
         DataError: both units are known and cannot be converted, or the accumulation interval of a total is unknown.
@@ -124,14 +142,23 @@ def find_conversion(
     if is_rate(asked) and is_depth(stored) and not (scaled and options.interval is None):
         how, change = from_total(stored, asked, options.interval or collected, channel)
         return Conversion(asked, stored, f"{then} from {how}", change)
-    if scaled or not ((_physical(stored) and _physical(asked)) or _ratios(stored, asked)):
+    if scaled or not ((_physical(stored) and _physical(asked)) or _comparable(stored, asked)):
         if not scaled and is_multiple(stored):
             raise DataError(
                 f"{channel} is in {stored} in {source}, a unit with a factor, which is not understood: give the "
                 f"conversion to {asked} with --scale and --offset"
             )
-        named = f"--unit names them, the source states {stored}" if stored else ""
-        return Conversion(asked, asked, "; ".join(filter(None, (scaled, named))))
+        label = f"--unit names them, the source states {stored}" if stored else ""
+        return Conversion(asked, asked, "; ".join(filter(None, (scaled, label))))
+    if not convertible(stored, asked) and convertible(stored, asked, water=True):
+        if not named or not all(_WATER.search(name.lower()) and "sea_water" not in name for name in named):
+            raise DataError(
+                f"{channel} is in {stored} in {source}, which is a depth in {asked} only for water (1 kg m-2 is 1 mm), "
+                f"and {', '.join(named) or channel} is not known to be water: if it is, set its attribute "
+                "standard_name, or give the conversion with --scale"
+            )
+        change = partial(convert, unit=stored, wanted=asked, water=True)
+        return Conversion(asked, stored, f"converted from {stored}, of water: 1 kg m-2 is 1 mm", change)
     if not convertible(stored, asked):
         raise DataError(
             f"{channel} is in {stored} in {source}, which cannot be converted to {asked}: leave --unit out, or "
@@ -159,9 +186,11 @@ def _physical(unit: str) -> bool:
     return known(unit) or is_reflectivity(unit)
 
 
-def _ratios(stored: str, asked: str) -> bool:
-    """Whether both are known units without dimension, such as % and g/kg; 1 may stand for anything."""
-    return stored.strip() not in ("", "1") and convertible(stored, asked)
+def _comparable(stored: str, asked: str) -> bool:
+    """Whether both are known units without dimension, such as % and g/kg; 1 may be a fraction, and no angle."""
+    if stored.strip() == "1" or asked.strip() == "1":
+        return are_ratios(stored, asked)
+    return bool(stored.strip()) and convertible(stored, asked)
 
 
 def _scaling(options: ImportOptions) -> str:

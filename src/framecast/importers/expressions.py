@@ -44,6 +44,16 @@ def names_in(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.id for node in nodes if node.id not in FUNCTIONS))
 
 
+def rescales(expression: str) -> bool:
+    """Whether an expression multiplies or divides by a number other than 1, which may be a conversion of units."""
+    for node in ast.walk(_tree(expression)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            numbers = [text for text in map(ast.unparse, (node.left, node.right)) if not names_in(text)]
+            if len(numbers) == 1 and abs(evaluate(numbers[0], {})) != 1:
+                return True
+    return False
+
+
 def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
     """Return what ``expression`` gives for ``values`` by name: arrays, numbers or quantities of pint.
 

@@ -1,6 +1,7 @@
 """Frames of a gridded source: the selected pixels and times, rows upward, in physical units, a block at a time."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,16 @@ from framecast.core.errors import ConfigError, DataError
 from framecast.data.archive.guard import check_frame, undamaged
 from framecast.importers.axes import find_axes
 from framecast.importers.base import Recording
-from framecast.importers.conversions import COLLECTED_OVER, Conversion, check_all_used, find_conversion, is_reflectivity
+from framecast.importers.conversions import (
+    COLLECTED_OVER,
+    PLAIN,
+    Conversion,
+    check_all_used,
+    find_conversion,
+    is_reflectivity,
+)
 from framecast.importers.decoding import Decoded, as_text
-from framecast.importers.expressions import evaluate, names_in
+from framecast.importers.expressions import evaluate, names_in, rescales
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
 from framecast.importers.times import frame_times, within
@@ -230,14 +238,21 @@ class Gridded(Recording):
         text = self._expressions[channel][0]
         units = {name: as_text(self._dataset[name].attrs.get("units", "")) for name in self._sources(text)}
         units = {name: "" if unit.lower() in _NO_UNIT else unit for name, unit in units.items()}
-        return units[text] if text in units else unit_of_expression(text, units, evaluate)
+        if text in units:
+            return units[text]
+        return "" if rescales(text) else unit_of_expression(text, units, evaluate)
 
     def _conversion(self, channel: str) -> Conversion:
         """Return the unit conversion of a channel."""
-        said = [self._dataset[name].attrs.get(COLLECTED_OVER) for name in self._sources(self._expressions[channel][0])]
-        collected = next((float(each) for each in said if each), None)
-        stored, source = self._stored_unit(channel), self._path.name
-        return find_conversion(channel, stored, self._options, collected=collected, source=source)
+        text, options, source = self._expressions[channel][0], self._options, self._path.name
+        attrs = {name: self._dataset[name].attrs for name in self._sources(text)}
+        collected = next((float(own[COLLECTED_OVER]) for own in attrs.values() if own.get(COLLECTED_OVER)), None)
+        named = [as_text(own.get("standard_name", name)) for name, own in attrs.items()]
+        plain = options.unit_of(channel) is not None and any(PLAIN in own for own in attrs.values())
+        stored = "" if plain else self._stored_unit(channel)
+        found = find_conversion(channel, stored, options, collected=collected, source=source, named=named)
+        labelled = text not in attrs and rescales(text) and found.unit and not found.said
+        return replace(found, said=f"--unit names what {text} gives") if labelled else found
 
     def _named(self) -> str:
         pairs = [(channel, own.unit, own.said) for channel, own in zip(self.channels, self._conversions, strict=True)]

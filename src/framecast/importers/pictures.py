@@ -21,6 +21,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from framecast.core.errors import DataError
 from framecast.core.reading import check_regular
 from framecast.data.archive.guard import check_frame
+from framecast.importers.conversions import PLAIN
 from framecast.importers.lazy import Key, outer, unread
 from framecast.importers.optional import needed
 from framecast.importers.options import ImportOptions
@@ -70,7 +71,7 @@ def frames_dataset(first: npt.NDArray[Any], count: int, read: Any, *, physical: 
         physical: whether values may be in an unknown unit.
     """
     dims = ["y", "x", "colour"][: first.ndim]
-    attrs = {} if physical else {"units": "1"}
+    attrs = {} if physical else {"units": "1", PLAIN: "yes"}
 
     def values(key: Key) -> npt.NDArray[Any]:
         if count == 1:

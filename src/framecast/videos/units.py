@@ -14,18 +14,22 @@ SEPARATOR = ", "
 """Between the units of several channels."""
 
 
-def convert(values: npt.NDArray[np.floating], unit: str, wanted: str) -> npt.NDArray[np.floating]:
+def convert(
+    values: npt.NDArray[np.floating], unit: str, wanted: str, *, water: bool = False
+) -> npt.NDArray[np.floating]:
     """Return ``values`` in ``wanted`` instead of ``unit`` (``m s-1``, ``degC``, ``mm/h``); unchanged where alike.
+
+    With ``water``, masses of water per area become depths: 1 kg m-2 is 1 mm.
 
     Raises:
         DataError: there is no way from one to the other, or one of them is unknown.
     """
     if same_unit(unit, wanted):
         return values
-    if not convertible(unit, wanted):
+    if not convertible(unit, wanted, water=water):
         raise DataError(f"values in {unit} cannot be converted to {wanted}")
     quantity = _registry().Quantity(values.astype(np.float64), _parsed(unit))
-    return np.asarray(quantity.to(_parsed(wanted)).magnitude)
+    return np.asarray(quantity.to(_parsed(wanted), *(["water"] if water else [])).magnitude)
 
 
 def known(unit: str) -> bool:
@@ -34,10 +38,20 @@ def known(unit: str) -> bool:
     return unit.strip() not in ("", "1") and found is not None and not found.dimensionless
 
 
-def convertible(unit: str, wanted: str) -> bool:
-    """Whether values in ``unit`` can be converted to ``wanted``."""
+def convertible(unit: str, wanted: str, *, water: bool = False) -> bool:
+    """Whether values in ``unit`` can be converted to ``wanted``, masses of ``water`` per area also to depths."""
     source, target = _parsed(unit), _parsed(wanted)
-    return source is not None and target is not None and source.dimensionality == target.dimensionality
+    if source is None or target is None:
+        return False
+    ways = [(_parsed("kg m-2"), _parsed("mm")), (_parsed("kg m-2 s-1"), _parsed("mm/h"))] if water else []
+    pair = source.dimensionality, target.dimensionality
+    return pair[0] == pair[1] or pair in [(mass.dimensionality, depth.dimensionality) for mass, depth in ways]
+
+
+def are_ratios(unit: str, wanted: str) -> bool:
+    """Whether both are units of fractions, such as 1, % and g/kg, which angles and counts are not."""
+    parsed = _parsed(unit), _parsed(wanted)
+    return all(each is not None and (1 * each).to_root_units().unitless for each in parsed)
 
 
 def is_multiple(unit: str) -> bool:
@@ -108,6 +122,7 @@ def _plain(unit: str) -> str:
 def _parsed(unit: str) -> Any:
     """Return what pint makes of ``unit``; None where it knows none."""
     text = re.sub(r"(?i)\b(deg(rees?)?[_ ]?c(elsius)?|celsius|°c)\b", "degC", unit.strip())
+    text = re.sub(r"(?i)^(\(?0(\.0?)?\s*-\s*1(\.0?)?\)?|fraction)$", "dimensionless", text)
     text = re.sub(r"(?i)\b(kelvin|gauss)\b", lambda name: name[0].lower(), text)
     text = re.sub(r"(?<=[A-Za-z\]])\^?([+-]?\d+)", r"**\1", text).replace("%", "percent")
     text = re.sub(r"\s*/\s*", "/", text)
@@ -122,4 +137,10 @@ def _parsed(unit: str) -> Any:
 def _registry() -> Any:
     import pint
 
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    registry = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    water = pint.Context("water")
+    density = registry.Quantity(1000.0, "kg / m**3")
+    for time in ("", " / [time]"):
+        water.add_transformation(f"[mass] / [length] ** 2{time}", f"[length]{time}", lambda _, mass: mass / density)
+    registry.add_context(water)
+    return registry
