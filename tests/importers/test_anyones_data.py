@@ -18,6 +18,7 @@ from framecast.data.archive.reader import Archive
 from framecast.data.split_table import SIDES, TableSplit, write_split
 from framecast.data.splits import AutoSplit, TimeSplit
 from framecast.data.windows import find_windows
+from framecast.importers.decoding import decode
 from framecast.importers.importing import Imported, import_data
 from framecast.videos.frames import FrameSpec
 
@@ -194,6 +195,19 @@ def test_declared_missing_values_of_another_precision_are_unknown(kind, stated, 
     archive, imported = brought_in(data, tmp_path)
     np.testing.assert_array_equal(archive.read("in")[0], np.where(ROWS == 0, np.nan, ROWS))
     assert imported.notes == ()
+
+
+@pytest.mark.parametrize("kind", ["i2", "f4"])
+def test_packing_and_missing_values_written_as_text_are_numbers(kind, tmp_path) -> None:
+    stored = np.tile(np.array([10, 20, -99, -98], kind), (3, 4, 1))
+    attrs = {"units": "K", "scale_factor": "0.1", "add_offset": "273.15", "missing_value": "-99, -98"}
+    data = xr.Dataset({"t": (("time", "y", "x"), stored, attrs)}, {"time": HOURS[:3]})
+    archive = brought_in(data, tmp_path)[0]
+    expected = np.array([274.15, 275.15, np.nan, np.nan], np.float32)
+    np.testing.assert_array_equal(archive.read("in")[0, 0, 0], expected)
+    data["t"].attrs["scale_factor"] = "a tenth"
+    with pytest.raises(DataError, match="scale_factor of t is 'a tenth'"):
+        decode(data)
 
 
 @pytest.mark.parametrize("power", [-30, 16, 27, 35])

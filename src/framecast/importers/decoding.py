@@ -41,7 +41,9 @@ class Decoded:
 def decode(stored: xr.Dataset) -> Decoded:
     """Return ``stored``, opened with ``decode_cf=False``, decoded."""
     stored = stored.copy()
-    for variable in stored.variables.values():
+    for name, variable in stored.variables.items():
+        if variable.dtype.kind in "iuf":
+            _number_attributes(str(name), variable)
         _widen_missing(variable)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # xarray: several fill values, all of which it applies
@@ -64,6 +66,29 @@ def decode(stored: xr.Dataset) -> Decoded:
     coords = {name: value for name, value in clocks.items() if name in dataset.coords}
     others = {name: value for name, value in clocks.items() if name not in coords}
     return replace(decoded, dataset=dataset.assign_coords(coords).assign(others))
+
+
+def _number_attributes(name: str, variable: xr.Variable) -> None:
+    """Replace packing and missing values that are written as text, such as ``"0.1"``, by their numbers.
+
+    Raises:
+        DataError: a scale or an offset is not a number.
+    """
+    for key in ("scale_factor", "add_offset", "_FillValue", "missing_value"):
+        texts = np.ravel(variable.attrs.get(key, ()))
+        if not texts.size or texts.dtype.kind not in "SUOT":
+            continue
+        try:
+            numbers = [float(part) for text in texts for part in as_text(text).replace(",", " ").split()]
+        except ValueError:
+            numbers = []
+        if key in ("scale_factor", "add_offset") and len(numbers) != 1:
+            raise DataError(f"the {key} of {name} is {as_text(texts[0])!r}, which is not a number: correct it")
+        whole = variable.dtype.kind in "iu" and key in ("_FillValue", "missing_value")
+        values = [int(number) if whole and number.is_integer() else number for number in numbers]
+        variable.attrs.pop(key)
+        if values:
+            variable.attrs[key] = values[0] if len(values) == 1 else np.array(values)
 
 
 def _widen_missing(variable: xr.Variable) -> None:
