@@ -303,6 +303,31 @@ def test_hours_without_minutes_in_names(names, expected) -> None:
     np.testing.assert_array_equal(found, np.array(expected, "M8[ns]"))
 
 
+@pytest.mark.parametrize(
+    ("names", "expected", "said"),
+    [
+        (["a_2020-01-01T12:00+01:00", "a_2020-01-01T13:00+01:00"], ["2020-01-01T11", "2020-01-01T12"], "+01:00"),
+        (["20200101T1200+0100", "20200101T1300+0100"], ["2020-01-01T11", "2020-01-01T12"], "+0100"),
+        (["20201025_0230+0200", "20201025_0230+0100"], ["2020-10-25T00:30", "2020-10-25T01:30"], "+0200, +0100"),
+        (["20200101_1200Z", "20200101_1300Z"], ["2020-01-01T12", "2020-01-01T13"], "names"),
+        ([f"20200101_{k}00+0{k - 10}00" for k in (12, 13, 14)], [f"2020-01-01T{k}" for k in (12, 13, 14)], "not read"),
+        (["2020010112+0100", "2020010112+0200"], [100, 200], "numbered"),  # lead times
+        (["20200101_1200-0100", "20200101_1300-0100"], ["2020-01-01T12", "2020-01-01T13"], "not read"),
+        (["20200101T10:00-05:00", "20200101T11:00-05:00"], ["2020-01-01T15", "2020-01-01T16"], "-05:00"),
+        (["20200101_10:00-11:00", "20200101_11:00-12:00"], ["2020-01-01T10", "2020-01-01T11"], "not read"),
+    ],
+)
+def test_offsets_from_utc_in_names(names, expected, said) -> None:
+    times, found = times_in_names([Path(f"{name}.png") for name in names])
+    assert times.tolist() == np.array(expected, times.dtype).tolist()
+    assert said in found
+
+
+def test_an_offset_of_a_pattern_is_taken_off() -> None:
+    times, _ = times_in_names([Path("20200101T1200-0500.png")], "%Y%m%dT%H%M%z")
+    assert times == np.datetime64("2020-01-01T17")
+
+
 def test_the_step_of_numbered_frames_is_one_that_occurs(tmp_path) -> None:
     for k in (1, 2, 10):
         Image.fromarray(VALUES[0].astype("u1")).save(tmp_path / f"{k}.png")
