@@ -18,7 +18,7 @@ import pytest
 import xarray as xr
 import zarr
 from fsspec.implementations.memory import MemoryFileSystem
-from PIL import Image
+from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from framecast.cli import app
@@ -344,6 +344,37 @@ def test_numbers_of_tiff_files_keep_their_sign(kind, tmp_path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", values)
     archive, _ = archived(tmp_path / "x.tif", tmp_path, cadence="1h")
     np.testing.assert_allclose(archive.read("x")[0], values[:, ::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_tiff_files_in_which_0_is_white_are_inverted(kind, tmp_path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    values = VALUES[:2].astype(kind)
+    for k, frame in enumerate(np.iinfo(kind).max - values):
+        tifffile.imwrite(tmp_path / f"a{k}.tif", frame, photometric="miniswhite")
+    archive, _ = archived(tmp_path / "a*.tif", tmp_path, cadence="5min")
+    np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], values[:, ::-1])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pictures_are_turned_as_their_exif_orientation_says(mode, tmp_path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the first row is the right edge
+    for k, frame in enumerate(VALUES[:2].astype(np.uint8)):
+        picture = Image.fromarray(frame).convert(mode)
+        picture.save(tmp_path / f"a{k}.png", exif=exif)
+        picture.save(tmp_path / f"b{k}.jpg", exif=exif, quality=100)
+    expected = np.rot90(VALUES[:2], -1, axes=(1, 2))[:, ::-1]
+    for pattern, error in (("a*.png", 0), ("b*.jpg", 3)):
+        archive, _ = archived(tmp_path / pattern, tmp_path, cadence="5min")
+        np.testing.assert_allclose(archive.read(archive.sequences[0])[0], expected, atol=error)
+
+
+def test_pixels_of_pictures_are_no_fractions(tmp_path) -> None:
+    for k, frame in enumerate(VALUES[:2].astype(np.uint8)):
+        Image.fromarray(frame).save(tmp_path / f"a{k}.png")
+    archive, _ = archived(tmp_path / "a*.png", tmp_path, cadence="5min", unit="%")
+    np.testing.assert_array_equal(archive.read(archive.sequences[0])[0], VALUES[:2, ::-1])
 
 
 def test_colours_of_16_bits_are_refused_however_they_are_stored(tmp_path) -> None:

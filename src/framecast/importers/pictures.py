@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from framecast.core.errors import DataError
 from framecast.core.reading import check_regular
@@ -138,8 +138,13 @@ def _pixels(picture: Image.Image) -> npt.NDArray[Any]:
     bits, kind = (np.max(tags.get(tag, 0)) for tag in (TiffImagePlugin.BITSPERSAMPLE, TiffImagePlugin.SAMPLEFORMAT))
     if (";16" in str(_layout(picture)) or bits > 8) and picture.mode in ("RGB", "RGBA", "LA"):
         raise DataError("colours of 16 bits, of which half would be lost: save grey pictures, or NetCDF")
+    inverted = picture.mode.startswith("I;16") and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    if not tags and picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # Pillow turns TIFF itself
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("1", "L", "F", "I") or picture.mode.startswith("I;16"):
         values = np.asarray(picture)
+        if inverted:  # white is 0, as Pillow heeds for 8 bits
+            values = np.iinfo(values.dtype).max - values
         if most is not None and most not in (255, 65535):  # Pillow has stretched the values to 8 or 16 bits
             values = np.rint(values * (most / (65535 if picture.mode == "I" else 255))).astype(np.int32)
         if (bits, kind) in _SIGNS:  # Pillow has changed the sign
