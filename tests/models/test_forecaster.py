@@ -6,7 +6,7 @@ import pytest
 import torch
 import xarray as xr
 
-from framecast.core.errors import ConfigError, DataError
+from framecast.core.errors import ConfigError, DataError, FramecastWarning
 from framecast.data.archive.reader import Archive
 from framecast.diffusion.sampler import DDIM, DDPM, DPMSolverPP, Heun, UniPC
 from framecast.diffusion.times import Leading
@@ -227,6 +227,12 @@ class TestRollout:
         second_past = torch.from_numpy(np.stack([blocks[k].values[1, 0] for k in (0, 1)], axis=1))
         again = forecaster.draw(second_past, Draw(members=[1], options=forecaster.sampling, seed=1, block=2))
         assert np.array_equal(again[0, :, 0], blocks[2].values[1, 0])
+
+    def test_a_past_unlike_the_training_data_is_told_of(self, untrained, past, monkeypatch):
+        forecaster = untrained("data.future_channels=null", "data.future=1")
+        monkeypatch.setattr(forecaster, "objection", lambda pixels: "too bright")
+        with pytest.warns(FramecastWarning, match="unlike the training data: too bright"):
+            next(forecaster.rollout(past, blocks=2, members=1))
 
     def test_other_noise_in_every_block(self, untrained, past):
         forecaster = untrained("data.future_channels=null", "data.future=1")

@@ -8,7 +8,7 @@ import xarray as xr
 
 from framecast.core.errors import DataError
 from framecast.videos.frames import FrameSpec
-from framecast.videos.labelled import to_ensemble, to_tensor
+from framecast.videos.labelled import field_tensor, to_ensemble, to_tensor
 
 FRAMES = FrameSpec(past_channels=("u",), future_channels=("u",), past=3, future=2, cadence=3600, height=4, width=6)
 HOURS = np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(1, "h")
@@ -55,6 +55,20 @@ def test_rows_and_columns_are_turned_by_their_coordinates_and_back(coords, south
     for name in coords:
         np.testing.assert_array_equal(forecast[name], given[name])
         assert forecast[name].attrs == given[name].attrs
+
+
+@pytest.mark.parametrize("y", [[50.0, 51, 52, 53], [53.0, 52, 51, 50], None])
+@pytest.mark.parametrize("own", [[50.0, 51, 52, 53], [53.0, 52, 51, 50], None])
+def test_fields_are_turned_by_their_own_coordinates_else_by_those_of_the_past(y, own) -> None:
+    field = xr.DataArray(VALUES[0], dims=("time", "y", "x"), name="sst")
+    field = field if own is None else field.assign_coords(y=own)
+    falls = (own or y or [0, 1])[0] == 53
+    for given in (field, field.transpose("x", "time", "y")):
+        found = field_tensor(given, past() if y is None else past(y=y))
+        np.testing.assert_array_equal(found, VALUES[0, :, ::-1] if falls else VALUES[0])
+    np.testing.assert_array_equal(field_tensor(xr.DataArray([1.0, 2], dims="time"), past()), [1, 2])
+    with pytest.raises(DataError, match="rename them to time, y, x"):
+        field_tensor(field.rename(y="lat", x="lon"), past())
 
 
 def test_what_has_no_coordinates_is_taken_as_it_is() -> None:

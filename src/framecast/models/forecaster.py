@@ -37,10 +37,11 @@ from framecast.networks.compiled import compile_network
 from framecast.verification.recalibration.calibration import Calibration
 from framecast.videos.conditioning import Conditioning, GivenFrames
 from framecast.videos.forcings import assemble, channels_of_forcings
-from framecast.videos.frames import FrameSpec, as_float32
+from framecast.videos.frames import FrameSpec
 from framecast.videos.labelled import (
     Video,
     Videos,
+    field_tensor,
     is_batch,
     issue_times,
     one_video,
@@ -220,7 +221,8 @@ class Forecaster:
                 its own noise, the first that of a single one.
             chunk: members drawn at once; by default as many as are drawn fastest.
             forcings: for models with forcings: each channel by name, ``[time]`` or ``[time, y, x]`` in physical units
-                for the past frames and all that are forecast. Time of day and year follow from the times of the past,
+                for the past frames and all that are forecast. Rows and columns run as those of the past, or as the
+                coordinates of a DataArray say. Time of day and year follow from the times of the past,
                 which must then be a DataArray with dates.
             horizon: how far, such as ``24h``; beyond the model's F frames each member is continued from its own.
             progress: whether to show how many members are finished, or a function that is called with their number and
@@ -248,14 +250,7 @@ class Forecaster:
         blocks = -(-frames.future // self.frames.future)
         with track("members", members * len(pasts) * blocks, progress) as task:
             for k, (each, given) in enumerate(zip(pasts, labels, strict=True)):
-                own, pixels = (
-                    replace(draw, sample=k, label=given),
-                    to_tensor(each, self.frames, unit=self.config.past_unit),
-                )
-                if lost := self.normaliser.losses(pixels, self.frames.past_channels):
-                    warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=2)
-                if unlike := self.objection(pixels):
-                    warnings.warn(f"past: unlike the training data: {unlike}", FramecastWarning, stacklevel=2)
+                own, pixels = replace(draw, sample=k, label=given), self._seen(each)
                 known = self.forcing(each, forcings or {}, frames)
                 drawn = self.draw_frames(pixels, own, frames.future, forcing=known, task=task)
                 ensembles.append(to_ensemble(drawn, each, frames, attrs=self._attrs(own)))
@@ -292,7 +287,7 @@ class Forecaster:
         past, options = one_video(past), self.settle(self.options(**choices))
         draw = Draw(members=numbered(members), seed=seed, label=label, options=options, chunk=chunk)
         known = self.forcing(past, forcings or {}, self.frames.extended(blocks * self.frames.lead_times[-1]))
-        drawn = self.draw_blocks(to_tensor(past, self.frames, unit=self.config.past_unit), draw, forcing=known)
+        drawn = self.draw_blocks(self._seen(past), draw, forcing=known)
         for block, videos in enumerate(islice(drawn, blocks)):
             later = block * self.frames.lead_times[-1]
             yield to_ensemble(videos, past, self.frames, attrs=self._attrs(draw), later=later)
@@ -368,15 +363,13 @@ class Forecaster:
             raise ConfigError(f"{unknown[0]} is not a forcing of {self.name}; it takes {', '.join(names) or 'none'}")
         if not names:
             return None
-        values = {name: torch.as_tensor(as_float32(value).copy()) for name, value in given.items()}
+        values = {name: field_tensor(value, past) for name, value in given.items()}
         for name, own in values.items():
             if own.ndim not in (1, 3) or len(own) != frames.past + ahead:
                 raise DataError(
                     f"{name} is given in the shape {list(own.shape)}; it must be [time] or [time, y, x] with "
                     f"{frames.past} past and {ahead} future frames"
                 )
-            if own.ndim == 3:
-                values[name] = own.flip(turned_axes(one_video(past)))
         return assemble(names, issue_times(past, frames), values, pixels_of(past))
 
     def objection(self, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
@@ -552,6 +545,15 @@ class Forecaster:
             "command": command,
         }
         return attrs if self.calibration is None else attrs | {"calibration": self.calibration.to_plain()}
+
+    def _seen(self, past: Video) -> Tensor:
+        """Return a past as a tensor, with a warning if it is unlike the training data."""
+        pixels = to_tensor(past, self.frames, unit=self.config.past_unit)
+        if lost := self.normaliser.losses(pixels, self.frames.past_channels):
+            warnings.warn(f"past: {lost}", FramecastWarning, stacklevel=3)
+        if unlike := self.objection(pixels):
+            warnings.warn(f"past: unlike the training data: {unlike}", FramecastWarning, stacklevel=3)
+        return pixels
 
     def _attrs(self, draw: Draw) -> dict[str, Any]:
         attrs = {"unit": self.unit, "units": self.unit, **self.provenance(draw)}

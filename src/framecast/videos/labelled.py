@@ -214,6 +214,27 @@ def turned_axes(video: Video) -> list[int]:
     return falling_axes(video.coords) if isinstance(video, xr.DataArray) else []
 
 
+def field_tensor(field: Any, past: Video) -> Tensor:
+    """Return what belongs to the frames of ``past``, ``[time]`` or ``[time, y, x]``, rows and columns as in an archive.
+
+    Coordinates of a DataArray give its direction, and those of the past that of what has none.
+
+    Raises:
+        DataError: a DataArray of several dimensions lacks ``y`` or ``x``.
+    """
+    past = one_video(past)
+    coords: dict[Any, Any] = {}
+    if isinstance(past, xr.DataArray):
+        coords = {name: own for name, own in past.coords.items() if own.dims and set(own.dims) <= {"y", "x"}}
+    if isinstance(field, xr.DataArray):
+        if field.ndim > 1 and not {"y", "x"} <= set(field.dims):
+            raise DataError(f"{field.name} has dimensions {', '.join(map(str, field.dims))}: rename them to time, y, x")
+        coords |= field.coords
+        field = field.transpose(..., "y", "x", missing_dims="ignore")
+    values = torch.as_tensor(as_float32(field).copy())
+    return values.flip(falling_axes(coords)) if values.ndim == 3 else values
+
+
 def _checked(video: np.ndarray | Tensor) -> Tensor:
     """Return four axes of finite numbers and NaN as float32."""
     try:
