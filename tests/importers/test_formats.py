@@ -679,6 +679,19 @@ def test_channels_are_computed_and_converted_each_with_its_unit(tmp_path) -> Non
             archived(tmp_path / "a.nc", tmp_path, channel=wrong, unit="K")
 
 
+def test_frames_of_one_time_in_several_files_are_told_of_with_what_to_do(tmp_path) -> None:
+    (tmp_path / "in").mkdir()
+    for k in range(2):
+        grid(VALUES + k).to_netcdf(tmp_path / "in" / f"member{k}.nc", engine="h5netcdf")
+    command = ["import", str(tmp_path / "in"), str(tmp_path / "out.zarr")]
+    said = " ".join(CliRunner().invoke(app, command).output.split())
+    assert "left out: 6 frames that have the time of an earlier frame" in said
+    assert "--sequence file" in said
+    archive, imported = archived(tmp_path / "in", tmp_path, sequence="file")
+    assert (imported.repeated, imported.sequences) == (0, 2)
+    np.testing.assert_array_equal(archive.read("member1")[0], VALUES + 1)
+
+
 def test_the_command_says_what_it_understood_first_and_what_comes_next_last(tmp_path) -> None:
     data = grid()
     data["rain"].values[:, :3] = np.nan

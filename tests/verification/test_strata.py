@@ -212,6 +212,41 @@ def test_coordinates_of_arrays_in_memory_are_compared():
 
 
 @pytest.mark.thorough
+def test_latitudes_that_differ_from_those_of_the_ensemble_are_refused():
+    random = np.random.default_rng(0)
+    lat = {"lat": ("y", [50.0, 51.0, 52.0])}
+    members = xr.DataArray(random.normal(size=(3, 3, 3)), dims=("member", "y", "x"), coords=lat)
+    truth = members[0] + 0.1
+    fc.score(members, truth)
+    with pytest.raises(DataError, match="truth: lat differs"):
+        fc.score(members, truth[::-1])
+
+
+@pytest.mark.thorough
+def test_weights_are_arranged_by_names_and_coordinates():
+    random = np.random.default_rng(0)
+    places = {"y": [50.0, 51.0, 52.0], "x": [4.0, 5.0, 6.0]}
+    members = xr.DataArray(random.normal(size=(3, 3, 3)), dims=("member", "y", "x"), coords=places)
+    truth = xr.DataArray(random.normal(size=(3, 3)), dims=("y", "x"), coords=places)
+    weights = xr.DataArray(random.random((3, 3)), dims=("y", "x"), coords=places)
+
+    def crps(given, came=truth, own=members):
+        return float(fc.score(own, came, weights=given)["crps"])
+
+    expected = crps(weights.values)
+    turned = weights.transpose("x", "y")[:, ::-1]
+    assert crps(weights) == crps(turned) == crps(turned, own=members.values) == expected
+    assert crps(weights[:, 0]) == crps(weights.values[:, :1]) != crps(weights[0]) == crps(weights.values[0])
+    with pytest.raises(ConfigError, match="dimension 'lat' of the weights is unknown"):
+        crps(weights.rename(y="lat"))
+    with pytest.raises(DataError, match=r"weights: there is no y 5"):
+        crps(weights.assign_coords(y=[60.0, 61.0, 62.0]))
+    for wrong in (-weights, weights.where(weights > 0.5), 0 * weights):
+        with pytest.raises(ConfigError, match="finite numbers of at least 0"):
+            crps(wrong)
+
+
+@pytest.mark.thorough
 def test_lead_times_and_units_of_arrays_in_memory_are_used():
     random = np.random.default_rng(0)
     leads = {"lead_time": np.array([5, 10, 15], "m8[m]").astype("m8[ns]")}

@@ -81,7 +81,8 @@ def _explain(imported: "Imported") -> None:
             "from its time by more than a tenth of the cadence are left out; data.tolerance=0.45 in training "
             "keeps them, with the nearest frames, and --interpolate here resamples to even times"
         )
-    for count, why in ((imported.undated, "have no time"), (imported.repeated, "have the time of an earlier frame")):
+    again = "have the time of an earlier frame (members of an ensemble or levels in separate files: --sequence file)"
+    for count, why in ((imported.undated, "have no time"), (imported.repeated, again)):
         if count:
             note(f"left out: {count} frames that {why}")
     for decided in imported.notes[:_NOTES]:

@@ -46,6 +46,8 @@ class Domain:
         positions: returns the position of a sequence of an archive, a Dataset, at any times ``[time]``, also after its
             last frame: name -> (values ``[time]``, attributes). Forecast files keep it for the frames seen and
             forecast.
+        places: returns the position of each frame, past and future, of a sample of a forecast file, a Dataset, as
+            text; nothing where it is not known.
         motion: returns a function that predicts the motion of the frames of an archive, else None. It is called as
             ``motion(archive)(window, frames=...)`` and returns the motion over the lead times in pixels per
             ``frames.cadence``, ``[2, y, x]`` along x and y, float32: an input of models that use it
@@ -68,6 +70,7 @@ class Domain:
     colours: Callable[[str], Any] = lambda channel: None
     oracle: Callable[[Any], Callable[..., Any] | None] = lambda archive: None
     positions: Callable[[Any, Any], Mapping[str, tuple[Any, Mapping[str, str]]]] = lambda sequence, times: {}
+    places: Callable[[Any], Sequence[str]] = lambda sample: ()
     motion: Callable[[Any], Callable[..., Any] | None] = lambda archive: None
     image_attributes: tuple[str, ...] = ()
     recipes: Mapping[str, Path] = field(default_factory=dict)

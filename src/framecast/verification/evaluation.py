@@ -275,7 +275,8 @@ def score(
         thresholds: values whose exceedance is scored as an event.
         scores: scores in addition to those of the catalogue.
         quantities: derived quantities in addition to those of the catalogue.
-        weights: of the pixels, ``[height, width]`` or broadcast to it, such as ``cos(latitude)[:, None]``.
+        weights: of the pixels, ``[height, width]`` or broadcast to it, such as ``cos(latitude)[:, None]``, or a
+            DataArray with the dimensions ``y``, ``x`` or both, which is arranged by its coordinates.
         blocks: the block of each sample, for the intervals; each sample is one by default.
         replicates: number of bootstrap draws.
         seed: random seed of the draws.
@@ -303,7 +304,7 @@ def score(
     climate = Climate.of([own[torch.isfinite(own)].numpy() for own in observed.unbind(1)])
     if data_range is not None:
         climate = replace(climate, data_range=np.full(observed.shape[1], data_range, np.float64))
-    shared = climate.judged(_areas(weights, size))
+    shared = climate.judged(_areas(weights, size, like=ensemble if isinstance(ensemble, xr.DataArray) else truth))
     tally = Tally(members=members.shape[1], scores=entries, thresholds=limits, scale=climate.scale if several else None)
     for one, came, judged in zip(members, observed, valid, strict=True):
         known = torch.where(judged, came, torch.nan)
@@ -380,14 +381,26 @@ def _aligned(truth: Any, ensemble: Any) -> Any:
     own, wanted = (str(array.attrs.get("units", "")) for array in (truth, ensemble))
     if own and wanted and not same_unit(own, wanted):
         truth = truth.copy(data=convert(as_float32(truth.values), own, wanted))
-    for dim in set(truth.dims) & set(ensemble.dims) & set(truth.coords) & set(ensemble.coords):
-        if not np.array_equal(truth[dim].values, ensemble[dim].values):
-            if missing := sorted(set(ensemble[dim].values.tolist()) - set(truth[dim].values.tolist())):
+    return _selected(truth, ensemble, "truth")
+
+
+def _selected(array: xr.DataArray, like: xr.DataArray, name: str) -> xr.DataArray:
+    """Return what an ``array``, with a ``name`` for errors, has at the coordinates of ``like``, in their order."""
+    for dim in set(array.dims) & set(like.dims) & set(array.coords) & set(like.coords):
+        if not np.array_equal(array[dim].values, like[dim].values):
+            if missing := sorted(set(like[dim].values.tolist()) - set(array[dim].values.tolist())):
                 raise DataError(
-                    f"the truth has no {dim} {missing[0]}, which the ensemble has: framecast does not interpolate"
+                    f"{name}: there is no {dim} {missing[0]}, which the ensemble has: framecast does not interpolate"
                 )
-            truth = truth.sel({dim: ensemble[dim].values})
-    return truth
+            array = array.sel({dim: like[dim].values})
+    for place in sorted(map(str, set(array.coords) & set(like.coords) - set(array.dims))):
+        own, wanted = array[place], like[place]
+        if not wanted.dims or set(own.dims) != set(wanted.dims) or not set(own.dims) <= {"y", "x"}:
+            continue
+        own = own.transpose(*wanted.dims)
+        if own.shape == wanted.shape and not np.allclose(own, wanted, rtol=0, atol=1e-3, equal_nan=True):
+            raise DataError(f"{name}: {place} differs from that of the ensemble: put rows and columns in its order")
+    return array
 
 
 def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
@@ -405,13 +418,19 @@ def _ordered(array: Any, dims: tuple[str, ...]) -> torch.Tensor:
     return finite_tensor(values.reshape(*before, *shape))
 
 
-def _areas(weights: Any, size: tuple[int, int]) -> np.ndarray | None:
-    """Return the weights of the pixels with a mean of 1."""
+def _areas(weights: Any, size: tuple[int, int], *, like: Any) -> np.ndarray | None:
+    """Return the weights of the pixels with a mean of 1, a DataArray by the names and coordinates of ``like``."""
     if weights is None:
         return None
+    if isinstance(weights, xr.DataArray):
+        if unknown := [str(name) for name in weights.dims if name not in ("y", "x")]:
+            raise ConfigError(f"dimension {unknown[0]!r} of the weights is unknown here: use y and x")
+        weights = _selected(weights, like, "weights") if isinstance(like, xr.DataArray) else weights
+        weights = weights.transpose("y", "x", missing_dims="ignore")
+        weights = weights.expand_dims("x", axis=-1) if weights.dims == ("y",) else weights
     values = np.asarray(getattr(weights, "values", weights), np.float64)
-    if isinstance(weights, xr.DataArray) and weights.dims == ("y",):
-        values = values[:, None]
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() > 0):
+        raise ConfigError("weights of the pixels are finite numbers of at least 0, not all of them 0")
     try:
         return np.broadcast_to(values / values.mean(), size).copy()
     except ValueError:

@@ -107,7 +107,7 @@ class Sample:
             quantities=quantities_of(source.domain, data.coords),
             weights=None if areas is None else torch.from_numpy(areas),
             moments=tuple(source.calendar.moment(issue + each) for each in elapsed.astype("timedelta64[ns]")),
-            places=_places(data),
+            places=tuple(source.domain.places(data)),
             sides=frame_sides(data.coords),
             unlike=str(data["unlike_training"].values) if "unlike_training" in data else "",
             motion=data["motion"].values if "motion" in data else None,
@@ -142,16 +142,6 @@ class Sample:
     def curve(self) -> Quantity:
         """The quantity of each frame that is drawn."""
         return next(quantity for quantity in self.quantities if quantity.by_lead)
-
-
-def _places(data: xr.Dataset) -> tuple[str, ...]:
-    """Return the position of the centre of each frame; nothing if unknown."""
-    names = ("past_hpc_x", "past_hpc_y", "hpc_x", "hpc_y")
-    if not set(names) <= set(data.coords):
-        return ()
-    past_x, past_y, x, y = (data[name].values for name in names)
-    both = zip(np.concatenate([past_x, x]), np.concatenate([past_y, y]), strict=True)
-    return tuple(f"x {west:+.0f}″, y {north:+.0f}″".replace("-", "−") for west, north in both)
 
 
 def interval_rows(sample: Sample) -> list[Interval]:

@@ -51,6 +51,15 @@ def _positions(sequence: Any, times: Any) -> Mapping[str, tuple[Any, Mapping[str
     return coordinates(sequence, times)
 
 
+def _places(sample: Any) -> tuple[str, ...]:
+    names = ("past_hpc_x", "past_hpc_y", "hpc_x", "hpc_y")
+    if not set(names) <= set(sample.coords):
+        return ()
+    past_x, past_y, x, y = (sample[name].values for name in names)
+    both = zip([*past_x, *x], [*past_y, *y], strict=True)
+    return tuple(f"x {west:+.0f}″, y {north:+.0f}″".replace("-", "−") for west, north in both)
+
+
 def _motion(archive: "Archive") -> Callable[..., Any] | None:
     from framecast.domains.solar.rotating import can_rotate, rotation_flow
 
@@ -76,6 +85,7 @@ SOLAR = Domain(
     reasons={"masked": "off disk"},
     colours=_colours,
     positions=_positions,
+    places=_places,
     motion=_motion,
     # Archives of version 0.1 call the radiometry their calibration.
     image_attributes=("pixel_arcsec", "off_limb", "rotation", "radiometry", "calibration"),
@@ -91,6 +101,7 @@ MAGNETOGRAMS = Domain(
     quantities=_magnetic_quantities,
     reasons=SOLAR.reasons,
     positions=_positions,
+    places=_places,
     motion=_motion,
     image_attributes=SOLAR.image_attributes,
 )
