@@ -204,6 +204,27 @@ def test_a_factor_in_an_expression_is_the_conversion(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("attrs", "given"),
+    [
+        ({"units_metadata": "temperature: difference"}, {}),
+        ({"long_name": "2 metre temperature anomaly"}, {}),
+        ({}, {"channel": "d=t - c"}),
+    ],
+)
+def test_differences_are_not_shifted(attrs, given, tmp_path):
+    times = np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(5, "m")
+    variable = (("time", "y", "x"), np.zeros((3, 4, 4), np.float32), {"units": "K", **attrs})
+    data = xr.Dataset({"t": variable, "c": variable}, coords={"time": times})
+    data.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    given = {"variables": "t", "progress": False, "overwrite": True, **given}
+    if "channel" in given:
+        given.pop("variables")
+    with pytest.raises(DataError, match="is a difference in K"):
+        import_data(tmp_path / "t.nc", tmp_path / "a.zarr", unit="degC", **given)
+    assert import_data(tmp_path / "t.nc", tmp_path / "a.zarr", unit="mK", **given).unit == "mK"
+
+
+@pytest.mark.parametrize(
     ("expression", "yes"),
     [
         *((text, True) for text in ("tp * 1000", "tp / 0.001", "0.5 * (u + v)", "2 / u")),

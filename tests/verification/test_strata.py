@@ -7,8 +7,10 @@ import xarray as xr
 import framecast as fc
 from framecast.core.errors import ConfigError, DataError
 from framecast.data.forecasts import SampleInfo, write_forecast
+from framecast.verification.cases import Cases
 from framecast.verification.evaluation import evaluate
 from framecast.verification.rows import score_rows
+from framecast.verification.strata import find_strata
 from framecast.videos.calendar import Calendar
 from framecast.videos.frames import FrameSpec
 
@@ -97,6 +99,35 @@ def test_seasons_labels_regions_and_classes_are_scored_by_themselves(written, tm
         assert float(parts[name].scores["net"]["crps"]) == pytest.approx(value, rel=1e-5)
     assert parts["season DJF"].samples == 2 and parts["region tropics"].judged_pixels == 4 * 2 * 4
     assert np.isfinite(float(parts["class land"].skill["net"]["persistence"]))
+
+
+@pytest.mark.thorough
+def test_masks_are_arranged_by_the_coordinates_of_the_forecast(written, tmp_path):
+    path, *_ = written(TIMES, channels=("u",))
+    sea = np.arange(12).reshape(3, 4) % 5 == 0
+    names = ("latitude", "longitude")
+    mask = xr.DataArray(sea.astype("i1"), dims=names, name="sea", coords={"latitude": [0.0, 30, 60]})
+    mask = mask.assign_coords(longitude=[370.0, 380, 390, 400])  # those of the forecast, counted otherwise
+
+    def pixels(mask):
+        mask.to_dataset().to_netcdf(tmp_path / "mask.nc", engine="h5netcdf")
+        cases = Cases([path], seed=0)
+        return find_strata(cases, mask=tmp_path / "mask.nc")[1].pixels.numpy()
+
+    turned = mask.transpose(*names[::-1])[::-1, ::-1]
+    for given in (mask, turned, mask.drop_vars(names), turned[::-1, ::-1].drop_vars(names)):
+        np.testing.assert_array_equal(pixels(given), sea)
+    with pytest.raises(DataError, match="another latitude"):
+        pixels(mask.assign_coords(latitude=[0.0, 31, 60]))
+
+
+@pytest.mark.thorough
+def test_regions_in_metres_are_no_longitudes(written, monkeypatch):
+    metres = {name: (name, np.arange(float(n)) * 1000 + 500, {"units": "m"}) for name, n in (("y", 3), ("x", 4))}
+    monkeypatch.setitem(globals(), "DEGREES", metres)
+    path, *_ = written(TIMES, channels=("u",))
+    [part] = find_strata(Cases([path], seed=0), regions=("part=0:3000,1000:2000",))
+    np.testing.assert_array_equal(part.pixels, np.array([[False, True, False, False]] * 3))
 
 
 @pytest.mark.thorough
@@ -258,6 +289,12 @@ def test_lead_times_and_units_of_arrays_in_memory_are_used():
     np.testing.assert_allclose(found["lead_time"], [1 / 12, 1 / 6, 1 / 4])
     assert float(found["time_of_peak_crps"]) == pytest.approx(float(given["time_of_peak_crps"]))
     np.testing.assert_array_equal(fc.score(members, truth, cadence=7200)["lead_time"], [2, 4, 6])
+    for numbers, attrs, hours in (([6, 12, 18], {"units": "hours"}, [6, 12, 18]), ([0, 1, 2], {}, [1, 2, 3])):
+        own = members.assign_coords(lead_time=("lead_time", numbers, attrs))
+        np.testing.assert_allclose(fc.score(own, truth)["lead_time"], hours)
+    for wrong, words in (([6, 12, 18], "no unit"), ([2.0, 1.0, 0.0], "does not increase")):
+        with pytest.raises(ConfigError, match=words):
+            fc.score(members.assign_coords(lead_time=wrong), truth)
     celsius = (truth - 273.15).assign_attrs(units="degC")
     assert float(fc.score(members, celsius)["crps"]) == pytest.approx(float(found["crps"]), rel=1e-4)
     with pytest.raises(DataError, match="values in mm/h cannot be converted to K"):

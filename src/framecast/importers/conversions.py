@@ -113,6 +113,7 @@ def find_conversion(
     collected: float | None,
     source: str,
     named: Sequence[str] = (),
+    difference: bool = False,
 ) -> Conversion:
     """Return the conversion of a channel to the requested unit.
 
@@ -127,9 +128,11 @@ def find_conversion(
         source: named in errors.
         named: CF's standard name of each variable that the channel is made from, or its own; from which it follows
             whether a mass is one of water.
+        difference: whether values are differences, such as anomalies.
 
     Raises:
-        DataError: both units are known and cannot be converted, or the accumulation interval of a total is unknown.
+        DataError: both units are known and cannot be converted, a difference would be shifted, or the accumulation
+            interval of a total is unknown.
     """
     asked, scaled = options.unit_of(channel), _scaling(options)
     if asked is None or same_unit(stored, asked):
@@ -163,6 +166,11 @@ def find_conversion(
         raise DataError(
             f"{channel} is in {stored} in {source}, which cannot be converted to {asked}: leave --unit out, or "
             "give the conversion to physical values with --scale and --offset"
+        )
+    if difference and abs(convert(np.zeros(1), stored, asked)[0]) > 0:
+        raise DataError(
+            f"{channel} is a difference in {stored} in {source}, which a conversion to {asked} would shift: leave "
+            "--unit out, or give the conversion with --scale and --offset"
         )
     return Conversion(asked, stored, f"converted from {stored}", lambda values: convert(values, stored, asked))
 

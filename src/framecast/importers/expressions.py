@@ -54,6 +54,11 @@ def rescales(expression: str) -> bool:
     return False
 
 
+def subtracts(expression: str) -> bool:
+    """Whether an expression contains a difference."""
+    return any(isinstance(node, ast.Sub) for node in ast.walk(_tree(expression)))
+
+
 def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
     """Return what ``expression`` gives for ``values`` by name: arrays, numbers or quantities of pint.
 

@@ -1,5 +1,6 @@
 """Frames of a gridded source: the selected pixels and times, rows upward, in physical units, a block at a time."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from framecast.importers.conversions import (
     is_reflectivity,
 )
 from framecast.importers.decoding import Decoded, as_text
-from framecast.importers.expressions import evaluate, names_in, rescales
+from framecast.importers.expressions import evaluate, names_in, rescales, subtracts
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
 from framecast.importers.times import frame_times, within
@@ -30,6 +31,8 @@ from framecast.importers.values import ValueWatch, implausible, means, to_float3
 from framecast.videos.units import joined, unit_of_expression
 
 _BLOCK_BYTES = 64 * 2**20
+_DESCRIPTIONS = ("standard_name", "long_name", "units_metadata")
+_DIFFERENCE = re.compile(r"(?i)anomal|difference|departure|increment")
 _NO_UNIT = ("", "unknown", "none", "n/a")
 
 
@@ -250,7 +253,11 @@ class Gridded(Recording):
         named = [as_text(own.get("standard_name", name)) for name, own in attrs.items()]
         plain = options.unit_of(channel) is not None and any(PLAIN in own for own in attrs.values())
         stored = "" if plain else self._stored_unit(channel)
-        found = find_conversion(channel, stored, options, collected=collected, source=source, named=named)
+        said = [as_text(own.get(key, "")) for own in attrs.values() for key in _DESCRIPTIONS]
+        difference = any(map(_DIFFERENCE.search, [*attrs, *said])) or (text not in attrs and subtracts(text))
+        found = find_conversion(
+            channel, stored, options, collected=collected, source=source, named=named, difference=difference
+        )
         labelled = text not in attrs and rescales(text) and found.unit and not found.said
         return replace(found, said=f"--unit names what {text} gives") if labelled else found
 

@@ -48,6 +48,7 @@ from framecast.verification.sources import finite_tensor
 from framecast.verification.strata import find_strata
 from framecast.verification.summary import draw_scores, forecast_scores, quantity_info, score_info, summarise
 from framecast.verification.tally import Maps, Sums, Tally
+from framecast.videos.calendar import seconds_in
 from framecast.videos.frames import as_float32
 from framecast.videos.units import by_channel, convert, same_unit
 
@@ -369,8 +370,21 @@ def _lead_times(ensemble: Any, frames: int, cadence: float | None) -> list[float
     """Return the seconds to each frame: at the ``cadence``, or those of the ensemble."""
     if cadence is None and isinstance(ensemble, xr.DataArray) and "lead_time" in ensemble.coords:
         leads = np.atleast_1d(ensemble["lead_time"].values)
+        unit = str(ensemble["lead_time"].attrs.get("units", ""))
+        numbered = (
+            not unit and np.array_equal(leads - leads[0], np.arange(frames)) if leads.dtype.kind in "iu" else False
+        )
+        if (np.diff(leads) <= np.zeros(1, np.diff(leads).dtype)).any():
+            raise ConfigError("lead_time does not increase: sort the ensemble and the truth by lead_time")
         if leads.dtype.kind == "m":
             return (leads / np.timedelta64(1, "ns") / 1e9).tolist()
+        if not numbered:
+            try:
+                return (leads * seconds_in(unit)).tolist()
+            except DataError:
+                raise ConfigError(
+                    f"lead_time is in {unit or 'no unit'}: give its unit of time as the attribute units, or cadence"
+                ) from None
     return [(k + 1) * (3600.0 if cadence is None else cadence) for k in range(frames)]
 
 
