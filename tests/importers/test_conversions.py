@@ -163,6 +163,14 @@ def test_an_import_converts_dries_and_then_averages(tmp_path):
     assert archive.attrs["dry_below"] == 0.1
 
 
+@pytest.mark.parametrize("total", [True, False])
+def test_totals_since_the_start_of_a_run_are_told_of(total, tmp_path):
+    hourly = np.random.default_rng(0).random((6, 4, 4), np.float32)
+    source = stored(tmp_path / "rain.nc", "mm", hourly.cumsum(axis=0) if total else hourly)
+    found = import_data(source, tmp_path / "a.zarr", unit="mm/h", collected_over="5min", progress=False)
+    assert any("never falls from frame to frame" in note for note in found.notes) == total
+
+
 def test_impossible_options_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="zr"):
         import_data(tmp_path, tmp_path / "out.zarr", zr=(200.0,))

@@ -66,6 +66,20 @@ def test_paired_by_time_unit_direction_and_place(data, tmp_path, capsys):
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("total", ["forecast", "truth", None])
+def test_totals_since_the_start_of_a_run_are_told_of(total, data, tmp_path, capsys):
+    ensemble, observed, _ = data
+    rain = [abs(ensemble - 280).assign_attrs(units="mm"), abs(observed - 7).assign_attrs(units="mm")]
+    rain = [own.cumsum("time").assign_attrs(own.attrs) if total == which else own
+            for own, which in zip(rain, ("forecast", "truth"), strict=True)]  # fmt: skip
+    rain = [own.assign_coords(each.coords) for own, each in zip(rain, data[:2], strict=True)]
+    evaluate(save(tmp_path / "ens.nc", rain[0]), truth=save(tmp_path / "obs.nc", rain[1]), weights="none")
+    said = " ".join(capsys.readouterr().err.split())
+    assert (f"t2m of the {total} never falls" in said) == (total is not None)
+    assert ("never falls" in said) == (total is not None)
+
+
+@pytest.mark.thorough
 def test_a_file_for_each_member(data, tmp_path):
     ensemble, observed, _ = data
     whole = evaluate(save(tmp_path / "ens.nc", ensemble), truth=save(tmp_path / "obs.nc", observed), weights="none")

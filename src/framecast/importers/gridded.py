@@ -20,6 +20,8 @@ from framecast.importers.conversions import (
     Conversion,
     check_all_used,
     find_conversion,
+    is_depth,
+    is_rate,
     is_reflectivity,
 )
 from framecast.importers.decoding import Decoded, as_text
@@ -27,7 +29,7 @@ from framecast.importers.expressions import evaluate, names_in, rescales, subtra
 from framecast.importers.options import ImportOptions
 from framecast.importers.positions import Coordinates, find_positions
 from framecast.importers.times import frame_times, within
-from framecast.importers.values import ValueWatch, implausible, means, to_float32
+from framecast.importers.values import Growth, ValueWatch, implausible, means, to_float32
 from framecast.videos.units import joined, unit_of_expression
 
 _BLOCK_BYTES = 64 * 2**20
@@ -79,6 +81,7 @@ class Gridded(Recording):
         self._watches = {
             name: ValueWatch(options.missing, _valid_limits(self._dataset[name])) for name in axes.variables
         }
+        self._growth = [Growth() for _ in self.channels]
         self._extremes = np.full((2, len(self.channels)), np.nan, np.float32)
         own = [self._dataset[name].attrs.get("import_note") for name in axes.variables]
         self._notes = (*found, *map(str, filter(None, own)), *self._positions.notes, *self._times.notes)
@@ -105,7 +108,13 @@ class Gridded(Recording):
         frames = sum(map(len, self._chosen))
         strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
         beyond = filter(None, map(self._beyond, range(len(self.channels))))
-        return (*self._notes, *cut, *(f"warning: {note}" for note in (*strange, *beyond)))
+        totals = [
+            f"{channel} never falls from frame to frame, as totals since the start of a run do: if it is one, write "
+            "the difference of each frame and the one before, and import that"
+            for channel, growth, own in zip(self.channels, self._growth, self._conversions, strict=True)
+            if growth.steady and is_depth(own.stored) and is_rate(own.unit)
+        ]
+        return (*self._notes, *cut, *(f"warning: {note}" for note in (*strange, *beyond, *totals)))
 
     def _beyond(self, k: int) -> str:
         """Return a remark on a channel with values outside the range of its unit."""
@@ -146,6 +155,7 @@ class Gridded(Recording):
         stored = self._chosen[sequence][indices]
         frame_bytes = 4 * len(self._rows) * len(self._columns) * max(len(self.channels), len(self.axes.variables))
         per_block = max(1, _BLOCK_BYTES // frame_bytes)
+        self._growth = [replace(each, last=None) for each in self._growth]
         for start in range(0, len(stored), per_block):
             with undamaged(self._path):
                 block = self._block(sequence, stored[start : start + per_block])
@@ -169,6 +179,7 @@ class Gridded(Recording):
         self._extremes[0] = np.fmin(self._extremes[0], np.fmin.reduce(frames, axis=(0, 2, 3)))
         self._extremes[1] = np.fmax(self._extremes[1], np.fmax.reduce(frames, axis=(0, 2, 3)))
         for k, conversion in enumerate(self._conversions):
+            self._growth[k].see(frames[:, k])
             if conversion.convert is not None:
                 if is_reflectivity(conversion.stored) and (said := self._beyond(k)):
                     raise DataError(f"{said}; mask other codes with --missing or --mask")

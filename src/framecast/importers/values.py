@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,33 @@ def implausible(channel: str, unit: str, low: float, high: float) -> str:
                 "are differences: convert stored codes to physical values with --scale and --offset"
             )
     return ""
+
+
+@dataclass
+class Growth:
+    """Whether values never fall from one frame to the next, and how often some have grown.
+
+    Attributes:
+        last: the frame before, ``[y, x]``; None at the beginning of a video.
+    """
+
+    falls: int = 0
+    rises: int = 0
+    last: npt.NDArray[np.float32] | None = None
+
+    @property
+    def steady(self) -> bool:
+        """Whether they have grown in several steps and never fallen."""
+        return self.rises > 1 and not self.falls
+
+    def see(self, frames: npt.NDArray[np.float32]) -> None:
+        """Compare the next ``frames`` of a video, ``[frame, y, x]``, with each other and the one before."""
+        if not self.falls:
+            own = frames if self.last is None else np.concatenate([self.last[None], frames])
+            steps = np.diff(own, axis=0)
+            self.falls += int((steps < 0).any(axis=(1, 2)).sum())
+            self.rises += int((steps > 0).any(axis=(1, 2)).sum())
+            self.last = frames[-1].copy()
 
 
 class ValueWatch:

@@ -32,6 +32,7 @@ from framecast.importers.decoding import Decoded, as_text
 from framecast.importers.formats import open_decoded, open_source
 from framecast.importers.gridded import Gridded
 from framecast.importers.options import ImportOptions
+from framecast.importers.values import Growth
 from framecast.videos.calendar import Calendar, Clock, decode_clock, seconds_in, to_clock
 from framecast.videos.frames import FrameSpec, span
 from framecast.videos.units import by_channel, convert, same_unit, select
@@ -133,6 +134,7 @@ def as_forecast(
         "cadence": cadence,
     }
     missing = 0
+    totals = [Growth() for _ in range(2 * len(names))]  # of the forecast, then of the truth
     with write_forecast(
         out,
         frames=spec,
@@ -162,6 +164,16 @@ def as_forecast(
                 if seen:
                     last = scale(pixels(video.read([past[k]]))[:, columns[1]]).swapaxes(0, 1)  # type: ignore[list-item]
             writer.write(k, past=last, truth=came, forecast=members)
+            for growth, video in zip(totals, [*members[0], *came], strict=True):
+                growth.last = None
+                growth.see(video)
+    for name, own, other in zip(names, totals[: len(names)], totals[len(names) :], strict=True):
+        if own.steady != other.steady and own.rises and other.rises:
+            which, not_which = ("forecast", "truth") if own.steady else ("truth", "forecast")
+            notes.append(
+                f"{name} of the {which} never falls with the lead time, that of the {not_which} does: if it is a total "
+                "since the start of the run, write the difference of each frame and the one before"
+            )
     if truth is not None:
         total = sum(len(run.leads) for run in runs)
         if missing == total:
