@@ -197,6 +197,18 @@ def test_declared_missing_values_of_another_precision_are_unknown(kind, stated, 
     assert imported.notes == ()
 
 
+def test_latitudes_in_radians_are_stored_in_degrees(tmp_path) -> None:
+    angles = {"lat": ("latitude", [53.0, 52, 51, 50]), "lon": ("longitude", [0.0, 1, 2, 3, 4, 5])}
+    coords = {
+        dim: (dim, np.deg2rad(values), {"units": "radian", "standard_name": name})
+        for dim, (name, values) in angles.items()
+    }
+    archive, _ = brought_in(field(ROWS[:3], **coords), tmp_path)
+    np.testing.assert_allclose(archive.positions("in")["y"], [50, 51, 52, 53])
+    assert archive.positions("in")["y"].attrs["units"] == "degrees_north"
+    np.testing.assert_array_equal(archive.read("in")[0, 0, :, 0], [3, 2, 1, 0])
+
+
 @pytest.mark.parametrize("kind", ["i2", "f4"])
 def test_packing_and_missing_values_written_as_text_are_numbers(kind, tmp_path) -> None:
     stored = np.tile(np.array([10, 20, -99, -98], kind), (3, 4, 1))

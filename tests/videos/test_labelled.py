@@ -64,11 +64,20 @@ def test_fields_are_turned_by_their_own_coordinates_else_by_those_of_the_past(y,
     field = field if own is None else field.assign_coords(y=own)
     falls = (own or y or [0, 1])[0] == 53
     for given in (field, field.transpose("x", "time", "y")):
-        found = field_tensor(given, past() if y is None else past(y=y))
+        found = field_tensor(given, past() if y is None else past(y=y), FRAMES)
         np.testing.assert_array_equal(found, VALUES[0, :, ::-1] if falls else VALUES[0])
-    np.testing.assert_array_equal(field_tensor(xr.DataArray([1.0, 2], dims="time"), past()), [1, 2])
+    np.testing.assert_array_equal(field_tensor(xr.DataArray([1.0, 2], dims="time"), past(), FRAMES), [1, 2])
     with pytest.raises(DataError, match="rename them to time, y, x"):
-        field_tensor(field.rename(y="lat", x="lon"), past())
+        field_tensor(field.rename(y="lat", x="lon"), past(), FRAMES)
+
+
+def test_fields_of_other_times_are_refused() -> None:
+    field = xr.DataArray(np.arange(5.0), dims="time", coords={"time": HOURS[0] + np.arange(5) * (HOURS[1] - HOURS[0])})
+    np.testing.assert_array_equal(field_tensor(field, past(), FRAMES), np.arange(5))
+    later = field.assign_coords(time=field["time"] + np.timedelta64(1, "h"))
+    for wrong, words in ((later, "1h after"), (later[::-1], "1h after"), (field[1:], "1h after")):
+        with pytest.raises(DataError, match=words):
+            field_tensor(wrong, past(), FRAMES)
 
 
 def test_what_has_no_coordinates_is_taken_as_it_is() -> None:

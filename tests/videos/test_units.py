@@ -28,6 +28,15 @@ from framecast.videos.units import (
         ("Celsius", "degrees_celsius"),
         ("Kelvin", "K"),
         ("Gauss", "gauss"),
+        ("m of water equivalent", "m"),
+        ("mm of water", "mm"),
+        ("centigrade", "degC"),
+        ("deg F", "degF"),
+        ("meters per second", "m s-1"),
+        ("kmh", "km/h"),
+        ("mb", "hPa"),
+        ("pct", "%"),
+        ("(0 - 1)", "fraction (0-1)"),
     ],
 )
 def test_ways_of_writing_one_unit(first: str, second: str) -> None:

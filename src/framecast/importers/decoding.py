@@ -49,8 +49,12 @@ def decode(stored: xr.Dataset) -> Decoded:
         warnings.simplefilter("ignore")  # xarray: several fill values, all of which it applies
         dataset = xr.decode_cf(stored, decode_times=False, decode_timedelta=False, decode_coords="all")
     decoded = Decoded(dataset=dataset)
-    clocks: dict[str, xr.Variable] = {}
+    replaced: dict[str, xr.Variable] = {}
     for name, variable in dataset.variables.items():
+        if variable.ndim <= 2 and _is_angle_in_radians(variable):
+            degrees = {"units": "degrees_north" if "latitude" in variable.attrs["standard_name"] else "degrees_east"}
+            replaced[str(name)] = xr.Variable(variable.dims, np.rad2deg(variable.values), variable.attrs | degrees)
+            continue
         if variable.ndim > 2 or (read := _reader(str(name), variable)) is None:
             continue
         try:
@@ -59,13 +63,18 @@ def decode(stored: xr.Dataset) -> Decoded:
             decoded.undecodable[str(name)] = str(error)
             continue
         attrs = {key: value for key, value in variable.attrs.items() if key not in ("units", "calendar")}
-        clocks[str(name)] = xr.Variable(variable.dims, clock, attrs)
+        replaced[str(name)] = xr.Variable(variable.dims, clock, attrs)
         decoded.calendars[str(name)] = calendar
         if variable.dtype.kind == "f" and (step := _spacing(variable)):
             decoded.precision[str(name)] = step
-    coords = {name: value for name, value in clocks.items() if name in dataset.coords}
-    others = {name: value for name, value in clocks.items() if name not in coords}
+    coords = {name: value for name, value in replaced.items() if name in dataset.coords}
+    others = {name: value for name, value in replaced.items() if name not in coords}
     return replace(decoded, dataset=dataset.assign_coords(coords).assign(others))
+
+
+def _is_angle_in_radians(variable: xr.Variable) -> bool:
+    named = variable.attrs.get("standard_name") in ("latitude", "longitude")
+    return named and str(variable.attrs.get("units", "")).lower() in ("radian", "radians", "rad")
 
 
 def _number_attributes(name: str, variable: xr.Variable) -> None:

@@ -363,7 +363,7 @@ class Forecaster:
             raise ConfigError(f"{unknown[0]} is not a forcing of {self.name}; it takes {', '.join(names) or 'none'}")
         if not names:
             return None
-        values = {name: field_tensor(value, past) for name, value in given.items()}
+        values = {name: field_tensor(value, past, frames) for name, value in given.items()}
         for name, own in values.items():
             if own.ndim not in (1, 3) or len(own) != frames.past + ahead:
                 raise DataError(

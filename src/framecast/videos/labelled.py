@@ -214,13 +214,13 @@ def turned_axes(video: Video) -> list[int]:
     return falling_axes(video.coords) if isinstance(video, xr.DataArray) else []
 
 
-def field_tensor(field: Any, past: Video) -> Tensor:
+def field_tensor(field: Any, past: Video, frames: FrameSpec) -> Tensor:
     """Return what belongs to the frames of ``past``, ``[time]`` or ``[time, y, x]``, rows and columns as in an archive.
 
     Coordinates of a DataArray give its direction, and those of the past that of what has none.
 
     Raises:
-        DataError: a DataArray of several dimensions lacks ``y`` or ``x``.
+        DataError: a DataArray of several dimensions lacks ``y`` or ``x``, or its times begin at another frame.
     """
     past = one_video(past)
     coords: dict[Any, Any] = {}
@@ -229,6 +229,15 @@ def field_tensor(field: Any, past: Video) -> Tensor:
     if isinstance(field, xr.DataArray):
         if field.ndim > 1 and not {"y", "x"} <= set(field.dims):
             raise DataError(f"{field.name} has dimensions {', '.join(map(str, field.dims))}: rename them to time, y, x")
+        own, seen = _clock(field), _clock(past) if isinstance(past, xr.DataArray) else None
+        if own is not None and seen is not None and len(own) >= frames.past:
+            apart = (own[frames.past - 1] - seen[-1]) / np.timedelta64(1, "ns") / 1e9
+            if abs(apart) > 0.5 * frames.cadence:
+                raise DataError(
+                    f"{field.name} has its frame {frames.past} {format_duration(abs(apart))} "
+                    f"{'after' if apart > 0 else 'before'} the last of the past: give it for the {frames.past} past "
+                    "frames and those that are forecast"
+                )
         coords |= field.coords
         field = field.transpose(..., "y", "x", missing_dims="ignore")
     values = torch.as_tensor(as_float32(field).copy())

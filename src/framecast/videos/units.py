@@ -118,12 +118,27 @@ def _plain(unit: str) -> str:
     return re.sub(r"[\s*^]+", "", unit)
 
 
+_WRITTEN = (
+    (r"\b(deg(rees?)?[_ ]?c(elsius)?|celsius|centigrade|°c)\b", "degC"),
+    (r"\b(deg(rees?)?[_ ]?f(ahrenheit)?)\b", "degF"),
+    (r"^[([]?0(\.0?)?\s*[-,]\s*1(\.0?)?[)\]]?$|^fraction( \(0-1\))?$", "dimensionless"),
+    (r"^(percentage|pct)$", "percent"),
+    (r"^([cm]?m) of (liquid )?water( equivalent)?", r"\1"),
+    (r"^(mb|millibars?)$", "mbar"),
+    (r"^(kmh|kph)$", "km/h"),
+    (r"\bkelvin\b", "kelvin"),
+    (r"\bgauss\b", "gauss"),
+    (r"\s+per\s+", "/"),
+)
+"""What people write, and what pint knows."""
+
+
 @lru_cache
 def _parsed(unit: str) -> Any:
     """Return what pint makes of ``unit``; None where it knows none."""
-    text = re.sub(r"(?i)\b(deg(rees?)?[_ ]?c(elsius)?|celsius|°c)\b", "degC", unit.strip())
-    text = re.sub(r"(?i)^(\(?0(\.0?)?\s*-\s*1(\.0?)?\)?|fraction)$", "dimensionless", text)
-    text = re.sub(r"(?i)\b(kelvin|gauss)\b", lambda name: name[0].lower(), text)
+    text = unit.strip()
+    for written, meant in _WRITTEN:
+        text = re.sub(f"(?i){written}", meant, text)
     text = re.sub(r"(?<=[A-Za-z\]])\^?([+-]?\d+)", r"**\1", text).replace("%", "percent")
     text = re.sub(r"\s*/\s*", "/", text)
     text = re.sub(r"(?<=[\w)])\s+(?=[A-Za-z(])", " * ", text)
