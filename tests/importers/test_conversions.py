@@ -106,6 +106,13 @@ def test_the_mass_of_something_else_does_not(names):
         find_conversion("a", "kg m-2 s-1", ImportOptions(unit="mm/h"), collected=None, source="a.nc", named=names)
 
 
+@pytest.mark.parametrize("most", [1.0, 90.0])
+def test_fractions_that_are_percentages_are_told_of(most, tmp_path):
+    source = stored(tmp_path / "c.nc", "1", np.linspace(0, most, 48, dtype=np.float32).reshape(3, 4, 4))
+    found = import_data(source, tmp_path / "a.zarr", unit="%", progress=False)
+    assert any("values in % are" in note for note in found.notes) == (most > 1)
+
+
 def test_codes_are_no_reflectivity(tmp_path):
     """181 dBZ would be 7e8 mm/h."""
     values = np.tile(np.array([0, 60, 181], np.uint8), (3, 3, 1))

@@ -119,7 +119,11 @@ class Gridded(Recording):
     def _beyond(self, k: int) -> str:
         """Return a remark on a channel with values outside the range of its unit."""
         low, high = self._extremes[:, k].tolist()
-        said = implausible(self.channels[k], self._conversions[k].stored, low, high)
+        own, change = self._conversions[k], self._conversions[k].convert
+        said = implausible(self.channels[k], own.stored, low, high)
+        if not said and change is not None and not is_reflectivity(own.stored):
+            low, high = change(self._extremes[:, k].astype(np.float64)).tolist()
+            said = implausible(self.channels[k], own.unit, low, high)
         return f"{said}{self._described()}" if said else ""
 
     def _described(self) -> str:
