@@ -47,8 +47,8 @@ def times_in_names(
             pairs = [_found(expression, text, back) for text in texts]
             offsets = list(dict.fromkeys(offset for time, offset in pairs if time is not None))
             from_utc = any(offsets) and _are_from_utc(offsets)
-            times = [time - _span(offset) if time and from_utc else time for time, offset in pairs]
-            found = np.array(times, "datetime64[us]")
+            dates = [time - _span(offset) if time and from_utc else time for time, offset in pairs]
+            found = np.array(dates, "datetime64[us]")
             known = found[~np.isnat(found)]
             if 2 * len(known) >= len(found) and len(np.unique(known)) == len(known):
                 listed = ", ".join(filter(None, offsets[:3]))

@@ -164,9 +164,9 @@ def as_forecast(
                 if seen:
                     last = scale(pixels(video.read([past[k]]))[:, columns[1]]).swapaxes(0, 1)  # type: ignore[list-item]
             writer.write(k, past=last, truth=came, forecast=members)
-            for growth, video in zip(totals, [*members[0], *came], strict=True):
+            for growth, channel in zip(totals, [*members[0], *came], strict=True):
                 growth.last = None
-                growth.see(video)
+                growth.see(channel)
     for name, own, other in zip(names, totals[: len(names)], totals[len(names) :], strict=True):
         if own.steady != other.steady and own.rises and other.rises:
             which, not_which = ("forecast", "truth") if own.steady else ("truth", "forecast")
