@@ -152,8 +152,8 @@ def _parsed(unit: str) -> Any:
 def _registry() -> Any:
     import pint
 
-    registry = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
-    water = pint.Context("water")
+    registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    water: Any = pint.Context("water")
     density = registry.Quantity(1000.0, "kg / m**3")
     for time in ("", " / [time]"):
         water.add_transformation(f"[mass] / [length] ** 2{time}", f"[length]{time}", lambda _, mass: mass / density)
