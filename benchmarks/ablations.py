@@ -70,6 +70,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "one-shot": ONE_SHOT,
     "one-shot, pooled 0.03": (*ONE_SHOT, "one_shot.loss.pooled=0.03"),
     "one-shot, structure": STRUCTURE,
+    "one-shot, structure and fields": (*STRUCTURE, "one_shot.fields=8"),
     "times: uniform": ("diffusion.draw={kind: uniform, stratified: true}",),
     "attention, three resolutions": (*DIFFUSION, "network.multipliers=[1, 2, 4]", "network.attention_levels=1"),
     "three resolutions": (*DIFFUSION, "network.multipliers=[1, 2, 4]"),
