@@ -16,4 +16,4 @@ def test_the_demo_goes_the_whole_way(tmp_path, monkeypatch, capsys):
     assert run(["demo", "--out", str(out)]) == 0
     page = Path(capsys.readouterr().out.split()[-1])
     assert page == out / "report" / "report.html"
-    assert "corona-synth" in page.read_text(encoding="utf-8")
+    assert "corona-synth-one-shot" in page.read_text(encoding="utf-8")

@@ -18,12 +18,12 @@ from framecast.core.options import Seconds
 
 MARKER = ".framecast-demo"
 
-MODEL = "corona-synth"
+MODEL = "corona-synth-one-shot"
 """A released model, see `framecast.models.released`."""
 
 REGIONS, FRAMES, SIZE, CADENCE = 20, 12, 64, 7200.0
 
-WINDOWS, MEMBERS = 3, 10
+WINDOWS, MEMBERS = 3, 20
 """Number of windows: a page shows at most three cases."""
 
 
@@ -75,7 +75,7 @@ def demo(
 ) -> None:
     """Try framecast: forecast a synthetic Sun and write a report.
 
-    It makes data, forecasts them with the released model corona-synth and scores the forecast against the truth.
+    It makes data, forecasts them with the model corona-synth-one-shot and scores the forecast against the truth.
     """
     with cleared(out):
         archive, forecast, report = (out / name for name in ("corona.zarr", "forecast.zarr", "report"))
