@@ -64,7 +64,11 @@ def parse_duration(text: str | float) -> float:
 
 
 def parse_offset(text: str | float) -> float:
-    """Return seconds from a signed duration: ``"-12h"``, ``"+30min"``, ``"0h"``."""
+    """Return seconds from a signed duration: ``"-12h"``, ``"+30min"``, ``"0h"``.
+
+    Raises:
+        ConfigError: it is invalid.
+    """
     plain = str(text).strip()
     size = plain.lstrip("+-")
     if size.rstrip("smindh").strip("0.") == "" and any(digit == "0" for digit in size):

@@ -43,6 +43,7 @@ class TableSplit(Split):
     Attributes:
         table: path of the CSV file, with columns ``window`` or ``sequence``, and ``side``: train, validation or test.
         sha256: checksum of that file; when it is given, another content is refused.
+        kind: identifies this kind of split in configurations.
     """
 
     table: str

@@ -50,6 +50,7 @@ class TimeSplit(Split):
         validation_start: validation frames are not earlier than this.
         validation_end: and earlier than this; by default ``test_start``, or no limit.
         test_start: test frames are not earlier than this; without it there is no test side.
+        kind: identifies this kind of split in configurations.
     """
 
     train_end: IsoDate
@@ -104,6 +105,7 @@ class RegionSplit(Split):
         validation: fraction of the sequences, or their names.
         test: fraction of the sequences, or their names.
         seed: which sequences make up a fraction; a sequence added to the archive moves hardly any other.
+        kind: identifies this kind of split in configurations.
     """
 
     validation: float | tuple[str, ...] = 0.15
@@ -156,6 +158,7 @@ class RandomSplit(Split):
         test: fraction of the blocks.
         block: length of a block such as ``2d``; by default four times that of a window.
         seed: which blocks.
+        kind: identifies this kind of split in configurations.
     """
 
     validation: float = 0.15
@@ -209,6 +212,7 @@ class AutoSplit(Split):
 
     Attributes:
         seed: of the division by sequence.
+        kind: identifies this kind of split in configurations.
     """
 
     seed: int = 0

@@ -91,6 +91,9 @@ class Denoiser(Generator):
             label: class of every element.
             guidance: how strongly the label is followed.
             tile: see `SamplingOptions`.
+
+        Raises:
+            ConfigError: guidance without a label or without classes.
         """
         if self.frame_masks:
             x_t = keep_observed(x_t, past)

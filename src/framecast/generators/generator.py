@@ -55,6 +55,9 @@ class Generator(nn.Module, ABC):
 
         ``further`` arguments are passed to the network, such as a noise vector.
         Frames whose sides the network cannot divide are continued by their border pixels, and its output is cut back.
+
+        Raises:
+            ConfigError: its shape differs, as that of a custom network may.
         """
         if tile is None or max(x.shape[-2:]) <= tile:
             return self._output(x, time, past, label, further)

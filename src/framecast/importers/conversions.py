@@ -22,6 +22,15 @@ Change = Callable[[Values], Values]
 COLLECTED_OVER = "collected_over"
 """Attribute with the accumulation interval of totals in seconds."""
 
+PLAIN = "plain_numbers"
+"""Attribute of variables in unit 1 that are not fractions, such as the pixels of pictures."""
+
+_WATER = re.compile(
+    r"(^|[^a-z])(pr|prc|prl|prsn|prw|tp|cp|lsp|mtpr|tprate|apcp|swe|snw|tcwv|pwat|mrros?|mrsos?|evspsbl)([^a-z]|$)"
+    r"|precip|(^|[^a-z])rain|snow|water|evap|transpir|run_?off|melt|graupel|hail"
+)
+"""Names of masses of water, in CF's standard names and those of variables."""
+
 _REFLECTIVITY = ("dbz", "dbzh")
 
 
@@ -76,16 +85,6 @@ def from_total(stored: str, wanted: str, collected: float | None, channel: str) 
         f"{stored} over {collected / 60:g} min",
         lambda total: convert(convert(total, stored, "mm", water=True) / hours, "mm/h", wanted),
     )
-
-
-PLAIN = "plain_numbers"
-"""Attribute of variables in unit 1 that are not fractions, such as the pixels of pictures."""
-
-_WATER = re.compile(
-    r"(^|[^a-z])(pr|prc|prl|prsn|prw|tp|cp|lsp|mtpr|tprate|apcp|swe|snw|tcwv|pwat|mrros?|mrsos?|evspsbl)([^a-z]|$)"
-    r"|precip|(^|[^a-z])rain|snow|water|evap|transpir|run_?off|melt|graupel|hail"
-)
-"""Names of masses of water, in CF's standard names and those of variables."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 
 def names_in(expression: str) -> tuple[str, ...]:
-    """Return the variables of an expression, each once, in their order."""
+    """Return the variables of an expression, each once, in their order.
+
+    Raises:
+        ConfigError: it is not an expression.
+    """
     nodes = sorted((n for n in ast.walk(_tree(expression)) if isinstance(n, ast.Name)), key=lambda n: n.col_offset)
     return tuple(dict.fromkeys(node.id for node in nodes if node.id not in FUNCTIONS))
 

@@ -81,7 +81,8 @@ class Gridded(Recording):
         self._watches = {
             name: ValueWatch(options.missing, _valid_limits(self._dataset[name])) for name in axes.variables
         }
-        self._growth = [Growth() for _ in self.channels]
+        totals = [k for k, own in enumerate(self._conversions) if is_depth(own.stored) and is_rate(own.unit)]
+        self._growth = {k: Growth() for k in totals}  # of totals that become rates
         self._extremes = np.full((2, len(self.channels)), np.nan, np.float32)
         own = [self._dataset[name].attrs.get("import_note") for name in axes.variables]
         self._notes = (*found, *map(str, filter(None, own)), *self._positions.notes, *self._times.notes)
@@ -109,10 +110,10 @@ class Gridded(Recording):
         strange = dict.fromkeys(note for watch in self._watches.values() for note in watch.notes(frames))
         beyond = filter(None, map(self._beyond, range(len(self.channels))))
         totals = [
-            f"{channel} never falls from frame to frame, as totals since the start of a run do: if it is one, write "
-            "the difference of each frame and the one before, and import that"
-            for channel, growth, own in zip(self.channels, self._growth, self._conversions, strict=True)
-            if growth.steady and is_depth(own.stored) and is_rate(own.unit)
+            f"{self.channels[k]} never falls from frame to frame, as totals since the start of a run do: if it is one, "
+            "write the difference of each frame and the one before, and import that"
+            for k, growth in self._growth.items()
+            if growth.steady
         ]
         return (*self._notes, *cut, *(f"warning: {note}" for note in (*strange, *beyond, *totals)))
 
@@ -159,7 +160,7 @@ class Gridded(Recording):
         stored = self._chosen[sequence][indices]
         frame_bytes = 4 * len(self._rows) * len(self._columns) * max(len(self.channels), len(self.axes.variables))
         per_block = max(1, _BLOCK_BYTES // frame_bytes)
-        self._growth = [replace(each, last=None) for each in self._growth]
+        self._growth = {k: replace(each, last=None) for k, each in self._growth.items()}
         for start in range(0, len(stored), per_block):
             with undamaged(self._path):
                 block = self._block(sequence, stored[start : start + per_block])
@@ -183,7 +184,8 @@ class Gridded(Recording):
         self._extremes[0] = np.fmin(self._extremes[0], np.fmin.reduce(frames, axis=(0, 2, 3)))
         self._extremes[1] = np.fmax(self._extremes[1], np.fmax.reduce(frames, axis=(0, 2, 3)))
         for k, conversion in enumerate(self._conversions):
-            self._growth[k].see(frames[:, k])
+            if k in self._growth:
+                self._growth[k].see(frames[:, k])
             if conversion.convert is not None:
                 if is_reflectivity(conversion.stored) and (said := self._beyond(k)):
                     raise DataError(f"{said}; mask other codes with --missing or --mask")

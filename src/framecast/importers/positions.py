@@ -116,6 +116,9 @@ def find_positions(dataset: xr.Dataset, axes: Axes, *, flip_y: bool = False) -> 
         dataset: decoded.
         axes: which dimensions are rows and columns.
         flip_y: whether the first row is the top one; only for sources without a coordinate of the rows.
+
+    Raises:
+        DataError: a coordinate is not monotonic, or contradicts ``flip_y``.
     """
     notes: list[str] = []
     coordinates: Coordinates = {}

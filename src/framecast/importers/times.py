@@ -46,6 +46,9 @@ def frame_times(decoded: Decoded, axes: Axes, cadence: float | None) -> FrameTim
         decoded: the dataset.
         axes: which coordinate holds the times; its dimensions are frame, and sequence if it has two.
         cadence: seconds between two frames, needed where frames are only numbered.
+
+    Raises:
+        DataError: frames are numbered and no cadence is given.
     """
     variable = decoded.dataset[axes.time]
     if variable.ndim == 2:

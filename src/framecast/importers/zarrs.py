@@ -61,6 +61,8 @@ class _GuardedWrapper(WrapperStore[Store]):
         """Return what is stored under ``key``."""
         try:
             found = await super().get(key, prototype, byte_range)
+        except MemoryError:
+            raise
         except Exception as error:  # of a network or of a service, which each library names in its own way
             raise unreadable(str(self._source), error) from None
         path = self._place / key

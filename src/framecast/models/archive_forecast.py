@@ -54,10 +54,13 @@ class Plan:
     """Which windows will be forecast, and with which baselines.
 
     Attributes:
+        archive: the open archive.
         frames: what the model sees and forecasts, at the archive's size.
+        chosen: the windows to forecast.
         train: the training side, from which the dressed persistence takes its residuals; may be empty.
         side: what was chosen: a side of the split, ``all``, ``latest``, ``time``, or ``outside`` for every past of an
             archive that the model was not trained on.
+        notes: remarks on the choice, one line each.
     """
 
     archive: Archive
@@ -182,7 +185,12 @@ def _describe(model: Forecaster, plan: Plan, members: int, place: str, processes
 
 
 def plan_forecast(model: Forecaster, archive: Archive, selection: Selection = Selection()) -> Plan:
-    """Choose the windows of ``archive`` to forecast; how they were chosen in training is part of the model."""
+    """Choose the windows of ``archive`` to forecast; how they were chosen in training is part of the model.
+
+    Raises:
+        ConfigError: the network cannot take frames of the archive's size, or the horizon is impossible.
+        DataError: the archive lacks a channel, has another unit, or there is no such window.
+    """
     # The networks accept any size that they can halve, not only the one of training.
     config = model.config
     frames = replace(config.frames, height=archive.height, width=archive.width)
@@ -515,8 +523,13 @@ def diverged(drawn: Tensor, past: Tensor, frames: FrameSpec, normaliser: Normali
     """Return how many members are not finite in a pixel known in the past, or diverged in any.
 
     Diverged are pixels more than 20 standard deviations of the normalised training pixels from their mean, and 100
-    times larger than any of the past. ``drawn`` is ``[member, channel, time, y, x]``, the past without members, both in
-    physical units; without a normaliser only what is not finite counts.
+    times larger than any of the past.
+
+    Args:
+        drawn: ``[member, channel, time, y, x]``, physical units.
+        past: ``[channel, time, y, x]``, NaN where masked.
+        frames: names the channels.
+        normaliser: the model's; without it only what is not finite counts.
     """
     lost = ~torch.isfinite(drawn)
     if set(frames.future_channels) <= set(frames.past_channels):

@@ -55,6 +55,10 @@ def read_config(folder: str | Path, *, trust_code: bool = False) -> ModelConfig:
     """Return the configuration in a model folder; a precision of bf16 in it is read as ``auto``.
 
     Code that it names is imported only with ``trust_code``, that of its network when it is built.
+
+    Raises:
+        ConfigError: it names code that does not come with framecast, and ``trust_code`` is false.
+        DataError: it is missing, damaged, of a newer version, or not a model's.
     """
     plain = read_header(folder)
     config = from_plain(ModelConfig, plain, where=str(Path(folder) / CONFIG), trusted=trust_code)

@@ -36,17 +36,25 @@ class ModelConfig:
 
     Attributes:
         name: what forecasts call the model.
+        unit: physical unit of the videos.
+        frames: past and future frames.
+        normaliser: the stretch of every channel.
         target: meaning of x0.
+        network: which network, with its options.
         generator: what turns the network's output into members: a diffusion, or one shot.
         sampling: how members are drawn by default.
         forcings: inputs that are known in advance; see `framecast.videos.forcings`.
         anomalies: daily and yearly cycles that are removed instead of applying a stretch.
+        labels: the classes, for a model with labels.
         split: how its windows were divided, so that a forecast can ask for the side it was not trained on.
         stride: of its windows, see `framecast.training.recipe.DataOptions`.
         tolerance: of its windows, see `framecast.training.recipe.DataOptions`.
         max_masked: of its windows, see `framecast.training.recipe.DataOptions`.
         provenance: how it was made: recipe, data, steps, versions.
         weights_sha256: checksum of the weights file.
+        framecast_version: the package that wrote it.
+        format: always ``framecast-model``.
+        version: of this format.
     """
 
     name: str

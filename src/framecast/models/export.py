@@ -115,7 +115,11 @@ def export_model(
 
 
 def example_inputs(forecaster: Forecaster, *, size: tuple[int, int] | None = None, batch: int = 2) -> dict[str, Tensor]:
-    """Return inputs of the exported graph by name, of the right shapes and with nothing meaningful in them."""
+    """Return inputs of the exported graph by name, of the right shapes and with nothing meaningful in them.
+
+    Raises:
+        ConfigError: the network cannot take frames of this ``size`` (height, width).
+    """
     frames = forecaster.frames
     height, width = size or (frames.height, frames.width)
     generator = forecaster.generator

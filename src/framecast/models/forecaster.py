@@ -73,8 +73,10 @@ class Forecaster:
     """A trained model that forecasts.
 
     Args:
+        config: the model's configuration, everything but its weights.
         generator: the trained network with the sampling procedure.
         calibration: calibration of its intervals, if there is one.
+        reference: description of its training data, if stored.
 
     Attributes:
         name: of the model in forecasts.
@@ -273,8 +275,17 @@ class Forecaster:
         """Forecast further than the model's F frames, block by block, each member from its own past.
 
         Memory does not grow with the horizon: a block is yielded when it is done and only its last P frames are kept.
-        The first block is what `forecast` returns, which describes the other arguments; forcings are given for the past
-        frames and all that are forecast.
+        The first block is what `forecast` returns.
+
+        Args:
+            past: see `forecast`, and there the other arguments.
+            label: the class.
+            blocks: how many times F frames.
+            members: size of the ensemble.
+            seed: the same seed gives the same members.
+            chunk: members drawn at once.
+            forcings: for the past frames and all that are forecast.
+            choices: settings in place of the model's own.
 
         Yields:
             ``(member, lead_time, channel, y, x)``; lead times continue from block to block.
@@ -304,9 +315,15 @@ class Forecaster:
     ) -> Tensor:
         """Generate the frames of a video that are not given, for a model trained with frame masks.
 
-        The video has P + F frames ``[channel, time, y, x]`` in physical units, and ``given`` says of each whether it is
-        given (others may have any values): the first ones to forecast, the last ones to look back, those around a gap
-        to fill it, none to generate a video unconditionally. The other arguments are those of `forecast`.
+        Args:
+            video: P + F frames ``[channel, time, y, x]`` in physical units; frames that are not given may have any
+                values.
+            given: for each frame whether it is given: the first ones to forecast, the last ones to look back, those
+                around a gap to fill it, none to generate a video unconditionally.
+            members: see `forecast`.
+            seed: see `forecast`.
+            chunk: see `forecast`.
+            choices: see `forecast`.
 
         Returns:
             ``[member, channel, time, y, x]`` in physical units, P + F frames, the given ones as they were.
@@ -375,8 +392,11 @@ class Forecaster:
     def objection(self, past: Tensor, *, grid: Mapping[str, float] | None = None) -> str:
         """Return how a past is unlike those of the training, on one line; empty if it is not.
 
-        Also empty for a model without a description of its training data (``framecast reference``). The past is
-        ``[channel, time, y, x]`` in physical units; the ``grid`` comes from `framecast.models.guard.grid_of`.
+        Also empty for a model without a description of its training data (``framecast reference``).
+
+        Args:
+            past: ``[channel, time, y, x]``, physical units, NaN where masked.
+            grid: how its images were made, see `framecast.models.guard.grid_of`.
         """
         return "" if self.reference is None else self.reference.guard.objection(self, past, grid=grid)
 
@@ -441,6 +461,9 @@ class Forecaster:
 
         The ``forcing`` has as many future frames as will be drawn. The ``flow`` is the motion of the past, for a model
         that uses it; by default that of `motion`.
+
+        Raises:
+            ConfigError: the model sees a channel that it does not forecast.
         """
         frames, pasts, order = self.frames, past[None], self._order()
         places = list(range(frames.past + frames.future))  # of this block's frames among all

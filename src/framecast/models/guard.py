@@ -134,10 +134,12 @@ class Guard:
 
     Attributes:
         low: lowest allowed quantiles of each channel, ``[channel, 3]``, normalised.
+        high: highest, likewise.
         grid: numbers that say how images were made, such as the size of a pixel.
         described: training pasts by the numbers that describe them; None for too few of them.
         seen: by the activations of the network; None also if it has no known bottleneck.
         mean: mean of the numbers that describe a channel, ``[channel, number]``.
+        deviation: their standard deviation.
     """
 
     low: Tensor

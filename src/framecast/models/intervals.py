@@ -35,6 +35,9 @@ def intervals(ensemble: xr.DataArray, calibration: Calibration | None) -> xr.Dat
     """Return central intervals of every derived quantity, see `framecast.models.forecaster.Forecaster.intervals`.
 
     The ensemble is ``(member, lead_time, channel, y, x)``, with any dimensions besides.
+
+    Raises:
+        ConfigError: the calibration does not hold for this ensemble.
     """
     if calibration is not None and (
         reason := calibration.objection(ensemble.assign_attrs({"label": "none", **ensemble.attrs}))

@@ -34,7 +34,11 @@ _DRAWS_PER_BLOCK = 2**16  # draws of noise set aside for each block of a rollout
 
 
 def numbered(members: int) -> range:
-    """Return the numbers of so many members."""
+    """Return the numbers of so many members.
+
+    Raises:
+        ConfigError: it is not a positive whole number.
+    """
     if not isinstance(members, Integral) or members < 1:
         raise ConfigError(f"members is {members}; it must be a whole number, at least 1")
     return range(members)
@@ -55,6 +59,9 @@ class Draw:
     """Which members are drawn, and how: everything that determines them except the model and the past.
 
     Attributes:
+        members: their numbers in the ensemble.
+        options: sampler, grid, steps, precision and the rest.
+        seed: of the ensemble, 0 to 2⁶⁴ - 1.
         sample: identifies this past among others with the same seed.
         label: the class, for models with labels; ``None`` draws without one.
         chunk: members drawn at once; by default as many as are drawn fastest.
@@ -89,8 +96,16 @@ def draw_members(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield x0 of the members, some at a time: which of ``draw.members``, and ``[member, *shape]``.
 
-    The input of the network and the ``bounds`` (lowest and highest x0) are one for all members, ``[1, ...]``, or one
-    for each; ``shape`` is ``[channel, time, height, width]``.
+    Args:
+        generator: the trained model.
+        condition: input of the network, ``[1, ...]`` for all members or ``[member, ...]`` for each.
+        shape: of one member's x0, ``[channel, time, height, width]``.
+        draw: what is drawn, and how.
+        class_index: the label's number, or ``None``.
+        bounds: lowest and highest x0, one for all members or one for each.
+
+    Raises:
+        ConfigError: the members exceed the memory, or the model cannot be drawn from in this way.
     """
     check_memory(len(draw.members), shape)
     device, members = condition.device, draw.members

@@ -25,8 +25,9 @@ from framecast.videos.labelled import Video
 class ModelEnsemble(Forecaster):
     """A forecaster whose members come from several models in turn, each with its own noise.
 
-    They are at least two, with the same inputs, outputs and sampling. Their calibrations apply to each of them only, so
-    that the ensemble has none.
+    Args:
+        models: at least two, with the same inputs, outputs and sampling. Their calibrations apply to each of them only,
+            so that the ensemble has none.
 
     Raises:
         ConfigError: there are fewer, or they differ in inputs, outputs or sampling.

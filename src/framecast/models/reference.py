@@ -59,6 +59,7 @@ class Reference:
     """What a model stores of its training data.
 
     Attributes:
+        guard: the out-of-domain guard.
         windows: for baselines, physical units; None where windows have no times.
     """
 

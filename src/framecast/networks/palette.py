@@ -316,6 +316,9 @@ class PaletteModelVideo(nn.Module):
         """Predict from a noisy future and the past before it; see `framecast.networks.base.Network`.
 
         P and F may differ (see `framecast.networks.layout.join`); without a label the null class is taken.
+
+        Raises:
+            ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
         """
         self.check_size(x.shape[3], x.shape[4])
         embedding = self.embedding(time, label)

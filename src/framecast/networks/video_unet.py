@@ -334,6 +334,9 @@ class VideoUNetModule(nn.Module):
 
         P and F may differ (see `framecast.networks.layout.join`); without a label the null class is taken. ``vector``
         is the noise of each sample for ``noise_vector`` and the dropout; without it the one is 0 and nothing dropped.
+
+        Raises:
+            ConfigError: the frames cannot be halved often enough, or a label is given to a network without classes.
         """
         self.check_size(x.shape[3], x.shape[4])
         embedding = self.think(self.embedding(time, label))

@@ -42,6 +42,10 @@ class Section:
 
     Attributes:
         name: its anchor.
+        title: its heading.
+        text: paragraphs.
+        table: a table.
+        legend: sentences below the table.
         films: animations, each with a picture beside it.
         pictures: pictures side by side.
         wide: pictures across the page.
@@ -68,9 +72,12 @@ class Page:
     """A whole page.
 
     Attributes:
+        title: its heading.
         introduction: what it is about, in a sentence or two.
         findings: the result in sentences, the first of them set off.
         notes: reservations about the result.
+        sections: its parts.
+        origins: provenance of its content.
         commands: the command lines that make it again.
         files: the files beside it, in a sentence.
     """

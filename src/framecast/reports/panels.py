@@ -26,6 +26,7 @@ class Panel:
     """One of the videos shown together.
 
     Attributes:
+        name: its label.
         video: ``[time, y, x]``, the past first; NaN where masked.
         brightness: from its values to shades.
         colours: of the shades.
@@ -47,7 +48,10 @@ class Panels:
 
     Attributes:
         times: of the frames, in seconds from the issue time: the past's end at 0.
+        panels: the videos, in the order of reading, ``columns`` in a row.
         columns: how many stand side by side.
+        title: of the whole.
+        unit: of the images.
         valid: time of each frame as text, ``2017-08-13 14:00 UTC``; empty where that is not known.
         places: position of the centre of each frame as text; empty where that is not known.
         sides: width and height of a frame, and their unit; None where that is not known.
@@ -78,7 +82,21 @@ class Panels:
         places: Sequence[str] = (),
         sides: tuple[float, float, str] | None = None,
     ) -> "Panels":
-        """Show one ensemble beside the observations, if known."""
+        """Show one ensemble beside the observations, if known.
+
+        Args:
+            past: the past frames, ``[past time, y, x]``.
+            members: ``[member, lead time, y, x]``; the first ``shown`` of them one by one.
+            truth: the observations, ``[lead time, y, x]``, or ``None``.
+            times: of past and future frames, in seconds from the issue time.
+            colours: of the images.
+            unit: of all images.
+            title: of the whole.
+            shown: how many members.
+            valid: time of each past and future frame, as text.
+            places: position of the centre of each, as text.
+            sides: width and height of a frame, and their unit.
+        """
         light, colours = _shades(np.concatenate([past, members[0] if truth is None else truth]), unit, colours)
         videos = {} if truth is None else {"Observed": truth}
         videos |= {"Forecast" if len(members) == 1 else f"Member {k + 1}": own for k, own in enumerate(members[:shown])}

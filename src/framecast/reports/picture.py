@@ -23,6 +23,9 @@ class Picture:
 
     Attributes:
         source: the picture itself, as a data URL.
+        title: text above it.
+        caption: text below it.
+        alt: alternative text.
         drawn: whether it is lines on white, which a dark page may invert; photographs must keep their colours.
     """
 
@@ -47,7 +50,9 @@ class Film:
     """A film that a reader can stop and move through.
 
     Attributes:
+        frames: its pictures.
         issued: number of the last frame seen.
+        caption: text below it.
     """
 
     frames: list[Frame]

@@ -73,6 +73,7 @@ class Clock:
     """The unit in which a set of lead times is given.
 
     Attributes:
+        unit: ``s``, ``min``, ``h`` or ``d``.
         seconds: length of the unit.
     """
 

@@ -16,6 +16,9 @@ def build_optimiser(network: nn.Module, options: TrainingOptions) -> torch.optim
     Weight decay acts on matrices and convolution kernels only, not on the gain of a norm or on biases
     (Loshchilov & Hutter 2019, arXiv 1711.05101, for the decoupled decay). On a GPU a step is one fused kernel. Each
     group has the ``factor`` of its learning rate; parameters of factor 0 are left out and need no gradient.
+
+    Raises:
+        ConfigError: ``options.rates`` names a part that the network does not have, or freezes all of it.
     """
     groups = []
     for factor, members in _by_rate(network, options.rates).items():

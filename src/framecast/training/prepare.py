@@ -346,7 +346,11 @@ def _timed(recipe: Recipe, frames: FrameSpec) -> AnyNetwork:
 
 
 def divide(recipe: Recipe, archive: Archive) -> tuple[WindowList, AnySplit, Division]:
-    """Return all windows of ``archive``, the resolved split, and the windows of each side."""
+    """Return all windows of ``archive``, the resolved split, and the windows of each side.
+
+    Raises:
+        FramecastError: there is no window, or they cannot be split this way.
+    """
     recipe = fit_to(recipe, archive)
     options = recipe.data
     frames = frame_spec(options, archive)

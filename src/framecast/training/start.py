@@ -52,7 +52,11 @@ class Start:
 
 
 def open_start(recipe: Recipe) -> Start | None:
-    """Return the model that ``recipe`` starts from, or nothing."""
+    """Return the model that ``recipe`` starts from, or nothing.
+
+    Raises:
+        FramecastError: there is no such model.
+    """
     path = recipe.training.start
     return None if path is None else Start(path=path, config=read_config(find_model(path)))
 

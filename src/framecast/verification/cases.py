@@ -70,6 +70,8 @@ class Case:
     """One sample: past, observations, and each forecast. Physical units, NaN where masked.
 
     Attributes:
+        index: its number.
+        sequence: the name of its sequence.
         issue_time: the time of the last past frame, on an even clock.
         past: the target channels in the past ``[channel, past time, height, width]``; a channel not among the past
             channels is NaN.
@@ -108,6 +110,8 @@ class Baseline:
     """One entry of the catalogue.
 
     Attributes:
+        name: the key in ``scores.json``.
+        label: its name in charts and tables.
         prepare: from the samples to the baseline, or ``None`` if they lack what it needs.
         description: one sentence for the reader of a report.
         reference: whether the skill of the other forecasts is measured against it.
@@ -124,16 +128,27 @@ class Cases:
     """The samples that forecast files share.
 
     Attributes:
+        sources: the opened files.
         models: name of each file's forecast, in the order given.
         members: name of each forecast -> number of its members; ``persistence`` has one. The files'
             own come first.
+        channels: names of the target channels.
+        lead_times: seconds.
         past_times: seconds, the last of them 0.
+        cadence: see `framecast.verification.quantities.Cadence`.
+        unit: of all images.
+        size: height and width of a frame.
+        domain: what kind of data it is.
+        sequences: name of each sample's sequence.
+        issue_times: of each sample, on an even clock.
+        calendar: of these times.
+        baselines: the entries of the catalogue that can be computed, by name.
+        descriptions: name of a baseline -> one sentence for the reader of a report.
         sees_targets: whether every target channel is among the past channels of a file, as persistence needs.
         ensemble_size: members of ensemble baselines: as many as of the largest ensemble, 20 if there is none.
-        size: height and width of a frame.
-        issue_times: of each sample, on an even clock.
-        baselines: the entries of the catalogue that can be computed, by name.
         scratch: a temporary folder that the files are in, if any.
+        seed: random seed of the baselines.
+        climatology_like: training windows of the climatology.
     """
 
     def __init__(

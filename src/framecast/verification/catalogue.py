@@ -41,6 +41,7 @@ class Judged:
         truth: ``[channel, time, height, width]``; NaN where nothing is scored.
         data_range: range of the observations in each channel, for PSNR and SSIM.
         cadence: see `framecast.verification.quantities.Cadence`.
+        quantities: the derived quantities of the evaluation.
         scale: standard deviation of the observations in each channel, of several channels.
         uncertainty: CRPS of the climatology of the observations in each channel.
         weights: of the pixels, ``[height, width]``, with a mean of 1; equal by default.
@@ -118,6 +119,7 @@ class Score:
 
     Attributes:
         name: the key in ``scores.json``, a Python identifier.
+        label: its name in charts and tables.
         function: what is averaged, one array or several: ``[channel, time, height, width]`` for a value of each pixel,
             with one channel where it is of all together, ``[channel, time]`` of each frame, ``[channel]`` or ``[]``;
             not finite where there is no value.

@@ -52,6 +52,8 @@ class Video:
 
     Attributes:
         times: on the clock of the calendar, ``[time]``.
+        calendar: how they are read.
+        channels: names.
         unit: of the values; empty where nobody says.
         positions: coordinates of the pixels; see `framecast.importers.positions`.
         read: from places in time to ``[time, channel, y, x]``, rows upward, NaN where unknown.
@@ -90,7 +92,11 @@ def as_forecast(
 ) -> tuple[str, ...]:
     """Write an ensemble and its truth as the forecast file ``out``; return remarks, one line each.
 
-    Without a ``truth`` the observations in the forecast file are taken, and without ``variables`` all with members.
+    Args:
+        forecast: see above.
+        truth: an archive or a gridded file; None for the observations in the forecast file.
+        out: the file to make.
+        variables: of the forecast; by default all with a member dimension.
 
     Raises:
         FramecastError: there is no such file.

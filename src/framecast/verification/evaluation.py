@@ -64,6 +64,10 @@ class Evaluation:
 
     Attributes:
         cases: the samples, to be read again for pictures.
+        maps: errors of the forecasts by pixel, by name; those of the files come first.
+        scores: every score with its intervals; ``scores["model"]["crps"].value`` is one of them.
+        samples: scores of each sample.
+        quantities: the derived quantities that were scored.
     """
 
     cases: Cases
@@ -127,6 +131,12 @@ def evaluate(
         progress: called with the samples done and their number.
         options: the other fields of `framecast.verification.options.EvaluationOptions`; see also
             `framecast.verification.blocks`, `framecast.verification.occurrences` and `framecast.verification.strata`.
+
+    Raises:
+        ConfigError: there is no such option, or its value is not possible.
+        FramecastError: there is no such folder.
+        DataError: it is not a forecast, nothing in it can be scored, the files cannot be compared, or one changes
+            meanwhile.
     """
     chosen = options_of(EvaluationOptions, options)
     files = [Path(path) for path in ([forecasts] if isinstance(forecasts, str | Path) else forecasts)]

@@ -44,8 +44,10 @@ class Nowcaster:
     """One nowcast of pysteps, for the frames of a forecast.
 
     Attributes:
+        name: of `NOWCASTS`.
         leads: number of frames.
         cadence: seconds between them.
+        unit: of the images.
         pixel_km: side of a pixel, where known; STEPS perturbs the motion only then.
         members: of STEPS.
     """
@@ -124,7 +126,11 @@ class Nowcaster:
 
 
 def nowcast(name: str) -> Baseline:
-    """Return the entry of the catalogue for one of `NOWCASTS`."""
+    """Return the entry of the catalogue for one of `NOWCASTS`.
+
+    Raises:
+        ConfigError: it is not one of them.
+    """
     _check_name(name)
 
     def prepare(cases: Cases) -> Drawn | None:

@@ -103,6 +103,10 @@ def judge_event(
     """Return how well each model forecasts an event, compared with climatology and persistence of activity.
 
     ``blocks`` is the block of each sample, ``lead`` the name of the quantity that predicts classes.
+
+    Raises:
+        ConfigError: there is no such quantity or class.
+        DataError: the event occurs in no window or in all, or no window has a label.
     """
     happened = _happened(event, windows)
     known = np.isfinite(happened)

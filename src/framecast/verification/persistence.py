@@ -114,7 +114,12 @@ class Occasions:
 
 
 class FittedPersistence:
-    """Dressed persistence of one variant; see the module."""
+    """Dressed persistence of one variant; see the module.
+
+    Args:
+        occasions: the training windows.
+        variant: the variant.
+    """
 
     def __init__(self, occasions: Occasions, variant: Variant) -> None:
         self.occasions, self.variant = occasions, variant

@@ -50,6 +50,7 @@ class Quantity:
 
     Attributes:
         name: the key in ``scores.json``, a Python identifier.
+        label: its name in charts and tables.
         function: from videos ``[..., time, height, width]``, NaN where a pixel is not scored, and the cadence
             (`Cadence`), to values ``[...]``, or ``[..., time]`` for a quantity of each frame. Members without a value
             at a scored pixel are handled by `measure`.

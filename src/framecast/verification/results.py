@@ -94,7 +94,9 @@ class QuantityScores:
     """Scores of a derived quantity.
 
     Attributes:
+        crps: mean CRPS.
         mae: mean absolute error of the median member.
+        relative_mae: mean of that error over the truth.
         intervals: level in percent -> the ensemble's central intervals.
     """
 
@@ -110,6 +112,7 @@ class Recalibrated:
 
     Attributes:
         blocks: unit treated as exchangeable.
+        number_of_blocks: how many of them it was made from.
         calibration_samples: windows it was made from.
         seen_samples: how many of those are among the scored samples.
         quantities: name -> level in percent -> their scores.
@@ -130,6 +133,7 @@ class EventResult:
         base_rate: fraction of the pixels that reach it.
         probability: mean forecast probability.
         observed: observed frequency.
+        fraction: of the pixels.
         hit_rate: fraction of the events with a warning, by falling warning threshold.
         false_alarm_rate: fraction of the non-events with a warning, likewise.
         roc_area: area under the curve of both: 0.5 is no skill, 1 perfect discrimination.
@@ -161,12 +165,17 @@ class ForecastScores:
 
     Attributes:
         kind: ``model``, or the name of the baseline.
+        label: its label.
+        members: number of members.
         missing_members: member values that are missing at scored pixels.
+        scores: name -> score.
         quantities: name -> its scores.
         attainable_coverage: level in percent -> the coverage of a reliable ensemble of as many members.
         events: text of the threshold -> its reliability.
         ranks: fraction of the pixels whose truth has each rank among the members.
+        spread: error by predicted spread.
         skill: name of the baseline -> name of the score -> skill.
+        oracle_skill: (CRPS persistence - CRPS) / (CRPS persistence - CRPS oracle).
         recalibrated: its recalibrated intervals, if it has a valid recalibration.
         objection: why its recalibration does not apply.
         description: one sentence on how a baseline was made.
@@ -214,6 +223,9 @@ class BootstrapInfo:
 
     Attributes:
         blocks: what is drawn.
+        number_of_blocks: how many there are.
+        replicates: how often they were drawn.
+        seed: of the draws.
         effective_samples: number of independent samples with the same uncertainty of the mean CRPS; NaN if unknown.
         reason: why these blocks were chosen automatically.
         refused: whether there are too few for an interval.
@@ -250,6 +262,7 @@ class StratumScores:
     Attributes:
         name: such as ``season JJA`` or ``region alps``.
         samples: with a scored pixel in it.
+        judged_pixels: over samples, channels and lead times.
         scores: name of the forecast -> name of the score -> its value.
         skill: name of the model -> name of the baseline -> skill in CRPS.
     """
@@ -266,9 +279,15 @@ class OccurrenceForecast:
     """Scores of one forecast of an event within the horizon; see `framecast.verification.occurrences`.
 
     Attributes:
+        label: its label.
+        brier: Brier score.
+        roc_area: area under the relative operating characteristic.
+        tss: true skill statistic of its warnings.
+        hss: Heidke skill score of its warnings.
         table: hits, false alarms, misses and correct negatives.
         probability: mean probability in each bin with a window.
         observed: frequency of the event in it.
+        count: windows in it.
         skill: name of a reference -> Brier skill.
         by_activity: level of activity in the past -> Brier score.
     """
@@ -292,7 +311,10 @@ class Occurrences:
 
     Attributes:
         event: such as ``peak>=50000`` or ``class>=M``.
+        windows: number scored.
         happened: in how many of them it occurred.
+        models: names of the forecasts that are not references.
+        forecasts: name -> its scores.
         activity: level of activity in the past -> windows, and in how many of them it occurred.
     """
 
@@ -312,16 +334,27 @@ class Scores:
         samples: windows that all files contain.
         judged_samples: with at least one scored pixel.
         judged_pixels: over samples, channels and lead times.
+        left_out: what is not scored.
+        unit: of the images.
+        channels: names.
+        lead_times_h: hours.
         data_range: of each channel, for PSNR and SSIM.
         wavelengths_px: of spectral scores, pixels per wave.
+        thresholds: of the events.
         climatology_like: ``any``, ``hour`` or ``season``.
+        bootstrap: where intervals come from.
         score_info: name of each score -> its interpretation, in the order of the catalogue.
         quantity_info: name of each derived quantity -> its label.
+        models: names of the files' forecasts.
+        forecasts: name -> its results, the models first.
+        differences: of each pair of forecasts.
         provenance: name of a model -> attributes of its file.
         scale: of several channels: standard deviation of the observations in each. Scores in the unit of the images
             are given over channels as the mean of theirs in these units.
         weights: of the pixels; empty if equal.
         cost_loss: ratios of cost to loss of the economic value.
+        strata: scores of seasons, sequences, regions and the like.
+        occurrences: events within the horizon, and scores of their forecasts.
     """
 
     samples: int

@@ -24,6 +24,8 @@ class SampleScores:
     """Scores of one sample.
 
     Attributes:
+        index: number of the sample.
+        sequence: its sequence.
         issue_time: time of the last past frame, ISO 8601; elapsed time if there are no dates.
         truth: mean absolute value of the observations; NaN where nothing is scored.
         forecasts: name of the forecast -> name of the score -> its value in this sample, NaN likewise.

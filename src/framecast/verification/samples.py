@@ -20,7 +20,20 @@ from framecast.videos.directions import area_weights, pixel_area
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """The ensemble's forecast of one quantity of one channel."""
+    """The ensemble's forecast of one quantity of one channel.
+
+    Attributes:
+        channel: its name.
+        quantity: its name.
+        label: its label.
+        unit: of all numbers.
+        median: half the members are below it.
+        low_50: lower end of the central 50 % interval; NaN for an interval that cannot be guaranteed.
+        high_50: its upper end.
+        low_90: lower end of the central 90 % interval.
+        high_90: its upper end.
+        observed: the observation; NaN if not known (yet).
+    """
 
     channel: str
     quantity: str
@@ -39,12 +52,21 @@ class Sample:
     """One sample of a forecast file; physical units, NaN where masked or not known.
 
     Attributes:
+        sequence: its name.
         issue: time of the last past frame.
+        calendar: of that time.
+        channels: names of the channels that are forecast.
         past: these channels in the past, ``[channel, past time, y, x]``; NaN if not among the past channels.
         members: ``[member, channel, lead time, y, x]``.
         truth: ``[channel, lead time, y, x]``.
         past_times: seconds, the last of them 0.
+        lead_times: seconds.
+        unit: of all images.
+        units: of each channel.
+        attrs: provenance in the file.
         calibration: the recalibration of the model's intervals, if there is one that applies to this forecast.
+        domain: what kind of data it is.
+        quantities: derived quantities under the labels of the domain.
         weights: areas of the pixels, on a grid of latitudes.
         moments: time of each past and future frame, as text.
         places: position of the centre of each, as text; empty if unknown.

@@ -102,7 +102,11 @@ def open_sources(paths: str | Path | Sequence[str | Path], *, reserved: Sequence
 
 
 def shared_windows(sources: Sequence[ForecastSource]) -> list[tuple[int, ...]]:
-    """Return, for each window that all files contain, its number in every one of them; order of the first file."""
+    """Return, for each window that all files contain, its sample number in every one of them; order of the first file.
+
+    Raises:
+        DataError: they have no window in common.
+    """
     calendar = sources[0].calendar
     numbers = [{window: k for k, window in enumerate(source.windows(calendar))} for source in sources]
     shared = [tuple(number[window] for number in numbers) for window in numbers[0] if all(window in n for n in numbers)]

@@ -22,6 +22,7 @@ class Stratum:
     """One subset.
 
     Attributes:
+        name: its name.
         samples: numbers of the samples in it; None for all.
         pixels: the pixels in it ``[height, width]``; None for all.
     """
@@ -38,10 +39,15 @@ class Stratum:
 def find_strata(
     cases: Cases, *, by: Sequence[str] = (), regions: Sequence[str] = (), mask: str | Path | None = None
 ) -> list[Stratum]:
-    """Return the requested subsets; see `framecast.verification.options.EvaluationOptions`.
+    """Return the requested subsets.
 
-    Regions are in degrees, or in the unit of ``y`` and ``x`` where there are no latitudes and longitudes. A mask is on
-    the grid of the forecast; its classes are named by CF's ``flag_meanings`` if present.
+    Args:
+        cases: the samples.
+        by: criteria of subsets of samples.
+        regions: ``NAME=SOUTH:NORTH,WEST:EAST`` in degrees, or in the unit of ``y`` and ``x`` where there are no
+            latitudes and longitudes.
+        mask: a NetCDF file with a variable of whole numbers ``[y, x]`` on the grid of the forecast; each is a class,
+            named by CF's ``flag_meanings`` if present.
 
     Raises:
         ConfigError: a region is invalid, or a criterion cannot be applied.

@@ -33,6 +33,8 @@ class Tally:
 
     Attributes:
         members: number of members; one is a point forecast.
+        scores: the entries that are summed.
+        thresholds: of events, in the unit of the images.
         scale: standard deviation of the observations in each channel, of several channels.
         count: scored pixels ``[channel, time]``.
         missing: member values that were NaN at them, likewise.

@@ -57,7 +57,11 @@ class Anomalies:
     def forward(
         self, video: Float[Tensor, "*batch channel frame height width"], channels: Sequence[str], angles: Angles
     ) -> Tensor:
-        """Return the standardised anomalies of a video in physical units; NaN stays NaN."""
+        """Return the standardised anomalies of a video in physical units; NaN stays NaN.
+
+        Raises:
+            DataError: the frames are of another size, or a channel was not among those of the training.
+        """
         mean, std = self._at(video, channels, angles)
         return (video - mean) / std
 

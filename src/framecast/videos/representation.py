@@ -103,6 +103,10 @@ class Representation:
                 and the past is at the end, its first frame repeated in front.
             forcing: what is known in advance, ``[..., plane, P + F, height, width]`` (`framecast.videos.forcings`):
                 its past and its future become channels likewise.
+
+        Raises:
+            ConfigError: the model has forcings, and none are given.
+            DataError: channels or frames are not those of the frame specification.
         """
         self._check(past, len(self.frames.past_channels), self.frames.past, "past")
         condition = torch.nan_to_num(self._normalised_past(past, forcing), nan=0.0)
@@ -143,6 +147,9 @@ class Representation:
         """Return x0 for a future, 0 where it is not known, and which of its pixels are (the loss counts only those).
 
         Both videos are in physical units, NaN where masked; ``moved`` and ``forcing`` as for `encode_past`.
+
+        Raises:
+            DataError: channels or frames are not those of the frame specification.
         """
         self._check(future, len(self.frames.future_channels), self.frames.future, "future")
         x0 = self.target.encode(self._normalised_future(future, forcing), self._base(past, moved, forcing))

@@ -41,6 +41,9 @@ def choose_stretch(
     """Return the stretch that suits the finite ``pixels`` of one channel; its ``reason`` says why in a few words.
 
     The ``softening`` is that given (physical unit), or the median of the nonzero values.
+
+    Raises:
+        DataError: no finite pixel, or all pixels equal.
     """
     finite = np.asarray(pixels, dtype=np.float64)
     finite = finite[np.isfinite(finite)]

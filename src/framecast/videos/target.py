@@ -112,6 +112,9 @@ def latest_frame(past: Tensor, frames: FrameSpec) -> Tensor:
 
     A pixel masked in the last frame has the value of the frame before, and so on: ``[..., past channel, time, height,
     width]`` becomes ``[..., channel, 1, height, width]``.
+
+    Raises:
+        ConfigError: a future channel is not among the past channels.
     """
     video = seen_before(past, frames)
     latest = video[..., :1, :, :]

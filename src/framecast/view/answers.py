@@ -35,7 +35,11 @@ class Box:
 
     @classmethod
     def parse(cls, text: str, height: int, width: int) -> "Box":
-        """Return the box ``x0,y0,x1,y1``, or the pixel ``x,y``."""
+        """Return the box ``x0,y0,x1,y1``, or the pixel ``x,y``.
+
+        Raises:
+            ConfigError: it is something else, or outside of the frame.
+        """
         try:
             numbers = [int(part) for part in text.split(",")]
             x0, y0, x1, y1 = numbers if len(numbers) == 4 else [*numbers, *numbers]

@@ -36,6 +36,8 @@ class Limits:
     """Limits of jobs.
 
     Attributes:
+        running: jobs at a time.
+        waiting: jobs that wait for their turn.
         each: jobs of one page, running and waiting.
         memory: bytes of one job.
         seconds: of one job.
@@ -59,8 +61,12 @@ class Job:
     Attributes:
         key: its name in addresses.
         owner: the page that requested it.
+        request: the request.
         folder: where it may write.
+        state: ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
         part: how much is done, 0 to 1.
+        told: its last message.
+        found: its result.
     """
 
     key: str
@@ -100,7 +106,11 @@ class Jobs:
         self._watch.start()
 
     def begin(self, request: dict[str, Any], owner: str) -> Job:
-        """Accept a job."""
+        """Accept a job.
+
+        Raises:
+            BusyError: there are too many already, of this owner or of all.
+        """
         with self._lock:
             active = [job for job in self._jobs.values() if not job.over]
             if sum(job.owner == owner for job in active) >= self._limits.each:
@@ -115,7 +125,11 @@ class Jobs:
         return job
 
     def of(self, key: str, owner: str) -> Job:
-        """Return a job of this owner; polling keeps it alive."""
+        """Return a job of this owner; polling keeps it alive.
+
+        Raises:
+            UnknownError: there is none.
+        """
         job = self._jobs.get(key)
         if job is None or job.owner != owner:
             raise UnknownError("there is no such job: it was cancelled, or the server was restarted")

@@ -178,7 +178,11 @@ class Library:
         return [file for file in self.all if file.listed]
 
     def add(self, path: Path, *, key: str | None = None, listed: bool = True) -> ForecastFile:
-        """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder."""
+        """Open one more file; NetCDF and other ensembles are brought into a forecast file of the scratch folder.
+
+        Raises:
+            FramecastError: it is not a forecast, or it is here already; one of the same ``key`` is replaced.
+        """
         if any(file.path.resolve() == path.resolve() and file.key != key for file in self.all):
             raise FramecastError(f"{path} is given twice: name each forecast once")
         key = key or self._key(path)
@@ -194,7 +198,11 @@ class Library:
         return file
 
     def file(self, key: str) -> ForecastFile:
-        """Return the file of this key, opened anew where it was written anew."""
+        """Return the file of this key, opened anew where it was written anew.
+
+        Raises:
+            UnknownError: there is none.
+        """
         file = self._files.get(key)
         if file is None:
             raise UnknownError("there is no such forecast: go back to the list of windows")
@@ -210,7 +218,12 @@ class Library:
             return file.ranking
 
     def sample(self, key: str, number: int) -> Sample:
-        """Return one window; the latest ones stay in memory, up to a gigabyte."""
+        """Return one window; the latest ones stay in memory, up to a gigabyte.
+
+        Raises:
+            UnknownError: there is none.
+            DataError: the file is damaged.
+        """
         file = self.file(key)
         name = (f"{key} {file.version}", number)
         if not 0 <= number < file.windows:

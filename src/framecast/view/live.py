@@ -30,6 +30,8 @@ class Studio:
         model: a model folder, a run or a released model; None without live forecasts.
         archive: the archive whose windows are offered, if any.
         keep: folder for the forecasts that are kept.
+        device: where to compute.
+        trust_code: see `framecast.load`.
     """
 
     model: str | None = None
@@ -50,7 +52,11 @@ class Live:
         self._offer: dict[str, list[str]] | None = None
 
     def offer(self) -> dict[str, Any]:
-        """Return what can be forecast, as JSON values."""
+        """Return what can be forecast, as JSON values.
+
+        Raises:
+            FramecastError: there is no model, or the archive does not fit it.
+        """
         with self._lock:
             if self._config is None:
                 from framecast.models.checkpoint import load
@@ -120,9 +126,16 @@ class Live:
         shutil.rmtree(folder, ignore_errors=True)
 
     def draw(self, asked: dict[str, Any], owner: str) -> Job:
-        """Begin to draw an ensemble for a page, as ``asked`` by `framecast.view.app.Wanted`.
+        """Begin to draw an ensemble.
 
-        ``upload`` is the key of the job that read one; without it the archive named at the start is forecast.
+        Args:
+            asked: ``sequence``, ``time``, ``members``, ``seed``, ``steps``, ``sampler``, ``label`` and ``upload``, the
+                key of the job that read one; without it the archive named at the start is forecast.
+            owner: the requesting page.
+
+        Raises:
+            ConfigError: a number is out of range.
+            UnknownError: there is no such upload.
         """
         if asked["upload"]:
             archive = self.jobs.of(asked["upload"], owner).found.get("archive")
@@ -146,7 +159,12 @@ class Live:
             self._library.add(Path(path), key=f"live-{job.key}", listed=False)
 
     def keep(self, job: Job) -> str:
-        """Save the forecast of a finished job, and return its key in the library."""
+        """Save the forecast of a finished job, and return its key in the library.
+
+        Raises:
+            ConfigError: the job is not done.
+            FramecastError: it cannot be written there.
+        """
         with self._lock:
             if job.state != "done" or "forecast" not in job.found:
                 raise ConfigError("only a finished forecast can be saved: wait until all members are drawn")

@@ -174,6 +174,9 @@ def serve(
     """Answer requests until the process is interrupted; ``say`` is given the address, once.
 
     ``public`` is the address that a proxy gives it, and a port of 0 takes a free one.
+
+    Raises:
+        FramecastError: the port is taken, or the address is not one of this machine.
     """
     import uvicorn
 

@@ -48,7 +48,11 @@ _POLICY = (
 
 
 def chosen_windows(text: str | None, count: int) -> list[int]:
-    """Return the windows that ``text`` names, such as ``0,3,8-11``; at most twelve evenly spaced ones by default."""
+    """Return the windows that ``text`` names, such as ``0,3,8-11``; at most twelve evenly spaced ones by default.
+
+    Raises:
+        ConfigError: it is something else, or there are no such windows.
+    """
     if text is None:
         few = min(count, 12)
         return sorted({k * count // few for k in range(few)})
@@ -70,6 +74,10 @@ def export(library: Library, out: Path, *, windows: str | None = None, overwrite
     """Write windows of all files of ``library`` into the folder ``out``, and return the path of the page.
 
     ``windows`` says which ones of each file, see `chosen_windows`.
+
+    Raises:
+        ConfigError: there are no such windows.
+        FramecastError: ``out`` exists.
     """
     numbers = {file.key: chosen_windows(windows, file.windows) for file in library.files}
     with new_folder(out, overwrite=overwrite, kind=VIEW) as folder:

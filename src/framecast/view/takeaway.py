@@ -32,6 +32,8 @@ class Dress:
     Attributes:
         colours: name of the map; that of the channel by default.
         stretch: the curve; by default the one that suits the values.
+        low: shown as the darkest; by default what suits the values.
+        high: shown as the brightest, likewise.
     """
 
     colours: str = ""
@@ -47,6 +49,9 @@ def animation(
 
     The panels stand with commas between them, such as ``truth,mean,member-3~truth``; ``@KEY/NUMBER`` after one names
     another file. ``speed`` is in frames per second, ``kind`` ``mp4``, ``gif`` or ``webp``.
+
+    Raises:
+        ConfigError: a panel is not known, or there are too many.
     """
     wanted = [text for text in panels.split(",") if text]
     if not 1 <= len(wanted) <= MOST_PANELS:

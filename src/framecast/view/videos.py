@@ -48,7 +48,11 @@ class Shown:
 
 
 def show(sample: Sample, channel: int, what: str, minus: str = "") -> Shown:
-    """Return what is called ``what``: see `_FUTURES`; ``minus`` ``truth`` or ``persistence`` if wanted."""
+    """Return what is called ``what``: see `_FUTURES`; with ``minus``, the difference from ``truth`` or ``persistence``.
+
+    Raises:
+        ConfigError: nothing is called so.
+    """
     if not 0 <= channel < len(sample.channels):
         raise ConfigError(f"channel {channel} was requested; there are {len(sample.channels)}, counted from 0")
     past = sample.past[channel]

@@ -143,7 +143,11 @@ class Archive:
         return self._open(name).quality
 
     def labels(self, name: str) -> npt.NDArray[np.int64]:
-        """Return the class of what follows each frame, ``int64`` ``[time]``: an index into `classes`, or `UNKNOWN`."""
+        """Return the class of what follows each frame, ``int64`` ``[time]``: an index into `classes`, or `UNKNOWN`.
+
+        Raises:
+            DataError: the stored labels are not as documented.
+        """
         count = len(self._open(name).times)
         if not self.classes or not self._has(name, "label"):
             return np.full(count, UNKNOWN, np.int64)

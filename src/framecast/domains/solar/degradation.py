@@ -72,6 +72,9 @@ class CorrectionTable:
         """Return the fraction of light registered at ``wavelength`` (ångström) on the day of ``time``: 1 at launch.
 
         The factor of the day's noon: within a day it changes by less than 0.1 %.
+
+        Raises:
+            DataError: the table has nothing for the channel or the day, or an impossible factor.
         """
         day = time.astype("datetime64[D]")
         if (wavelength, day) not in self._known:

@@ -145,7 +145,11 @@ def fetch(
 
 
 def read_record(folder: Path) -> dict[str, ImageRequest]:
-    """Return the frames recorded in ``folder`` by path; none if there is no record."""
+    """Return the frames recorded in ``folder`` by path; none if there is no record.
+
+    Raises:
+        DataError: it is damaged, or of a newer version.
+    """
     try:
         return {frame.path: frame for frame in FORMAT.read(folder / FILE_NAME, _Record).frames}
     except FileNotFoundError:

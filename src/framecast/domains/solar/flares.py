@@ -109,6 +109,9 @@ def read_flares(path: str | Path) -> list[Flare]:
     Columns: ``start``, ``class`` and ``region`` (which may be empty where it is not known); a ``peak`` must not come
     before the start; its position, as ``x`` and ``y``, ``stonyhurst_longitude`` and ``latitude``, or ``location``
     (`framecast.domains.solar.tables`). The usual names of GOES and HEK tables are known.
+
+    Raises:
+        DataError: the file is not such a list; the message names line and column.
     """
     table = read_table(path, _COLUMNS, required=("start", "class", "region"))
     return sorted((_event(record) for record in table.records), key=lambda flare: flare.start)

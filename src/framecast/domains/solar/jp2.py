@@ -77,7 +77,11 @@ class DisplayCurve:
 
 
 def read_jp2_header(path: Path) -> FrameHeader:
-    """Return the header in the file."""
+    """Return the header in the file.
+
+    Raises:
+        DataError: as `framecast.domains.solar.reader.read_header`.
+    """
     return _header(path)[0]
 
 

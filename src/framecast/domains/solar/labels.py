@@ -107,7 +107,11 @@ def _stated(record: Record, classes: Sequence[str]) -> int:
 
 
 def labels_from_table(archive: Archive, samples: LabelTable) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the labels of all frames: those of the samples of their regions at their times, else `UNKNOWN`."""
+    """Return the labels of all frames: those of the samples of their regions at their times, else `UNKNOWN`.
+
+    Raises:
+        DataError: no sample matches a frame of the archive.
+    """
     labels = {
         name: samples.at(number, archive.times(name), cadence=archive.cadence)
         for name, number in region_numbers(archive).items()

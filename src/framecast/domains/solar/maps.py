@@ -44,7 +44,11 @@ _FOLDER = Kind("folder of maps", "maps.json")
 
 
 def from_map(image: Any) -> SolarImage:
-    """Return a sunpy ``GenericMap`` as an observation, its pixels as float32."""
+    """Return a sunpy ``GenericMap`` as an observation, its pixels as float32.
+
+    Raises:
+        DataError: its metadata lack date, wavelength or pointing.
+    """
     name = Path(f"<map of {image.date.isot[:19]}>")
     cards = {str(key).upper(): value for key, value in image.meta.items() if str(key).lower() not in _TEXTS}
     header = interpret(name, cards, image.data.shape, str(image.meta.get("comment", "")))
@@ -188,6 +192,9 @@ def forecast_maps(model: Forecaster, maps: Sequence[Any], *, center: Any, **opti
     Returns:
         A Dataset like a forecast file of one sample, without the sample axis: ``forecast(member, lead_time, channel,
         y, x)`` and ``past(past_time, past_channel, y, x)``.
+
+    Raises:
+        DataError: as `past_of_maps`.
     """
     own = {name: options.pop(name) for name in ("time", "pixel", "radiometry", "pointing") if name in options}
     known = past_of_maps(model, maps, center=center, **own)
@@ -237,6 +244,10 @@ def write_maps(
     """Write a forecast as FITS files that sunpy opens: one for each statistic, channel and frame of the future.
 
     The arguments are those of `to_maps`; ``progress`` is called with the number of files written, and of all.
+
+    Raises:
+        DataError: as `to_maps`.
+        FramecastError: the folder ``out`` exists.
     """
     made = to_maps(forecast, *statistics, sample=sample)
     every, written = [(name, each) for name, maps in made.items() for each in maps], []

@@ -41,7 +41,11 @@ class Radiometry:
 
     @classmethod
     def of(cls, options: RadiometryOptions) -> "Radiometry":
-        """Return the processing selected by ``options``."""
+        """Return the processing selected by ``options``.
+
+        Raises:
+            DataError: the correction table cannot be read or fetched.
+        """
         table = None if options.degradation is None else CorrectionTable.read(options.degradation)
         return cls(
             despiking=Despiking() if options.despike else None,

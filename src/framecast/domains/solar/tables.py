@@ -75,6 +75,9 @@ def read_exclusions(path: str | Path) -> tuple[Span, ...]:
 
     The table has columns ``start`` and ``end``, or one column of dates: a day without a time is the whole day, a time
     without an end the images within a minute of it.
+
+    Raises:
+        DataError: it is not such a table; the message names the line.
     """
     return tuple(map(_span, read_table(path, _SPAN_COLUMNS, required=("start",), unnamed="start").records))
 

@@ -52,7 +52,11 @@ def minute(time: np.datetime64 | str) -> str:
 
 
 def moment_or_latest(text: str) -> np.datetime64 | Latest:
-    """Return the time that ``text`` names, or `Latest` for ``latest``, either with an offset as in ``latest-6h``."""
+    """Return the time that ``text`` names, or `Latest` for ``latest``, either with an offset as in ``latest-6h``.
+
+    Raises:
+        ValueError: as `moment`.
+    """
     found = _OFFSET.fullmatch(text.strip())
     base, seconds = (found[1], parse_duration(found[2][1:]) * (-1 if found[2][0] == "-" else 1)) if found else (text, 0)
     if base.strip().lower() == "latest":

@@ -48,12 +48,22 @@ class Calibration:
     """Amounts by which the intervals of each quantity are widened.
 
     Attributes:
+        model: its name.
         drawing: sampling settings: weights, members, sampler, grid, steps, guidance, clip, label.
+        unit: of the images.
+        channels: target channels.
+        lead_times_h: hours.
+        size: height and width of a frame.
         blocks: unit treated as exchangeable.
+        number_of_blocks: how many of them there were.
+        windows: the windows it was made from.
         scales: name of a quantity -> what an offset is multiplied by: the ensemble's spread, or 1 in the quantity's
             unit.
         offsets: name of a quantity -> level in percent -> offsets ``[channel]``, ``[channel][lead]`` for a quantity of
             each frame; ``None`` where there are too few blocks for that level.
+        framecast_version: the package that made it.
+        format: always ``framecast-calibration``.
+        version: of this format.
     """
 
     model: str
@@ -140,10 +150,13 @@ class Calibration:
 def fit_offsets(
     quantity: Quantity, forecast: Tensor, truth: Tensor, blocks: list[str]
 ) -> tuple[Scale, dict[str, list[Any]]]:
-    """Return the scale and the offsets of one quantity, as in `Calibration`, from windows not trained on.
+    """Return the scale and the offsets of one quantity, as in `Calibration`.
 
-    The forecast is ``[member, sample, channel(, time)]``, the truth likewise without members, NaN where unknown, and
-    ``blocks`` are those of the samples.
+    Args:
+        quantity: its entry.
+        forecast: ``[member, sample, channel(, time)]``, of windows that the model was not trained on.
+        truth: likewise without members; NaN where unknown.
+        blocks: the block of each sample; samples of one block may be dependent.
     """
     names = sorted(set(blocks))
     block = torch.tensor([names.index(name) for name in blocks])
@@ -177,7 +190,11 @@ def from_plain(plain: Any, *, where: str) -> Calibration:
 
 
 def carried(dataset: xr.Dataset, *, where: str) -> tuple[Calibration | None, str | None]:
-    """Return the calibration in a forecast file, and why it does not apply to the forecast in the file."""
+    """Return the calibration in a forecast file, and why it does not apply to the forecast in the file.
+
+    Raises:
+        DataError: it is damaged or of a newer version.
+    """
     plain = dataset.attrs.get("calibration")
     if plain is None:
         return None, None
@@ -196,7 +213,11 @@ def intervals(quantity: str, forecast: Tensor, calibration: Calibration | None =
 
 
 def read_calibration(folder: str | Path) -> Calibration | None:
-    """Return the calibration in a model folder, or ``None``."""
+    """Return the calibration in a model folder, or ``None``.
+
+    Raises:
+        DataError: it is damaged or of a newer version.
+    """
     path = Path(folder) / FILE
     if not path.is_file():
         return None

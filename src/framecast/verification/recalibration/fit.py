@@ -20,10 +20,17 @@ def calibrate(
     blocks: Blocks = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Return the recalibration of the model that made the forecast file; see `framecast.calibrate`.
+    """Return the recalibration of the model that made the forecast file.
 
-    With ``blocks="sample"`` each window counts as a block of its own, which overestimates the coverage if windows
-    overlap or share their weather.
+    Args:
+        forecast: of a side that the model was not trained on, normally ``validation``.
+        blocks: unit treated as exchangeable, as in `evaluate`. With ``sample`` each window counts as a block of
+            its own, which overestimates the coverage if windows overlap or share their weather.
+        progress: called with the samples done and their number.
+
+    Raises:
+        FramecastError: there is no such folder.
+        DataError: it is not a forecast, one of training windows, or changes meanwhile.
     """
     cases = Cases(forecast)
     source = cases.sources[0]

@@ -26,8 +26,13 @@ def crps(
 
     With ``M - 1`` the score is fair: its expectation does not depend on the number of members, so that ensembles of
     different size can be compared, and a perfect ensemble is best at any size. With ``M`` in its place (``fair=False``)
-    it is the CRPS of the empirical distribution, as if the members were the forecast; of one the absolute error. The
-    double sum is taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
+    it is the CRPS of the empirical distribution itself; for one member that is the absolute error. The double sum is
+    taken over sorted members, ``sum_i (2i - M - 1) x_(i)``, in O(M log M).
+
+    Args:
+        forecast: members, any unit; NaN members are absent.
+        truth: observations, same unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false).
 
     Returns:
         The score of each point; NaN where the truth is, and where fewer than two members (one if not ``fair``)
@@ -124,8 +129,12 @@ def vector_energy_score(
 
     .. math:: \frac1M \sum_i \|x_i - y\| - \frac{1}{2 M (M-1)} \sum_{i,j} \|x_i - x_j\|
 
-    Turning the axes leaves it as it is; of one component it is the CRPS, of one member the length of the error. All
-    components are in one unit, and a member without one of them is absent at that point. See `crps` for ``fair``.
+    Turning the axes leaves it as it is; of one component it is the CRPS, of one member the length of the error.
+
+    Args:
+        forecast: members, of components in one unit; a member without one of them is absent at that point.
+        truth: what happened, same unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false), with M² below.
 
     Returns:
         The score of each point in that unit; NaN where the truth is, and where fewer than two members (one if not

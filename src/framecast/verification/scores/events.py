@@ -40,6 +40,12 @@ def brier_score(
     The fair score, :math:`(p - o)^2 - p(1 - p)/(M - 1)`, has an expectation that does not depend on the number of
     members M; it can fall below zero at single points.
 
+    Args:
+        forecast: members, any unit; NaN members are absent.
+        truth: observations, same unit.
+        threshold: in that unit.
+        fair: whether the members are a sample of the forecast (true) or are the forecast (false).
+
     Returns:
         NaN where the truth is, and where fewer than two members (one if not ``fair``) remain.
 
@@ -60,8 +66,14 @@ def reliability(
 ) -> Float[Tensor, " bin 3"]:
     """Return, for each bin of forecast probability, how many points there are, and their sums of p and of events.
 
-    Bin k of two or more holds the probabilities nearest to k / (bins - 1). Where the mean of p is the fraction of
-    events, the forecast is reliable.
+    Bin k holds the probabilities nearest to k / (bins - 1). Where the mean of p is the fraction of events, the forecast
+    is reliable.
+
+    Args:
+        forecast: members, any unit.
+        truth: observations, same unit.
+        threshold: of the event.
+        bins: number of bins; 2 or more.
     """
     probability, _ = exceedance(forecast, threshold)
     known = ~torch.isnan(truth) & ~torch.isnan(probability)
@@ -128,10 +140,16 @@ def fractions(
 
     .. math:: \mathrm{FSS} = 1 - \frac{\sum (P - O)^2}{\sum (P^2 + O^2)}
 
-    P is the forecast's probability averaged over the square of ``width`` (odd) pixels about each pixel, O the fraction
-    of the square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a
-    greater one. For many frames the sums are added before the ratio is taken, so that dry frames have no special
-    weight. Squares are cut at the border, and contain known pixels only.
+    P is the forecast's probability averaged over the square of ``width`` pixels about each pixel, O the fraction of the
+    square in which the event happened. A rain cell that is a few pixels off is wrong at width 1 and right at a greater
+    one. For many frames the sums are added before the ratio is taken, so that dry frames have no special weight.
+    Squares are cut at the border, and contain known pixels only.
+
+    Args:
+        forecast: members, any unit.
+        truth: observations, same unit.
+        threshold: of the event.
+        width: odd, in pixels.
 
     Returns:
         The sums above and below the line; both 0 where the event is neither forecast nor observed.

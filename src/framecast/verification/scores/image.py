@@ -154,8 +154,13 @@ def variogram_score(
 
     .. math:: \operatorname{mean}_{i,j} \Big(|y_i - y_j|^p - \tfrac1M \sum_m |x_{m,i} - x_{m,j}|^p\Big)^2
 
-    over the pairs of pixels that lie ``lags`` apart along a row or a column, with equal weights; lags that do not fit
-    into the frame are left out.
+    over the pairs of pixels that lie ``lags`` apart along a row or a column, with equal weights.
+
+    Args:
+        forecast: members, any unit; NaN members are absent.
+        truth: observations, same unit.
+        power: p.
+        lags: pixels; those that do not fit into the frame are left out.
 
     Returns:
         In the unit of the forecast to the power 2p; NaN where no pair is known.
