@@ -11,6 +11,9 @@ from framecast.cli.sampling import TrustCode
 from framecast.core.errors import ConfigError
 from framecast.verification.options import Blocks
 
+if TYPE_CHECKING:
+    from framecast.verification.recalibration.calibration import Calibration
+
 
 def average(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run trained with training.averages=[0.05, 0.1].")],
@@ -36,10 +39,6 @@ def average(
         f"averaged with width {width:g} up to step {ended}; the profile differs from the requested one by {misfit:.1%}"
     )
     say(str(out))
-
-
-if TYPE_CHECKING:
-    from framecast.verification.recalibration.calibration import Calibration
 
 
 def calibrate(
@@ -150,7 +149,7 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
 def reference(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run or a model folder.")],
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="The archive that it was trained on.")],
-    windows: Annotated[int, typer.Option(min=11, help="Largest number of training pasts for the guard.")] = (2000),
+    windows: Annotated[int, typer.Option(min=11, help="Largest number of training pasts for the guard.")] = 2000,
     occasions: Annotated[int, typer.Option(min=2, help="Largest number of training windows for baselines.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Random seed for the choice of windows.")] = 0,
     trust_code: TrustCode = False,

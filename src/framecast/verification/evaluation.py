@@ -381,9 +381,7 @@ def _lead_times(ensemble: Any, frames: int, cadence: float | None) -> list[float
     if cadence is None and isinstance(ensemble, xr.DataArray) and "lead_time" in ensemble.coords:
         leads = np.atleast_1d(ensemble["lead_time"].values)
         unit = str(ensemble["lead_time"].attrs.get("units", ""))
-        numbered = (
-            not unit and np.array_equal(leads - leads[0], np.arange(frames)) if leads.dtype.kind in "iu" else False
-        )
+        numbered = not unit and leads.dtype.kind in "iu" and np.array_equal(leads - leads[0], np.arange(frames))
         if (np.diff(leads) <= np.zeros(1, np.diff(leads).dtype)).any():
             raise ConfigError("lead_time does not increase: sort the ensemble and the truth by lead_time")
         if leads.dtype.kind == "m":
